@@ -1,0 +1,149 @@
+"""Every check of this project, one session each; ``nox`` without arguments runs the quick ones.
+
+``python -m pip install nox && python -m nox -s tests`` is all that a fresh clone needs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["tests", "lint", "types", "docs"]
+nox.options.reuse_existing_virtualenvs = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+SUPPORTED = ("3.11", "3.12", "3.13")
+EXTRAS = ".[cli,msgpack,stock]"
+SITE = Path("docs", "_build", "html")
+
+
+def group(name: str) -> list[str]:
+    """The requirements of a dependency group, for any version of pip."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+def is_python(path: str, version: str) -> bool:
+    """Ask the interpreter itself: a shim of pyenv exists for versions that are not active, too."""
+    show = "import sys; print('%d.%d' % sys.version_info[:2])"
+    answer = subprocess.run([path, "-c", show], capture_output=True, text=True, check=False)
+    return answer.returncode == 0 and answer.stdout.strip() == version
+
+
+def find_python(version: str) -> str | None:
+    """The path of an installed interpreter, from PATH or from among pyenv's versions."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    on_path = shutil.which(f"python{version}")
+    candidates = [on_path] if on_path else []
+    candidates += map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python")))
+    return next((path for path in candidates if is_python(path, version)), None)
+
+
+RUNNING = "{}.{}".format(*sys.version_info)
+INSTALLED = [
+    # The tag is what CI asks for: the running one has had its turn in `tests`.
+    nox.param(path, id=version, tags=["tests_others"] if version != RUNNING else [])
+    for version in SUPPORTED
+    if (path := find_python(version))
+]
+
+
+def run_tests(session: nox.Session) -> None:
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests on the running interpreter, and hold their coverage at 100 %."""
+    session.install("-e", EXTRAS, *group("tests"))
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    # Part of the tests covers part of the code.
+    session.run("coverage", "report", *(["--fail-under=0"] if session.posargs else []))
+
+
+@nox.session
+@nox.parametrize("python", INSTALLED)
+def tests_all(session: nox.Session) -> None:
+    """Run the tests on each supported interpreter that is installed."""
+    session.install("-e", EXTRAS, *group("tests"))
+    run_tests(session)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the oldest of each dependency that pyproject.toml allows."""
+    session.install("uv")
+    pins = Path(session.create_tmp(), "lowest.txt")
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct"),
+        *("--extra", "cli", "--extra", "msgpack", "--extra", "stock"),
+        *("--output-file", str(pins), "pyproject.toml"),
+    )
+    session.run("uv", "pip", "install", "-e", EXTRAS, *group("tests"), "--constraint", str(pins))
+    session.run("uv", "pip", "list", "--quiet")
+    run_tests(session)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, ours and those that users get, with mypy and pyright."""
+    session.install("-e", EXTRAS, *group("types"))
+    session.run("mypy", "--strict")
+    session.run("pyright")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    session.install("-e", EXTRAS, *group("docs"))
+    shutil.rmtree(SITE.parent, ignore_errors=True)
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", str(SITE))
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build wheel and sdist, check them, and use each in a clean environment."""
+    session.install(*group("package"))
+    dist = Path(session.create_tmp(), "dist")
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    built = sorted(map(str, dist.iterdir()))
+    session.run("twine", "check", "--strict", *built)
+    for number, artefact in enumerate(built):
+        clean = Path(session.create_tmp(), f"clean-{number}")
+        shutil.rmtree(clean, ignore_errors=True)
+        session.run("python", "-m", "venv", str(clean))
+        python = str(clean.absolute() / ("Scripts" if os.name == "nt" else "bin") / "python")
+        session.run(python, "-m", "pip", "install", "--quiet", artefact, external=True)
+        # Elsewhere, so that the checkout is not what gets imported.
+        with session.chdir(clean):
+            session.run(python, "-m", "asgi_sio_testclient", "demo", external=True)
+
+
+@nox.session
+def guard(session: nox.Session) -> None:
+    """Count the calls of the hot path, and fail when they have grown."""
+    session.install("-e", EXTRAS, *group("bench"))
+    session.run("python", "-m", "benchmarks.guard", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measure this client beside its peers, and write docs/benchmarks.md."""
+    session.install("-e", EXTRAS, *group("bench"))
+    session.run("python", "-m", "benchmarks", *session.posargs)
