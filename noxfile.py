@@ -57,6 +57,11 @@ def run_tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *session.posargs)
 
 
+def build_site(session: nox.Session) -> None:
+    shutil.rmtree(SITE.parent, ignore_errors=True)
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", str(SITE))
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests on the running interpreter, and hold their coverage at 100 %."""
@@ -111,8 +116,15 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     session.install("-e", EXTRAS, *group("docs"))
-    shutil.rmtree(SITE.parent, ignore_errors=True)
-    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", str(SITE))
+    build_site(session)
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Build the documentation, and look at each page in Chromium: desktop, phone, light, dark."""
+    session.install("-e", EXTRAS, *group("docs"), *group("site"))
+    build_site(session)
+    session.run("python", "docs/check_site.py", str(SITE), *session.posargs)
 
 
 @nox.session
