@@ -1,0 +1,202 @@
+"""Engine.IO v4, the client's side: bytes and text in, packets out. No I/O, no clock, no asyncio.
+
+Source: https://github.com/socketio/engine.io-protocol (v4), sections "Handshake", "Heartbeat",
+    "Upgrade", "Packet encoding".
+
+    state      packet from the server        what follows
+    -------    --------------------------    ------------------------------------------------
+    opening    OPEN                          -> open
+    open       MESSAGE, NOOP                 -
+               PING                          the caller answers `pong(data)`
+               PONG "probe"                  only while `probing`: the caller sends UPGRADE when its
+               poll has ended
+               CLOSE                         -> closed
+    closed     anything                      ignored: it was under way when the end came
+
+Everything else is a ProtocolError that carries the packet.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, UPGRADE, Packet, packet_names
+from engineio.payload import Payload
+
+from asgi_sio_testclient._exceptions import ProtocolError
+
+__all__ = [
+    "CLOSE",
+    "MESSAGE",
+    "NOOP",
+    "OPEN",
+    "PING",
+    "PONG",
+    "PROBE",
+    "UPGRADE",
+    "EngineIO",
+    "State",
+    "batches",
+    "decode",
+    "encode",
+    "encode_payload",
+    "packet_name",
+    "split_payload",
+]
+
+Frame = str | bytes  # one encoded Engine.IO packet, as it travels in a websocket message
+
+PROBE = "probe"
+SEPARATOR = "\x1e"
+MAX_PACKETS_PER_POST = (
+    Payload.max_decode_packets
+)  # a server drops a longer payload whole, and answers "OK"
+
+
+class State(enum.Enum):
+    """Where a session stands."""
+
+    OPENING = "opening"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class EngineIO:
+    """One Engine.IO session.
+
+    Attributes:
+        state: see the table above.
+        sid: the session's id; "" before OPEN.
+        upgrades: transports that the server offers to upgrade to.
+        ping_interval: seconds; 0 where the server announces 0.
+        ping_timeout: seconds.
+        max_payload: bytes that one POST may have; None where the server sets no limit.
+        probing: a probe was sent and not answered yet.
+    """
+
+    def __init__(self) -> None:
+        self.state = State.OPENING
+        self.sid = ""
+        self.upgrades: tuple[str, ...] = ()
+        self.ping_interval = 0.0
+        self.ping_timeout = 0.0
+        self.max_payload: int | None = None
+        self.probing = False
+
+    def receive(self, frame: Frame) -> tuple[int, Any]:
+        """Take one packet from the server; returns its type and data.
+
+        Raises:
+            ProtocolError: the packet is malformed, or not allowed now.
+        """
+        if self.state is State.OPEN:
+            if not isinstance(frame, str):
+                return MESSAGE, frame
+            # What Packet.decode() makes of a MESSAGE whose data begins with a digit, as every
+            # Socket.IO packet does.
+            if frame[:1] == "4" and frame[1:2].isnumeric():
+                return MESSAGE, frame[1:]
+        packet = decode(frame)
+        if self.state is not State.CLOSED:
+            self._check(packet.packet_type, packet.data, frame)
+        return packet.packet_type, packet.data
+
+    def probe(self) -> str:
+        """The packet that asks whether a second transport works."""
+        self.probing = True
+        return encode(PING, PROBE)
+
+    def close(self) -> None:
+        """The session is over."""
+        self.state = State.CLOSED
+
+    def _check(self, kind: int, data: Any, frame: Frame) -> None:
+        if self.state is State.OPENING:
+            if kind != OPEN:
+                raise ProtocolError(f"{packet_name(kind)} instead of OPEN", frame)
+            self._open(data, frame)
+        elif kind == CLOSE:
+            self.close()
+        elif kind == PONG and self.probing and data == PROBE:
+            self.probing = False
+        elif kind not in {MESSAGE, PING, NOOP}:
+            raise ProtocolError(f"unexpected {packet_name(kind)}", frame)
+
+    def _open(self, data: Any, frame: Frame) -> None:
+        try:
+            self.sid = str(data["sid"])
+            self.upgrades = tuple(str(name) for name in data["upgrades"])
+            self.ping_interval = float(data["pingInterval"]) / 1000
+            self.ping_timeout = float(data["pingTimeout"]) / 1000
+            self.max_payload = int(data["maxPayload"]) if "maxPayload" in data else None
+        except (KeyError, TypeError, ValueError) as exc:
+            raise ProtocolError("malformed handshake", frame) from exc
+        self.state = State.OPEN
+
+
+def packet_name(kind: int) -> str:
+    """ "OPEN", "CLOSE", ...; the number where the protocol has no name for it."""
+    return str(packet_names[kind]) if kind < len(packet_names) else str(kind)
+
+
+def decode(frame: Frame) -> Packet:
+    """One packet as python-engineio reads it.
+
+    Raises:
+        ProtocolError: it can't be read.
+    """
+    try:
+        packet = Packet(encoded_packet=frame)
+    except (ValueError, RecursionError) as exc:
+        raise ProtocolError("malformed Engine.IO packet", frame) from exc
+    if packet.packet_type > NOOP:
+        raise ProtocolError("unknown Engine.IO packet type", frame)
+    return packet
+
+
+def encode(kind: int, data: str | bytes | None = None) -> Any:
+    """One packet as it travels over a websocket: text, or bytes for a binary MESSAGE."""
+    return Packet(kind, data).encode()
+
+
+def encode_payload(frames: Iterable[Frame]) -> str:
+    """The body of a POST: packets joined by the record separator, binary ones in base64."""
+    return SEPARATOR.join(
+        frame if isinstance(frame, str) else Packet(MESSAGE, frame).encode(b64=True)
+        for frame in frames
+    )
+
+
+def split_payload(body: str) -> list[str]:
+    """The packets of a polling response. `Payload` is not used since it refuses more than 16, and
+    servers send more.
+    """
+    return body.split(SEPARATOR) if body else []
+
+
+def batches(frames: Sequence[Frame], max_payload: int | None) -> Iterator[Sequence[Frame]]:
+    """Cut what is to be sent into payloads that the server takes: at most 16 packets, at most
+    `max_payload` bytes.
+
+    A packet that is too large alone goes alone: to refuse it is the server's business.
+    """
+    start = size = 0
+    for index, frame in enumerate(frames):
+        frame_size = _size(frame)
+        full = index - start == MAX_PACKETS_PER_POST
+        if max_payload is not None and index > start and size + 1 + frame_size > max_payload:
+            full = True
+        if full:
+            yield frames[start:index]
+            start, size = index, 0
+        size += frame_size + (index > start)
+    if start < len(frames):
+        yield frames[start:]
+
+
+def _size(frame: Frame) -> int:
+    if isinstance(frame, str):
+        return len(frame) if frame.isascii() else len(frame.encode())
+    return 1 + 4 * -(-len(frame) // 3)

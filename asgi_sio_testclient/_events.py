@@ -1,0 +1,39 @@
+"""What the server sent, as a test reads it. Knows nothing of how it came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+_FIELDS = ("name", "args", "namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedEvent:
+    """An event from the server.
+
+    Attributes:
+        name: the event's name.
+        args: its arguments.
+        namespace: where it arrived, "/" by default.
+
+    ``event["name"]``, ``event["args"]`` (a list) and ``event["namespace"]`` work too, as in
+    Flask-SocketIO's
+    ``get_received()``.
+    """
+
+    name: str
+    args: tuple[Any, ...] = ()
+    namespace: str = "/"
+
+    @property
+    def data(self) -> Any:
+        """The only argument; None where there is none; the tuple where there are more."""
+        if len(self.args) == 1:
+            return self.args[0]
+        return self.args or None
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in _FIELDS:
+            raise KeyError(key)
+        return list(self.args) if key == "args" else getattr(self, key)

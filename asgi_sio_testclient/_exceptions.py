@@ -1,0 +1,253 @@
+"""What can go wrong, in one tree.
+
+Every error carries its data as attributes and builds its text from them. This module knows no I/O
+and no protocol.
+
+* TestClientError
+    x HandshakeFailed       (also socketio.exceptions.ConnectionError)
+    x ConnectionRefused     (also socketio.exceptions.ConnectionError)
+    x ConnectTimeout        (also socketio.exceptions.ConnectionError)
+    x NotConnected          (also socketio.exceptions.DisconnectedError)
+    x EventTimeout          (also socketio.exceptions.TimeoutError, TimeoutError, AssertionError)
+    x UnexpectedEvent       (also AssertionError)
+    x LifespanFailed
+    x ProtocolError
+    x UsageError            (also RuntimeError)
+    x Leak
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import socketio.exceptions
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._events import ReceivedEvent
+
+
+class TestClientError(Exception):
+    """Base of every error that the client itself raises."""
+
+    __test__ = False
+
+
+class UsageError(TestClientError, RuntimeError):
+    """The client was used in a state in which that call makes no sense, e.g. outside ``async
+    with``.
+    """
+
+
+class HandshakeFailed(TestClientError, socketio.exceptions.ConnectionError):
+    """The app gave no Engine.IO session.
+
+    Attributes:
+        url: what was requested.
+        status: the HTTP status; for a websocket that was closed before it was accepted, 403 (ASGI
+            spec, "Close").
+        body: the response's body as text, or the reason of the close.
+        reason: the server's own words, taken out of the body.
+        hint: what to try next, or "".
+    """
+
+    def __init__(
+        self, url: str, status: int | None, body: str = "", reason: str = "", *, hint: str = ""
+    ) -> None:
+        super().__init__(url, status, body, reason)
+        self.url = url
+        self.status = status
+        self.body = body
+        self.reason = reason
+        self.hint = hint
+
+    def __str__(self) -> str:
+        status = "no response" if self.status is None else str(self.status)
+        text = f"{self.url}: {status}"
+        if self.reason:
+            text += f": {self.reason}"
+        return f"{text}\n{self.hint}" if self.hint else text
+
+
+class ConnectionRefused(TestClientError, socketio.exceptions.ConnectionError):
+    """One or more namespaces answered CONNECT with CONNECT_ERROR, or took their CONNECT back.
+
+    Attributes:
+        namespace: the first that refused.
+        data: what it said: the packet's data as the app gave it.
+        refusals: the data of all that refused, by namespace.
+    """
+
+    def __init__(self, refusals: Mapping[str, Any], *, hint: str = "") -> None:
+        super().__init__(refusals)
+        self.refusals = dict(refusals)
+        self.namespace, self.data = next(iter(self.refusals.items()))
+        self.hint = hint
+
+    def __str__(self) -> str:
+        said = "; ".join(
+            f"{name!r} refused: {_words(data)}" for name, data in self.refusals.items()
+        )
+        text = f"namespace {said}"
+        return f"{text}\n{self.hint}" if self.hint else text
+
+
+class ConnectTimeout(TestClientError, socketio.exceptions.ConnectionError):
+    """The handshake or a CONNECT packet was not answered in time.
+
+    Attributes:
+        timeout: seconds waited.
+        waiting_for: what was still to come.
+        details: further lines: handlers that still run, the transcript's end.
+    """
+
+    def __init__(self, waiting_for: str, timeout: float, details: Sequence[str] = ()) -> None:
+        super().__init__(waiting_for, timeout)
+        self.waiting_for = waiting_for
+        self.timeout = timeout
+        self.details = tuple(details)
+
+    def __str__(self) -> str:
+        headline = f"no {self.waiting_for} within {self.timeout:g} s"
+        return "\n".join((_join(headline, self.details[:1]), *self.details[1:]))
+
+
+class NotConnected(TestClientError, socketio.exceptions.DisconnectedError):
+    """There is no connection, or it ended while something was awaited of it.
+
+    Attributes:
+        reason: why it ended, in python-socketio's words; None if there never was one.
+        details: further lines.
+    """
+
+    def __init__(self, text: str, reason: str | None = None, details: Sequence[str] = ()) -> None:
+        super().__init__(text, reason)
+        self.text = text
+        self.reason = reason
+        self.details = tuple(details)
+
+    def __str__(self) -> str:
+        return "\n".join((self.text, *self.details))
+
+
+class EventTimeout(TestClientError, socketio.exceptions.TimeoutError, TimeoutError, AssertionError):
+    """What was awaited did not come: an event, an ack, or the end of a handler.
+
+    Attributes:
+        headline: what was awaited, and the cause where it is known.
+        event: the event's name, None for any.
+        namespace: its namespace.
+        timeout: seconds; None where it was clear before that it could not come.
+        received: the events that arrived and were not taken.
+        running: the handlers that still run, and where each is suspended.
+        details: the further lines of the text.
+    """
+
+    def __init__(
+        self,
+        headline: str,
+        *,
+        event: str | None = None,
+        namespace: str | None = None,
+        timeout: float | None = None,
+        received: Sequence[ReceivedEvent] = (),
+        running: Sequence[str] = (),
+        details: Sequence[str] = (),
+    ) -> None:
+        super().__init__(headline)
+        self.headline = headline
+        self.event = event
+        self.namespace = namespace
+        self.timeout = timeout
+        self.received = list(received)
+        self.running = list(running)
+        self.details = tuple(details)
+
+    def __str__(self) -> str:
+        return "\n".join((self.headline, *self.details))
+
+
+class UnexpectedEvent(TestClientError, AssertionError):
+    """An event arrived that the test said would not.
+
+    Attributes:
+        events: those that arrived, oldest first.
+    """
+
+    def __init__(self, headline: str, events: Sequence[ReceivedEvent]) -> None:
+        super().__init__(headline)
+        self.headline = headline
+        self.events = list(events)
+
+    def __str__(self) -> str:
+        return "\n".join((self.headline, *(f"  {event}" for event in self.events)))
+
+
+class LifespanFailed(TestClientError):
+    """The app's startup or shutdown failed; the app's own exception is the ``__cause__`` where
+    there was one.
+
+    Attributes:
+        phase: "startup" or "shutdown".
+        message: what the app said, or what it raised.
+    """
+
+    def __init__(self, phase: str, message: str) -> None:
+        super().__init__(phase, message)
+        self.phase = phase
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"the app's lifespan {self.phase} failed: {self.message}"
+
+
+class ProtocolError(TestClientError):
+    """The server sent something that its protocol does not allow.
+
+    Attributes:
+        packet: what it sent, as it came.
+    """
+
+    def __init__(self, problem: str, packet: str | bytes) -> None:
+        super().__init__(problem, packet)
+        self.problem = problem
+        self.packet = packet
+
+    def __str__(self) -> str:
+        shown = repr(self.packet)
+        if len(shown) > _SHOWN_CHARACTERS:
+            shown = shown[:_SHOWN_CHARACTERS] + "..."
+        return f"{self.problem}: {shown}"
+
+
+class Leak(TestClientError):
+    """Something was left over at exit, and ``strict=True`` was asked for.
+
+    Attributes:
+        leaks: a line for each.
+    """
+
+    def __init__(self, leaks: Sequence[str]) -> None:
+        super().__init__(*leaks)
+        self.leaks = list(leaks)
+
+    def __str__(self) -> str:
+        return (
+            "\n  ".join(("left over at exit:", *self.leaks))
+            if len(self.leaks) > 1
+            else (f"left over at exit: {self.leaks[0]}")
+        )
+
+
+_SHOWN_CHARACTERS = 200
+
+
+def _words(data: Any) -> str:
+    """The message that python-socketio wraps into ``{"message": ...}``, or the data as it is."""
+    if isinstance(data, dict) and set(data) == {"message"}:
+        return str(data["message"])
+    return repr(data)
+
+
+def _join(headline: str, cause: Sequence[str]) -> str:
+    return f"{headline}: {cause[0]}" if cause else headline

@@ -1,0 +1,146 @@
+"""The arguments of a `TestClient`, checked: what is wrong is said at once, with what was expected."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import engineio
+import socketio
+
+from asgi_sio_testclient import asgi
+from asgi_sio_testclient._handshake import parse_base_url
+from asgi_sio_testclient._server import engineio_server_of
+from asgi_sio_testclient._socketio import packet_class_for
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGI3Application
+    from socketio.packet import Packet
+
+__all__ = ["DEFAULT_BASE_URL", "Options"]
+
+DEFAULT_BASE_URL = "http://testserver"
+TRANSPORTS = ("polling", "websocket")
+_OF_THE_APP = frozenset({"app", "server", "lifespan"})
+_WSGI_ARGUMENTS = 2
+
+
+@dataclass(frozen=True)
+class Options:
+    """See `TestClient`, whose arguments these are."""
+
+    app: Any
+    http: Any
+    base_url: Any
+    headers: Any
+    cookies: Any
+    auth: Any
+    socketio_path: str
+    transports: Any
+    serializer: Any
+    json: Any
+    server: Any
+    lifespan: bool
+    root_path: str
+    client: tuple[str, int] | None
+    timeout: float
+    raise_app_exceptions: bool
+    strict: bool
+
+    def __post_init__(self) -> None:
+        _check_app(self.app)
+        _check_http(self.http)
+        _check_timeout(self.timeout)
+        if self.server is not None:
+            engineio_server_of(self.server)
+        for name in ("socketio_path", "root_path"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} is {getattr(self, name)!r}; expected a str")
+        base_url = str(self.base_url)
+        if self.http is not None and base_url == DEFAULT_BASE_URL and str(self.http.base_url):
+            base_url = str(self.http.base_url)
+        parse_base_url(base_url)
+        object.__setattr__(self, "base_url", base_url)
+        object.__setattr__(self, "transports", self.transports_of(self.transports))
+        self.packet_class  # noqa: B018 (an unknown serializer is told here)
+
+    @cached_property
+    def single_app(self) -> ASGI3Application:
+        """The app as an ASGI 3 callable."""
+        return asgi.single_callable(self.app)
+
+    @cached_property
+    def packet_class(self) -> type[Packet]:
+        """The Socket.IO packet class."""
+        return packet_class_for(self.serializer, self.json)
+
+    def transports_of(self, transports: Sequence[str] | str | None) -> tuple[str, ...]:
+        """`transports` as a tuple, or those of the client for None.
+
+        Raises:
+            ValueError: none, or one that doesn't exist.
+            TypeError: something else than names.
+        """
+        if transports is None:
+            return self.transports  # type: ignore[no-any-return]
+        try:
+            names = (transports,) if isinstance(transports, str) else tuple(transports)
+        except TypeError:
+            names = (transports,)
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError(f"transports is {transports!r}; expected names out of {TRANSPORTS}")
+        if not names or not set(names) <= set(TRANSPORTS):
+            raise ValueError(f"transports is {transports!r}; expected some of {TRANSPORTS}")
+        return names
+
+    def for_clone(self, overrides: Mapping[str, Any], base_url: str) -> Options:
+        """The options of another user of the same app: own cookies, unless given."""
+        known = set(type(self).__dataclass_fields__) - _OF_THE_APP
+        unknown = sorted(set(overrides) - known)
+        if unknown:
+            raise TypeError(f"clone() does not take {', '.join(unknown)}; it takes {sorted(known)}")
+        own = {"http": None, "cookies": None, "base_url": base_url}
+        return replace(self, **{**own, **overrides})
+
+
+def _check_app(app: Any) -> None:
+    if isinstance(app, str):
+        raise TypeError(f"app is the str {app!r}; expected the ASGI app itself: import it")
+    if isinstance(app, socketio.AsyncServer | socketio.Server | engineio.AsyncServer):
+        raise TypeError("app is the server; expected the ASGI app around it: socketio.ASGIApp(sio)")
+    if not callable(app):
+        raise TypeError(f"app is {app!r}; expected an ASGI callable")
+    try:
+        signature = inspect.signature(app)
+    except (TypeError, ValueError):
+        return
+    if not any(_binds(signature, count) for count in (3, 1)) and _binds(signature, _WSGI_ARGUMENTS):
+        raise TypeError(f"app is {app!r}, which looks like a WSGI app; expected an ASGI callable")
+
+
+def _binds(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def _check_http(http: Any) -> None:
+    if http is None:
+        return
+    missing = [name for name in ("base_url", "cookies", "headers") if not hasattr(http, name)]
+    if missing or isinstance(http, type):
+        raise TypeError(
+            f"http is {http!r}; expected an httpx client, or Starlette's or FastAPI's TestClient"
+        )
+
+
+def _check_timeout(timeout: Any) -> None:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"timeout is {timeout!r}; expected seconds")
+    if not timeout >= 0:
+        raise ValueError(f"timeout is {timeout!r}; expected seconds, 0 or more")

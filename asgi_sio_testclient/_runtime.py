@@ -1,0 +1,204 @@
+"""The running app that a client and its clones share: lifespan, watched servers, sessions, and what
+has to be over at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from asgi_sio_testclient import _server, asgi
+from asgi_sio_testclient._waiting import Hub, Quiet, Quietable, hub_of
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._session import EngineSession
+
+__all__ = ["Runtime"]
+
+
+class Runtime:
+    """One running app.
+
+    Args:
+        app: an ASGI 3 callable.
+        server: the server given by the user, or None.
+        lifespan: whether the app's lifespan is run.
+
+    Attributes:
+        running: between `start` and `stop`.
+        clients: everyone who uses it; the one that started it first.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    hub: Hub
+
+    def __init__(self, app: Any, server: Any, *, lifespan: bool) -> None:
+        self.app = app
+        self.running = False
+        self.clients: list[Any] = []
+        self.given_watch: _server.ServerWatch | None = None
+        self._given_server = server
+        self._with_lifespan = lifespan
+        self._lifespan: asgi.Lifespan | None = None
+        self._watches: dict[Any, _server.ServerWatch] = {}
+        self._sessions: list[EngineSession] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._ending: list[asyncio.Task[Any]] = []
+
+    @property
+    def state(self) -> dict[str, Any] | None:
+        """The lifespan's state, for the scopes of connections."""
+        return None if self._lifespan is None else self._lifespan.state
+
+    async def start(self, timeout: float) -> None:
+        """Start the app's lifespan.
+
+        Raises:
+            LifespanFailed: it failed.
+        """
+        self.loop = asyncio.get_running_loop()
+        self.hub = hub_of(self.loop)
+        if self._with_lifespan:
+            self._lifespan = asgi.Lifespan(self.app, is_unsupported=_server.is_server_entry)
+            await self._lifespan.startup(timeout)
+        if self._given_server is not None:
+            self.given_watch = self.watch(_server.engineio_server_of(self._given_server))
+        self.hub.runtimes.append(self)
+        self.running = True
+
+    def watch(self, eio: Any) -> _server.ServerWatch:
+        """The watch on one of the app's servers, from now on until the end."""
+        current = self._watches.get(eio)
+        if current is None:
+            current = self._watches[eio] = _server.watch(eio, self.loop)
+        return current
+
+    @property
+    def watches(self) -> list[_server.ServerWatch]:
+        """The servers that were found or given."""
+        return list(self._watches.values())
+
+    def add_session(self, session: EngineSession) -> None:
+        """A connection begins."""
+        self._sessions.append(session)
+
+    def session_over(self, session: EngineSession) -> None:
+        """Nothing of the app runs for that connection any more."""
+        if session in self._sessions:
+            self._sessions.remove(session)
+        if session.watch is not None and session.sid:
+            self._ending += session.watch.forget(session.sid)
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Hold a task of the client's own until it is over; it counts in `settle` and is waited for
+        at the end.
+        """
+        self._tasks.add(task)
+        task.add_done_callback(self._kept)
+
+    def _kept(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if self.running:
+            self.hub.poke()
+
+    # -- settle
+
+    def quiet_things(self) -> Iterator[Quietable]:
+        """All that a settle of this app's clients waits for: also of other apps' clients, where
+        they share a server.
+        """
+        mine = set(self._watches)
+        for runtime in self.hub.runtimes:
+            if runtime is self or not mine.isdisjoint(runtime._watches):
+                yield runtime
+                yield from runtime._sessions
+
+    def quiet(self) -> Quiet:
+        """Whether handlers, the app's and the test's own, have ended."""
+        if self._tasks:
+            return Quiet.BUSY
+        busy = any(run.owner is not None for watch in self._watches.values() for run in watch.runs)
+        return Quiet.BUSY if busy else Quiet.QUIET
+
+    def running_handlers(self) -> list[str]:
+        """The handlers that run now, and where each is suspended."""
+        runs = [run for watch in self._watches.values() for run in watch.runs if run.owner]
+        return [str(run) for run in sorted(runs, key=lambda run: run.started)]
+
+    # -- the end
+
+    async def finish_handlers(self, deadline: float, timeout: float) -> list[str]:
+        """Let running handlers end until `deadline`, `timeout` seconds in all; then cancel them.
+
+        Returns:
+            a line for each that had to be cancelled.
+        """
+        pending = self._handler_tasks()
+        if pending:
+            left = max(0.0, deadline - self.loop.time())
+            _, pending = await asyncio.wait(pending, timeout=left)
+        if not pending:
+            return []
+        late = self.running_handlers() or [repr(task.get_coro()) for task in pending]
+        await self.cancel(pending, timeout)
+        return [f"a handler that did not end within {timeout:g} s: {line}" for line in late]
+
+    def _handler_tasks(self) -> set[asyncio.Task[Any]]:
+        tasks = set(self._tasks)
+        for watch in self._watches.values():
+            tasks |= {run.task for run in watch.runs if run.owner and run.task is not None}
+        for session in self._sessions:
+            tasks |= session.tasks
+        return {task for task in tasks if not task.done()}
+
+    async def shutdown(self, timeout: float) -> None:
+        """Shut the lifespan down.
+
+        Raises:
+            LifespanFailed: it failed.
+        """
+        if self._lifespan is not None:
+            await self._lifespan.shutdown(timeout)
+
+    def release(self) -> set[asyncio.Task[Any]]:
+        """Cancel all tasks that are left, and leave the servers as they were found. Can't be
+        interrupted.
+
+        Returns:
+            the tasks that were cancelled; `cancel` waits for them.
+        """
+        self.running = False
+        if self in self.hub.runtimes:
+            self.hub.runtimes.remove(self)
+        tasks = self._handler_tasks() | set(self._ending)
+        for session in list(self._sessions):
+            session.vanish()
+            self.session_over(session)
+        tasks |= set(self._ending)
+        self._ending.clear()
+        for watch in self._watches.values():
+            tasks |= set(_server.unwatch(watch))
+        self._watches.clear()
+        self.given_watch = None
+        if self._lifespan is not None:
+            self._lifespan.cancel()
+            if self._lifespan.task is not None:
+                tasks.add(self._lifespan.task)
+            self._lifespan = None
+        for task in tasks:
+            task.cancel()
+        self.hub.close()
+        return {task for task in tasks if not task.done()}
+
+    async def cancel(self, tasks: set[asyncio.Task[Any]], timeout: float) -> None:
+        """Cancel tasks until they are over: python-engineio swallows the first."""
+        deadline = self.loop.time() + timeout
+        pending = {task for task in tasks if not task.done()}
+        while pending and self.loop.time() < deadline:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN)
+
+
+_CANCEL_AGAIN = 0.05  # seconds

@@ -1,0 +1,621 @@
+"""The one room that knows python-socketio's server: finds it, watches it, cleans up behind it.
+
+Watching is done on the instance, as `AsyncServer.instrument()` does, through three hooks, counted
+and undone: `eio.start_background_task`,
+and the "message" and "disconnect" entries of `eio.handlers`. They pass everything through and raise
+on what they see raised; no
+other module may reach into the server. Line references are to python-socketio 5.18 and
+python-engineio 4.15.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import linecache
+import sys
+import weakref
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import PurePath
+from time import perf_counter
+from types import CodeType, FrameType, TracebackType
+from typing import Any, Protocol
+
+import engineio
+import socketio
+
+__all__ = [
+    "HandlerRun",
+    "ServerWatch",
+    "Watched",
+    "engineio_server_of",
+    "find_server",
+    "is_server_entry",
+    "place_of",
+    "unwatch",
+    "watch",
+]
+
+_ENTRY = engineio.AsyncServer.handle_request.__code__
+_HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts it, a task per event
+_LIBRARIES = ("socketio", "engineio", "asyncio", "concurrent")
+
+
+class Watched(Protocol):
+    """A connection under watch."""
+
+    receiving: object | None
+
+    def handler_started(self, run: HandlerRun) -> None:
+        """A packet of this connection started a handler."""
+
+    def handler_ended(self, run: HandlerRun) -> None:
+        """It ended, by returning or raising."""
+
+    def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
+        """The app raised because of a packet of this connection, in `run` where that is known."""
+
+    def activity(self) -> None:
+        """Something that a settle may wait for has changed."""
+
+
+class HandlerRun:
+    """One run of one handler of the app.
+
+    Attributes:
+        event: what started it: an event's name, "connect" or "disconnect".
+        namespace: where.
+        sid: the client's id in that namespace; None where it isn't known yet.
+        id: the ack id that the client gave, or None.
+        started: when, in seconds of `time.perf_counter`.
+        ended: when; None while it runs.
+        task: the task it runs in.
+        error: what it raised.
+    """
+
+    __slots__ = (
+        "_server", "ended", "error", "event", "id", "namespace", "owner", "sid", "started", "task",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        server: ServerWatch,
+        owner: Watched | None,
+        event: str,
+        namespace: str,
+        sid: str | None,
+        id: int | None,
+    ) -> None:
+        self._server = server
+        self.owner = owner
+        self.event = event
+        self.namespace = namespace
+        self.sid = sid
+        self.id = id
+        self.started = perf_counter()
+        self.ended: float | None = None
+        self.task: asyncio.Task[Any] | None = None
+        self.error: BaseException | None = None
+
+    @property
+    def name(self) -> str:
+        """The handler's qualified name, "" where the app has none for the event."""
+        return self._server.handler_name(self.event, self.namespace)
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds that it took; None while it runs."""
+        return None if self.ended is None else self.ended - self.started
+
+    def __str__(self) -> str:
+        where = place_of(self.task) if self.task is not None else ""
+        name = self.name or "handler"
+        return (
+            f"{name} (event {self.event!r}, namespace {self.namespace!r}){where and f' at {where}'}"
+        )
+
+
+class ServerWatch:
+    """One server under watch, in one event loop.
+
+    Attributes:
+        eio: the Engine.IO server.
+        sio: the Socket.IO server on top of it; None where there is none.
+        sessions: the connections under watch, by Engine.IO sid.
+        runs: the handlers that run now.
+        background: tasks that the app began with ``start_background_task``.
+    """
+
+    def __init__(self, eio: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self.eio = eio
+        self.sio = _socketio_server_of(eio)
+        self.loop = loop
+        self.users = 0
+        self.sessions: dict[str, Watched] = {}
+        self.runs: set[HandlerRun] = set()
+        self.background: dict[asyncio.Task[Any], Watched | None] = {}
+        self._pings: dict[str, asyncio.Task[Any]] = {}
+        self._service: asyncio.Task[Any] | None = None
+        self._original: dict[str, Any] = {}
+        self._install()
+
+    # -- hooks
+
+    def _install(self) -> None:
+        self._start = self.eio.start_background_task
+        self._had_own_start = "start_background_task" in vars(self.eio)
+        self.eio.start_background_task = self._start_background_task
+        for event, hook in (("message", self._message_hook), ("disconnect", self._disconnect_hook)):
+            original = self.eio.handlers.get(event)
+            if original is not None:
+                self._original[event] = original, hook(original)
+                self.eio.handlers[event] = self._original[event][1]
+
+    def restore(self) -> None:
+        """Leave the server as it was found; what somebody else has put over a hook since stays."""
+        if vars(self.eio).get("start_background_task") == self._start_background_task:
+            if self._had_own_start:
+                self.eio.start_background_task = self._start
+            else:
+                del self.eio.start_background_task
+        for event, (original, hook) in self._original.items():
+            if self.eio.handlers.get(event) is hook:
+                self.eio.handlers[event] = original
+
+    def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        name = getattr(target, "__name__", "")
+        if name == _HANDLER_TASK:
+            # AsyncServer._handle_event: (self, sid, eio_sid, data, namespace, id)
+            _, sid, eio_sid, data, namespace, id_ = args
+            owner = self.sessions.get(eio_sid)
+            run = HandlerRun(self, owner, data[0], namespace, sid, id_)
+            self.runs.add(run)
+            run.task = task = self._start(self._watched, run, target, args)
+            if owner is not None:
+                owner.handler_started(run)
+            return task  # type: ignore[no-any-return]
+        task = self._start(target, *args, **kwargs)
+        if name == "_send_ping":
+            self._pings[target.__self__.sid] = task
+        elif name == "_service_task":
+            self._service = task
+        else:
+            self.background[task] = self._current_owner()
+            task.add_done_callback(self._background_done)
+        return task  # type: ignore[no-any-return]
+
+    async def _watched(
+        self, run: HandlerRun, target: Callable[..., Coroutine[Any, Any, Any]], args: Any
+    ) -> Any:
+        run.started = perf_counter()
+        try:
+            return await target(*args)
+        except Exception as exc:
+            run.error = exc
+            # It reaches the test; asyncio need not complain that nobody retrieved it.
+            if run.task is not None:
+                run.task.add_done_callback(_retrieve)
+            self._report(run.owner, exc, run)
+            raise
+        finally:
+            run.ended = perf_counter()
+            self.runs.discard(run)
+            if run.owner is not None:
+                run.owner.handler_ended(run)
+
+    def _message_hook(self, original: Any) -> Any:
+        sessions = self.sessions
+
+        async def message(eio_sid: str, data: Any) -> None:
+            owner = sessions.get(eio_sid)
+            if owner is None:
+                await original(eio_sid, data)
+                return
+            owner.receiving = data
+            run = None
+            if data.__class__ is not str or data[:1] != "2" or not self.sio.async_handlers:
+                run = self._inline_run(owner, eio_sid, data)
+            try:
+                await original(eio_sid, data)
+            except Exception as exc:
+                self._report(owner, exc, run, data)
+                raise
+            finally:
+                owner.receiving = None
+                if run is not None:
+                    self._inline_ended(owner, run)
+                owner.activity()
+
+        return message
+
+    def _disconnect_hook(self, original: Any) -> Any:
+        async def disconnect(eio_sid: str, *reason: Any) -> None:
+            owner = self.sessions.get(eio_sid)
+            run = HandlerRun(self, owner, "disconnect", "*", None, None)
+            run.task = asyncio.current_task()
+            self.runs.add(run)
+            try:
+                await original(eio_sid, *reason)
+            except Exception as exc:
+                # Without a reason it is python-engineio's second try, after a TypeError
+                # (AsyncServer._trigger_event).
+                if reason:
+                    self._report(owner, exc, run)
+                raise
+            finally:
+                run.ended = perf_counter()
+                self.runs.discard(run)
+                if owner is not None:
+                    owner.activity()
+
+        return disconnect
+
+    def _inline_run(self, owner: Watched, eio_sid: str, data: Any) -> HandlerRun | None:
+        """The handler that `data` is about to start within the server's own call; None where it
+        starts none.
+        """
+        if self.sio is None:
+            return None
+        packet = self.sio._binary_packet.get(eio_sid)
+        if packet is None:
+            try:
+                packet = self.sio.packet_class(encoded_packet=data)
+            except Exception:  # noqa: BLE001 (a message that can't be read starts no handler; the server says so itself)
+                return None
+        event = _event_of(packet, inline=not self.sio.async_handlers)
+        if event is None:
+            return None
+        namespace = packet.namespace or "/"
+        sid = self.sio.manager.sid_from_eio_sid(eio_sid, namespace)
+        run = HandlerRun(self, owner, event, namespace, sid, packet.id)
+        run.task = asyncio.current_task()
+        self.runs.add(run)
+        owner.handler_started(run)
+        return run
+
+    def _inline_ended(self, owner: Watched, run: HandlerRun) -> None:
+        run.ended = perf_counter()
+        self.runs.discard(run)
+        owner.handler_ended(run)
+
+    def _background_done(self, task: asyncio.Task[Any]) -> None:
+        owner = self.background.pop(task, None)
+        if not task.cancelled() and task.exception() is not None:
+            exc = task.exception()
+            _note(exc, "a background task", "")
+            for session in [owner] if owner is not None else list(self.sessions.values())[:1]:
+                session.app_raised(exc)  # type: ignore[arg-type]
+
+    def _current_owner(self) -> Watched | None:
+        current = asyncio.current_task()
+        return next((run.owner for run in self.runs if run.task is current), None)
+
+    # -- what the app raised
+
+    def _report(
+        self, owner: Watched | None, exc: BaseException, run: HandlerRun | None, data: Any = None
+    ) -> None:
+        if owner is None:
+            return
+        context = _handler_context(exc.__traceback__)
+        if context is not None:
+            event, namespace, sid, handler = context
+            name = _qualified(handler, event)
+            _note(exc, name, f"event {event!r}, namespace {namespace!r}, sid {sid!r}")
+        elif run is not None:
+            where = f"event {run.event!r}, namespace {run.namespace!r}, sid {run.sid!r}"
+            _note(exc, run.name or "the server", where)
+        else:
+            _note(
+                exc,
+                "the server",
+                f"while it read {data!r:.100}; do both sides use the same serializer?",
+            )
+        owner.app_raised(exc, run)
+
+    # -- questions
+
+    def has_handler(self, event: str, namespace: str) -> bool:
+        """Whether the app handles that event there, by name or by a catch-all."""
+        return self._handler(event, namespace) is not None
+
+    def handler_name(self, event: str, namespace: str) -> str:
+        """The qualified name of the handler, "" for none."""
+        handler = self._handler(event, namespace)
+        return "" if handler is None else _qualified(handler, event)
+
+    def _handler(self, event: str, namespace: str) -> Any:
+        if self.sio is None:
+            return None
+        handler, _ = self.sio._get_event_handler(event, namespace, ())
+        if handler is None:
+            handler, _ = self.sio._get_namespace_handler(namespace, ())
+            if handler is not None and not _dispatches(handler, event):
+                handler = None
+        return handler
+
+    def known_events(self, namespace: str) -> set[str]:
+        """Names that the app has handlers for, there and in catch-all namespaces."""
+        if self.sio is None:
+            return set()
+        names = {name for space in (namespace, "*") for name in self.sio.handlers.get(space, {})}
+        for space in (namespace, "*"):
+            handler = self.sio.namespace_handlers.get(space)
+            names.update(name[3:] for name in dir(handler) if name.startswith("on_"))
+        return names - {"*", "connect", "disconnect"}
+
+    def known_namespaces(self) -> set[str]:
+        """Namespaces that a client can connect to."""
+        if self.sio is None:
+            return set()
+        named = () if self.sio.namespaces == "*" else self.sio.namespaces
+        return {*self.sio.handlers, *self.sio.namespace_handlers, *named} - {"*"}
+
+    @property
+    def always_connect(self) -> bool:
+        """Whether the server sends CONNECT before it asks the connect handler."""
+        return self.sio is not None and bool(self.sio.always_connect)
+
+    def output_state(self, eio_sid: str) -> str:
+        """Where the server's output for a connection is: "waiting" in its queue, "moving" to the
+        client, or "none".
+        """
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is None or socket.closed:
+            return "none"
+        # AsyncSocket.poll() calls task_done() in the step in which the writer goes on to send.
+        if socket.queue._unfinished_tasks:
+            return "waiting"
+        # The writer, or the pending GET, is back in queue.get(): whatever it took has been sent.
+        return "none" if socket.queue._getters else "moving"
+
+    # -- cleaning up
+
+    def release_poll(self, eio_sid: str) -> None:
+        """Let the pending GET of a session that is over answer now; the server would hold it for
+        another 45 s.
+        """
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None:
+            socket.queue.put_nowait(None)
+
+    async def time_out(self, eio_sid: str) -> None:
+        """Bring forward what the server does with a client that is gone and can't say so:
+        AsyncSocket.check_ping_timeout.
+        """
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None and not socket.closed:
+            await socket.close(wait=False, abort=True, reason=self.eio.reason.PING_TIMEOUT)
+            socket.queue.put_nowait(None)
+
+    def forget(self, eio_sid: str) -> list[asyncio.Task[Any]]:
+        """A connection is over: end its ping timer, and drop what a failed connect handler leaves
+        in the manager for good.
+
+        Returns:
+            the tasks that were cancelled and should be waited for.
+        """
+        self.sessions.pop(eio_sid, None)
+        self.eio.sockets.pop(eio_sid, None)
+        if self.sio is not None:
+            self.sio.environ.pop(eio_sid, None)
+            self.sio._binary_packet.pop(eio_sid, None)
+            manager = self.sio.manager
+            for namespace in list(manager.get_namespaces()):
+                sid = manager.sid_from_eio_sid(eio_sid, namespace)
+                if sid is not None:
+                    manager.basic_disconnect(sid, namespace)
+        ping = self._pings.pop(eio_sid, None)
+        if ping is None or ping.done():
+            return []
+        ping.cancel()
+        return [ping]
+
+    def connected_sids(self, eio_sid: str) -> list[str]:
+        """Namespaces in which the server still counts that connection as connected."""
+        if self.sio is None:
+            return []
+        manager = self.sio.manager
+        return [
+            namespace
+            for namespace in manager.get_namespaces()
+            if manager.sid_from_eio_sid(eio_sid, namespace) is not None
+        ]
+
+    def stop_tasks(self) -> list[asyncio.Task[Any]]:
+        """Cancel what the server and the app began and nobody else ends.
+
+        Returns:
+            the tasks that were cancelled and should be waited for.
+        """
+        tasks = [*self.background, *self._pings.values()]
+        if self._service is not None:
+            tasks.append(self._service)
+        for task in tasks:
+            task.cancel()
+        self.reset()
+        return tasks
+
+    def abandon(self) -> None:
+        """The loop is gone, and with it every task: only what the server remembers is left to clean
+        up.
+        """
+        self.reset()
+        for eio_sid in list(self.sessions):
+            self.forget(eio_sid)
+
+    def reset(self) -> None:
+        """Let the server begin afresh in the next event loop with what it believes to be running
+        already.
+        """
+        if self._service is not None:
+            self._service = None
+            self.eio.service_task_handle = None
+            self.eio.service_task_event = None
+            self.eio.start_service_task = True
+        if self.sio is not None and getattr(self.sio.manager, "thread", None) in self.background:
+            # A pub/sub manager's listener: initialize() starts it anew at the next connection.
+            self.sio.manager_initialized = False
+        self._pings.clear()
+
+
+_WATCHES: weakref.WeakKeyDictionary[Any, ServerWatch] = weakref.WeakKeyDictionary()
+
+
+def watch(eio: Any, loop: asyncio.AbstractEventLoop) -> ServerWatch:
+    """The watch on a server in this loop; `unwatch` it as often."""
+    current = _WATCHES.get(eio)
+    if current is not None and current.loop is not loop:
+        # Left behind on a loop that is gone, by a client that was never closed.
+        current.restore()
+        current.abandon()
+        current = None
+    if current is None:
+        current = _WATCHES[eio] = ServerWatch(eio, loop)
+    current.users += 1
+    return current
+
+
+def unwatch(current: ServerWatch) -> list[asyncio.Task[Any]]:
+    """The counterpart of `watch`; returns the tasks to be waited for when that was the last."""
+    current.users -= 1
+    if current.users:
+        return []
+    current.restore()
+    if _WATCHES.get(current.eio) is current:
+        del _WATCHES[current.eio]
+    return current.stop_tasks()
+
+
+def find_server() -> Any:
+    """The Engine.IO server that is waiting for the caller's ``receive()`` or ``send()`` to return,
+    or None.
+
+    It stands in the call stack as the `self` of ``engineio.AsyncServer.handle_request``, however
+    the app wraps it: mounts, middleware,
+    closures. A walk through the app's attributes would have to know each of them, and finds none in
+    a closure.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is _ENTRY:
+            return frame.f_locals["self"]
+        frame = frame.f_back
+    return None
+
+
+def is_server_entry(exc: BaseException) -> bool:
+    """Whether python-engineio itself raised: handed a scope that it has no use for, such as a
+    lifespan.
+    """
+    codes = [frame.f_code for frame in _frames(exc.__traceback__)]
+    return bool(codes) and codes[-1] is _ENTRY
+
+
+def engineio_server_of(server: Any) -> Any:
+    """The Engine.IO server of what was given as ``server=``.
+
+    Raises:
+        TypeError: neither a `socketio.AsyncServer` nor an `engineio.AsyncServer`.
+    """
+    if isinstance(server, socketio.AsyncServer):
+        return server.eio
+    if isinstance(server, engineio.AsyncServer):
+        return server
+    raise TypeError(f"server is {server!r}; expected a socketio.AsyncServer")
+
+
+def place_of(task: asyncio.Task[Any]) -> str:
+    """Where a task is suspended: its innermost frame of the app's own, with the line; "" once it is
+    over.
+    """
+    frames = list(_suspended_frames(task.get_coro()))
+    own = [frame for frame in frames if not _is_library(frame.f_code)]
+    if not own:
+        return ""
+    frame = own[-1]
+    code = frame.f_code
+    line = linecache.getline(code.co_filename, frame.f_lineno).strip()
+    return f"{PurePath(code.co_filename).name}:{frame.f_lineno} in {code.co_qualname}: {line}"
+
+
+def _suspended_frames(awaitable: Any) -> Iterator[FrameType]:
+    while awaitable is not None:
+        for kind in ("cr", "gi", "ag"):
+            frame = getattr(awaitable, f"{kind}_frame", None)
+            if frame is not None:
+                yield frame
+                break
+        else:
+            return
+        inner = "gi_yieldfrom" if kind == "gi" else f"{kind}_await"
+        awaitable = getattr(awaitable, inner, None)
+
+
+def _is_library(code: CodeType) -> bool:
+    package = PurePath(code.co_filename).parent.name
+    return package in _LIBRARIES or package == __package__ or package == "async_drivers"
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[FrameType]:
+    while traceback is not None:
+        yield traceback.tb_frame
+        traceback = traceback.tb_next
+
+
+def _handler_context(traceback: TracebackType | None) -> tuple[str, str, str, Any] | None:
+    """Event, namespace, sid and handler of the innermost AsyncServer._trigger_event() that an
+    exception came through.
+    """
+    found = None
+    for frame in _frames(traceback):
+        if frame.f_code.co_name == "_trigger_event" and "handler" in frame.f_locals:
+            values = frame.f_locals
+            sid = next((arg for arg in values["args"] if isinstance(arg, str)), "")
+            found = values["event"], values["namespace"], sid, values["handler"]
+    return found
+
+
+def _qualified(handler: Any, event: str) -> str:
+    method = getattr(handler, f"on_{event}", None) if not callable(handler) else None
+    target = method or handler
+    target = getattr(target, "func", target)
+    name = getattr(target, "__qualname__", None)
+    return str(name or type(target).__qualname__)
+
+
+def _dispatches(namespace_handler: Any, event: str) -> bool:
+    """Whether a class-based namespace does anything with an event: it has the method, or a dispatch
+    of its own.
+    """
+    own = type(namespace_handler).trigger_event is not socketio.AsyncNamespace.trigger_event
+    return own or hasattr(namespace_handler, f"on_{event}")
+
+
+def _event_of(packet: Any, *, inline: bool) -> str | None:
+    """The event whose handler the server runs within its own call for that packet."""
+    kind = packet.packet_type
+    if kind == socketio.packet.CONNECT:
+        return "connect"
+    if kind == socketio.packet.DISCONNECT:
+        return "disconnect"
+    if inline and kind in {socketio.packet.EVENT, socketio.packet.BINARY_EVENT}:
+        data = packet.data
+        return str(data[0]) if isinstance(data, list) and data else None
+    return None
+
+
+def _socketio_server_of(eio: Any) -> Any:
+    handler = eio.handlers.get("message")
+    sio = getattr(handler, "__self__", None)
+    return sio if isinstance(sio, socketio.AsyncServer) else None
+
+
+def _note(exc: BaseException | None, name: str, where: str) -> None:
+    note = f"raised by {name}" + (f" ({where})" if where else "")
+    if exc is not None and note not in getattr(exc, "__notes__", ()):
+        exc.add_note(note)
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()

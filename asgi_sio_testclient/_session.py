@@ -1,0 +1,458 @@
+"""The Engine.IO session under a client: the protocol on one side, a transport on the other. It is
+`TestClient.raw`.
+
+Everything here happens inside the app's own ``send()`` or in the test's call; there is no task of
+the session's own. Knows no Socket.IO.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from asgi_sio_testclient._engineio import (
+    CLOSE,
+    MESSAGE,
+    NOOP,
+    PING,
+    PONG,
+    PROBE,
+    UPGRADE,
+    EngineIO,
+    State,
+    encode,
+)
+from asgi_sio_testclient._exceptions import HandshakeFailed, ProtocolError, UsageError
+from asgi_sio_testclient._server import HandlerRun, ServerWatch, find_server
+from asgi_sio_testclient._transports.polling import PollingTransport
+from asgi_sio_testclient._transports.websocket import WebSocketTransport
+from asgi_sio_testclient._waiting import Quiet
+from asgi_sio_testclient.asgi import FORBIDDEN, HTTPExchange, Response
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._handshake import Handshake
+    from asgi_sio_testclient._runtime import Runtime
+    from asgi_sio_testclient._transcript import Transcript
+    from asgi_sio_testclient._transports import Transport
+
+Frame = str | bytes
+
+NOT_FOUND = 404
+_JSON_STRING = '"'
+
+
+class SessionListener(Protocol):
+    """The client above a session."""
+
+    def session_ready(self) -> None:
+        """The handshake, and the upgrade if there is one, is through."""
+
+    def session_message(self, message: Frame) -> None:
+        """The data of a MESSAGE packet. May raise ProtocolError."""
+
+    def session_ended(self, session: EngineSession, reason: str, error: Exception | None) -> None:
+        """It is over, and not by the client's own doing."""
+
+    def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
+        """The app raised because of this client."""
+
+    def handler_started(self, run: HandlerRun) -> None:
+        """A packet started a handler."""
+
+    def handler_ended(self, run: HandlerRun) -> None:
+        """It ended."""
+
+    def frame_delivered(self) -> None:
+        """A frame from the server has been dealt with."""
+
+
+class EngineSession:
+    """One Engine.IO session.
+
+    Public, for those who test servers rather than apps, as ``client.raw``: packets and frames can
+    be sent at any moment, in any order, well
+    formed or not.
+
+    Attributes:
+        sid: the Engine.IO session id.
+        answer_pings: set it to False and the client falls silent: the server's ping timeout comes.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        handshake: Handshake,
+        transports: Sequence[str],
+        listener: SessionListener,
+        transcript: Transcript,
+    ) -> None:
+        self.answer_pings = True
+        self.receiving: object | None = None
+        self.engine = EngineIO()
+        self.watch: ServerWatch | None = runtime.given_watch
+        self.transport: Transport | None = None
+        self.over: asyncio.Future[None] = runtime.loop.create_future()
+        self._runtime = runtime
+        self._hub = runtime.hub
+        self._handshake = handshake
+        self._transports = transports
+        self._listener = listener
+        self._transcript = transcript
+        self._polling: PollingTransport | None = None
+        self._upgrade: WebSocketTransport | None = None
+        self._retired: list[Transport] = []
+        self._held: list[Frame] = []
+        self._looking = True
+        self._poll_released = False
+        self._forgotten = False
+
+    # -- public: raw packets and frames
+
+    @property
+    def sid(self) -> str:
+        """The Engine.IO session id, "" before the handshake."""
+        return self.engine.sid
+
+    def send_packet(self, packet_type: int, data: str | bytes | None = None) -> None:
+        """Send one Engine.IO packet.
+
+        Args:
+            packet_type: 0 OPEN, 1 CLOSE, 2 PING, 3 PONG, 4 MESSAGE, 5 UPGRADE, 6 NOOP, or any other
+                digit.
+            data: its data.
+        """
+        self.send_frames([encode(packet_type, data)])
+
+    def send_text(self, text: str) -> None:
+        """Send `text` as it is: one websocket message, or a part of a POST's payload."""
+        self.send_frames([text])
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send `data` as it is: one binary websocket message, or in base64 a part of a POST's
+        payload.
+        """
+        self.send_frames([bytes(data)])
+
+    async def post(
+        self, body: str | bytes, *, sid: str | None = None, timeout: float = 5.0
+    ) -> Response:
+        """Make one POST with that very body, beside whatever else is under way, and return the
+        response.
+
+        Raises:
+            TimeoutError: no response within `timeout` seconds.
+        """
+        data = body.encode() if isinstance(body, str) else bytes(body)
+        headers = [
+            (b"content-type", b"text/plain;charset=UTF-8"),
+            (b"content-length", b"%d" % len(data)),
+        ]
+        return await self._request("POST", data, headers, sid, timeout)
+
+    async def poll(self, *, sid: str | None = None, timeout: float = 5.0) -> Response:
+        """Make one GET, beside the one that is pending, and return the response; its packets are
+        not delivered.
+
+        Raises:
+            TimeoutError: no response within `timeout` seconds.
+        """
+        return await self._request("GET", b"", [], sid, timeout)
+
+    def drop(self, code: int | None = None) -> None:
+        """Lose the connection without a goodbye; over a websocket the app is told `code`, 1005 by
+        default.
+        """
+        self._lost_by_client("transport close", code)
+
+    def pause_reading(self) -> None:
+        """Over a websocket: the app's next ``send()`` blocks until `resume_reading`."""
+        self._websocket().connection.pause()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        self._websocket().connection.resume()
+
+    async def _request(
+        self,
+        method: str,
+        body: bytes,
+        headers: list[tuple[bytes, bytes]],
+        sid: str | None,
+        timeout: float,
+    ) -> Response:
+        scope = self._handshake.http_scope(method, self.sid if sid is None else sid, headers)
+        exchange = HTTPExchange(self._runtime.app, scope, body)
+        task = exchange.start()
+        self._runtime.keep(task)
+        return await exchange.response(timeout)
+
+    def _websocket(self) -> WebSocketTransport:
+        if not isinstance(self.transport, WebSocketTransport):
+            raise UsageError("only a websocket can be paused")
+        return self.transport
+
+    # -- for the client
+
+    def start(self) -> None:
+        """Begin the handshake."""
+        app = self._runtime.app
+        if self._transports[0] == "websocket":
+            websocket = WebSocketTransport(app, self._handshake, self)
+            self.transport = websocket
+            websocket.start()
+        else:
+            self._polling = PollingTransport(app, self._handshake, self)
+            self.transport = self._polling
+            self._polling.start()
+
+    def send_messages(self, messages: Sequence[Frame]) -> None:
+        """Send Socket.IO's messages, each in a MESSAGE packet."""
+        # What Packet(MESSAGE, message).encode() makes of text and of bytes.
+        self.send_frames(
+            [f"4{message}" if message.__class__ is str else message for message in messages]
+        )
+
+    def send_frames(self, frames: Sequence[Frame]) -> None:
+        """Send encoded packets, in order; during an upgrade they wait for its end."""
+        if self._upgrade is not None:
+            self._held.extend(frames)
+            return
+        transport = self.transport
+        if transport is None:
+            raise UsageError("the session has not begun")
+        for frame in frames:
+            self._transcript.sent(transport.name, frame)
+        transport.send(frames)
+
+    def leave(self, goodbye: Sequence[Frame] = ()) -> None:
+        """End in an orderly way, with `goodbye` as the last messages."""
+        if self.engine.state is State.CLOSED:
+            return
+        if goodbye and self._upgrade is None:
+            self.send_messages(goodbye)
+        if self._polling is not None and self.transport is self._polling:
+            if self.engine.state is State.OPEN:
+                self.send_frames([encode(CLOSE)])
+        self._end(lambda transport: transport.leave())
+
+    def vanish(self) -> None:
+        """End as a lost network does."""
+        self._lost_by_client("transport close", None)
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """The calls of the app that still run for this session."""
+        tasks: set[asyncio.Task[None]] = set()
+        for transport in (self.transport, self._upgrade, self._polling, *self._retired):
+            if transport is not None:
+                tasks |= transport.tasks
+        return tasks
+
+    def quiet(self) -> Quiet:
+        """Whether everything that was sent has been dealt with, and all that the server put out has
+        arrived.
+        """
+        if self.receiving is not None or self._upgrade is not None:
+            return Quiet.BUSY
+        if self.engine.state is State.CLOSED:
+            return Quiet.BUSY if self.tasks else Quiet.QUIET
+        if self.transport is None or not self.transport.idle:
+            return Quiet.BUSY
+        if self.watch is None:
+            return Quiet.QUIET
+        output = self.watch.output_state(self.sid)
+        if output == "waiting":
+            return Quiet.BUSY
+        return Quiet.MOVING if output == "moving" else Quiet.QUIET
+
+    # -- what the transports tell
+
+    def transport_open(self, transport: Transport) -> None:
+        """The app accepted a websocket."""
+        if transport is self._upgrade:
+            probe = self.engine.probe()
+            self._transcript.sent(transport.name, probe)
+            transport.send([probe])
+
+    def transport_frame(self, transport: Transport, frame: Frame) -> None:
+        """A frame from the server: dealt with here and now, inside the app's send()."""
+        self._transcript.received(transport.name, frame)
+        try:
+            kind, data = self.engine.receive(frame)
+            if kind == MESSAGE:
+                self._listener.session_message(data)
+            else:
+                self._control(kind, data)
+        except ProtocolError as exc:
+            self._fail(exc)
+        self._listener.frame_delivered()
+        self._hub.poke()
+
+    def transport_refused(self, transport: Transport, url: str, response: Response) -> None:
+        """The app refused a transport. A refused upgrade leaves the session where it is."""
+        if transport is self._upgrade:
+            self._stay_on_polling()
+            return
+        self._fail(handshake_failed(url, response))
+
+    def transport_lost(self, transport: Transport, reason: str, detail: str) -> None:
+        """The app ended a transport."""
+        if transport is self._upgrade:
+            self._stay_on_polling()
+        elif self.engine.state is State.OPENING:
+            self._fail(HandshakeFailed(self._handshake.url, None, "", detail))
+        elif self.engine.state is State.OPEN:
+            self._end(lambda transport: transport.vanish())
+            self._listener.session_ended(self, reason, SessionLost(detail))
+
+    def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
+        """The app's callable, or a handler, raised."""
+        self._listener.app_raised(exc, run)
+
+    def about_to_receive(self) -> None:
+        """The app is about to wait for the client: now the server stands in the call stack."""
+        if self._looking:
+            eio = find_server()
+            if eio is not None:
+                self._looking = False
+                self.watch = self._runtime.watch(eio)
+        self._hub.poke()
+
+    def activity(self) -> None:
+        """A call of the app ended, or something it did."""
+        if self.engine.state is State.CLOSED:
+            self._release_poll()
+            if not self.tasks:
+                self._finish()
+        self._hub.poke()
+
+    def handler_started(self, run: HandlerRun) -> None:
+        """See `SessionListener`."""
+        self._listener.handler_started(run)
+
+    def handler_ended(self, run: HandlerRun) -> None:
+        """See `SessionListener`."""
+        self._listener.handler_ended(run)
+        self._hub.poke()
+
+    # -- inside
+
+    def _control(self, kind: int, data: Any) -> None:
+        if self.engine.state is State.CLOSED:
+            if kind == CLOSE and not self.over.done() and not self._forgotten:
+                self._end(lambda transport: transport.leave())
+                self._listener.session_ended(self, "server disconnect", None)
+            return
+        if kind == PING and self.answer_pings:
+            self.send_frames([encode(PONG, data or None)])
+        elif kind == PONG and data == PROBE and self._polling is not None:
+            self._polling.pause(self._switch)
+        elif kind not in {PING, PONG, NOOP}:
+            self._opened()
+
+    def _opened(self) -> None:
+        self._looking = False
+        if self.watch is not None:
+            self.watch.sessions[self.sid] = self
+        if self._polling is None:
+            self._listener.session_ready()
+            return
+        self._polling.sid = self.sid
+        self._polling.max_payload = self.engine.max_payload
+        if "websocket" in self._transports and "websocket" in self.engine.upgrades:
+            self._upgrade = WebSocketTransport(self._runtime.app, self._handshake, self, self.sid)
+            self._upgrade.start()
+        else:
+            self._listener.session_ready()
+
+    def _switch(self) -> None:
+        """The probe was answered and no request is under way: from here on everything goes over the
+        websocket.
+        """
+        upgrade, self._upgrade = self._upgrade, None
+        if upgrade is None or self._polling is None:
+            return
+        self._polling.vanish()
+        self._retired.append(self._polling)
+        self._polling, self.transport = None, upgrade
+        self.send_frames([encode(UPGRADE)])
+        self._go_on()
+
+    def _stay_on_polling(self) -> None:
+        self._upgrade = None
+        if self._polling is not None:
+            self._polling.resume()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        held, self._held = self._held, []
+        if held:
+            self.send_frames(held)
+        self._listener.session_ready()
+
+    def _fail(self, exc: Exception) -> None:
+        self._end(lambda transport: transport.vanish())
+        self._listener.session_ended(self, "transport error", exc)
+
+    def _lost_by_client(self, reason: str, code: int | None) -> None:
+        if self.engine.state is State.CLOSED:
+            return
+        polling = self._polling
+        self._end(lambda transport: transport.vanish(code))
+        if polling is not None and self.watch is not None:
+            # No app can see a polling client go; what it would see 45 s from now is brought
+            # forward.
+            self._poll_released = True
+            self._runtime.keep(self._runtime.loop.create_task(self.watch.time_out(self.sid)))
+
+    def _end(self, how: Any) -> None:
+        self.engine.close()
+        for transport in (self.transport, self._upgrade):
+            if transport is not None:
+                how(transport)
+        self._upgrade = None
+        self.activity()
+
+    def _release_poll(self) -> None:
+        """The goodbye has been taken: the pending GET has nothing to wait for any more."""
+        polling = self._polling
+        if polling is None or self._poll_released or not polling.idle or not polling.polls:
+            return
+        self._poll_released = True
+        if self.watch is not None:
+            self.watch.release_poll(self.sid)
+        else:
+            polling.hang_up()
+
+    def _finish(self) -> None:
+        if self._forgotten:
+            return
+        self._forgotten = True
+        self._runtime.session_over(self)
+        if not self.over.done():
+            self.over.set_result(None)
+
+
+class SessionLost(Exception):
+    """Why a session ended, for the text of the error that says so."""
+
+
+def handshake_failed(url: str, response: Response) -> HandshakeFailed:
+    """The error for a refused handshake, with the server's own words and a hint where the path may
+    be wrong.
+    """
+    body = response.body.decode(errors="replace")
+    reason = body.strip().splitlines()[0] if body.strip() else ""
+    if reason.startswith(_JSON_STRING) and reason.endswith(_JSON_STRING):
+        # engineio.BaseServer._bad_request() sends its message as JSON.
+        reason = reason[1:-1].replace('\\"', '"')
+    hint = ""
+    if response.status == NOT_FOUND or (response.status == FORBIDDEN and not reason):
+        hint = (
+            "No Socket.IO server answers there. Where is it mounted? "
+            "E.g. socketio_path='/ws/socket.io' for app.mount('/ws', ...)."
+        )
+    elif response.status < 400:  # noqa: PLR2004 (a status that is no error, and yet no handshake)
+        hint = "That is no Engine.IO handshake. Is socketio_path right?"
+    return HandshakeFailed(url, response.status, body, reason, hint=hint)

@@ -1,0 +1,286 @@
+"""Socket.IO v5, the client's side: Engine.IO messages in, packets out. No I/O, no clock, no
+asyncio.
+
+Source: https://github.com/socketio/socket.io-protocol (v5). Packets are python-socketio's own
+    classes. Plain text events and acks of the
+default class take a shorter way to the same bytes (`_FastText`): python-socketio builds a JSON
+encoder and decoder for every packet, this
+keeps one of each. Whatever it can't take, or what raises in it, goes to the packet class, so that
+results and errors are always theirs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import engineio.json
+from socketio.packet import (
+    ACK,
+    BINARY_ACK,
+    BINARY_EVENT,
+    CONNECT,
+    CONNECT_ERROR,
+    DISCONNECT,
+    EVENT,
+    Packet,
+    packet_names,
+)
+
+from asgi_sio_testclient._exceptions import ProtocolError
+
+__all__ = [
+    "ACK",
+    "BINARY_ACK",
+    "BINARY_EVENT",
+    "CONNECT",
+    "CONNECT_ERROR",
+    "DISCONNECT",
+    "EVENT",
+    "Incoming",
+    "SocketIO",
+    "packet_class_for",
+    "packet_name",
+]
+
+Message = str | bytes  # the data of one Engine.IO MESSAGE
+
+ROOT = "/"
+SERIALIZERS = ("default", "msgpack")
+
+
+@dataclass(slots=True)
+class Incoming:
+    """A packet from the server, whole.
+
+    Attributes:
+        kind: CONNECT, DISCONNECT, EVENT, ACK or CONNECT_ERROR; binary kinds are given as EVENT and
+            ACK.
+        namespace: "/" by default.
+        data: for EVENT the list of name and arguments, for ACK the list of values.
+        id: of an ACK, or of an EVENT that wants one.
+    """
+
+    kind: int
+    namespace: str
+    data: Any
+    id: int | None = None
+
+
+class SocketIO:
+    """The packets of one connection, coded with one packet class.
+
+    Args:
+        packet_class: python-socketio's `Packet`, `MsgPackPacket`, or a subclass of one.
+    """
+
+    def __init__(self, packet_class: type[Packet] = Packet) -> None:
+        self.packet_class = packet_class
+        self._fast = _FAST_TEXT if _is_stock(packet_class) else None
+        self._incomplete: Any = None  # the packet whose attachments are still to come
+        self._ids: dict[str, itertools.count[int]] = {}
+
+    def next_id(self, namespace: str) -> int:
+        """A fresh ack id of that namespace, counted from 1 as python-socketio's client does."""
+        ids = self._ids.get(namespace)
+        if ids is None:
+            ids = self._ids[namespace] = itertools.count(1)
+        return next(ids)
+
+    def connect(self, namespace: str, auth: Any) -> Sequence[Message]:
+        """CONNECT. Without auth there is no payload at all, as python-socketio's client and the
+        protocol have it.
+        """
+        return self._encode(CONNECT, namespace, None, None if auth is None else auth)
+
+    def disconnect(self, namespace: str) -> Sequence[Message]:
+        """DISCONNECT."""
+        return self._encode(DISCONNECT, namespace, None, None)
+
+    def event(
+        self, event: str, args: Iterable[Any], namespace: str, id: int | None = None
+    ) -> Sequence[Message]:
+        """EVENT, or BINARY_EVENT and its attachments.
+
+        Raises:
+            TypeError: an argument can't be serialised; nothing was sent.
+        """
+        data = [event, *args]
+        if self._fast is not None:
+            text = self._fast.encode("2", namespace, id, data)
+            if text is not None:
+                return (text,)
+        return self._encode(EVENT, namespace, id, data)
+
+    def ack(self, namespace: str, id: int, values: Iterable[Any]) -> Sequence[Message]:
+        """ACK, or BINARY_ACK and its attachments; raises as `event` does."""
+        return self._encode(ACK, namespace, id, list(values))
+
+    def receive(self, message: Message) -> Incoming | None:
+        """Take one message from the server; None while a packet's attachments are still to come.
+
+        Raises:
+            ProtocolError: it is malformed, or an attachment came that nobody announced, or another
+                packet in its place.
+        """
+        if self._fast is not None and self._incomplete is None:
+            incoming = self._fast.decode(message)
+            if incoming is not None:
+                return incoming
+        try:
+            return self._receive(message)
+        except (ValueError, TypeError, KeyError, IndexError, RecursionError) as exc:
+            self._incomplete = None
+            raise ProtocolError("malformed Socket.IO packet", message) from exc
+
+    def reset(self) -> None:
+        """Forget a half-received packet: its connection is over."""
+        self._incomplete = None
+
+    def _receive(self, message: Message) -> Incoming | None:
+        if self._incomplete is not None:
+            packet = self._incomplete
+            if isinstance(message, str):
+                raise ValueError("text where an attachment was announced")
+            if not packet.add_attachment(message):
+                return None
+            self._incomplete = None
+            return _checked(packet)
+        if self.packet_class.uses_binary_events and not isinstance(message, str):
+            raise ValueError("an attachment that nobody announced")
+        try:
+            packet = self.packet_class(encoded_packet=message)
+        except Exception as exc:
+            raise ValueError(str(exc)) from exc
+        if packet.packet_type in {BINARY_EVENT, BINARY_ACK} and packet.attachment_count > 0:
+            self._incomplete = packet
+            return None
+        return _checked(packet)
+
+    def _encode(self, kind: int, namespace: str, id: int | None, data: Any) -> Sequence[Message]:
+        encoded = self.packet_class(kind, data=data, namespace=namespace, id=id).encode()
+        return encoded if isinstance(encoded, list) else (encoded,)
+
+
+@dataclass(slots=True)
+class _FastText:
+    """The short way for text EVENT and ACK packets of python-socketio's own `Packet` with its own
+    JSON module.
+    """
+
+    _dumps: Any = field(default_factory=lambda: json.JSONEncoder(separators=(",", ":")).encode)
+    # engineio.json.loads limits integers, so that a hostile one can't stall the parser.
+    _loads: Any = field(
+        default_factory=lambda: json.JSONDecoder(parse_int=engineio.json._safe_int).decode
+    )
+
+    def encode(self, kind: str, namespace: str, id: int | None, data: list[Any]) -> str | None:
+        """The packet's text; None where the packet class has to do it: it holds bytes, or can't be
+        serialised.
+        """
+        try:
+            text = self._dumps(data)
+        except (TypeError, ValueError, RecursionError):
+            return None
+        number = "" if id is None else str(id)
+        return f"{kind}{number}{text}" if namespace == ROOT else f"{kind}{namespace},{number}{text}"
+
+    def decode(self, message: Message) -> Incoming | None:
+        """The packet; None where the packet class has to read it."""
+        if not isinstance(message, str) or message[:1] not in {"2", "3"}:
+            return None
+        namespace, start = ROOT, 1
+        if message[1:2] == "/":
+            start = message.find(",") + 1
+            namespace = message[1 : start - 1]
+            if start == 0 or "?" in namespace:
+                return None
+        bracket = message.find("[", start, start + _MAX_ID_DIGITS + 1)
+        number = message[start:bracket]
+        if bracket == -1 or (number and not (number.isascii() and number.isdigit())):
+            return None
+        try:
+            data = self._loads(message[bracket:])
+        except (ValueError, RecursionError):
+            return None
+        if message[0] == "2":
+            if not data or not isinstance(data[0], str):
+                return None
+            return Incoming(EVENT, namespace, data, int(number) if number else None)
+        return Incoming(ACK, namespace, data, int(number)) if number else None
+
+
+_MAX_ID_DIGITS = 18
+_FAST_TEXT = _FastText()
+
+
+def packet_class_for(serializer: Any, json_module: Any) -> type[Packet]:
+    """The packet class for a `serializer` and a `json` argument, both as in python-socketio.
+
+    python-socketio sets `json` on the class, for the whole process; here it goes on a subclass.
+
+    Raises:
+        ValueError: an unknown serializer.
+        TypeError: not a serializer, or not a json-like module.
+        ImportError: "msgpack" without the msgpack package.
+    """
+    packet_class: Any
+    if serializer == "default":
+        packet_class = Packet
+    elif serializer == "msgpack":
+        from socketio.msgpack_packet import MsgPackPacket  # noqa: PLC0415 (needs the [msgpack] extra)
+
+        packet_class = MsgPackPacket
+    elif isinstance(serializer, str):
+        raise ValueError(
+            f"serializer is {serializer!r}; expected one of {SERIALIZERS} or a Packet class"
+        )
+    elif isinstance(serializer, type) and issubclass(serializer, Packet):
+        packet_class = serializer
+    else:
+        raise TypeError(
+            f"serializer is {serializer!r}; expected one of {SERIALIZERS} or a Packet class"
+        )
+    if json_module is None:
+        return packet_class  # type: ignore[no-any-return]
+    if not callable(getattr(json_module, "dumps", None)) or not callable(
+        getattr(json_module, "loads", None)
+    ):
+        raise TypeError(f"json is {json_module!r}; expected a module with dumps() and loads()")
+    return type(packet_class.__name__, (packet_class,), {"json": json_module})
+
+
+def packet_name(kind: int) -> str:
+    """ "CONNECT", "EVENT", ...; the number where the protocol has no name for it."""
+    return str(packet_names[kind]) if kind < len(packet_names) else str(kind)
+
+
+def _is_stock(packet_class: type[Packet]) -> bool:
+    return packet_class is Packet and packet_class.json is engineio.json
+
+
+def _checked(packet: Any) -> Incoming:
+    """`packet` as `Incoming`.
+
+    Raises:
+        ValueError: its type or data is none that the protocol allows.
+    """
+    kind, namespace = packet.packet_type, packet.namespace or ROOT
+    kind = _PLAIN.get(kind, kind)
+    if kind == EVENT and not (
+        isinstance(packet.data, list) and packet.data and isinstance(packet.data[0], str)
+    ):
+        raise ValueError("an event without a name")
+    if kind == ACK and not (isinstance(packet.data, list) and packet.id is not None):
+        raise ValueError("an ack without an id or a list of values")
+    if kind == CONNECT and not (isinstance(packet.data, dict) and "sid" in packet.data):
+        raise ValueError("a CONNECT without a sid")
+    if kind not in {CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR}:
+        raise ValueError("unknown packet type")
+    return Incoming(kind, namespace, packet.data, packet.id)
+
+
+_PLAIN = {BINARY_EVENT: EVENT, BINARY_ACK: ACK}

@@ -1,0 +1,284 @@
+"""Every packet of one client, both ways. Frames are kept as they travelled, and read only when
+somebody looks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, overload
+
+from asgi_sio_testclient import _engineio, _socketio
+from asgi_sio_testclient._exceptions import ProtocolError
+
+if TYPE_CHECKING:
+    from socketio.packet import Packet
+
+    from asgi_sio_testclient._server import HandlerRun
+
+__all__ = ["Transcript", "TranscriptEntry", "shorten"]
+
+Frame = str | bytes
+
+MAX_PACKETS = 10_000
+SENT, RECEIVED = "sent", "received"
+_WIDTH = 100
+_SHOWN_ARGUMENTS = 60
+_MASK = "***"
+_ARROWS = {SENT: "->", RECEIVED: "<-"}
+
+
+@dataclass(frozen=True)
+class TranscriptEntry:
+    """One packet.
+
+    Attributes:
+        time: seconds since the client first connected.
+        direction: "sent" or "received".
+        transport: "websocket" or "polling".
+        engineio_type: "OPEN", "MESSAGE", ...
+        socketio_type: "CONNECT", "EVENT", ...; None where the packet is not Socket.IO's, and
+            "ATTACHMENT" for a part of one.
+        namespace: None where there is none.
+        event: of an event, its name.
+        args: of an event or an ack its values; of everything else the data, if any.
+        attachments: how many binary parts follow.
+        id: the ack id.
+        handler: the run of the app's handler that it started, with ``.name`` and ``.duration``
+            (seconds), where there was one.
+        frame: the packet as it travelled.
+    """
+
+    time: float
+    direction: str
+    transport: str
+    engineio_type: str
+    socketio_type: str | None = None
+    namespace: str | None = None
+    event: str | None = None
+    args: tuple[Any, ...] = ()
+    attachments: int = 0
+    id: int | None = None
+    frame: Frame = field(default="", repr=False)
+    handler: HandlerRun | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        """One line that fits a terminal; what may be secret is masked."""
+        line = (
+            f"{self.time * 1000:9.2f} ms {_ARROWS[self.direction]} {self.transport:9} {self.label}"
+        )
+        if self.handler is not None and self.handler.duration is not None:
+            line += (
+                f"  [{self.handler.name or 'no handler'}: {self.handler.duration * 1000:.2f} ms]"
+            )
+        return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."
+
+    @property
+    def label(self) -> str:
+        """Type, namespace, event and arguments, shortened."""
+        if self.socketio_type is None:
+            return " ".join((self.engineio_type, *(shorten(arg) for arg in self.args)))
+        parts = [self.socketio_type]
+        if self.namespace not in (None, "/"):
+            parts.append(str(self.namespace))
+        if self.id is not None:
+            parts.append(f"#{self.id}")
+        if self.event is not None:
+            parts.append(repr(self.event))
+        # The auth payload: tokens and passwords as a rule. The data has it, the text does not.
+        secret = self.socketio_type == "CONNECT" and self.direction == SENT
+        parts.extend(_MASK if secret else shorten(arg) for arg in self.args)
+        if self.attachments:
+            parts.append(f"(+{self.attachments} binary)")
+        return " ".join(parts)
+
+
+class Transcript(Sequence[TranscriptEntry]):
+    """The packets of one client, oldest first; the last 10,000 of them. ``str()`` of it is for
+    people.
+    """
+
+    def __init__(
+        self, packet_class: type[Packet], name: str, others: Callable[[], Iterable[Transcript]]
+    ) -> None:
+        self.name = name
+        self._packet_class = packet_class
+        self._others = others
+        self._records: deque[tuple[float, str, str, Frame]] = deque(maxlen=MAX_PACKETS)
+        self._runs: deque[HandlerRun] = deque(maxlen=MAX_PACKETS)
+        self._count = 0
+        self._began: float | None = None
+
+    # -- writing: the hot path
+
+    def sent(self, transport: str, frame: Frame) -> None:
+        """Note a packet on its way to the app."""
+        self._count += 1
+        self._records.append((perf_counter(), SENT, transport, frame))
+
+    def received(self, transport: str, frame: Frame) -> None:
+        """Note a packet from the app."""
+        self._count += 1
+        self._records.append((perf_counter(), RECEIVED, transport, frame))
+
+    def handler(self, run: HandlerRun) -> None:
+        """Note a handler that a packet started."""
+        self._runs.append(run)
+
+    def began(self) -> None:
+        """The clock starts at the first connect."""
+        if self._began is None:
+            self._began = perf_counter()
+
+    # -- reading
+
+    @property
+    def dropped(self) -> int:
+        """Packets that were older than the last 10,000."""
+        return self._count - len(self._records)
+
+    @property
+    def handlers(self) -> list[HandlerRun]:
+        """The runs of the app's handlers that packets of this client started, oldest first."""
+        return list(self._runs)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> TranscriptEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TranscriptEntry]: ...
+    def __getitem__(self, index: int | slice) -> TranscriptEntry | list[TranscriptEntry]:
+        return self._entries()[index]
+
+    def __iter__(self) -> Iterator[TranscriptEntry]:
+        return iter(self._entries())
+
+    def __str__(self) -> str:
+        lines = [str(entry) for entry in self._entries()]
+        if self.dropped:
+            lines.insert(0, f"({self.dropped} older packets were dropped)")
+        return "\n".join(lines) if lines else "(no packets)"
+
+    def __repr__(self) -> str:
+        return f"<Transcript of {self.name}: {len(self)} packets>"
+
+    def tail(self, count: int) -> list[str]:
+        """The last lines."""
+        return [str(entry) for entry in self._entries()[-count:]]
+
+    def to_mermaid(self) -> str:
+        """A mermaid sequence diagram of this client and all others of the same running app."""
+        transcripts = list(self._others()) or [self]
+        rows = sorted(
+            (
+                (transcript._origin + entry.time, number, transcript.name, entry)
+                for transcript in transcripts
+                for number, entry in enumerate(transcript._entries())
+            ),
+            key=lambda row: row[:2],
+        )
+        lines = ["sequenceDiagram"]
+        lines += [f"    participant {transcript.name}" for transcript in transcripts]
+        lines.append("    participant server")
+        for _, _, name, entry in rows:
+            ends = (name, "server") if entry.direction == SENT else ("server", name)
+            lines.append(f"    {ends[0]}->>{ends[1]}: {_mermaid_text(entry.label)}")
+        return "\n".join(lines)
+
+    @property
+    def _origin(self) -> float:
+        return (
+            self._records[0][0] if self._began is None and self._records else (self._began or 0.0)
+        )
+
+    def _entries(self) -> list[TranscriptEntry]:
+        origin = self._origin
+        reader = _Reader(self._packet_class, list(self._runs))
+        return [
+            reader.read(time - origin, direction, transport, frame)
+            for time, direction, transport, frame in self._records
+        ]
+
+
+class _Reader:
+    """Reads records in order: attachments belong to the packet before them, handlers to the event
+    that started them.
+    """
+
+    def __init__(self, packet_class: type[Packet], runs: list[HandlerRun]) -> None:
+        self._packet_class = packet_class
+        self._runs = runs
+        self._attachments = {SENT: 0, RECEIVED: 0}
+
+    def read(self, time: float, direction: str, transport: str, frame: Frame) -> TranscriptEntry:
+        try:
+            packet = _engineio.decode(frame)
+        except ProtocolError:
+            return TranscriptEntry(
+                time, direction, transport, "MALFORMED", args=(frame,), frame=frame
+            )
+        name = _engineio.packet_name(packet.packet_type)
+        if packet.packet_type != _engineio.MESSAGE:
+            data = () if packet.data in (None, "") else (packet.data,)
+            return TranscriptEntry(time, direction, transport, name, args=data, frame=frame)
+        message = packet.data if packet.binary else frame[1:]
+        return self._message(time, direction, transport, message, frame)
+
+    def _message(
+        self, time: float, direction: str, transport: str, message: Frame, frame: Frame
+    ) -> TranscriptEntry:
+        if self._attachments[direction] and not isinstance(message, str):
+            self._attachments[direction] -= 1
+            return TranscriptEntry(
+                time, direction, transport, "MESSAGE", "ATTACHMENT", args=(message,), frame=frame
+            )
+        try:
+            packet: Any = self._packet_class(encoded_packet=message)
+        except Exception:  # noqa: BLE001 (a custom class's errors are of any type)
+            return TranscriptEntry(
+                time, direction, transport, "MESSAGE", "MALFORMED", args=(message,), frame=frame
+            )
+        self._attachments[direction] = packet.attachment_count
+        kind = _socketio.packet_name(packet.packet_type)
+        namespace = packet.namespace or "/"
+        event, args = None, () if packet.data is None else (packet.data,)
+        if isinstance(packet.data, list):
+            args = tuple(packet.data)
+            if kind.endswith("EVENT"):
+                event, args = str(args[0]) if args else "", args[1:]
+        run = self._run_of(kind, namespace, event, packet.id) if direction == SENT else None
+        return TranscriptEntry(
+            time, direction, transport, "MESSAGE", kind, namespace, event, args,
+            packet.attachment_count, packet.id, frame, run,
+        )  # fmt: skip
+
+    def _run_of(
+        self, kind: str, namespace: str, event: str | None, id: int | None
+    ) -> HandlerRun | None:
+        name = event if event is not None else kind.lower()
+        for index, run in enumerate(self._runs):
+            if (run.event, run.namespace, run.id) == (name, namespace, id):
+                return self._runs.pop(index)
+        return None
+
+
+def shorten(value: Any, limit: int = _SHOWN_ARGUMENTS) -> str:
+    """A value for people: as JSON where it is JSON, cut to `limit` characters."""
+    if isinstance(value, bytes | bytearray):
+        text = f"<{len(value)} bytes>"
+    else:
+        try:
+            text = json.dumps(value, ensure_ascii=False)
+        except (TypeError, ValueError):
+            text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _mermaid_text(text: str) -> str:
+    # Mermaid reads ";" as the end of a line and "#" as the beginning of an entity.
+    return text.translate({ord("#"): "#35;", ord(";"): "#59;"})

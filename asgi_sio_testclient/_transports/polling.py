@@ -1,0 +1,228 @@
+"""Engine.IO over HTTP long-polling: one pending GET that brings frames, one POST at a time that
+takes them.
+
+Each request is a call of the app in a task of its own: connect handlers run inside a POST, and must
+not be cancelled with the test's wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import httpx
+
+from asgi_sio_testclient._engineio import batches, encode_payload, split_payload
+from asgi_sio_testclient._handshake import decoded_body
+from asgi_sio_testclient.asgi import HTTPExchange, Response
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from asgiref.typing import ASGI3Application
+
+    from asgi_sio_testclient._handshake import Handshake
+    from asgi_sio_testclient._transports import Frame, TransportListener
+
+OK = 200
+TRANSPORT_ERROR = "transport error"
+
+
+class PollingTransport:
+    """Long-polling to the app.
+
+    Args:
+        app: an ASGI callable.
+        handshake: the requests' source.
+        listener: the session.
+
+    Attributes:
+        sid: set by the session when it knows it: requests from then on carry it.
+        max_payload: bytes that a POST may have, as the server announced.
+        paused: no further GET is begun.
+    """
+
+    name = "polling"
+
+    def __init__(
+        self, app: ASGI3Application, handshake: Handshake, listener: TransportListener
+    ) -> None:
+        self.sid = ""
+        self.max_payload: int | None = None
+        self.paused = False
+        self._app = app
+        self._handshake = handshake
+        self._listener: TransportListener | None = listener
+        self._watcher = listener
+        self._get: _Request | None = None
+        self._post: _Request | None = None
+        self._outgoing: list[Frame] = []
+        self._running: set[_Request] = set()
+        self._when_quiet: Callable[[], None] | None = None
+        self._leaving = False
+
+    def start(self) -> None:
+        """Begin the handshake's GET."""
+        self._poll()
+
+    def poll(self) -> None:
+        """Begin a GET, unless one is pending or polling is paused."""
+        if self._get is None and not self.paused and self._listener is not None:
+            self._poll()
+
+    def pause(self, when_quiet: Callable[[], None]) -> None:
+        """Begin no further GET; `when_quiet` is called once no request is under way."""
+        self.paused = True
+        self._when_quiet = when_quiet
+        self._check_quiet()
+
+    def resume(self) -> None:
+        """Poll on."""
+        self.paused = False
+        self._when_quiet = None
+        self.poll()
+
+    def send(self, frames: Sequence[Frame]) -> None:
+        """See `Transport`. One POST at a time; what comes meanwhile goes with the next."""
+        self._outgoing.extend(frames)
+        self._flush()
+
+    def leave(self) -> None:
+        """See `Transport`."""
+        self.paused = True
+        self._leaving = True
+        if self._post is None and not self._outgoing:
+            self._listener = None
+
+    def vanish(self, code: int | None = None) -> None:
+        """See `Transport`; there is no code to tell."""
+        self.paused = True
+        self._listener = None
+        self._outgoing.clear()
+
+    def hang_up(self) -> None:
+        """Cancel the pending GET: for servers that can't be told to let it go."""
+        if self._get is not None and self._get.exchange.task is not None:
+            self._get.exchange.disconnect()
+            self._get.exchange.task.cancel()
+
+    @property
+    def idle(self) -> bool:
+        """See `Transport`. The pending GET waits in the server, which has to be asked about it."""
+        return self._post is None and not self._outgoing
+
+    @property
+    def polls(self) -> bool:
+        """True while a GET is pending."""
+        return self._get is not None
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """See `Transport`."""
+        tasks = (request.exchange.task for request in self._running)
+        return {task for task in tasks if task is not None}
+
+    def _poll(self) -> None:
+        self._get = self._request("GET", b"", self._got)
+
+    def _flush(self) -> None:
+        if self._post is not None or not self._outgoing:
+            return
+        batch = next(batches(self._outgoing, self.max_payload))
+        del self._outgoing[: len(batch)]
+        self._post = self._request("POST", encode_payload(batch).encode(), self._posted)
+
+    def _request(self, method: str, body: bytes, then: Callable[[str, Response], None]) -> _Request:
+        headers = []
+        if method == "POST":
+            headers = [
+                (b"content-type", b"text/plain;charset=UTF-8"),
+                (b"content-length", b"%d" % len(body)),
+            ]
+        scope = self._handshake.http_scope(method, self.sid, headers)
+        request = _Request(self, self._handshake.request_url(scope), then)
+        request.exchange = HTTPExchange(
+            self._app, scope, body, listener=request, on_receive=self._watcher.about_to_receive
+        )
+        self._running.add(request)
+        request.exchange.start()
+        return request
+
+    def _got(self, url: str, response: Response) -> None:
+        self._get = None
+        if self._listener is None:
+            return
+        try:
+            body = decoded_body(response)
+        except httpx.DecodingError as exc:
+            self._lost(url, f"a body that can't be decoded: {exc}")
+            return
+        if not self.sid and response.status != OK:
+            self._refused(url, Response(response.status, response.headers, body))
+        elif response.status != OK:
+            self._lost(url, f"{response.status} {body.decode(errors='replace')}")
+        else:
+            for frame in split_payload(body.decode(errors="replace")):
+                if self._listener is not None:
+                    self._listener.transport_frame(self, frame)
+            self.poll()
+        self._check_quiet()
+
+    def _posted(self, url: str, response: Response) -> None:
+        self._post = None
+        if response.status == OK:
+            self._flush()
+        elif self._listener is not None:
+            body = decoded_body(response).decode(errors="replace")
+            self._lost(url, f"{response.status} {body}")
+        if self._leaving and self._post is None:
+            self._listener = None
+        self._watcher.activity()
+        self._check_quiet()
+
+    def _refused(self, url: str, response: Response) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.transport_refused(self, url, response)
+
+    def _lost(self, url: str, detail: str) -> None:
+        listener, self._listener = self._listener, None
+        self._outgoing.clear()
+        if listener is not None:
+            listener.transport_lost(self, TRANSPORT_ERROR, f"{url}: {detail}")
+
+    def _ended(self, request: _Request, exc: BaseException | None) -> None:
+        self._running.discard(request)
+        if isinstance(exc, Exception):
+            self._watcher.app_raised(exc)
+        if not request.exchange.complete:
+            self._get = None if request is self._get else self._get
+            self._post = None if request is self._post else self._post
+            how = "returned without a response" if exc is None else f"raised {type(exc).__name__}"
+            self._lost(request.url, f"the app {how}")
+        self._watcher.activity()
+
+    def _check_quiet(self) -> None:
+        if self._when_quiet is not None and self._get is None and self.idle:
+            when_quiet, self._when_quiet = self._when_quiet, None
+            when_quiet()
+
+
+class _Request:
+    """One request and what to do with its response."""
+
+    exchange: HTTPExchange
+
+    def __init__(
+        self, transport: PollingTransport, url: str, then: Callable[[str, Response], None]
+    ) -> None:
+        self._transport = transport
+        self._then = then
+        self.url = url
+
+    def responded(self, response: Response) -> None:
+        self._transport._handshake.store_cookies(response.headers)
+        self._then(self.url, response)
+
+    def exchange_ended(self, exc: BaseException | None) -> None:
+        self._transport._ended(self, exc)

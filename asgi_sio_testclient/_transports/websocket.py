@@ -1,0 +1,117 @@
+"""Engine.IO over a websocket: one packet a message, one call of the app for the whole session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from asgi_sio_testclient.asgi import (
+    NO_STATUS_RECEIVED,
+    Headers,
+    Response,
+    WebSocketClosed,
+    WebSocketConnection,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from asgiref.typing import ASGI3Application
+
+    from asgi_sio_testclient._handshake import Handshake
+    from asgi_sio_testclient._transports import Frame, TransportListener
+
+
+class WebSocketTransport:
+    """A websocket to the app.
+
+    Args:
+        app: an ASGI callable.
+        handshake: its scope's source.
+        listener: the session.
+        sid: of the session that is upgraded; "" for a new one.
+    """
+
+    name = "websocket"
+
+    def __init__(
+        self,
+        app: ASGI3Application,
+        handshake: Handshake,
+        listener: TransportListener,
+        sid: str = "",
+    ) -> None:
+        scope = handshake.websocket_scope(sid)
+        self._handshake = handshake
+        self._listener: TransportListener | None = listener
+        self._watcher = listener
+        self._url = handshake.request_url(scope)
+        self.connection = WebSocketConnection(
+            app, scope, listener=self, on_receive=listener.about_to_receive
+        )
+
+    def start(self) -> None:
+        """Call the app."""
+        self.connection.start()
+
+    def send(self, frames: Sequence[Frame]) -> None:
+        """See `Transport`."""
+        for frame in frames:
+            self.connection.send(frame)
+
+    def leave(self) -> None:
+        """See `Transport`."""
+        self._listener = None
+        self.connection.close()
+
+    def vanish(self, code: int | None = None) -> None:
+        """See `Transport`; `code` is the close code that the app is told."""
+        self._listener = None
+        self.connection.lose(NO_STATUS_RECEIVED if code is None else code)
+
+    @property
+    def idle(self) -> bool:
+        """See `Transport`."""
+        return self.connection.idle
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """See `Transport`."""
+        task = self.connection.task
+        return set() if task is None or self.connection.ended else {task}
+
+    # -- what the connection tells, see asgi.WebSocketListener
+
+    def websocket_accepted(self, subprotocol: str | None, headers: Headers) -> None:
+        self._handshake.store_cookies(headers)
+        if self._listener is not None:
+            self._listener.transport_open(self)
+
+    def websocket_refused(self, response: Response) -> None:
+        self._handshake.store_cookies(response.headers)
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.transport_refused(self, self._url, response)
+
+    def websocket_message(self, data: Frame) -> None:
+        if self._listener is not None:
+            self._listener.transport_frame(self, data)
+
+    def websocket_closed(self, closed: WebSocketClosed) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            detail = f"the app closed the websocket with code {closed.code}"
+            if closed.reason:
+                detail += f": {closed.reason}"
+            listener.transport_lost(self, "transport close", detail)
+
+    def websocket_ended(self, exc: BaseException | None) -> None:
+        if isinstance(exc, Exception):
+            self._watcher.app_raised(exc)
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            how = "returned" if exc is None else f"raised {type(exc).__name__}"
+            listener.transport_lost(
+                self, "transport close", f"the app {how} with the websocket open"
+            )
+        self._watcher.activity()

@@ -1,0 +1,162 @@
+"""Waits with a bound, and the question whether everything is quiet: one `Hub` for each event loop.
+
+A timer for each wait would cost more than what is waited for. So every wait notes its deadline, and
+one timer stands at the earliest; when
+a wait is over its note goes, and a timer that then fires too early only sets itself anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+__all__ = ["EXPIRED", "Hub", "Quiet", "Quietable", "hub_of"]
+
+EXPIRED: Any = object()  # the result of a wait whose deadline came first
+
+# Turns of the loop that the server's writer takes from sending a packet back to waiting for the
+# next (3 with Python 3.11's wait_for).
+_TURNS = 10
+
+
+class Quiet(enum.Enum):
+    """How near something is to having nothing to do."""
+
+    BUSY = "busy"  # something will happen, and will be told of
+    MOVING = "moving"  # it is on its way back to waiting, and does not tell when it is there
+    QUIET = "quiet"
+
+
+class Quietable(Protocol):
+    """Something that can be quiet."""
+
+    def quiet(self) -> Quiet:
+        """Whether it is now."""
+
+
+class _Watcher:
+    """Waits for a number of things to be quiet at the same moment."""
+
+    def __init__(self, things: Callable[[], Iterable[Quietable]], then: Callable[[], None]) -> None:
+        self._things = things
+        self.then = then
+        self.turns = _TURNS
+        self._busy: Quietable | None = None
+
+    def look(self) -> Quiet:
+        # What was busy the last time is asked first: most looks end there, whatever the number of
+        # clients.
+        if self._busy is not None and self._busy.quiet() is Quiet.BUSY:
+            return Quiet.BUSY
+        self._busy = None
+        answer = Quiet.QUIET
+        for thing in self._things():
+            state = thing.quiet()
+            if state is Quiet.BUSY:
+                self._busy = thing
+                return state
+            if state is Quiet.MOVING:
+                answer = state
+        return answer
+
+
+class Hub:
+    """The deadlines and the watchers of one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.runtimes: list[Any] = []
+        self.watchers: list[_Watcher] = []
+        self._looking = False
+        self._deadlines: dict[asyncio.Future[Any], float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0
+
+    async def wait(self, future: asyncio.Future[Any], timeout: float) -> Any:
+        """The future's result, or `EXPIRED` after `timeout` seconds. A future that expires is done,
+        with that as its result.
+        """
+        if future.done():
+            return future.result()
+        when = self.loop.time() + timeout
+        self._deadlines[future] = when
+        if self._timer is None or when < self._armed_for:
+            self._arm(when)
+        try:
+            return await future
+        finally:
+            del self._deadlines[future]
+
+    def close(self) -> None:
+        """Take the timer down, unless somebody still waits."""
+        if self._timer is not None and not self._deadlines:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed_for = when
+        self._timer = self.loop.call_at(when, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        now = self.loop.time()
+        for future, when in self._deadlines.items():
+            # The loop calls a timer up to its clock's resolution early.
+            if (when <= now or when <= self._armed_for) and not future.done():
+                future.set_result(EXPIRED)
+        left = [when for future, when in self._deadlines.items() if not future.done()]
+        if left:
+            self._arm(min(left))
+
+    def when_quiet(
+        self, things: Callable[[], Iterable[Quietable]], then: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Call `then` once, as soon as all `things` are quiet; returns what takes that back."""
+        watcher = _Watcher(things, then)
+        self.watchers.append(watcher)
+        self._look()
+
+        def forget() -> None:
+            if watcher in self.watchers:
+                self.watchers.remove(watcher)
+
+        return forget
+
+    def poke(self) -> None:
+        """Something that may have been waited for has happened."""
+        if self.watchers:
+            for watcher in self.watchers:
+                watcher.turns = _TURNS
+            self._look_soon()
+
+    def _look_soon(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self.loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        for watcher in list(self.watchers):
+            state = watcher.look()
+            if state is Quiet.QUIET:
+                self.watchers.remove(watcher)
+                watcher.then()
+            elif state is Quiet.MOVING and watcher.turns:
+                watcher.turns -= 1
+                self._look_soon()
+
+
+_HUBS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
+
+
+def hub_of(loop: asyncio.AbstractEventLoop) -> Hub:
+    """The hub of a loop."""
+    hub = _HUBS.get(loop)
+    if hub is None:
+        hub = _HUBS[loop] = Hub(loop)
+    return hub
