@@ -1,0 +1,1 @@
+"""The subcommands, one module each; ``_cli`` says which there are and imports them when asked."""
