@@ -1,0 +1,105 @@
+"""Every runner and fixture style, in a process of its own, with warnings as errors."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUNNERS = Path(__file__).parent / "runners"
+ROOT = RUNNERS.parent.parent
+
+# pytest-asyncio itself warns where this isn't set.
+SCOPE = ("-o", "asyncio_default_fixture_loop_scope=function")
+
+
+def run(*arguments, plugins=()):
+    """Run Python on a program of ``runners/``: what it printed. Fails if it failed or warned."""
+    environment = {
+        **os.environ,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_PLUGINS": ",".join(plugins),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(RUNNERS)]),
+    }
+    environment.pop("PYTEST_ADDOPTS", None)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        check=False,
+        cwd=RUNNERS,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Warning" not in done.stderr
+    assert "never retrieved" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def run_pytest(program, *arguments, plugins, tmp_path):
+    """As in an empty project: with none of this repository's settings."""
+    settings = tmp_path / "pytest.ini"
+    settings.write_text("[pytest]\n")
+    return run(
+        *("-m", "pytest", "-q", "-W", "error", "-c", str(settings), f"--rootdir={RUNNERS}"),
+        *("-p", "no:cacheprovider", *arguments, program),
+        plugins=plugins,
+    )
+
+
+def test_pytest_asyncio_auto(tmp_path):
+    printed = run_pytest(
+        "asyncio_auto.py",
+        "--asyncio-mode=auto",
+        *SCOPE,
+        plugins=["pytest_asyncio.plugin"],
+        tmp_path=tmp_path,
+    )
+    assert "30 passed" in printed
+
+
+def test_pytest_asyncio_in_debug_mode(tmp_path):
+    printed = run_pytest(
+        "asyncio_auto.py",
+        *("--asyncio-mode=auto", "-o", "asyncio_debug=true"),
+        *SCOPE,
+        plugins=["pytest_asyncio.plugin"],
+        tmp_path=tmp_path,
+    )
+    assert "30 passed" in printed
+
+
+def test_pytest_asyncio_strict(tmp_path):
+    printed = run_pytest(
+        "asyncio_strict.py", *SCOPE, plugins=["pytest_asyncio.plugin"], tmp_path=tmp_path
+    )
+    assert "12 passed" in printed
+
+
+def test_anyio_plugin(tmp_path):
+    pytest.importorskip("uvloop")
+    printed = run_pytest("anyio_plugin.py", plugins=["anyio.pytest_plugin"], tmp_path=tmp_path)
+    assert "32 passed" in printed
+
+
+def test_trio_is_refused_in_words(tmp_path):
+    pytest.importorskip("trio")
+    printed = run_pytest("trio_refused.py", plugins=["anyio.pytest_plugin"], tmp_path=tmp_path)
+    assert "1 passed" in printed
+
+
+def test_unittest():
+    assert "Ran 7 tests" in run("-X", "dev", "unittest_case.py")
+
+
+def test_plain_asyncio():
+    assert "21 loops" in run("-X", "dev", "plain_run.py")
+
+
+def test_uvloop():
+    pytest.importorskip("uvloop")
+    assert "21 loops" in run("-X", "dev", "plain_run.py", "uvloop")
