@@ -1,0 +1,112 @@
+"""What a fault is, how it is run, and what all families share. It knows no single fault."""
+
+import asyncio
+import re
+import time
+import warnings
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import socketio
+
+#: Seconds. The cause is known before the client's timeout: "at once", and room for a busy machine.
+KNOWN_EARLY = 1.0
+#: Seconds that a scenario gives to a wait whose end only the clock can tell, and its bound.
+SHORT = 0.2
+AT_TIMEOUT = SHORT + 0.7
+#: A scenario that still runs then hangs; it is ended, so that the other faults are looked at.
+HANGS = 8.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One mistake, the code that makes it, and what comes of it.
+
+    Attributes:
+        mistake: what the tester or the app did.
+        scenario: does it against a real app; what it raises, or the warning that it returns, is
+            what the tester reads.
+        first_line: the first line of that, with its type, as a traceback ends with it.
+        note: what one of the exception's notes says; "" where none is promised.
+        within: seconds from the start of the scenario to the first line, at most.
+        remedy: what to do.
+    """
+
+    mistake: str
+    scenario: Callable[[], Awaitable[Warning | None]]
+    first_line: str
+    note: str
+    within: float
+    remedy: str
+
+    @property
+    def name(self) -> str:
+        return self.scenario.__name__
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What came of a fault: the texts, with everything removed that differs between two runs."""
+
+    first_line: str
+    notes: str
+    seconds: float
+
+
+class Family(list[Fault]):
+    """The faults of one module, in the order in which they are written there."""
+
+    def fault(
+        self, mistake: str, *, first_line: str, within: float, remedy: str, note: str = ""
+    ) -> Callable[
+        [Callable[[], Awaitable[Warning | None]]], Callable[[], Awaitable[Warning | None]]
+    ]:
+        def enter(scenario):
+            self.append(Fault(mistake, scenario, first_line, note, within, remedy))
+            return scenario
+
+        return enter
+
+
+def server(**settings) -> tuple[socketio.AsyncServer, socketio.ASGIApp]:
+    sio = socketio.AsyncServer(async_mode="asgi", **settings)
+    return sio, socketio.ASGIApp(sio)
+
+
+async def read(fault: Fault) -> Reading:
+    """Runs a fault as a tester would and returns what the tester reads."""
+    started = time.perf_counter()
+    shown: BaseException | None
+    try:
+        async with asyncio.timeout(HANGS):
+            shown = await fault.scenario()
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is what the tester reads)
+        shown = error
+    seconds = time.perf_counter() - started
+    if shown is None:
+        return Reading("(nothing: the fault went unnoticed)", "", seconds)
+    notes = "\n".join(getattr(shown, "__notes__", ()))
+    return Reading(repeatable(headline(shown)), repeatable(notes), seconds)
+
+
+def headline(shown: BaseException) -> str:
+    """The first line as pytest shows it behind its ``E``, without the module of the type."""
+    return f"{type(shown).__name__}: {shown}".split("\n", 1)[0]
+
+
+def repeatable(text: str) -> str:
+    """Blanks out what differs between runs: session ids, addresses, directories, times."""
+    text = re.sub(r"(?<![\w-])[\w-]{16}AA[\w-]{2}(?![\w-])", "<sid>", text)
+    text = re.sub(r"0x[0-9a-f]+", "0x...", text)
+    text = re.sub(r"&t=[\d.]+", "", text)
+    text = re.sub(r"[^\s'\"(]*/(\w+\.py)", r"\1", text)
+    text = re.sub(r"(\w+\.py):\d+", r"\1:<line>", text)
+    return re.sub(r"\w+\.<locals>\.", "", text)
+
+
+async def warned_by(scenario: Awaitable[None]) -> Warning | None:
+    """Runs a scenario whose reader reads a warning, and returns the first."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        await scenario
+    return caught[0].message if caught else None

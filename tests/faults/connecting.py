@@ -1,0 +1,326 @@
+"""Between the client and an Engine.IO session: paths, transports, origins, middleware, apps that don't answer."""
+# ruff: noqa: E501 (a first line is quoted as it is read)
+
+import asyncio
+
+import socketio
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.httpsredirect import HTTPSRedirectMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import JSONResponse
+from starlette.routing import Mount
+
+from asgi_sio_testclient import TestClient
+
+from .catalogue import AT_TIMEOUT, KNOWN_EARLY, SHORT, Family, server
+from .handmade import (
+    http_only,
+    never_answers,
+    returns_without_answering,
+    web_site,
+    websocket_that_says,
+)
+
+faults = Family()
+
+
+@faults.fault(
+    "Misspells `socketio_path`.",
+    first_line="HandshakeFailed: ws://testserver/socketio/?transport=websocket&EIO=4: 404: Not Found: no Socket.IO server answers there; is socketio_path='socketio' right?",
+    within=KNOWN_EARLY,
+    remedy="Pass the path of the server: `socket.io` unless the app says otherwise.",
+)
+async def wrong_path():
+    _, app = server()
+    async with TestClient(app, socketio_path="socketio") as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Misspells `socketio_path`, over long-polling.",
+    first_line="HandshakeFailed: http://testserver/socketio/?transport=polling&EIO=4: 404: Not Found: no Socket.IO server answers there; is socketio_path='socketio' right?",
+    within=KNOWN_EARLY,
+    remedy="Pass the path of the server: `socket.io` unless the app says otherwise.",
+)
+async def wrong_path_over_polling():
+    _, app = server()
+    async with TestClient(app, socketio_path="socketio", transports=("polling",)) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Forgets that the Socket.IO app is mounted under `/ws`.",
+    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 403: no Socket.IO server answers there; is socketio_path='socket.io' right?",
+    within=KNOWN_EARLY,
+    remedy="Put the mount in front: `socketio_path='/ws/socket.io'`.",
+)
+async def mount_forgotten():
+    sio, _ = server()
+    app = FastAPI()
+    app.mount("/ws", socketio.ASGIApp(sio, socketio_path="ws/socket.io"))
+    async with TestClient(app) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Asks a page that answers every path with HTML.",
+    first_line="HandshakeFailed: http://testserver/socket.io/?transport=polling&EIO=4: 200: <!doctype html>: that is no Engine.IO handshake; is socketio_path='socket.io' right?",
+    within=KNOWN_EARLY,
+    remedy="The route in front takes the request; correct `socketio_path` or the order of the routes.",
+)
+async def start_page_answers():
+    async with TestClient(web_site, transports=("polling",)) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Asks for a websocket where the server allows long-polling only.",
+    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 403: Invalid transport",
+    within=KNOWN_EARLY,
+    remedy="`transports=('polling',)`, or allow `websocket` in the server's `transports`.",
+)
+async def websocket_switched_off():
+    _, app = server(transports=["polling"])
+    async with TestClient(app) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Asks for long-polling where the server allows websocket only.",
+    first_line="HandshakeFailed: http://testserver/socket.io/?transport=polling&EIO=4: 400: Invalid transport",
+    within=KNOWN_EARLY,
+    remedy="`transports=('websocket',)`, or allow `polling` in the server's `transports`.",
+)
+async def polling_switched_off():
+    _, app = server(transports=["websocket"])
+    async with TestClient(app, transports=("polling",)) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Comes from an origin that `cors_allowed_origins` doesn't list.",
+    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 403: https://evil.example is not an accepted origin.",
+    within=KNOWN_EARLY,
+    remedy="Add the origin to `cors_allowed_origins`, or send the right `Origin` header.",
+)
+async def origin_refused():
+    _, app = server(cors_allowed_origins=["https://shop.example"])
+    async with TestClient(app, headers={"Origin": "https://evil.example"}) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Comes from a refused origin, over long-polling.",
+    first_line="HandshakeFailed: http://testserver/socket.io/?transport=polling&EIO=4: 400: https://evil.example is not an accepted origin.",
+    within=KNOWN_EARLY,
+    remedy="Add the origin to `cors_allowed_origins`, or send the right `Origin` header.",
+)
+async def origin_refused_over_polling():
+    _, app = server(cors_allowed_origins=["https://shop.example"])
+    headers = {"Origin": "https://evil.example"}
+    async with TestClient(app, headers=headers, transports=("polling",)) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Asks for an Engine.IO version that the server doesn't speak.",
+    first_line="HandshakeFailed: ws://testserver/socket.io/?EIO=3&transport=websocket&EIO=4: 403: The client is using an unsupported version of the Socket.IO or Engine.IO protocols",
+    within=KNOWN_EARLY,
+    remedy="Leave `EIO` out of `query`; the client adds it.",
+)
+async def unsupported_protocol_version():
+    _, app = server()
+    async with TestClient(app) as client:
+        await client.connect(query={"EIO": "3"})
+
+
+@faults.fault(
+    "Is turned away by TrustedHostMiddleware.",
+    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 400: Invalid host header",
+    within=KNOWN_EARLY,
+    remedy="Give the client a host that the app trusts: `base_url='http://shop.example'`.",
+)
+async def untrusted_host():
+    _, sio_app = server()
+    app = TrustedHostMiddleware(sio_app, allowed_hosts=["shop.example"])
+    async with TestClient(app) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Is redirected to https.",
+    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 307: redirected to wss://testserver/socket.io/?transport=websocket&EIO=4",
+    within=KNOWN_EARLY,
+    remedy="`base_url='https://testserver'`.",
+)
+async def redirected_to_https():
+    _, sio_app = server()
+    app = Starlette(routes=[Mount("/", sio_app)], middleware=[Middleware(HTTPSRedirectMiddleware)])
+    async with TestClient(app) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Isn't logged in, and middleware answers in the app's place.",
+    first_line='HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 401: {"message":"log in first"}',
+    within=KNOWN_EARLY,
+    remedy="Log in over HTTP and pass that client: `TestClient(app, http=http)`.",
+)
+async def login_wall():
+    _, sio_app = server()
+
+    async def wall(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await sio_app(scope, receive, send)
+        else:
+            response = JSONResponse({"message": "log in first"}, status_code=401)
+            await response(scope, receive, send)
+
+    async with TestClient(wall) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Has middleware that raises.",
+    first_line="ZeroDivisionError: division by zero",
+    within=KNOWN_EARLY,
+    remedy="The traceback leads to the line in the middleware.",
+)
+async def exploding_middleware():
+    _, sio_app = server()
+
+    async def middleware(scope, receive, send):
+        if scope["type"] == "websocket":
+            1 / 0  # noqa: B018 (the fault)
+        await sio_app(scope, receive, send)
+
+    async with TestClient(middleware) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Has middleware that raises, over long-polling.",
+    first_line="ZeroDivisionError: division by zero",
+    within=KNOWN_EARLY,
+    remedy="The traceback leads to the line in the middleware.",
+)
+async def exploding_middleware_over_polling():
+    _, sio_app = server()
+
+    async def middleware(scope, receive, send):
+        if scope["type"] == "http":
+            1 / 0  # noqa: B018 (the fault)
+        await sio_app(scope, receive, send)
+
+    async with TestClient(middleware, transports=("polling",)) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Points a websocket at an app that serves HTTP only.",
+    first_line="AssertionError: this app serves HTTP only",
+    within=KNOWN_EARLY,
+    remedy="Wrap it: `socketio.ASGIApp(sio, app)`, and pass that.",
+)
+async def app_without_websockets():
+    async with TestClient(http_only) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Has an app that returns without an answer.",
+    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: no response: the app returned without accepting the websocket",
+    within=KNOWN_EARLY,
+    remedy="Something in front of the server forgets to `await` the app that it wraps.",
+)
+async def app_returns_without_answering():
+    async with TestClient(returns_without_answering) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Has an app that returns without an answer, over long-polling.",
+    first_line="HandshakeFailed: http://testserver/socket.io/?transport=polling&EIO=4: no response: the app returned without a response",
+    within=KNOWN_EARLY,
+    remedy="Something in front of the server forgets to `await` the app that it wraps.",
+)
+async def app_returns_without_answering_over_polling():
+    async with TestClient(returns_without_answering, transports=("polling",)) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Has an app that hangs in the handshake.",
+    first_line="ConnectTimeout: no Engine.IO handshake within 0.2 s: the app has not accepted the websocket, it is at handmade.py:<line> in never_answers: await asyncio.Event().wait()",
+    within=AT_TIMEOUT,
+    remedy="Look for what the app awaits before it accepts: a lock, a database, another service.",
+)
+async def app_hangs_in_handshake():
+    async with TestClient(never_answers) as client:
+        await client.connect(timeout=SHORT)
+
+
+@faults.fault(
+    "Has an app that hangs in the handshake, over long-polling.",
+    first_line="ConnectTimeout: no Engine.IO handshake within 0.2 s: the app has not answered, it is at handmade.py:<line> in never_answers: await asyncio.Event().wait()",
+    within=AT_TIMEOUT,
+    remedy="Look for what the app awaits before it answers: a lock, a database, another service.",
+)
+async def app_hangs_in_handshake_over_polling():
+    async with TestClient(never_answers, transports=("polling",)) as client:
+        await client.connect(timeout=SHORT)
+
+
+@faults.fault(
+    "Has a connect handler that hangs.",
+    first_line="ConnectTimeout: no answer to CONNECT of namespace '/' within 0.2 s: still running: connect (event 'connect', namespace '/') at connecting.py:<line> in connect: await asyncio.Event().wait()",
+    within=AT_TIMEOUT,
+    remedy="The first line says where the handler is suspended.",
+)
+async def connect_handler_hangs():
+    sio, app = server()
+
+    @sio.event
+    async def connect(sid, environ):
+        await asyncio.Event().wait()
+
+    async with TestClient(app, timeout=SHORT) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Points the client at a websocket of another protocol.",
+    first_line="ProtocolError: malformed Engine.IO packet: 'Welcome to the chat!'",
+    within=KNOWN_EARLY,
+    remedy="This endpoint isn't a Socket.IO server; correct `socketio_path`.",
+)
+async def websocket_of_another_protocol():
+    async with TestClient(websocket_that_says("Welcome to the chat!")) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Points the client at a websocket that accepts and then says nothing.",
+    first_line="ConnectTimeout: no Engine.IO handshake within 0.2 s: the app accepted the websocket and sent nothing",
+    within=AT_TIMEOUT,
+    remedy="This endpoint isn't a Socket.IO server; correct `socketio_path`.",
+)
+async def websocket_that_says_nothing():
+    async with TestClient(websocket_that_says()) as client:
+        await client.connect(timeout=SHORT)
+
+
+@faults.fault(
+    "Mounts the Socket.IO app under `/ws`, and the app doesn't know.",
+    first_line="HandshakeFailed: ws://testserver/ws/socket.io/?transport=websocket&EIO=4: 404: Not Found: no Socket.IO server answers there; is socketio_path='/ws/socket.io' right?",
+    within=KNOWN_EARLY,
+    remedy="A mounted app sees the whole path: `socketio.ASGIApp(sio, socketio_path='ws/socket.io')`.",
+)
+async def path_of_mounted_app():
+    _, sio_app = server()
+    app = FastAPI()
+    app.mount("/ws", sio_app)
+    async with TestClient(app, socketio_path="/ws/socket.io") as client:
+        await client.connect()

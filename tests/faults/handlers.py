@@ -1,0 +1,443 @@
+"""Handlers that raise, hang, block or don't answer: the app's, and the test's own."""
+# ruff: noqa: E501 (a first line is quoted as it is read)
+
+import asyncio
+import time
+
+import socketio
+
+from asgi_sio_testclient import TestClient
+
+from .catalogue import AT_TIMEOUT, KNOWN_EARLY, SHORT, Family, server
+
+faults = Family()
+
+
+@faults.fault(
+    "Calls an event whose handler raises.",
+    first_line="ValueError: no such article",
+    note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    within=KNOWN_EARLY,
+    remedy="The traceback leads to the line in the handler.",
+)
+async def called_handler_raises():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article):
+        raise ValueError("no such article")
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.call("order", "tea")
+
+
+@faults.fault(
+    "Awaits the answer of a handler that raises.",
+    first_line="ValueError: no such article",
+    note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    within=KNOWN_EARLY,
+    remedy="The traceback leads to the line in the handler.",
+)
+async def handler_raises_while_waiting():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article):
+        await asyncio.sleep(0.01)
+        raise ValueError("no such article")
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.emit("order", "tea")
+        await client.await_event("ordered")
+
+
+@faults.fault(
+    "Never waits, and the handler raises.",
+    first_line="ValueError: no such article",
+    note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    within=KNOWN_EARLY,
+    remedy="Raised when the block ends. `raise_app_exceptions=False` collects in `app_exceptions` instead.",
+)
+async def handler_raises_unseen():
+    sio, app = server()
+
+    @sio.event
+    def order(sid, article):
+        raise ValueError("no such article")
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.emit("order", "tea")
+
+
+@faults.fault(
+    "Has a method of a class-based namespace that raises.",
+    first_line="ValueError: no such article",
+    note="raised by Shop.on_order (event 'order', namespace '/shop', sid '<sid>')",
+    within=KNOWN_EARLY,
+    remedy="The traceback leads to the line in the method.",
+)
+async def namespace_method_raises():
+    sio, app = server()
+
+    class Shop(socketio.AsyncNamespace):
+        async def on_order(self, sid, article):
+            raise ValueError("no such article")
+
+    sio.register_namespace(Shop("/shop"))
+    async with TestClient(app) as client:
+        await client.connect("/shop")
+        await client.call("order", "tea", namespace="/shop")
+
+
+@faults.fault(
+    "Has a catch-all handler that raises.",
+    first_line="KeyError: 'order'",
+    note="raised by anything (event 'order', namespace '/', sid '<sid>')",
+    within=KNOWN_EARLY,
+    remedy="The note names the event that was caught.",
+)
+async def catch_all_raises():
+    sio, app = server()
+
+    @sio.on("*")
+    async def anything(event, sid, *args):
+        return {}[event]
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.call("order", "tea")
+
+
+@faults.fault(
+    "Has a disconnect handler that raises.",
+    first_line="KeyError: 'cart'",
+    note="raised by disconnect (event 'disconnect', namespace '/', sid '<sid>')",
+    within=KNOWN_EARLY,
+    remedy="The traceback leads to the line in the handler.",
+)
+async def disconnect_handler_raises():
+    sio, app = server()
+
+    @sio.event
+    async def disconnect(sid, reason):
+        async with sio.session(sid) as session:
+            del session["cart"]
+
+    async with TestClient(app) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Sends fewer arguments than the handler takes.",
+    first_line="TypeError: order() missing 1 required positional argument: 'count'",
+    note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    within=KNOWN_EARLY,
+    remedy="Send what the handler takes: `call('order', 'tea', 2)`.",
+)
+async def too_few_arguments():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article, count):
+        pass
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.call("order", "tea")
+
+
+@faults.fault(
+    "Sends a tuple where the handler takes one list.",
+    first_line="TypeError: order() takes 2 positional arguments but 3 were given",
+    note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    within=KNOWN_EARLY,
+    remedy="A lone tuple expands to several arguments, as in python-socketio; send a list.",
+)
+async def tuple_for_list():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, articles):
+        pass
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.call("order", ("tea", "milk"))
+
+
+@faults.fault(
+    "Forgets to `await` in a handler.",
+    first_line="TypeError: 'coroutine' object is not subscriptable",
+    note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    within=KNOWN_EARLY,
+    remedy="The traceback leads to the line; Python's own warning names the coroutine.",
+)
+async def await_forgotten_in_handler():
+    sio, app = server()
+
+    async def price(article):
+        return {"tea": 3}
+
+    @sio.event
+    async def order(sid, article):
+        pending = price(article)
+        try:
+            return pending[article]
+        finally:
+            pending.close()
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.call("order", "tea")
+
+
+@faults.fault(
+    "Calls an event whose handler hangs.",
+    first_line="EventTimeout: no ack for 'order' within 0.2 s: its handler is still running: order (event 'order', namespace '/') at handlers.py:<line> in stock: await asyncio.Event().wait()",
+    within=AT_TIMEOUT,
+    remedy="The first line says where the handler is suspended.",
+)
+async def called_handler_hangs():
+    sio, app = server()
+
+    async def stock(article):
+        await asyncio.Event().wait()
+
+    @sio.event
+    async def order(sid, article):
+        await stock(article)
+
+    async with TestClient(app, timeout=SHORT) as client:
+        await client.connect()
+        await client.call("order", "tea")
+
+
+@faults.fault(
+    "Awaits the answer of a handler that hangs.",
+    first_line="EventTimeout: no event 'ordered' in namespace '/' within 0.2 s: still running: order (event 'order', namespace '/') at handlers.py:<line> in order: await asyncio.Event().wait()",
+    within=AT_TIMEOUT,
+    remedy="The first line says where the handler is suspended.",
+)
+async def handler_hangs_while_waiting():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article):
+        await asyncio.Event().wait()
+
+    async with TestClient(app, timeout=SHORT) as client:
+        await client.connect()
+        await client.emit("order", "tea")
+        await client.await_event("ordered")
+
+
+@faults.fault(
+    "Settles while a handler hangs.",
+    first_line="EventTimeout: settle did not end within 0.2 s; still running: order (event 'order', namespace '/') at handlers.py:<line> in order: await asyncio.sleep(0.01)",
+    within=AT_TIMEOUT,
+    remedy="A loop that never ends belongs into `sio.start_background_task`, which doesn't count.",
+)
+async def settle_with_hanging_handler():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article):
+        while True:  # noqa: ASYNC110 (the fault)
+            await asyncio.sleep(0.01)
+
+    async with TestClient(app, timeout=SHORT) as client:
+        await client.connect()
+        await client.emit("order", "tea")
+        await client.settle()
+
+
+@faults.fault(
+    "Has a handler that blocks the event loop.",
+    first_line="EventTimeout: no event 'ordered' in namespace '/' within 0.1 s: order blocked the event loop for 0.2 s",
+    within=AT_TIMEOUT,
+    remedy="`await asyncio.to_thread(...)`, or `asyncio.sleep` instead of `time.sleep`.",
+)
+async def blocking_handler():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article):
+        time.sleep(0.2)  # noqa: ASYNC251 (the fault)
+
+    async with TestClient(app, timeout=0.1) as client:
+        await client.connect()
+        await client.emit("order", "tea")
+        await client.await_event("ordered")
+
+
+@faults.fault(
+    "Calls an event whose handler returns `sio.not_handled`, so that no ack is sent.",
+    first_line="EventTimeout: no ack for 'order': order returned, and no ack followed",
+    within=KNOWN_EARLY,
+    remedy="Return a value, or `emit` and `await_event` instead of `call`.",
+)
+async def ack_missing():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article):
+        return sio.not_handled
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.call("order", "tea")
+
+
+@faults.fault(
+    "Doesn't answer the server's `sio.call()`.",
+    first_line="EventTimeout: no ack for 'order' within 0.2 s: its handler is still running: order awaits an ack of 'confirm', and no client.on('confirm') gives one",
+    within=AT_TIMEOUT,
+    remedy="`@client.on('confirm')`; what it returns is the ack.",
+)
+async def servers_call_unanswered():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article):
+        return await sio.call("confirm", article, to=sid, timeout=5)
+
+    async with TestClient(app, timeout=SHORT) as client:
+        await client.connect()
+        await client.call("order", "tea")
+
+
+@faults.fault(
+    "Has a handler of its own that raises.",
+    first_line="AssertionError: assert 'tea' == 'milk'",
+    note="raised by confirm, a handler of this client (event 'confirm', namespace '/', sid '<sid>')",
+    within=KNOWN_EARLY,
+    remedy="The traceback leads to the line in the test.",
+)
+async def own_handler_raises():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article):
+        return await sio.call("confirm", article, to=sid, timeout=5)
+
+    async with TestClient(app) as client:
+
+        @client.on("confirm")
+        def confirm(article):
+            if article != "milk":
+                raise AssertionError("assert 'tea' == 'milk'")
+
+        await client.connect()
+        await client.call("order", "tea")
+
+
+@faults.fault(
+    "Has a handler of its own that takes too few arguments.",
+    first_line="TypeError: confirm() takes 1 positional argument but 2 were given",
+    within=KNOWN_EARLY,
+    remedy="A handler takes the event's arguments; there is no `sid` on this side.",
+)
+async def own_handler_signature():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article):
+        await sio.emit("confirm", (article, 2), to=sid)
+
+    async with TestClient(app) as client:
+
+        @client.on("confirm")
+        def confirm(article):
+            pass
+
+        await client.connect()
+        await client.emit("order", "tea")
+        await client.settle()
+
+
+@faults.fault(
+    "Passes an ack callback that raises.",
+    first_line="AssertionError: not what was ordered",
+    within=KNOWN_EARLY,
+    remedy="The traceback leads to the line in the test.",
+)
+async def own_callback_raises():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article):
+        return "coffee"
+
+    def ordered(article):
+        raise AssertionError("not what was ordered")
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.emit("order", "tea", callback=ordered)
+        await client.settle()
+
+
+@faults.fault(
+    "Has an app whose ack callback raises.",
+    first_line="ValueError: unknown answer",
+    within=KNOWN_EARLY,
+    remedy="The traceback leads to the line in the callback.",
+)
+async def apps_callback_raises():
+    sio, app = server()
+
+    async def confirmed(answer):
+        raise ValueError("unknown answer")
+
+    @sio.event
+    async def order(sid, article):
+        await sio.emit("confirm", article, to=sid, callback=confirmed)
+
+    async with TestClient(app) as client:
+        client.on("confirm", lambda article: "maybe")
+        await client.connect()
+        await client.emit("order", "tea")
+        await client.settle()
+
+
+@faults.fault(
+    "Has a background task that raises.",
+    first_line="RuntimeError: no price list",
+    within=KNOWN_EARLY,
+    remedy="The traceback leads to the line in the task.",
+)
+async def background_task_raises():
+    sio, app = server()
+
+    async def publish_prices():
+        raise RuntimeError("no price list")
+
+    @sio.event
+    async def connect(sid, environ):
+        sio.start_background_task(publish_prices)
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.await_event("prices")
+
+
+@faults.fault(
+    "Has handlers that raise, twice, and waits for none.",
+    first_line="ExceptionGroup: the app raised several exceptions (2 sub-exceptions)",
+    within=KNOWN_EARLY,
+    remedy="Each is in the group as it was raised, with its own note.",
+)
+async def two_handlers_raise_unseen():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article):
+        raise ValueError(article)
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.emit("order", "tea")
+        await client.emit("order", "milk")

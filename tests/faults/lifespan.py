@@ -1,0 +1,152 @@
+"""Startup and shutdown of the app: failing, raising, hanging."""
+# ruff: noqa: E501 (a first line is quoted as it is read)
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import socketio
+from fastapi import FastAPI
+
+from asgi_sio_testclient import TestClient
+
+from .catalogue import AT_TIMEOUT, KNOWN_EARLY, SHORT, Family, server
+
+faults = Family()
+
+
+async def used(app, **settings) -> None:
+    async with TestClient(app, **settings):
+        pass
+
+
+def lifespan_app(startup, shutdown):
+    """An app that answers the two lifespan events with the given messages."""
+
+    async def app(scope, receive, send):
+        for reply in (startup, shutdown):
+            await receive()
+            await send(reply)
+
+    return app
+
+
+@faults.fault(
+    "Has a startup that fails and says why.",
+    first_line="LifespanFailed: the app's lifespan startup failed: no database",
+    within=KNOWN_EARLY,
+    remedy="The message is the app's own.",
+)
+async def startup_fails_with_message():
+    await used(
+        lifespan_app(
+            {"type": "lifespan.startup.failed", "message": "no database"},
+            {"type": "lifespan.shutdown.complete"},
+        )
+    )
+
+
+@faults.fault(
+    "Has a FastAPI lifespan that raises at startup.",
+    first_line="LifespanFailed: the app's lifespan startup failed: ConnectionError: no database",
+    within=KNOWN_EARLY,
+    remedy="The app's exception is the `__cause__`; the traceback leads to the line.",
+)
+async def startup_raises():
+    @asynccontextmanager
+    async def lifespan(app):
+        raise ConnectionError("no database")
+        yield
+
+    await used(FastAPI(lifespan=lifespan))
+
+
+@faults.fault(
+    "Has an `on_startup` that raises, which socketio.ASGIApp swallows.",
+    first_line="LifespanFailed: the app's lifespan startup failed: ConnectionError: no database",
+    within=KNOWN_EARLY,
+    remedy="The app's exception is the `__cause__`; the traceback leads to the line.",
+)
+async def on_startup_raises():
+    sio, _ = server()
+
+    async def on_startup():
+        raise ConnectionError("no database")
+
+    await used(socketio.ASGIApp(sio, on_startup=on_startup))
+
+
+@faults.fault(
+    "Has a startup that hangs.",
+    first_line="LifespanFailed: the app's lifespan startup failed: no answer within 0.2 s: lifespan.py:<line> in connect_to_database: await asyncio.Event().wait()",
+    within=AT_TIMEOUT,
+    remedy="The first line says where the app is suspended.",
+)
+async def startup_hangs():
+    async def connect_to_database():
+        await asyncio.Event().wait()
+
+    @asynccontextmanager
+    async def lifespan(app):
+        await connect_to_database()
+        yield
+
+    await used(FastAPI(lifespan=lifespan), timeout=SHORT)
+
+
+@faults.fault(
+    "Has a lifespan that raises at shutdown.",
+    first_line="LifespanFailed: the app's lifespan shutdown failed: OSError: disk full",
+    within=KNOWN_EARLY,
+    remedy="The app's exception is the `__cause__`; the traceback leads to the line.",
+)
+async def shutdown_raises():
+    @asynccontextmanager
+    async def lifespan(app):
+        yield
+        raise OSError("disk full")
+
+    await used(FastAPI(lifespan=lifespan))
+
+
+@faults.fault(
+    "Has a shutdown that hangs.",
+    first_line="LifespanFailed: the app's lifespan shutdown failed: no answer within 0.2 s: lifespan.py:<line> in flush: await asyncio.Event().wait()",
+    within=AT_TIMEOUT,
+    remedy="The first line says where the app is suspended.",
+)
+async def shutdown_hangs():
+    async def flush():
+        await asyncio.Event().wait()
+
+    @asynccontextmanager
+    async def lifespan(app):
+        yield
+        await flush()
+
+    await used(FastAPI(lifespan=lifespan), timeout=SHORT)
+
+
+@faults.fault(
+    "Switches the lifespan off for an app that needs it.",
+    first_line="AttributeError: 'State' object has no attribute 'stock'",
+    note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    within=KNOWN_EARLY,
+    remedy="Leave `lifespan=False` out.",
+)
+async def lifespan_switched_off():
+    sio, _ = server()
+
+    @asynccontextmanager
+    async def lifespan(app):
+        app.state.stock = {"tea": 3}
+        yield
+
+    shop = FastAPI(lifespan=lifespan)
+
+    @sio.event
+    async def order(sid, article):
+        return shop.state.stock[article]
+
+    async with TestClient(socketio.ASGIApp(sio, shop), lifespan=False) as client:
+        await client.connect()
+        await client.call("order", "tea")

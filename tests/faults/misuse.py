@@ -1,0 +1,191 @@
+"""The client itself, used in a way that makes no sense."""
+# ruff: noqa: E501 (a first line is quoted as it is read)
+
+import asyncio
+
+import socketio
+
+from asgi_sio_testclient import TestClient
+
+from .catalogue import KNOWN_EARLY, Family, server
+from .handmade import engineio_by_hand
+
+faults = Family()
+
+
+@faults.fault(
+    "Hands over the app's import string.",
+    first_line="TypeError: app is the str 'shop.main:app'; expected the ASGI app itself: import it",
+    within=KNOWN_EARLY,
+    remedy="Import the app and pass the object: `from shop.main import app`.",
+)
+async def import_string_for_app():
+    TestClient("shop.main:app")
+
+
+@faults.fault(
+    "Hands over the Socket.IO server instead of the app.",
+    first_line="TypeError: app is the server; expected the ASGI app around it: socketio.ASGIApp(sio)",
+    within=KNOWN_EARLY,
+    remedy="Pass `socketio.ASGIApp(sio)`, or the application that it is mounted in.",
+)
+async def server_for_app():
+    sio, _ = server()
+    TestClient(sio)
+
+
+@faults.fault(
+    "Hands over a WSGI app.",
+    first_line="TypeError: app is <socketio.middleware.WSGIApp object at 0x...>, which looks like a WSGI app; expected an ASGI callable",
+    within=KNOWN_EARLY,
+    remedy="Use `socketio.AsyncServer` and `socketio.ASGIApp`; this client speaks ASGI only.",
+)
+async def wsgi_app():
+    TestClient(socketio.WSGIApp(socketio.Server(async_mode="threading")))
+
+
+@faults.fault(
+    "Misspells a transport.",
+    first_line="ValueError: transports is ('websockets',); expected some of ('polling', 'websocket')",
+    within=KNOWN_EARLY,
+    remedy="The names are those of python-socketio: `polling` and `websocket`.",
+)
+async def unknown_transport():
+    _, app = server()
+    TestClient(app, transports=("websockets",))
+
+
+@faults.fault(
+    "Misspells the serializer.",
+    first_line="ValueError: serializer is 'msgpak'; expected one of ('default', 'msgpack') or a Packet class",
+    within=KNOWN_EARLY,
+    remedy="`default`, `msgpack`, or the server's own subclass of `socketio.packet.Packet`.",
+)
+async def unknown_serializer():
+    _, app = server()
+    TestClient(app, serializer="msgpak")
+
+
+@faults.fault(
+    "Gives a negative timeout.",
+    first_line="ValueError: timeout is -1; expected seconds, 0 or more",
+    within=KNOWN_EARLY,
+    remedy="Seconds, zero or more; `0` takes what is already there.",
+)
+async def negative_timeout():
+    _, app = server()
+    TestClient(app, timeout=-1)
+
+
+@faults.fault(
+    "Hands over a URL as the HTTP client.",
+    first_line="TypeError: http is 'http://testserver'; expected an httpx client, or Starlette's or FastAPI's TestClient",
+    within=KNOWN_EARLY,
+    remedy="Pass the client object that logged in; a URL goes into `base_url=`.",
+)
+async def url_for_http_client():
+    _, app = server()
+    TestClient(app, http="http://testserver")
+
+
+@faults.fault(
+    "Names a server that isn't an AsyncServer.",
+    first_line="TypeError: server is <socketio.server.Server object at 0x...>; expected a socketio.AsyncServer",
+    within=KNOWN_EARLY,
+    remedy="Pass the `socketio.AsyncServer` behind the app, or leave `server=` out.",
+)
+async def sync_server_named():
+    _, app = server()
+    TestClient(app, server=socketio.Server(async_mode="threading"))
+
+
+@faults.fault(
+    "Connects without entering the client.",
+    first_line="UsageError: use it within `async with TestClient(app) as client:`",
+    within=KNOWN_EARLY,
+    remedy="Write `async with TestClient(app) as client:` and connect inside.",
+)
+async def not_entered():
+    _, app = server()
+    await TestClient(app).connect()
+
+
+@faults.fault(
+    "Goes on with the client after its block.",
+    first_line="UsageError: use it within `async with TestClient(app) as client:`",
+    within=KNOWN_EARLY,
+    remedy="Move the call into the block, or make a new client.",
+)
+async def used_after_exit():
+    _, app = server()
+    async with TestClient(app) as client:
+        await client.connect()
+    await client.emit("chat", "hi")
+
+
+@faults.fault(
+    "Emits before connecting.",
+    first_line="NotConnected: not connected: connect() first",
+    within=KNOWN_EARLY,
+    remedy="`await client.connect()`: entering the client starts the app, it doesn't connect.",
+)
+async def emit_before_connect():
+    _, app = server()
+    async with TestClient(app) as client:
+        await client.emit("chat", "hi")
+
+
+@faults.fault(
+    "Awaits an event before connecting.",
+    first_line="NotConnected: not connected: connect() first",
+    within=KNOWN_EARLY,
+    remedy="`await client.connect()` first.",
+)
+async def await_before_connect():
+    _, app = server()
+    async with TestClient(app) as client:
+        await client.await_event("news")
+
+
+@faults.fault(
+    "Uses in one event loop what was entered in another, as a session-wide fixture does.",
+    first_line="UsageError: this client was entered in another event loop",
+    within=KNOWN_EARLY,
+    remedy="Give the fixture and the test the same loop scope.",
+)
+async def entered_in_another_loop():
+    _, app = server()
+
+    async def elsewhere():
+        await client.emit("chat", "hi")
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await asyncio.to_thread(asyncio.run, elsewhere())
+
+
+@faults.fault(
+    "Asks for the server's session where the server can't be found.",
+    first_line="UsageError: the app's socketio.AsyncServer was not found on the way of its requests; pass server= to the TestClient",
+    within=KNOWN_EARLY,
+    remedy="Pass `TestClient(app, server=sio)`.",
+)
+async def session_without_server():
+    async with TestClient(engineio_by_hand) as client:
+        await client.connect()
+        async with client.session():
+            pass
+
+
+@faults.fault(
+    "Asks for the session of a namespace that was never joined.",
+    first_line="NotConnected: not connected to namespace '/admin', only to '/'",
+    within=KNOWN_EARLY,
+    remedy="`await client.connect('/admin')` first.",
+)
+async def session_of_unjoined_namespace():
+    _, app = server(namespaces=["/", "/admin"])
+    async with TestClient(app) as client:
+        await client.connect()
+        async with client.session("/admin"):
+            pass
