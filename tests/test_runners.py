@@ -62,17 +62,6 @@ def test_pytest_asyncio_auto(tmp_path):
     assert "30 passed" in printed
 
 
-def test_pytest_asyncio_in_debug_mode(tmp_path):
-    printed = run_pytest(
-        "asyncio_auto.py",
-        *("--asyncio-mode=auto", "-o", "asyncio_debug=true"),
-        *SCOPE,
-        plugins=["pytest_asyncio.plugin"],
-        tmp_path=tmp_path,
-    )
-    assert "30 passed" in printed
-
-
 def test_pytest_asyncio_strict(tmp_path):
     printed = run_pytest(
         "asyncio_strict.py", *SCOPE, plugins=["pytest_asyncio.plugin"], tmp_path=tmp_path
@@ -97,9 +86,9 @@ def test_unittest():
 
 
 def test_plain_asyncio():
-    assert "21 loops" in run("-X", "dev", "plain_run.py")
+    assert "9 loops" in run("-X", "dev", "plain_run.py")
 
 
 def test_uvloop():
     pytest.importorskip("uvloop")
-    assert "21 loops" in run("-X", "dev", "plain_run.py", "uvloop")
+    assert "9 loops" in run("-X", "dev", "plain_run.py", "uvloop")
