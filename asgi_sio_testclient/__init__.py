@@ -19,6 +19,7 @@ from asgi_sio_testclient._exceptions import (
     UnexpectedEvent,
     UsageError,
 )
+from asgi_sio_testclient._sync import SyncTestClient
 from asgi_sio_testclient._version import __version__
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "NotConnected",
     "ProtocolError",
     "ReceivedEvent",
+    "SyncTestClient",
     "TestClient",
     "TestClientError",
     "UnexpectedEvent",

@@ -1,0 +1,545 @@
+"""`SyncTestClient`: the same names as `TestClient`, the same behaviour, from plain functions."""
+
+import asyncio
+import doctest
+import inspect
+import signal
+import threading
+import time
+import unittest
+
+import httpx
+import pytest
+import socketio
+from apps import lab
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from starlette.testclient import TestClient as StarletteClient
+
+from asgi_sio_testclient import (
+    ConnectionRefused,
+    EventTimeout,
+    NotConnected,
+    ReceivedEvent,
+    SyncTestClient,
+    TestClient,
+    UnexpectedEvent,
+    UsageError,
+)
+from asgi_sio_testclient._session import EngineSession
+from asgi_sio_testclient._sync import SyncEngineSession
+
+WAIT = 5.0
+
+
+@pytest.fixture
+def built():
+    return lab(namespaces=("/", "/chat"))
+
+
+@pytest.fixture
+def client(built, transports):
+    with SyncTestClient(built.app, transports=transports) as client:
+        yield client.connect()
+
+
+def public(cls):
+    return {name for name in dir(cls) if not name.startswith("_")}
+
+
+def portal_threads():
+    return {thread for thread in threading.enumerate() if "portal" in thread.name}
+
+
+# -- the two faces are one
+
+
+TWINS = [(TestClient, SyncTestClient), (EngineSession, SyncEngineSession)]
+# What the client below tells the session, and what it tells the transports; no face of a test.
+NOT_FOR_TESTS = {
+    "about_to_receive", "activity", "app_raised", "frame_delivered", "handler_ended",
+    "handler_started", "leave", "quiet", "send_frames", "send_messages", "session_ended",
+    "session_message", "session_ready", "start", "tasks", "transport_frame", "transport_lost",
+    "transport_open", "transport_refused", "vanish",
+}  # fmt: skip
+# Set in the constructor, so the class does not have it.
+ATTRIBUTES = {"answer_pings"}
+
+
+@pytest.mark.parametrize(("face", "sync"), TWINS)
+def test_the_same_names(face, sync):
+    assert public(sync) - ATTRIBUTES == public(face) - NOT_FOR_TESTS
+
+
+@pytest.mark.parametrize(
+    ("face", "sync", "name"),
+    [(face, sync, name) for face, sync in TWINS for name in sorted(public(sync) - ATTRIBUTES)],
+)
+def test_the_same_signature(face, sync, name):
+    one, other = inspect.getattr_static(face, name), inspect.getattr_static(sync, name)
+    assert isinstance(one, property) == isinstance(other, property)
+    if not isinstance(one, property):
+        assert bare(one) == bare(other)
+        assert not inspect.iscoroutinefunction(other)
+        assert not inspect.isasyncgenfunction(other)
+    assert other.__doc__
+
+
+def test_the_same_constructor():
+    assert inspect.signature(TestClient) == inspect.signature(SyncTestClient)
+
+
+def bare(function):
+    parameters = inspect.signature(function).parameters.values()
+    return [(p.name, p.kind, p.default, p.annotation) for p in parameters]
+
+
+def test_pytest_never_collects_it():
+    assert SyncTestClient.__test__ is False
+
+
+# -- a conversation
+
+
+def test_a_conversation(client, built):
+    assert client.call("echo", 1, b"2") == (1, b"2")
+    client.emit("reply", {"a": 1})
+    assert client.await_event("reply") == ReceivedEvent("reply", ({"a": 1},))
+    client.send("hi")
+    assert client.await_event("message").data == "hi"
+    client.emit("burst", 3)
+    assert [event.data for event in client.await_events(3, "burst")] == [0, 1, 2]
+    client.emit("reply", "x")
+    client.settle()
+    assert [event["name"] for event in client.get_received()] == ["reply"]
+    client.assert_not_received()
+    client.connect("/chat")
+    assert client.get_sid("/chat")
+    client.disconnect("/chat")
+    assert not client.is_connected("/chat")
+    assert client.is_connected()
+    assert client.transport == built.sio.transport(client.sid)
+    client.disconnect()
+    assert client.disconnect_reason == "client disconnect"
+    assert ("/", "client disconnect") in built.disconnects
+
+
+def test_an_abort(client, built):
+    client.abort()
+    assert client.sid is None
+    assert len(built.disconnects) == 1
+
+
+def test_errors_are_those_of_the_async_client(client):
+    with pytest.raises(EventTimeout, match="no event 'never'"):
+        client.await_event("never", timeout=0.01)
+    client.emit("reply")
+    with pytest.raises(UnexpectedEvent):
+        client.assert_not_received("reply")
+    client.get_received()
+    with pytest.raises(NotConnected):
+        client.emit("x", namespace="/nowhere")
+
+
+def test_a_refusal(built):
+    with SyncTestClient(built.app) as client:
+        with pytest.raises(ConnectionRefused) as info:
+            client.connect(auth={"refuse": ["no", 1]})
+        assert info.value.data == {"message": "no", "data": 1}
+
+
+def test_events_are_an_iterator(client):
+    client.emit("burst", 3)
+    seen = []
+    for event in client.events():
+        seen.append(event.data)
+        if len(seen) == 3:
+            client.emit("kick")
+    assert seen == [0, 1, 2]
+
+
+def test_handlers_answer_the_server(client, built):
+    threads = []
+
+    @client.on("question")
+    async def answer(*args):
+        await asyncio.sleep(0)
+        threads.append(threading.current_thread())
+        return "because"
+
+    assert inspect.iscoroutinefunction(answer)
+    client.emit("ask", "why")
+    client.await_event("answered")
+    assert built.journal.kinds("answer") == [("because",)]
+    assert threads[0] in portal_threads()
+
+
+def test_an_acks_callback(client):
+    acks = []
+    client.emit("echo", 1, callback=acks.append)
+    client.settle()
+    assert acks == [1]
+
+
+def test_a_handler_that_calls_its_client_is_told_so(client):
+    client.on("reply", lambda *args: client.emit("echo"))
+    client.emit("reply")
+    with pytest.raises(UsageError, match="own event loop"):
+        client.settle()
+
+
+def test_the_servers_session_and_rooms(client, built):
+    with client.session() as session:
+        session["user"] = "python"
+    with client.session() as session:
+        assert session == {"user": "python"}
+    assert client.call("join", "room") == "joined"
+    assert client.rooms() == {client.sid, "room"}
+
+
+def test_a_session_block_that_raises(client):
+    with pytest.raises(ZeroDivisionError), client.session():
+        1 / 0  # noqa: B018
+    assert client.call("echo", 1) == 1
+
+
+def test_raw(client, built):
+    raw = client.raw
+    assert raw.sid
+    assert raw.answer_pings
+    raw.answer_pings = False
+    assert client.raw.answer_pings is False
+    raw.send_packet(4, '2["reply","typed"]')
+    assert client.await_event("reply").data == "typed"
+    raw.send_text('42["reply","text"]')
+    assert client.await_event("reply").data == "text"
+    raw.send_text('451-["reply",{"_placeholder":true,"num":0}]')
+    raw.send_bytes(b"bytes")
+    assert client.await_event("reply").data == b"bytes"
+    assert raw.post("4", sid="unknown").status == 400
+    assert raw.poll(sid="unknown").status == 400
+    raw.drop()
+    client.settle()
+    assert len(built.disconnects) == 1
+
+
+def test_a_paused_reader(built):
+    with SyncTestClient(built.app, transports="websocket") as client:
+        client.connect()
+        client.raw.pause_reading()
+        client.emit("reply", 1)
+        with pytest.raises(EventTimeout):
+            client.await_event("reply", timeout=0.02)
+        client.raw.resume_reading()
+        assert client.await_event("reply").data == 1
+
+
+def test_the_transcript_and_what_the_app_raised(client):
+    client.call("echo", 1)
+    assert "'echo'" in str(client.transcript)
+    assert client.app_exceptions == []
+
+
+def test_what_the_app_raises_is_raised_here():
+    sio = socketio.AsyncServer(async_mode="asgi")
+    sio.on("boom", lambda sid: 1 / 0)
+    with SyncTestClient(socketio.ASGIApp(sio)) as client:
+        client.connect()
+        client.emit("boom")
+        with pytest.raises(ZeroDivisionError) as info:
+            client.settle()
+        assert "event 'boom'" in info.value.__notes__[0]
+
+
+def test_what_nobody_has_seen_is_raised_at_the_end():
+    sio = socketio.AsyncServer(async_mode="asgi")
+    sio.on("boom", lambda sid: 1 / 0)
+    client = SyncTestClient(socketio.ASGIApp(sio))
+
+    def test():
+        with client:
+            client.connect()
+            client.emit("boom")
+
+    with pytest.raises(ZeroDivisionError):
+        test()
+    assert not portal_threads()
+
+
+# -- http
+
+
+def web_app():
+    sio = socketio.AsyncServer(async_mode="asgi")
+    loops = []
+
+    @sio.event
+    async def connect(sid, environ):
+        loops.append(asyncio.get_running_loop())
+        await sio.save_session(sid, {"cookie": environ.get("HTTP_COOKIE", "")})
+
+    async def login(request):
+        body = await request.body()
+        response = PlainTextResponse(body.decode())
+        response.set_cookie("user", "python")
+        return response
+
+    async def news(request):
+        loops.append(asyncio.get_running_loop())
+        await sio.emit("news", "from a route")
+        return PlainTextResponse("told")
+
+    routes = [
+        Route("/login", login, methods=["POST"]),
+        Route("/news", news, methods=["POST"]),
+        Mount("/ws", socketio.ASGIApp(sio, socketio_path="ws/socket.io")),
+    ]
+    app = Starlette(routes=routes)
+    app.state.loops = loops
+    return app
+
+
+def test_http_is_on_the_same_app_and_loop(transports):
+    app = web_app()
+    with SyncTestClient(app, socketio_path="/ws/socket.io", transports=transports) as client:
+        assert isinstance(client.http, httpx.Client)
+        assert client.http is client.http
+        assert client.http.post("/login", content=iter([b"str", b"eam"])).text == "stream"
+        assert client.cookies["user"] == client.http.cookies["user"] == "python"
+        client.connect()
+        with client.session() as session:
+            assert "user=python" in session["cookie"]
+        assert client.http.post("/news").text == "told"
+        assert client.await_event("news").data == "from a route"
+    assert len(set(app.state.loops)) == 1
+
+
+def test_headers_of_the_client_go_with_http_too():
+    with SyncTestClient(web_app(), headers={"x-user": "python"}) as client:
+        assert client.headers["x-user"] == "python"
+        assert client.http.headers["x-user"] == "python"
+
+
+def test_a_sync_client_handed_in_is_used():
+    with httpx.Client(base_url="http://testserver", trust_env=False, verify=False) as http:
+        http.cookies["user"] = "given"
+        with SyncTestClient(web_app(), http=http, socketio_path="/ws/socket.io") as client:
+            assert client.http is http
+            client.connect()
+            with client.session() as session:
+                assert "user=given" in session["cookie"]
+            other = client.clone(http=http)
+            assert other.http is http
+            assert client.clone().http is not http
+
+
+def test_starlettes_client_has_a_loop_of_its_own_and_lends_its_cookies_only():
+    app = web_app()
+    http = StarletteClient(app)
+    http.post("/login")
+    with SyncTestClient(app, http=http, socketio_path="/ws/socket.io") as client:
+        assert client.http is not http
+        assert client.http.cookies["user"] == "python"
+        client.connect()
+        client.http.post("/news")
+        assert client.await_event("news").data == "from a route"
+
+
+def test_an_async_client_handed_in_lends_its_cookies():
+    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda request: None))
+    http.cookies["user"] = "given"
+    with SyncTestClient(web_app(), http=http) as client:
+        assert isinstance(client.http, httpx.Client)
+        assert client.http.cookies["user"] == "given"
+
+
+# -- several clients, one loop
+
+
+def test_clones_share_the_loop(client):
+    before = portal_threads()
+    with client.clone() as other:
+        other.connect()
+        assert portal_threads() == before
+        client.emit("shout", "all")
+        assert other.await_event("shout").data == "all"
+    third = client.clone()
+    assert type(third) is SyncTestClient
+    third.connect()
+    assert third.call("echo", 3) == 3
+
+
+def test_two_clients_of_one_app_share_the_loop(built):
+    first, second = SyncTestClient(built.app, lifespan=False), SyncTestClient(built.app)
+    with first:
+        first.connect()
+        with second:
+            second.connect()
+            assert len(portal_threads()) == 1
+            first.emit("shout", "all")
+            assert second.await_event("shout").data == "all"
+        # The loop outlives the client that came later, and the one that came first.
+        assert first.await_event("shout").data == "all"
+    assert not portal_threads()
+
+
+def test_overlapping_clients(built):
+    first, second = SyncTestClient(built.app), SyncTestClient(built.app)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.connect()
+    assert second.call("echo", 1) == 1
+    second.__exit__(None, None, None)
+    assert not portal_threads()
+
+
+def test_clients_in_several_threads(built):
+    results = []
+
+    def user(number):
+        with SyncTestClient(built.app, lifespan=False) as client:
+            client.connect()
+            results.append(client.call("echo", number))
+
+    with SyncTestClient(built.app):
+        threads = [threading.Thread(target=user, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(WAIT)
+    assert sorted(results) == list(range(8))
+    assert not portal_threads()
+
+
+def test_again_with_the_same_client(built):
+    client = SyncTestClient(built.app)
+    for number in range(3):
+        with client:
+            client.connect()
+            assert client.call("echo", number) == number
+        assert not portal_threads()
+
+
+# -- misuse
+
+
+def test_outside_of_the_block(built):
+    client = SyncTestClient(built.app)
+    with pytest.raises(UsageError, match="with SyncTestClient"):
+        client.connect()
+    assert client.get_received() == []
+    assert client.sid is None
+
+
+def test_read_after_the_block(built):
+    with SyncTestClient(built.app) as client:
+        client.connect()
+        client.emit("reply", 1)
+        client.settle()
+    assert [event.data for event in client.get_received()] == [1]
+    with pytest.raises(UsageError, match="with SyncTestClient"):
+        client.settle()
+
+
+def test_entered_twice(built):
+    with SyncTestClient(built.app) as client:
+        with pytest.raises(UsageError, match="already entered"), client:
+            pass
+        client.connect()
+    assert not portal_threads()
+
+
+def test_no_app():
+    with pytest.raises(TypeError, match="ASGI"):
+        SyncTestClient(socketio.AsyncServer(async_mode="asgi"))
+
+
+# -- where it is used
+
+
+def test_in_a_thread_whose_loop_runs(built):
+    async def cell():
+        with SyncTestClient(built.app) as client:
+            client.connect()
+            return client.call("echo", "notebook")
+
+    assert asyncio.run(cell()) == "notebook"
+
+
+def wait_for_ever(app, timer):
+    with SyncTestClient(app) as client:
+        client.connect()
+        timer.start()
+        client.await_event("never", timeout=60)
+
+
+def test_ctrl_c_ends_a_wait(built):
+    """As a user's Ctrl-C: a signal that the main thread sees while it waits."""
+    started = time.monotonic()
+
+    def press():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    timer = threading.Timer(0.1, press)
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            wait_for_ever(built.app, timer)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        timer.join()
+    assert time.monotonic() - started < WAIT
+    assert not portal_threads()
+    built.assert_forgotten()
+
+
+def test_an_interrupted_wait_leaves_the_client_usable(client):
+    """What pytest-timeout's signal method does: an exception out of nowhere in the main thread."""
+
+    class Late(Exception):
+        pass
+
+    def alarm(*_):
+        raise Late
+
+    previous = signal.signal(signal.SIGALRM, alarm)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with pytest.raises(Late):
+            client.await_event("never", timeout=60)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    client.emit("reply", "after")
+    assert client.await_event("reply").data == "after"
+
+
+def test_a_doctest():
+    """
+    >>> sio = socketio.AsyncServer(async_mode="asgi")
+    >>> @sio.event
+    ... async def double(sid, number):
+    ...     return 2 * number
+    >>> with SyncTestClient(socketio.ASGIApp(sio)) as client:
+    ...     client.connect().call("double", 21)
+    42
+    """
+    (found,) = doctest.DocTestFinder(recurse=False).find(
+        test_a_doctest, globs={"socketio": socketio, "SyncTestClient": SyncTestClient}
+    )
+    results = doctest.DocTestRunner().run(found)
+    assert (results.attempted, results.failed) == (3, 0)
+
+
+class TestInUnittest(unittest.TestCase):
+    def setUp(self):
+        self.client = self.enterContext(SyncTestClient(lab().app)).connect()
+
+    def test_call(self):
+        assert self.client.call("echo", 1) == 1
+
+
+def test_leaves_no_thread(client):
+    assert len(portal_threads()) == 1
