@@ -1,0 +1,126 @@
+"""Many clients of one app in one process: what growth and memory are measured on.
+
+Each crowd can grow, make one of its clients call, connect and close one more, and hear a
+broadcast. The stock driver and the peers with a thread or two sockets per client are not here:
+they hit other limits first.
+"""
+
+import contextlib
+import itertools
+
+from asgiref.testing import ApplicationCommunicator
+
+from asgi_sio_testclient import TestClient
+from benchmarks import wire
+from benchmarks.app import make_app
+from benchmarks.floor import WebSocketFloor
+
+
+class Crowd:
+    """Clients are visited with a stride, so that none stays in the processor's cache for long."""
+
+    def __init__(self, app) -> None:
+        self.app = app
+        self.clients = []
+        self._turns = itertools.count()
+
+    async def grow_to(self, size: int) -> None:
+        while len(self.clients) < size:
+            client = self.new()
+            await self.open(client)
+            self.clients.append(client)
+
+    async def connect_one_more(self) -> None:
+        client = self.new()
+        await self.open(client)
+        await self.shut(client)
+
+    async def call(self) -> None:
+        await self.ask(self.clients[next(self._turns) * 7919 % len(self.clients)])
+
+    async def close(self) -> None:
+        for client in self.clients:
+            await self.shut(client)
+        self.clients.clear()
+
+
+class FloorCrowd(Crowd):
+    def new(self):
+        return WebSocketFloor(self.app)
+
+    async def open(self, client):
+        await client.connect()
+
+    async def shut(self, client):
+        await client.close_politely()
+
+    async def ask(self, client):
+        await client.call()
+
+    async def broadcast(self):
+        futures = [client.expect() for client in self.clients]
+        self.clients[0].push(wire.text(wire.SHOUT))
+        for future in futures:
+            await future
+
+
+class OurCrowd(Crowd):
+    first: TestClient  # nobody's: it only keeps the app running for its clones
+
+    def new(self):
+        return self.first.clone()
+
+    async def open(self, client):
+        await client.connect()
+
+    async def shut(self, client):
+        await client.disconnect()
+
+    async def ask(self, client):
+        await client.call("echo", "hello")
+
+    async def broadcast(self):
+        await self.clients[0].emit("shout", "hello")
+        for client in self.clients:
+            await client.await_event("news")
+
+
+class AsgirefCrowd(Crowd):
+    def new(self):
+        return ApplicationCommunicator(self.app, wire.websocket_scope())
+
+    async def open(self, client):
+        await client.send_input({"type": "websocket.connect"})
+        await client.receive_output()
+        await client.receive_output()
+        await self._exchange(client, wire.CONNECT)
+
+    async def shut(self, client):
+        await client.send_input(wire.text(wire.DISCONNECT))
+        await client.send_input({"type": "websocket.disconnect", "code": 1000})
+        await client.wait()
+
+    async def ask(self, client):
+        await self._exchange(client, wire.CALL)
+
+    async def broadcast(self):
+        await self.clients[0].send_input(wire.text(wire.SHOUT))
+        for client in self.clients:
+            await client.receive_output()
+
+    async def _exchange(self, client, packet):
+        await client.send_input(wire.text(packet))
+        return await client.receive_output()
+
+
+CROWDS = {"floor": FloorCrowd, "ours": OurCrowd, "asgiref": AsgirefCrowd}
+
+
+@contextlib.asynccontextmanager
+async def crowd(who):
+    gathered = CROWDS[who](make_app())
+    if isinstance(gathered, OurCrowd):
+        async with TestClient(gathered.app) as gathered.first:
+            yield gathered
+    else:
+        yield gathered

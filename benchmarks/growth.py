@@ -1,0 +1,53 @@
+"""Does it stay flat: cost per call, per connect and per broadcast recipient as clients are added.
+
+What is looked at is a contender's growth over the floor's own: the server slows down as well.
+"""
+
+import asyncio
+import time
+
+from benchmarks.crowd import CROWDS, crowd
+from benchmarks.method import clocked, collector
+
+SIZES = (1, 10, 100, 1_000, 10_000)
+QUICK_SIZES = (1, 10, 100, 1_000)
+METRICS = {
+    "call": "per `call`",
+    "connect": "per connect and close of one more",
+    "broadcast": "per broadcast recipient",
+}
+
+
+async def _climb(who: str, sizes) -> dict[str, list[float]]:
+    found = {metric: [] for metric in METRICS}
+    async with crowd(who) as clients:
+        for size in sizes:
+            await clients.grow_to(size)
+            found["call"].append(await clocked(clients.call, 300) / 300)
+            found["connect"].append(await clocked(clients.connect_one_more, 60) / 60)
+            found["broadcast"].append(await _broadcasts(clients, size))
+        await clients.close()
+    return found
+
+
+async def _broadcasts(clients, size) -> float:
+    times = max(3, min(100, 1_000 // size))
+    await clients.broadcast()
+    with collector():
+        start = time.perf_counter_ns()
+        for _ in range(times):
+            await clients.broadcast()
+        return (time.perf_counter_ns() - start) / times / size
+
+
+def measure(rounds: int, sizes, progress) -> dict:
+    """`{who: {metric: [[ns at each size], one list per round]}}`."""
+    found = {who: {metric: [] for metric in METRICS} for who in CROWDS}
+    names = list(CROWDS)
+    for number in range(rounds):
+        shift = number % len(names)
+        for who in names[shift:] + names[:shift]:
+            progress(f"growth, round {number + 1}/{rounds}, {who}")
+            for metric, ns in asyncio.run(_climb(who, sizes)).items():
+                found[who][metric].append(ns)
+    return found

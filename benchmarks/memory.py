@@ -1,0 +1,59 @@
+"""What a connected client holds: `python -m benchmarks.memory WHO CLIENTS` prints it as JSON.
+
+A process of its own per figure. `tracemalloc` counts what Python allocated between an app with one
+client and the same app with `CLIENTS` more; nothing else is in the difference.
+"""
+
+import asyncio
+import gc
+import json
+import subprocess
+import sys
+import tracemalloc
+
+from benchmarks.crowd import crowd
+
+
+async def _measure(who: str, size: int) -> dict:
+    async with crowd(who) as clients:
+        await clients.grow_to(1)
+        await clients.connect_one_more()
+        before = _held()
+        await clients.grow_to(1 + size)
+        during = _held()
+        await clients.close()
+        after = _held()
+    await _end_timers()
+    return {
+        "clients": size,
+        "bytes_per_client": (during - before) / size,
+        "bytes_left_per_client": (after - before) / size,
+        "bytes_left_at_end": (_held() - before) / size,
+    }
+
+
+async def _end_timers() -> None:
+    """End what the server itself leaves behind: a ping timer for each client that is gone."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
+def _held() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def measure(who: str, size: int) -> dict:
+    """`bytes_per_client` while connected; `bytes_left_per_client` after all have disconnected;
+    `bytes_left_at_end` once the app's block is over, too, and the server's own leftovers are ended.
+    """
+    command = [sys.executable, "-m", "benchmarks.memory", who, str(size)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+if __name__ == "__main__":
+    tracemalloc.start()
+    print(json.dumps(asyncio.run(_measure(sys.argv[1], int(sys.argv[2])))))

@@ -1,0 +1,218 @@
+"""How anything here is measured: the clock, the collector, the rounds, the ratios.
+
+- The clock is `time.perf_counter_ns`.
+- A round is one slice of every contender, in an order that rotates from round to round. A slice is
+  a number of operations, calibrated once so that it takes about `SLICE_NS`: short, so that whatever
+  slows the machine down for a while slows neighbours alike. A round's ratio is a contender's time
+  per operation over the floor's of the same round; what is reported is the median of the rounds'
+  ratios, with the quartiles.
+- Every `ROUNDS_PER_SESSION` rounds all contenders start anew: a new app, a new event loop, a new
+  connection, a warm-up. Set-up and tear-down are never on the clock, unless they are what is
+  measured.
+- The garbage collector is handled as `timeit` does it: a full collection before a session's
+  rounds, none during them. (`pyperf` leaves it on; `--gc` does that here. What a collection costs
+  depends on how much else the process holds, which is not the client's doing.)
+"""
+
+import asyncio
+import contextlib
+import gc
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass, field
+
+SLICE_NS = 20_000_000
+QUICK_SLICE_NS = 5_000_000
+ROUNDS_PER_SESSION = 10
+MAX_OPERATIONS = 1_000
+MIN_ROUNDS = 9
+
+
+class _Collector:
+    """Whether the collector stays on while something is on the clock."""
+
+    enabled = False
+
+
+def leave_collector_on() -> None:
+    _Collector.enabled = True
+
+
+@contextlib.contextmanager
+def collector() -> Iterator[None]:
+    """Collect now, and not again before this block ends."""
+    gc.collect()
+    was_enabled = gc.isenabled()
+    if not _Collector.enabled:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+async def clocked(operation: Callable[[], Awaitable], n: int) -> int:
+    """Nanoseconds that `n` awaited operations take."""
+    start = time.perf_counter_ns()
+    for _ in range(n):
+        await operation()
+    return time.perf_counter_ns() - start
+
+
+def clocked_sync(operation: Callable[[], object], n: int) -> int:
+    """As `clocked`, for those who block."""
+    start = time.perf_counter_ns()
+    for _ in range(n):
+        operation()
+    return time.perf_counter_ns() - start
+
+
+@dataclass(frozen=True)
+class Cannot:
+    """Why somebody has no figure here: said in the table, never left out."""
+
+    why: str
+
+
+# Opens an app, a loop, a connection; yields what runs n operations and returns the nanoseconds.
+Session = Callable[[], AbstractContextManager[Callable[[int], int]]]
+
+
+@dataclass
+class Contender:
+    """Somebody who is measured: a session per measure, or why not."""
+
+    key: str
+    title: str
+    sessions: Mapping[str, Session | Cannot]
+    variant: bool = False  # shown only in the tables where it has a figure
+
+
+@dataclass
+class Series:
+    """Nanoseconds per operation, one figure per round."""
+
+    ns: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.ns)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Median of the per-round ratios, and the quartiles around it."""
+
+    median: float
+    low: float
+    high: float
+
+
+def ratio(of: Sequence[float], over: Sequence[float]) -> Ratio:
+    each = [a / b for a, b in zip(of, over, strict=True)]
+    if len(each) == 1:
+        return Ratio(each[0], each[0], each[0])
+    low, median, high = statistics.quantiles(each, n=4, method="inclusive")
+    return Ratio(median, low, high)
+
+
+def calibrate(repeat: Callable[[int], int], target_ns: int) -> int:
+    """How many operations make a slice of about `target_ns`. Warms up, too."""
+    n = 1
+    while True:
+        elapsed = repeat(n)
+        if elapsed >= target_ns or n >= MAX_OPERATIONS:
+            return n
+        if elapsed > target_ns // 4:
+            return max(1, min(MAX_OPERATIONS, n * target_ns // elapsed))
+        n = min(MAX_OPERATIONS, n * 3)
+
+
+def alternate(
+    sessions: Mapping[str, Session],
+    rounds: int,
+    target_ns: int,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, Series]:
+    """A slice of everybody per round."""
+    if not sessions:
+        return {}
+    series = {name: Series() for name in sessions}
+    sizes: dict[str, int] = {}
+    for first in range(0, rounds, ROUNDS_PER_SESSION):
+        with contextlib.ExitStack() as opened:
+            repeats = {name: opened.enter_context(open_()) for name, open_ in sessions.items()}
+            for name, repeat in repeats.items():
+                sizes[name] = calibrate(repeat, target_ns)
+            with collector():
+                for number in range(first, min(rounds, first + ROUNDS_PER_SESSION)):
+                    progress(f"round {number + 1}/{rounds}")
+                    for name in _rotated(list(repeats), number):
+                        series[name].ns.append(repeats[name](sizes[name]) / sizes[name])
+    return series
+
+
+def _rotated(names: list[str], number: int) -> list[str]:
+    shift = number % len(names)
+    return names[shift:] + names[:shift]
+
+
+def on_a_loop(open_operation: Callable[[], AbstractAsyncContextManager]) -> Session:
+    """A session on an event loop of its own, which stands still between slices.
+
+    One task opens, repeats and closes: anyio's cancel scopes must not change tasks.
+    """
+
+    @contextlib.contextmanager
+    def session():
+        with asyncio.Runner() as runner:
+            loop = runner.get_loop()
+            slices: asyncio.Queue = asyncio.Queue()
+            ready = loop.create_future()
+            keeper = loop.create_task(_keep(open_operation, slices, ready))
+            loop.run_until_complete(asyncio.wait({keeper, ready}, return_when="FIRST_COMPLETED"))
+            if keeper.done():
+                keeper.result()
+
+            def repeat(n: int) -> int:
+                answer = loop.create_future()
+                slices.put_nowait((n, answer))
+                loop.run_until_complete(
+                    asyncio.wait({keeper, answer}, return_when="FIRST_COMPLETED")
+                )
+                return answer.result() if answer.done() else keeper.result()
+
+            try:
+                yield repeat
+            finally:
+                slices.put_nowait((0, None))
+                loop.run_until_complete(keeper)
+
+    return session
+
+
+async def _keep(open_operation, slices: asyncio.Queue, ready: asyncio.Future) -> None:
+    async with open_operation() as operation:
+        ready.set_result(None)
+        while (asked := await slices.get())[0]:
+            n, answer = asked
+            answer.set_result(await clocked(operation, n))
+
+
+def in_this_thread(open_operation: Callable[[], AbstractContextManager]) -> Session:
+    """A session of a peer that blocks."""
+
+    @contextlib.contextmanager
+    def session():
+        with open_operation() as operation:
+            yield lambda n: clocked_sync(operation, n)
+
+    return session
+
+
+def whole_tests(one_test: Callable[[], Awaitable]) -> Session:
+    """Whole tests, an event loop each, as pytest-asyncio gives them."""
+    return in_this_thread(lambda: contextlib.nullcontext(lambda: asyncio.run(one_test())))

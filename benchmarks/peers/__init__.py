@@ -1,0 +1,49 @@
+"""Those who are measured, one module each.
+
+A peer module imports what it needs at its top and offers `contenders()`; when the import fails,
+the table says "not installed" and which module was missing. What a peer can't do is a `Cannot`.
+"""
+
+import importlib
+from dataclasses import dataclass
+
+from benchmarks.method import Contender
+
+MODULES = {
+    "floor": "bare driver (the floor)",
+    "ours": "asgi-sio-testclient",
+    "asgiref_communicator": "asgiref ApplicationCommunicator",
+    "flask_client": "Flask-SocketIO test client",
+    "httpx_ws_client": "httpx-ws",
+    "starlette_client": "Starlette TestClient",
+    "uvicorn_stock": "uvicorn + stock AsyncClient",
+}
+
+CALL = "call"
+POLLING_CALL = "polling_call"
+EMIT_EVENT = "emit_event"
+CONNECT = "connect"
+TEST = "test"
+NEGATIVE = "negative"
+
+
+@dataclass(frozen=True)
+class NotInstalled:
+    key: str
+    title: str
+    missing: str
+
+
+def load(only: set[str] | None = None) -> list[Contender | NotInstalled]:
+    """Every contender in the table's order; a missing package makes a `NotInstalled`."""
+    found: list[Contender | NotInstalled] = []
+    for name, title in MODULES.items():
+        if only and name not in only:
+            continue
+        try:
+            module = importlib.import_module(f"benchmarks.peers.{name}")
+        except ModuleNotFoundError as error:
+            found.append(NotInstalled(name, title, str(error.name)))
+        else:
+            found.extend(module.contenders())
+    return found

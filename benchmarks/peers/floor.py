@@ -1,0 +1,90 @@
+"""The floor as a contender: websocket, with a goodbye, with a queue, and polling."""
+
+import contextlib
+
+from benchmarks.app import make_app
+from benchmarks.floor import PollingFloor, QueueFloor, WebSocketFloor
+from benchmarks.method import Cannot, Contender, on_a_loop, whole_tests
+from benchmarks.peers import CALL, CONNECT, EMIT_EVENT, NEGATIVE, POLLING_CALL, TEST
+
+
+def _within(driver, operation):
+    @contextlib.asynccontextmanager
+    async def opened():
+        client = driver(make_app())
+        await client.connect()
+        yield getattr(client, operation)
+        await client.close()
+
+    return on_a_loop(opened)
+
+
+def _connect(driver, close):
+    @contextlib.asynccontextmanager
+    async def opened():
+        app = make_app()
+
+        async def cycle():
+            client = driver(app)
+            await client.connect()
+            await close(client)
+
+        yield cycle
+
+    return on_a_loop(opened)
+
+
+def _test(driver, close):
+    async def one_test():
+        client = driver(make_app())
+        await client.connect()
+        await client.call()
+        await close(client)
+
+    return whole_tests(one_test)
+
+
+def contenders():
+    return [
+        Contender(
+            "floor",
+            "bare driver, websocket (the floor)",
+            {
+                CALL: _within(WebSocketFloor, "call"),
+                EMIT_EVENT: _within(WebSocketFloor, "emit_and_event"),
+                POLLING_CALL: Cannot("the next but one line"),
+                CONNECT: _connect(WebSocketFloor, WebSocketFloor.close),
+                TEST: _test(WebSocketFloor, WebSocketFloor.close),
+                NEGATIVE: Cannot("a bare driver can't know that nothing is to come"),
+            },
+        ),
+        Contender(
+            "floor_goodbye",
+            "bare driver, leaving with a goodbye",
+            {
+                CONNECT: _connect(WebSocketFloor, WebSocketFloor.close_politely),
+                TEST: _test(WebSocketFloor, WebSocketFloor.close_politely),
+            },
+            variant=True,
+        ),
+        Contender(
+            "floor_queue",
+            "bare driver, receive() from an asyncio.Queue",
+            {
+                CALL: _within(QueueFloor, "call"),
+                EMIT_EVENT: _within(QueueFloor, "emit_and_event"),
+                CONNECT: _connect(QueueFloor, QueueFloor.close),
+            },
+            variant=True,
+        ),
+        Contender(
+            "floor_polling",
+            "bare driver, polling",
+            {
+                POLLING_CALL: _within(PollingFloor, "call"),
+                CONNECT: _connect(PollingFloor, PollingFloor.close),
+                TEST: _test(PollingFloor, PollingFloor.close),
+            },
+            variant=True,
+        ),
+    ]

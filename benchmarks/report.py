@@ -1,0 +1,299 @@
+"""From a run's figures to a page, its plots, and the same in plain text. Measures nothing."""
+
+import statistics
+from pathlib import Path
+
+from benchmarks.growth import METRICS
+from benchmarks.measures import FLOOR, MEASURES, OURS
+
+PLOTS = "_static/bench"
+
+
+def write(run: dict, docs: Path) -> Path:
+    from benchmarks import plots  # noqa: PLC0415 - matplotlib is needed for nothing else
+
+    folder = docs / PLOTS
+    folder.mkdir(parents=True, exist_ok=True)
+    plots.write(run, folder)
+    page = docs / "benchmarks.md"
+    page.write_text(as_page(run))
+    return page
+
+
+def as_text(run: dict) -> str:
+    """What the terminal shows: ratios first, then the rest."""
+    out = [_machine_line(run), ""]
+    for measure in MEASURES:
+        found = run["measures"].get(measure.key)
+        if not found:
+            continue
+        out.append(f"{measure.title}{_bound(measure)}")
+        for key, entry in found.items():
+            title = run["titles"][key]
+            if "cannot" in entry:
+                out.append(f"  {'-':>10} {'':>22}  {title}: {entry['cannot']}")
+            else:
+                out.append(f"  {_time(entry['ns']):>10} {_ratio(entry):>22}  {title}")
+        out.append("")
+    for who, entry in run.get("memory", {}).items():
+        out.append(f"memory, {who}: {_memory(entry)}")
+    if "growth" in run:
+        out += ["", *_growth_lines(run)]
+    if "profile" in run:
+        from benchmarks.profile import as_text as profile_text  # noqa: PLC0415
+
+        out += ["", profile_text(run["profile"])]
+    return "\n".join(out)
+
+
+def as_page(run: dict) -> str:
+    parts = [
+        _INTRODUCTION.format(machine=_machine_line(run), versions=_versions(run)),
+        _bounds_table(run),
+        "## Beside the peers\n",
+        _peer_table(run),
+        "![Times per operation, over the floor](_static/bench/ratios.svg)\n",
+        _NOTES,
+        "## Growth\n",
+        _GROWTH,
+        _growth_table(run),
+        "![Growth over the floor's own](_static/bench/growth.svg)\n",
+        "## Memory\n",
+        _memory_table(run),
+        "## Where a call's time goes\n",
+        _PROFILE,
+        _profile_tables(run),
+        _METHOD.format(rounds=run["rounds"], collector=run["collector"]),
+    ]
+    return "\n".join(parts)
+
+
+_INTRODUCTION = """\
+# Benchmarks
+
+What this client costs, beside what the app itself costs and beside the other ways to test it. The
+page is written by `python -m benchmarks` from one run; nothing in it is typed by hand.
+
+The **floor** is a bare driver that hands ready-made strings to python-socketio's ASGI app and waits
+for the raw answer. It encodes nothing, checks nothing and never times out: what it takes is the
+server's own time, and no client can be below it. Every figure is a multiple of the floor of the
+same round.
+
+Measured on {machine}.
+
+{versions}
+"""
+
+_NOTES = """\
+In brackets: the time per operation on this machine. What the lines do:
+
+- The peers with "packets by hand" send and compare ready-made strings. They know no events, acks,
+  namespaces or attachments: a test on them has to bring its own Socket.IO.
+- Flask-SocketIO's client is measured on a Flask twin of the app. It calls the server's methods, so
+  no Engine.IO is in its figure; there is no ASGI in it either.
+- uvicorn and the stock client share one process and one event loop, the cheapest form of that
+  fixture. Its times include the kernel's TCP.
+- "nothing came" is proved here by letting the app run until it has nothing left to do. The others
+  wait 0.1 s and take silence for proof; Flask-SocketIO's runs handlers inside `emit`.
+"""
+
+_GROWTH = """\
+All clients are on one app in one process. A figure is this client's cost at that many clients over
+its cost at one, divided by the floor's own growth: 1.00 means that only the server grew.
+"""
+
+_PROFILE = """\
+A sampler looks at the stack every 0.5 ms; a sample belongs to the innermost frame that has an
+owner. What the standard library does for somebody is that somebody's, what nobody owns is the event
+loop's. `python -m benchmarks.profile` prints the same for every operation and every line.
+"""
+
+_METHOD = """\
+## How it is measured
+
+- {rounds} rounds (growth: 9). In each round every contender runs one batch, in an order that
+  rotates; a round's ratio is its time over the floor's in that round, and what is reported is the
+  median of the rounds' ratios. A machine that slows down slows both sides of a ratio.
+- A batch is a new app, a new event loop, a warm-up, then enough operations for about 0.15 s on
+  `time.perf_counter_ns`, set-up and tear-down excluded.
+- The garbage collector runs before each batch and is {collector} during it (off as in `timeit`;
+  `pyperf` leaves it on, and so does `python -m benchmarks --gc`).
+- asyncio's own event loop, for everybody.
+- Memory is what `tracemalloc` counts between one client and that many more, in a process of its
+  own.
+- CI doesn't compare times, which noise could break: `python -m benchmarks.guard` counts the calls
+  and lines that the hot path executes and compares them with `benchmarks/guard.json`.
+
+To repeat it: `pip install --group bench -e .`, then `python -m benchmarks`. `--quick` takes a
+minute, `--only call,connect` or `--only floor,ours` narrows it, `--json FILE` keeps every round.
+"""
+
+
+def _machine_line(run: dict) -> str:
+    of = run["machine"]
+    build = "" if of["optimised_build"] else ", built without profile-guided optimisation"
+    return f"{of['cpu']}, {of['cores']} cores, {of['system']}, {of['python']}{build}, {of['date']}"
+
+
+def _versions(run: dict) -> str:
+    versions = run["machine"]["versions"]
+    return ", ".join(f"{name} {version}" for name, version in versions.items()) + "."
+
+
+def _bound(measure) -> str:
+    return "" if measure.bound is None else f" (bound: {measure.bound:g} x floor)"
+
+
+def _time(ns: list[float]) -> str:
+    us = statistics.median(ns) / 1e3
+    return f"{us:.0f} us" if us < 10_000 else f"{us / 1e3:.0f} ms"
+
+
+def _times(median: float) -> str:
+    return f"{median:.2f} x" if median < 100 else f"{median:,.0f} x"
+
+
+def _ratio(entry: dict) -> str:
+    if "over_floor" not in entry:
+        return ""
+    low, median, high = entry["over_floor"]
+    return f"{_times(median)} ({low:.2f}-{high:.2f})"
+
+
+def _bounds_table(run: dict) -> str:
+    rows = ["| | this client over the floor | quartiles | bound |", "|---|---|---|---|"]
+    for measure in MEASURES:
+        entry = run["measures"][measure.key][OURS]
+        if measure.bound is None or "over_floor" not in entry:
+            continue
+        low, median, high = entry["over_floor"]
+        rows.append(
+            f"| {measure.title} | **{_times(median)}** | {low:.2f} to {high:.2f} "
+            f"| {measure.bound:g} x |"
+        )
+    if "memory" in run:
+        over = _memory_over_floor(run)
+        rows.append(f"| memory per connected client | **{_times(over)}** | | 1.25 x |")
+    return "\n".join(rows) + "\n"
+
+
+def _peer_table(run: dict) -> str:
+    shown = [key for key in run["titles"] if key not in run["variants"]]
+    variants = run["variants"]
+    rows = [
+        "| | " + " | ".join(measure.heading for measure in MEASURES) + " |",
+        "|---" * (len(MEASURES) + 1) + "|",
+    ]
+    reasons: list[str] = []
+    for key in shown + variants:
+        cells = [_cell(run, measure.key, key, reasons) for measure in MEASURES]
+        title = f"**{run['titles'][key]}**" if key == OURS else run["titles"][key]
+        rows.append(f"| {title} | " + " | ".join(cells) + " |")
+    notes = [f"{_mark(number)} {reason}" for number, reason in enumerate(reasons)]
+    return "\n".join(rows) + "\n\n" + "; ".join(notes) + ".\n"
+
+
+def _cell(run: dict, measure: str, key: str, reasons: list[str]) -> str:
+    entry = run["measures"][measure].get(key)
+    if entry is None:
+        return ""
+    if "cannot" in entry:
+        if entry["cannot"] not in reasons:
+            reasons.append(entry["cannot"])
+        return f"no {_mark(reasons.index(entry['cannot']))}"
+    time = _time(entry["ns"])
+    if "over_floor" not in entry:
+        return time
+    return f"{_times(entry['over_floor'][1])} ({time})"
+
+
+def _mark(number: int) -> str:
+    return f"[{chr(ord('a') + number)}]"
+
+
+def _memory(entry: dict) -> str:
+    held = entry["bytes_per_client"] / 1024
+    left = entry["bytes_left_per_client"] / 1024
+    return (
+        f"{held:.1f} KiB per client at {entry['clients']:,}, {left:.1f} KiB left after they close"
+    )
+
+
+def _memory_over_floor(run: dict) -> float:
+    of = run["memory"]
+    return of[OURS]["bytes_per_client"] / of[FLOOR]["bytes_per_client"]
+
+
+def _memory_table(run: dict) -> str:
+    rows = [
+        "| | per connected client | over the floor | left after it closed |",
+        "|---|---|---|---|",
+    ]
+    floor = run["memory"][FLOOR]["bytes_per_client"]
+    for who, entry in run["memory"].items():
+        rows.append(
+            f"| {run['titles'].get(who, who)} | {entry['bytes_per_client'] / 1024:.1f} KiB "
+            f"| {entry['bytes_per_client'] / floor:.2f} x "
+            f"| {entry['bytes_left_per_client'] / 1024:.1f} KiB "
+            f"| {entry['bytes_left_at_end'] / 1024:.1f} KiB |"
+        )
+    clients = run["memory"][FLOOR]["clients"]
+    return "\n".join(rows) + (
+        f"\n\nAt {clients:,} clients. What the floor leaves is the server's: a ping timer of 25 s "
+        "per client that nobody ends. Not measured: Flask-SocketIO's client has no connection, "
+        "Starlette's lives on a thread, httpx-ws needs a task group held open per client, and two "
+        "sockets per client put uvicorn's and the stock client's memory partly into the kernel.\n"
+    )
+
+
+def growth_over_floor(run: dict, who: str, metric: str) -> list[float]:
+    """Per size: the median over the rounds of (who's growth from one client) / (the floor's)."""
+    each = []
+    for mine, floors in zip(run["growth"][who][metric], run["growth"][FLOOR][metric], strict=True):
+        each.append([(m / mine[0]) / (f / floors[0]) for m, f in zip(mine, floors, strict=True)])
+    return [statistics.median(at_size) for at_size in zip(*each, strict=True)]
+
+
+def growth_times(run: dict, who: str, metric: str) -> list[float]:
+    """Per size: the median time in microseconds."""
+    rounds = run["growth"][who][metric]
+    return [statistics.median(at_size) / 1e3 for at_size in zip(*rounds, strict=True)]
+
+
+def _growth_lines(run: dict) -> list[str]:
+    out = [f"growth over the floor's own, at {', '.join(f'{n:,}' for n in run['sizes'])} clients"]
+    for who in run["growth"]:
+        for metric, title in METRICS.items():
+            over = " ".join(f"{x:6.2f}" for x in growth_over_floor(run, who, metric))
+            us = " ".join(f"{x:8.1f}" for x in growth_times(run, who, metric))
+            out.append(f"  {who:8} {title:36} {over}   us: {us}")
+    return out
+
+
+def _growth_table(run: dict) -> str:
+    sizes = " | ".join(f"{size:,}" for size in run["sizes"])
+    rows = [f"| clients | {sizes} |", "|---" * (len(run["sizes"]) + 1) + "|"]
+    for metric, title in METRICS.items():
+        over = growth_over_floor(run, OURS, metric)
+        times = growth_times(run, OURS, metric)
+        cells = " | ".join(f"{o:.2f} ({t:.0f} us)" for o, t in zip(over, times, strict=True))
+        rows.append(f"| {title} | {cells} |")
+    return "\n".join(rows) + "\n"
+
+
+def _profile_tables(run: dict) -> str:
+    found = run["profile"]
+    floor, ours = found["floor"], found["ours"]
+    rows = ["| `call`, us | floor | this client | added |", "|---|---|---|---|"]
+    for owner in sorted({*floor["owners"], *ours["owners"]}):
+        a, b = floor["owners"].get(owner, 0.0), ours["owners"].get(owner, 0.0)
+        rows.append(f"| {owner} | {a:.1f} | {b:.1f} | {b - a:+.1f} |")
+    rows.append(
+        f"| **all** | **{floor['us']:.1f}** | **{ours['us']:.1f}** "
+        f"| **{ours['us'] - floor['us']:+.1f}** |"
+    )
+    rows += ["", "The dearest lines of this client:", "", "| us | where | line |", "|---|---|---|"]
+    for line in found["lines"][:12]:
+        code = line["text"].replace("|", "\\|")
+        rows.append(f"| {line['us']:.2f} | `{line['function']}`, {line['where']} | `{code}` |")
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,76 @@
+"""Ready-made packets and ASGI messages, for the floor and for the peers that speak by hand.
+
+Nothing here is computed while somebody is measured.
+"""
+
+PATH = "/socket.io/"
+WEBSOCKET_QUERY = "transport=websocket&EIO=4"
+POLLING_QUERY = "transport=polling&EIO=4"
+
+CONNECT = "40"
+DISCONNECT = "41"
+CLOSE = "1"
+CALL = '420["echo","hello"]'
+CALL_ACK = '430["hello"]'
+ASK = '42["ask","hello"]'
+ANSWER = '42["answer","hello"]'
+QUIET = '42["quiet","hello"]'
+SHOUT = '42["shout","hello"]'
+NEWS = '42["news","hello"]'
+
+_BASE = {
+    "asgi": {"version": "3.0", "spec_version": "2.4"},
+    "http_version": "1.1",
+    "path": PATH,
+    "raw_path": PATH.encode(),
+    "root_path": "",
+    "client": ("testclient", 50000),
+    "server": ("testserver", 80),
+}
+
+
+def websocket_scope() -> dict:
+    return _BASE | {
+        "type": "websocket",
+        "scheme": "ws",
+        "query_string": WEBSOCKET_QUERY.encode(),
+        "subprotocols": [],
+        "headers": [
+            (b"host", b"testserver"),
+            (b"connection", b"Upgrade"),
+            (b"upgrade", b"websocket"),
+        ],
+        "state": {},
+    }
+
+
+def http_scope(method: str, sid: str | None = None) -> dict:
+    query = POLLING_QUERY if sid is None else f"{POLLING_QUERY}&sid={sid}"
+    return _BASE | {
+        "type": "http",
+        "method": method,
+        "scheme": "http",
+        "query_string": query.encode(),
+        "headers": [(b"host", b"testserver")],
+        "state": {},
+    }
+
+
+def post_scope(sid: str, body: str) -> dict:
+    scope = http_scope("POST", sid)
+    scope["headers"].append((b"content-type", b"text/plain"))
+    scope["headers"].append((b"content-length", str(len(body)).encode()))
+    return scope
+
+
+def text(packet: str) -> dict:
+    return {"type": "websocket.receive", "text": packet}
+
+
+def body(payload: str) -> dict:
+    return {"type": "http.request", "body": payload.encode(), "more_body": False}
+
+
+def sid_of(opening: str) -> str:
+    """The Engine.IO sid in an OPEN packet, `0{"sid":"...",...}`."""
+    return opening.split('"sid":"', 1)[1].split('"', 1)[0]
