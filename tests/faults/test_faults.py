@@ -35,7 +35,6 @@ OWED = {
     "path_of_mounted_app",
     "misspelt_namespace",
     "unknown_namespace",
-    "refused_after_the_fact",
     "catch_all_raises",
     "blocking_handler",
     "servers_call_unanswered",
