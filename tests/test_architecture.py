@@ -1,0 +1,206 @@
+"""Holds the import rule: imports run downwards only, and some modules must not know some things.
+
+The picture that belongs to it is in docs/how-it-works.md.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import asgi_sio_testclient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = "asgi_sio_testclient"
+ROOT = Path(asgi_sio_testclient.__file__).parent
+PICTURE = Path(__file__).parents[1] / "docs" / "_pictures" / "layers.svg"
+
+# Bottom-up. A module imports from layers below its own only: neither from above, nor from beside.
+LAYERS: tuple[set[str], ...] = (
+    {"_version", "_events"},
+    {"_exceptions", "_handlers", "_inbox", "_waiting"},
+    {"_engineio", "_socketio", "_server", "asgi"},
+    {"_handshake", "_http", "_transcript", "_transports"},
+    {"_explain", "_options", "_transports.polling", "_transports.websocket"},
+    {"_runtime"},
+    {"_session"},
+    {"_client"},
+    {"_sync"},
+    {"__init__"},
+    {"_cli", "_demo"},
+    {"__main__", "_commands"},
+    {"_commands._target"},
+    {"_commands.demo", "_commands.emit"},
+)
+LAYER = {module: number for number, layer in enumerate(LAYERS) for module in layer}
+
+# For type checkers only: a runtime holds the sessions that it ends, and each knows its runtime.
+TYPES_FROM_ABOVE = {("_runtime", "_session")}
+
+CLOCKS_AND_LOOPS = {"anyio", "asyncio", "concurrent", "sched", "threading", "time", "trio"}
+INPUT_AND_OUTPUT = {"aiohttp", "httpx", "http", "select", "socket", "urllib"}
+SOCKET_IO = {"engineio", "socketio"}
+MUST_NOT_KNOW = {
+    "_engineio": CLOCKS_AND_LOOPS | INPUT_AND_OUTPUT,
+    "_socketio": CLOCKS_AND_LOOPS | INPUT_AND_OUTPUT,
+    "asgi": SOCKET_IO,
+    "_handshake": SOCKET_IO,
+}
+
+KNOWS_THE_SERVERS_INSIDE = "_server"
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name inside of it; a package by its own name."""
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+        found[name] = path
+    return found
+
+
+MODULES = modules()
+
+
+def inside(dotted: str, known: dict[str, Path]) -> str:
+    """The module of the package that a dotted import leads to: a name in it, or itself."""
+    name = dotted.removeprefix(PACKAGE).removeprefix(".")
+    while name and name not in known:
+        name = name.rpartition(".")[0]
+    return name or "__init__"
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Dotted names of all that is imported, inside of functions and for type checkers as well."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: write imports in full"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_ours(dotted: str) -> bool:
+    return dotted.partition(".")[0] == PACKAGE
+
+
+def upward_imports(module: str, tree: ast.AST) -> list[str]:
+    targets = {inside(dotted, MODULES) for dotted in imported(tree) if is_ours(dotted)}
+    return sorted(
+        target
+        for target in targets
+        if LAYER[target] >= LAYER[module] and (module, target) not in TYPES_FROM_ABOVE
+    )
+
+
+def foreign_imports(tree: ast.AST) -> set[str]:
+    return {dotted.partition(".")[0] for dotted in imported(tree) if not is_ours(dotted)}
+
+
+def names_the_server(node: ast.AST) -> bool:
+    """Is this expression python-socketio's server, or its engine, by the names that they go by?"""
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name.lstrip("_") in {"eio", "sio"}
+
+
+def is_a_touch(node: ast.AST) -> bool:
+    match node:
+        case ast.Attribute(value=owner, attr=name, ctx=context) if names_the_server(owner):
+            return name.startswith("_") or not isinstance(context, ast.Load)
+        case ast.Call(func=ast.Name(id="setattr" | "delattr" | "vars"), args=[owner, *_]):
+            return names_the_server(owner)
+        case _:
+            return False
+
+
+def touches_of_the_servers_inside(tree: ast.AST) -> list[str]:
+    """Private attributes of the server that are read, and attributes of it that are set."""
+    return [
+        f"line {node.lineno}: {ast.unparse(node)}" for node in ast.walk(tree) if is_a_touch(node)
+    ]
+
+
+def parse(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def test_every_module_has_its_layer() -> None:
+    assert sorted(LAYER) == sorted(MODULES)
+
+
+def test_the_picture_shows_every_module() -> None:
+    picture = PICTURE.read_text(encoding="utf-8")
+    shown = set(re.findall(r"<tspan>(\w+)</tspan>", picture))
+    assert {name.partition(".")[0] for name in MODULES} - {"__init__", "__main__"} <= shown
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_run_downwards(module: str) -> None:
+    assert upward_imports(module, parse(module)) == []
+
+
+@pytest.mark.parametrize(("module", "target"), sorted(TYPES_FROM_ABOVE))
+def test_types_from_above_stay_for_type_checkers(module: str, target: str) -> None:
+    at_run_time = [
+        statement
+        for statement in parse(module).body
+        if not (isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING")
+    ]
+    tree = ast.Module(body=at_run_time, type_ignores=[])
+    assert target not in {inside(dotted, MODULES) for dotted in imported(tree)}
+
+
+@pytest.mark.parametrize("module", sorted(MUST_NOT_KNOW))
+def test_what_a_module_must_not_know(module: str) -> None:
+    assert foreign_imports(parse(module)) & MUST_NOT_KNOW[module] == set()
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {KNOWS_THE_SERVERS_INSIDE}))
+def test_one_module_touches_the_servers_inside(module: str) -> None:
+    assert touches_of_the_servers_inside(parse(module)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import asgi_sio_testclient._client", ["_client"]),
+        ("from asgi_sio_testclient import TestClient", ["__init__"]),
+        ("from asgi_sio_testclient import asgi", ["asgi"]),
+        ("from asgi_sio_testclient.asgi import Lifespan", ["asgi"]),
+        ("def later():\n    from asgi_sio_testclient._client import TestClient", ["_client"]),
+        ("from asgi_sio_testclient._exceptions import ProtocolError", []),
+        ("import asyncio", []),
+    ],
+)
+def test_the_rule_sees_an_import_upwards(source: str, found: list[str]) -> None:
+    assert upward_imports("asgi", ast.parse(source)) == found
+
+
+def test_the_rule_sees_a_foreign_import() -> None:
+    tree = ast.parse("import os.path\nif x:\n    from time import monotonic")
+    assert foreign_imports(tree) == {"os", "time"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "self._sio._handlers",
+        "eio.handlers = {}",
+        "del server.eio.start",
+        "sio._call(1)",
+        "setattr(self.eio, name, value)",
+    ],
+)
+def test_the_rule_sees_a_touch_of_the_servers_inside(source: str) -> None:
+    assert touches_of_the_servers_inside(ast.parse(source)) != []
+
+
+def test_the_rule_lets_public_use_pass() -> None:
+    assert touches_of_the_servers_inside(ast.parse("sio.rooms(sid)\nself._rooms = sio")) == []

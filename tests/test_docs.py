@@ -1,0 +1,159 @@
+"""Every Python block of the README and of the documentation runs as it is written.
+
+A page is a directory to pytest. A block that begins with a file's name in a comment
+(``# test_chat.py``) is that file; a block without one goes on with the page's own test module. A
+``toml`` block is the project's configuration. A ``console`` block's commands are run and their
+output is compared; ``...`` stands for what differs from run to run.
+"""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from markdown_it import MarkdownIt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from markdown_it.token import Token
+
+pytest_plugins = ["pytester"]
+
+# pytester forgets the modules that a run imported. These take their time, so that once is enough.
+for heavy in (
+    "asgi_sio_testclient",
+    "fastapi",
+    "flask_socketio",
+    "starlette.testclient",
+    "uvicorn",
+):
+    importlib.import_module(heavy)
+
+ROOT = Path(__file__).resolve().parents[1]
+GENERATED = {ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "faults.md"}
+FILE_NAME = re.compile(r"# (?P<name>[\w/]+\.py)\n")
+CONFIGURATION = """
+[tool.pytest.ini_options]
+asyncio_mode = "auto"
+asyncio_default_fixture_loop_scope = "function"
+"""
+
+
+@dataclass
+class Page:
+    """The examples of one page, as the files that a reader would make of them."""
+
+    path: Path
+    files: dict[str, str] = field(default_factory=dict)
+    configuration: str = CONFIGURATION
+    sessions: list[str] = field(default_factory=list)
+
+    @property
+    def own_module(self) -> str:
+        return f"test_{self.path.stem.replace('-', '_').lower()}.py"
+
+    @property
+    def number_of_tests(self) -> int:
+        named = re.compile(r"^\s*(?:async )?def test_\w+\(", re.MULTILINE)
+        tests = (text for name, text in self.files.items() if name.startswith("test_"))
+        return sum(len(named.findall(text)) for text in tests)
+
+    def add(self, fence: Token) -> None:
+        match fence.info.split():
+            case ["python", *_]:
+                self.add_python(fence)
+            case ["toml", *_] if "[tool.pytest" in fence.content:
+                self.configuration = fence.content
+            case ["console", *_]:
+                self.sessions.append(fence.content)
+
+    def add_python(self, fence: Token) -> None:
+        named = FILE_NAME.match(fence.content)
+        name = named["name"] if named else self.own_module
+        written = self.files.get(name, "")
+        # Lines keep their numbers on the page, so that a traceback leads to the example.
+        padding = "\n" * ((fence.map or [0])[0] + 1 - written.count("\n"))
+        self.files[name] = written + padding + fence.content
+
+
+def read(path: Path) -> Page:
+    page = Page(path)
+    for token in MarkdownIt().parse(path.read_text(encoding="utf-8")):
+        if token.type == "fence":
+            page.add(token)
+    return page
+
+
+def pages() -> Iterator[Page]:
+    found = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    yield from (read(path) for path in sorted(found) if path not in GENERATED)
+
+
+def name_of(page: Page) -> str:
+    return str(page.path.relative_to(ROOT))
+
+
+PAGES = list(pages())
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.files], ids=name_of)
+def test_examples_pass(
+    page: Page, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyprojecttoml(page.configuration)
+    for name, text in page.files.items():
+        (pytester.path / name).write_text(text, encoding="utf-8")
+    pytester.syspathinsert()
+    # What a reader has installed, and not what our own tests need besides.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    result = pytester.runpytest_inprocess("-W", "error", "-p", "pytest_asyncio.plugin")
+
+    outcomes = result.parseoutcomes()
+    assert page.number_of_tests, "an example without a test shows nothing"
+    assert outcomes.get("passed", 0) >= page.number_of_tests
+    assert result.ret == pytest.ExitCode.OK
+
+
+def commands(session: str) -> Iterator[tuple[str, str]]:
+    """Split a console session into each command and the output that is shown for it."""
+    for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
+        command, _, shown = part.partition("\n")
+        yield command, shown
+
+
+RUNNABLE = [
+    pytest.param(page, command, shown, id=f"{name_of(page)}: {command}")
+    for page in PAGES
+    for session in page.sessions
+    for command, shown in commands(session)
+    if command.startswith("python -m asgi_sio_testclient")
+]
+
+
+@pytest.mark.parametrize(("page", "command", "shown"), RUNNABLE)
+def test_commands_print_what_is_shown(page: Page, command: str, shown: str, tmp_path: Path) -> None:
+    for name, text in page.files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    _, *arguments = shlex.split(command)
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    printed = done.stdout + done.stderr
+    assert doctest.OutputChecker().check_output(
+        shown, printed, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    ), printed
