@@ -307,17 +307,30 @@ class TestClient:
         futures = {name: self._joining[name] for name in wanted}
         try:
             payload = await _resolve(self._options.auth if auth is None else auth)
+            self._waiting_connects += [
+                (name, self._encode_connect(name, payload)) for name in wanted
+            ]
             self._disconnect_reason = None
-            self._waiting_connects += [(name, payload) for name in wanted]
             if opens:
                 await self._open(headers, query, self._options.transports_of(transports))
             elif self._session is not None and self._session.engine.sid:
                 self.session_ready()
             await self._answers(futures, limit)
-        except BaseException:
-            self._give_up(wanted, opens=opens)
+        except BaseException as exc:
+            session = self._give_up(wanted) if opens else None
+            if isinstance(exc, ConnectionRefused) and session is not None:
+                await self._hub.wait(session.over, limit)
             raise
+        finally:
+            for name in wanted:
+                self._joining.pop(name, None)
         return self
+
+    def _encode_connect(self, namespace: str, auth: Any) -> Sequence[Any]:
+        try:
+            return self._socketio.connect(namespace, auth)
+        except (TypeError, ValueError, OverflowError, RecursionError) as exc:
+            raise TypeError(f"auth can't be serialised: {exc}") from exc
 
     async def _open(
         self, headers: Any, query: Mapping[str, Any] | str | None, transports: Sequence[str]
@@ -341,6 +354,7 @@ class TestClient:
             ConnectionRefused, ConnectTimeout, HandshakeFailed, or what the app raised.
         """
         deadline = self._runtime.loop.time() + limit
+        session = self._session
         refusals = {}
         for name, future in futures.items():
             answer = await self._hub.wait(future, deadline - self._runtime.loop.time())
@@ -348,32 +362,32 @@ class TestClient:
                 raise self._connect_timeout(name, limit)
             if isinstance(answer, _Refused):
                 refusals[name] = answer.data
-        watch = self._watch
+        watch = None if session is None else session.watch
         if not refusals and watch is not None and watch.always_connect:
-            refusals = await self._taken_back(futures, deadline - self._runtime.loop.time(), limit)
+            # CONNECT comes first and the connect handler's no later, in a DISCONNECT with data.
+            left = deadline - self._runtime.loop.time()
+            if await self._quiet(lambda: [session], left) is EXPIRED:  # type: ignore[list-item]
+                raise self._connect_timeout(next(iter(futures)), limit)
+            refusals, self._refused_late = self._refused_late, {}
+            self._raise_unseen()
         if refusals:
             raise ConnectionRefused(refusals, hint=self._refusal_hint(refusals))
 
-    async def _taken_back(self, names: Iterable[str], left: float, limit: float) -> dict[str, Any]:
-        """With always_connect CONNECT comes first and the connect handler's no later, in a DISCONNECT with data: wait for that."""
-        session = self._session
-        if session is not None and await self._quiet(lambda: [session], left) is EXPIRED:
-            raise self._connect_timeout(next(iter(names)), limit)
-        taken_back, self._refused_late = self._refused_late, {}
-        self._raise_unseen()
-        return taken_back
+    def _give_up(self, names: Iterable[str]) -> EngineSession | None:
+        """A first connect has failed: nothing stays connected. Returns what is ending now.
 
-    def _give_up(self, names: Iterable[str], *, opens: bool) -> None:
-        for name in names:
-            self._joining.pop(name, None)
+        It is not waited for here: a connect handler may be at it for as long as it likes. The exit
+        waits.
+        """
         self._waiting_connects = [
             entry for entry in self._waiting_connects if entry[0] not in names
         ]
-        if opens and self._session is not None:
-            # Not waited for here: a connect handler may be at it for as long as it likes. The exit waits.
+        session = self._session
+        if session is not None:
             self._say_goodbye()
             self._session = None
             self._disconnect_reason = None
+        return session
 
     async def disconnect(self, namespace: str | None = None) -> None:
         """Say goodbye and leave `namespace`, or everything; the app's handler sees "client disconnect". Returns when it has ended.
@@ -467,6 +481,8 @@ class TestClient:
             NotConnected: that namespace is not connected.
             TypeError: an argument can't be serialised; nothing was sent.
         """
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback is {callback!r}; expected a callable")
         namespace = namespace or ROOT
         session = self._connected_session(namespace)
         id_ = None if callback is None else self._socketio.next_id(namespace)
@@ -574,8 +590,9 @@ class TestClient:
         timeout: float | None = None,
     ) -> list[ReceivedEvent]:
         """The `count` oldest that fit; arguments and errors as in `await_event`. When they don't all come, none is read."""
+        self._require_running_or_closed()
         limit = self._timeout(timeout)
-        deadline = asyncio.get_running_loop().time() + limit
+        deadline = self._runtime.loop.time() + limit
         taken: list[tuple[int, ReceivedEvent]] = []
         try:
             while len(taken) < count:
@@ -840,8 +857,8 @@ class TestClient:
         session, due = self._session, self._waiting_connects
         self._waiting_connects = []
         if session is not None:
-            for namespace, auth in due:
-                session.send_messages(self._socketio.connect(namespace, auth))
+            for _, messages in due:
+                session.send_messages(messages)
 
     def session_message(self, message: Any) -> None:
         """A Socket.IO packet, or a part of one."""
@@ -859,6 +876,8 @@ class TestClient:
             self._refused(incoming)
         else:
             self._disconnected(incoming)
+        if self._late:
+            self._look_for_unacked()
 
     def _acked(self, incoming: _socketio.Incoming) -> None:
         key = incoming.namespace, incoming.id or 0
@@ -934,10 +953,6 @@ class TestClient:
         self._app_exceptions.append(exc)
         if self._options.raise_app_exceptions:
             self._raise_somewhere(exc, run)
-
-    def handler_started(self, run: HandlerRun) -> None:
-        """A packet of this client started a handler."""
-        self._transcript.handler(run)
 
     def handler_ended(self, run: HandlerRun) -> None:
         """It ended. If its event wanted an ack, that is on its way now, or will never come."""

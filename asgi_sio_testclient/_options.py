@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import engineio
+import httpx
 import socketio
 
 from asgi_sio_testclient import asgi
@@ -63,6 +64,10 @@ class Options:
         if self.http is not None and base_url == DEFAULT_BASE_URL and str(self.http.base_url):
             base_url = str(self.http.base_url)
         parse_base_url(base_url)
+        _check_type("headers", httpx.Headers, self.headers)
+        _check_type("cookies", httpx.Cookies, getattr(self.cookies, "jar", self.cookies))
+        if self.client is not None and not isinstance(self.client, tuple):
+            raise TypeError(f"client is {self.client!r}; expected a tuple of host and port")
         object.__setattr__(self, "base_url", base_url)
         object.__setattr__(self, "transports", self.transports_of(self.transports))
         self.packet_class  # noqa: B018 (an unknown serializer is told here)
@@ -113,6 +118,8 @@ def _check_app(app: Any) -> None:
         raise TypeError("app is the server; expected the ASGI app around it: socketio.ASGIApp(sio)")
     if not callable(app):
         raise TypeError(f"app is {app!r}; expected an ASGI callable")
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__):
+        return
     try:
         signature = inspect.signature(app)
     except (TypeError, ValueError):
@@ -137,6 +144,15 @@ def _check_http(http: Any) -> None:
         raise TypeError(
             f"http is {http!r}; expected an httpx client, or Starlette's or FastAPI's TestClient"
         )
+
+
+def _check_type(name: str, accept: Callable[[Any], object], value: Any) -> None:
+    if value is None:
+        return
+    try:
+        accept(value)
+    except (TypeError, ValueError, AttributeError) as exc:
+        raise TypeError(f"{name} is {value!r}; expected one of httpx's types for it") from exc
 
 
 def _check_timeout(timeout: Any) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient import _server, asgi
 from asgi_sio_testclient._waiting import Hub, Quiet, Quietable, hub_of
@@ -61,7 +61,12 @@ class Runtime:
         self.hub = hub_of(self.loop)
         if self._with_lifespan:
             self._lifespan = asgi.Lifespan(self.app, is_unsupported=_server.is_server_entry)
-            await self._lifespan.startup(timeout)
+            try:
+                await self._lifespan.startup(timeout)
+            except BaseException:
+                await self.cancel({cast("asyncio.Task[Any]", self._lifespan.task)}, timeout)
+                self._lifespan = None
+                raise
         if self._given_server is not None:
             self.given_watch = self.watch(_server.engineio_server_of(self._given_server))
         self.hub.runtimes.append(self)
@@ -71,7 +76,7 @@ class Runtime:
         """The watch on one of the app's servers, from now on until the end."""
         current = self._watches.get(eio)
         if current is None:
-            current = self._watches[eio] = _server.watch(eio, self.loop)
+            current = self._watches[eio] = _server.watch(eio, self.hub)
         return current
 
     @property

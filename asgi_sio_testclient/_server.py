@@ -23,6 +23,8 @@ from typing import Any, Protocol
 import engineio
 import socketio
 
+from asgi_sio_testclient._waiting import Hub
+
 __all__ = [
     "HandlerRun",
     "ServerWatch",
@@ -53,9 +55,6 @@ class Watched(Protocol):
 
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app raised because of a packet of this connection, in `run` where that is known."""
-
-    def activity(self) -> None:
-        """Something that a settle may wait for has changed."""
 
 
 class HandlerRun:
@@ -125,10 +124,10 @@ class ServerWatch:
         background: tasks that the app began with ``start_background_task``.
     """
 
-    def __init__(self, eio: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, eio: Any, hub: Hub) -> None:
         self.eio = eio
         self.sio = _socketio_server_of(eio)
-        self.loop = loop
+        self.hub = hub
         self.users = 0
         self.sessions: dict[str, Watched] = {}
         self.runs: set[HandlerRun] = set()
@@ -201,9 +200,11 @@ class ServerWatch:
             self.runs.discard(run)
             if run.owner is not None:
                 run.owner.handler_ended(run)
+            if self.hub.watchers:
+                self.hub.poke()
 
     def _message_hook(self, original: Any) -> Any:
-        sessions = self.sessions
+        sessions, hub = self.sessions, self.hub
 
         async def message(eio_sid: str, data: Any) -> None:
             owner = sessions.get(eio_sid)
@@ -223,7 +224,8 @@ class ServerWatch:
                 owner.receiving = None
                 if run is not None:
                     self._inline_ended(owner, run)
-                owner.activity()
+                if hub.watchers:
+                    hub.poke()
 
         return message
 
@@ -244,8 +246,7 @@ class ServerWatch:
             finally:
                 run.ended = perf_counter()
                 self.runs.discard(run)
-                if owner is not None:
-                    owner.activity()
+                self.hub.poke()
 
         return disconnect
 
@@ -258,7 +259,7 @@ class ServerWatch:
         packet = self.sio._binary_packet.get(eio_sid)
         if packet is None:
             try:
-                packet = self.sio.packet_class(encoded_packet=data)
+                packet = _packet(self.sio.packet_class, data)
             except Exception:  # noqa: BLE001 (a message that can't be read starts no handler; the server says so itself)
                 return None
         event = _event_of(packet, inline=not self.sio.async_handlers)
@@ -461,16 +462,16 @@ class ServerWatch:
 _WATCHES: weakref.WeakKeyDictionary[Any, ServerWatch] = weakref.WeakKeyDictionary()
 
 
-def watch(eio: Any, loop: asyncio.AbstractEventLoop) -> ServerWatch:
+def watch(eio: Any, hub: Hub) -> ServerWatch:
     """The watch on a server in this loop; `unwatch` it as often."""
     current = _WATCHES.get(eio)
-    if current is not None and current.loop is not loop:
+    if current is not None and current.hub is not hub:
         # Left behind on a loop that is gone, by a client that was never closed.
         current.restore()
         current.abandon()
         current = None
     if current is None:
-        current = _WATCHES[eio] = ServerWatch(eio, loop)
+        current = _WATCHES[eio] = ServerWatch(eio, hub)
     current.users += 1
     return current
 
@@ -589,6 +590,14 @@ def _dispatches(namespace_handler: Any, event: str) -> bool:
     """
     own = type(namespace_handler).trigger_event is not socketio.AsyncNamespace.trigger_event
     return own or hasattr(namespace_handler, f"on_{event}")
+
+
+def _packet(packet_class: Any, data: Any) -> Any:
+    """A packet; of a CONNECT or DISCONNECT in text only type and namespace, which costs next to nothing."""
+    if isinstance(data, str) and data[:1] in {"0", "1"} and packet_class.uses_binary_events:
+        namespace = data[1:].partition(",")[0].partition("?")[0] if data[1:2] == "/" else "/"
+        return socketio.packet.Packet(int(data[0]), namespace=namespace, binary=False)
+    return packet_class(encoded_packet=data)
 
 
 def _event_of(packet: Any, *, inline: bool) -> str | None:

@@ -8,7 +8,8 @@ the session's own. Knows no Socket.IO.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from asgi_sio_testclient._engineio import (
@@ -25,6 +26,7 @@ from asgi_sio_testclient._engineio import (
 )
 from asgi_sio_testclient._exceptions import HandshakeFailed, ProtocolError, UsageError
 from asgi_sio_testclient._server import HandlerRun, ServerWatch, find_server
+from asgi_sio_testclient._transcript import RECEIVED, SENT, Transcript
 from asgi_sio_testclient._transports.polling import PollingTransport
 from asgi_sio_testclient._transports.websocket import WebSocketTransport
 from asgi_sio_testclient._waiting import Quiet
@@ -33,7 +35,6 @@ from asgi_sio_testclient.asgi import FORBIDDEN, HTTPExchange, Response
 if TYPE_CHECKING:
     from asgi_sio_testclient._handshake import Handshake
     from asgi_sio_testclient._runtime import Runtime
-    from asgi_sio_testclient._transcript import Transcript
     from asgi_sio_testclient._transports import Transport
 
 Frame = str | bytes
@@ -49,7 +50,7 @@ class SessionListener(Protocol):
         """The handshake, and the upgrade if there is one, is through."""
 
     def session_message(self, message: Frame) -> None:
-        """The data of a MESSAGE packet. May raise ProtocolError."""
+        """The data of a MESSAGE packet. Raises ProtocolError where it is no Socket.IO packet."""
 
     def session_ended(self, session: EngineSession, reason: str, error: Exception | None) -> None:
         """It is over, and not by the client's own doing."""
@@ -57,14 +58,11 @@ class SessionListener(Protocol):
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app raised because of this client."""
 
-    def handler_started(self, run: HandlerRun) -> None:
-        """A packet started a handler."""
-
     def handler_ended(self, run: HandlerRun) -> None:
         """It ended."""
 
     def frame_delivered(self) -> None:
-        """A frame from the server has been dealt with."""
+        """A frame from the server other than a MESSAGE has been dealt with."""
 
 
 class EngineSession:
@@ -99,6 +97,11 @@ class EngineSession:
         self._transports = transports
         self._listener = listener
         self._transcript = transcript
+        self._record = transcript.record
+        self._numbers = transcript.numbers
+        # Called in the hot path, by the watch: straight to who wants to know.
+        self.handler_started = transcript.handler
+        self.handler_ended = listener.handler_ended
         self._polling: PollingTransport | None = None
         self._upgrade: WebSocketTransport | None = None
         self._retired: list[Transport] = []
@@ -208,10 +211,7 @@ class EngineSession:
 
     def send_messages(self, messages: Sequence[Frame]) -> None:
         """Send Socket.IO's messages, each in a MESSAGE packet."""
-        # What Packet(MESSAGE, message).encode() makes of text and of bytes.
-        self.send_frames(
-            [f"4{message}" if message.__class__ is str else message for message in messages]
-        )
+        self.send_frames(_message_frames(messages))
 
     def send_frames(self, frames: Sequence[Frame]) -> None:
         """Send encoded packets, in order; during an upgrade they wait for its end."""
@@ -221,19 +221,20 @@ class EngineSession:
         transport = self.transport
         if transport is None:
             raise UsageError("the session has not begun")
+        name = transport.name
         for frame in frames:
-            self._transcript.sent(transport.name, frame)
+            self._record((next(self._numbers), perf_counter(), SENT, name, frame))
         transport.send(frames)
 
     def leave(self, goodbye: Sequence[Frame] = ()) -> None:
         """End in an orderly way, with `goodbye` as the last messages."""
         if self.engine.state is State.CLOSED:
             return
-        if goodbye and self._upgrade is None:
-            self.send_messages(goodbye)
-        if self._polling is not None and self.transport is self._polling:
-            if self.engine.state is State.OPEN:
-                self.send_frames([encode(CLOSE)])
+        frames = _message_frames(goodbye) if self._upgrade is None else []
+        if self._polling is not None and self.engine.state is State.OPEN:
+            frames.append(encode(CLOSE))
+        if frames:
+            self.send_frames(frames)
         self._end(lambda transport: transport.leave())
 
     def vanish(self) -> None:
@@ -272,22 +273,25 @@ class EngineSession:
         """The app accepted a websocket."""
         if transport is self._upgrade:
             probe = self.engine.probe()
-            self._transcript.sent(transport.name, probe)
+            self._record((next(self._numbers), perf_counter(), SENT, transport.name, probe))
             transport.send([probe])
 
     def transport_frame(self, transport: Transport, frame: Frame) -> None:
         """A frame from the server: dealt with here and now, inside the app's send()."""
-        self._transcript.received(transport.name, frame)
+        self._record((next(self._numbers), perf_counter(), RECEIVED, transport.name, frame))
+        if self.engine.state is State.CLOSED:
+            return
         try:
             kind, data = self.engine.receive(frame)
             if kind == MESSAGE:
                 self._listener.session_message(data)
             else:
                 self._control(kind, data)
+                self._listener.frame_delivered()
         except ProtocolError as exc:
             self._fail(exc)
-        self._listener.frame_delivered()
-        self._hub.poke()
+        if self._hub.watchers:
+            self._hub.poke()
 
     def transport_refused(self, transport: Transport, url: str, response: Response) -> None:
         """The app refused a transport. A refused upgrade leaves the session where it is."""
@@ -327,24 +331,13 @@ class EngineSession:
                 self._finish()
         self._hub.poke()
 
-    def handler_started(self, run: HandlerRun) -> None:
-        """See `SessionListener`."""
-        self._listener.handler_started(run)
-
-    def handler_ended(self, run: HandlerRun) -> None:
-        """See `SessionListener`."""
-        self._listener.handler_ended(run)
-        self._hub.poke()
-
     # -- inside
 
     def _control(self, kind: int, data: Any) -> None:
-        if self.engine.state is State.CLOSED:
-            if kind == CLOSE and not self.over.done() and not self._forgotten:
-                self._end(lambda transport: transport.leave())
-                self._listener.session_ended(self, "server disconnect", None)
-            return
-        if kind == PING and self.answer_pings:
+        if kind == CLOSE:
+            self._end(lambda transport: transport.leave())
+            self._listener.session_ended(self, "server disconnect", None)
+        elif kind == PING and self.answer_pings:
             self.send_frames([encode(PONG, data or None)])
         elif kind == PONG and data == PROBE and self._polling is not None:
             self._polling.pause(self._switch)
@@ -356,6 +349,7 @@ class EngineSession:
         if self.watch is not None:
             self.watch.sessions[self.sid] = self
         if self._polling is None:
+            self._stop_looking()
             self._listener.session_ready()
             return
         self._polling.sid = self.sid
@@ -365,6 +359,10 @@ class EngineSession:
             self._upgrade.start()
         else:
             self._listener.session_ready()
+
+    def _stop_looking(self) -> None:
+        if isinstance(self.transport, WebSocketTransport):
+            self.transport.connection.on_receive = self._hub.poke
 
     def _switch(self) -> None:
         """The probe was answered and no request is under way: from here on everything goes over the
@@ -376,6 +374,7 @@ class EngineSession:
         self._polling.vanish()
         self._retired.append(self._polling)
         self._polling, self.transport = None, upgrade
+        self._stop_looking()
         self.send_frames([encode(UPGRADE)])
         self._go_on()
 
@@ -406,7 +405,7 @@ class EngineSession:
             self._poll_released = True
             self._runtime.keep(self._runtime.loop.create_task(self.watch.time_out(self.sid)))
 
-    def _end(self, how: Any) -> None:
+    def _end(self, how: Callable[[Transport], None]) -> None:
         self.engine.close()
         for transport in (self.transport, self._upgrade):
             if transport is not None:
@@ -432,6 +431,11 @@ class EngineSession:
         self._runtime.session_over(self)
         if not self.over.done():
             self.over.set_result(None)
+
+
+def _message_frames(messages: Sequence[Frame]) -> list[Frame]:
+    """What Packet(MESSAGE, message).encode() makes of text and of bytes."""
+    return [f"4{message}" if isinstance(message, str) else message for message in messages]
 
 
 class SessionLost(Exception):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,17 +165,40 @@ class SocketIO:
         return encoded if isinstance(encoded, list) else (encoded,)
 
 
+def _json_encoder() -> Callable[[Any], str]:
+    """What `json.dumps(..., separators=(",", ":"))` does, without a new encoder for each call."""
+    encoder = json.JSONEncoder(separators=(",", ":"))
+    make = json.encoder.c_make_encoder  # type: ignore[attr-defined]
+    if make is None:
+        return encoder.encode
+    # JSONEncoder.iterencode() makes one of these each time. The first argument is its memory of what
+    # it is inside of; without one, a circular structure ends in a RecursionError, and is passed on.
+    iterencode = make(
+        None, encoder.default, json.encoder.encode_basestring_ascii, None,
+        encoder.key_separator, encoder.item_separator, False, False, True,
+    )  # fmt: skip
+    return lambda data: "".join(iterencode(data, 0))
+
+
+def _json_scanner() -> Callable[[str, int], tuple[Any, int]]:
+    """What `engineio.json.loads` does from an index on, without a new decoder for each call.
+
+    It limits integers, so that a hostile one can't stall the parser.
+    """
+    scanner: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
+        parse_int=engineio.json._safe_int  # noqa: SLF001 (the same limit, by the same function)
+    ).scan_once
+    return scanner
+
+
 @dataclass(slots=True)
 class _FastText:
     """The short way for text EVENT and ACK packets of python-socketio's own `Packet` with its own
     JSON module.
     """
 
-    _dumps: Any = field(default_factory=lambda: json.JSONEncoder(separators=(",", ":")).encode)
-    # engineio.json.loads limits integers, so that a hostile one can't stall the parser.
-    _loads: Any = field(
-        default_factory=lambda: json.JSONDecoder(parse_int=engineio.json._safe_int).decode
-    )
+    _dumps: Callable[[Any], str] = field(default_factory=_json_encoder)
+    _scan: Callable[[str, int], tuple[Any, int]] = field(default_factory=_json_scanner)
 
     def encode(self, kind: str, namespace: str, id: int | None, data: list[Any]) -> str | None:
         """The packet's text; None where the packet class has to do it: it holds bytes, or can't be
@@ -203,8 +226,10 @@ class _FastText:
         if bracket == -1 or (number and not (number.isascii() and number.isdigit())):
             return None
         try:
-            data = self._loads(message[bracket:])
-        except (ValueError, RecursionError):
+            data, end = self._scan(message, bracket)
+        except (ValueError, StopIteration, RecursionError):
+            return None
+        if end != len(message):
             return None
         if message[0] == "2":
             if not data or not isinstance(data[0], str):

@@ -4,6 +4,7 @@ somebody looks.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Transcript", "TranscriptEntry", "shorten"]
 
 Frame = str | bytes
+Record = tuple[int, float, str, str, Frame]  # number, time, direction, transport, frame
 
 MAX_PACKETS = 10_000
 SENT, RECEIVED = "sent", "received"
@@ -107,26 +109,13 @@ class Transcript(Sequence[TranscriptEntry]):
         self.name = name
         self._packet_class = packet_class
         self._others = others
-        self._records: deque[tuple[float, str, str, Frame]] = deque(maxlen=MAX_PACKETS)
+        self._records: deque[Record] = deque(maxlen=MAX_PACKETS)
         self._runs: deque[HandlerRun] = deque(maxlen=MAX_PACKETS)
-        self._count = 0
+        # Written to in the hot path, by the session: bound methods of the deques, no functions between.
+        self.record = self._records.append
+        self.handler = self._runs.append
+        self.numbers = itertools.count()
         self._began: float | None = None
-
-    # -- writing: the hot path
-
-    def sent(self, transport: str, frame: Frame) -> None:
-        """Note a packet on its way to the app."""
-        self._count += 1
-        self._records.append((perf_counter(), SENT, transport, frame))
-
-    def received(self, transport: str, frame: Frame) -> None:
-        """Note a packet from the app."""
-        self._count += 1
-        self._records.append((perf_counter(), RECEIVED, transport, frame))
-
-    def handler(self, run: HandlerRun) -> None:
-        """Note a handler that a packet started."""
-        self._runs.append(run)
 
     def began(self) -> None:
         """The clock starts at the first connect."""
@@ -138,7 +127,7 @@ class Transcript(Sequence[TranscriptEntry]):
     @property
     def dropped(self) -> int:
         """Packets that were older than the last 10,000."""
-        return self._count - len(self._records)
+        return self._records[0][0] if self._records else 0
 
     @property
     def handlers(self) -> list[HandlerRun]:
@@ -192,16 +181,14 @@ class Transcript(Sequence[TranscriptEntry]):
 
     @property
     def _origin(self) -> float:
-        return (
-            self._records[0][0] if self._began is None and self._records else (self._began or 0.0)
-        )
+        return self._began or 0.0
 
     def _entries(self) -> list[TranscriptEntry]:
         origin = self._origin
         reader = _Reader(self._packet_class, list(self._runs))
         return [
             reader.read(time - origin, direction, transport, frame)
-            for time, direction, transport, frame in self._records
+            for _, time, direction, transport, frame in self._records
         ]
 
 

@@ -183,7 +183,7 @@ class _Run:
         self._app = app
         self._messages: deque[Message] = deque()
         self._receivers: deque[asyncio.Future[None]] = deque()
-        self._on_receive = on_receive
+        self.on_receive = on_receive
 
     def start(self) -> asyncio.Task[None]:
         """Call the app, in a task of its own. Needs a running event loop."""
@@ -212,8 +212,8 @@ class _Run:
 
     async def _receive(self) -> Message:
         # Called before the loop, since whoever watches wants to know that the app is about to wait.
-        if self._on_receive is not None:
-            self._on_receive()
+        if self.on_receive is not None:
+            self.on_receive()
         while not self._messages:
             receiver = asyncio.get_running_loop().create_future()
             self._receivers.append(receiver)
@@ -255,19 +255,22 @@ class _Mailbox:
                 reader.set_result(None)
 
     async def get(self, timeout: float) -> Any:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
-        while not self._arrived:
-            reader = loop.create_future()
-            self._readers.append(reader)
-            try:
-                await asyncio.wait_for(reader, deadline - loop.time())
-            finally:
-                self._readers.remove(reader)
+        if not self._arrived:
+            async with asyncio.timeout(timeout):
+                await self._arrival()
         item = self._arrived.popleft()
         if isinstance(item, BaseException):
             raise item
         return item
+
+    async def _arrival(self) -> None:
+        while not self._arrived:
+            reader = asyncio.get_running_loop().create_future()
+            self._readers.append(reader)
+            try:
+                await reader
+            finally:
+                self._readers.remove(reader)
 
 
 class ExchangeListener(Protocol):
@@ -415,7 +418,7 @@ class WebSocketConnection(_Run):
         self.subprotocol: str | None = None
         self._mailbox = _Mailbox() if listener is None else None
         self._listener = listener or _WebSocketMailbox(_by_hand(self._mailbox))
-        self._deliver = self._listener.websocket_message
+        self.deliver: Callable[[str | bytes], object] = self._listener.websocket_message
         self._refusal: Response | None = None
         self._gate: asyncio.Event | None = None
         self._feed({"type": "websocket.connect"})
@@ -490,7 +493,10 @@ class WebSocketConnection(_Run):
         kind = message["type"]
         if kind == "websocket.send" and self.state == "open":
             data = message.get("bytes")
-            self._deliver(message["text"] if data is None else bytes(data))
+            if data is None:
+                data = message["text"]
+            # engineio's driver puts a bytearray under "text"; servers send what is bytes-like as binary.
+            self.deliver(data if isinstance(data, str) else bytes(data))
         elif self.state == "connecting" and self._answer(kind, message):
             pass
         elif kind == "websocket.close" and self.state == "open":
@@ -593,7 +599,7 @@ class Lifespan(_Run):
         }
         super().__init__(app, scope)
         self.supported = True
-        self._is_unsupported = is_unsupported or (lambda exc: False)
+        self._is_unsupported = is_unsupported
         self._mailbox = _Mailbox()
         self._phase = "startup"
         self._received = False
@@ -620,8 +626,9 @@ class Lifespan(_Run):
             return
         self._feed({"type": "lifespan.shutdown"})
         await self._answer(timeout)
-        await asyncio.wait([cast("asyncio.Task[None]", self.task)], timeout=timeout)
-        self.cancel()
+        if not self.ended:
+            await asyncio.wait([cast("asyncio.Task[None]", self.task)], timeout=timeout)
+            self.cancel()
 
     def cancel(self) -> None:
         """End the app's lifespan task, whatever it is doing."""
@@ -666,7 +673,9 @@ class Lifespan(_Run):
     def _is_no_support(self, exc: BaseException | None) -> bool:
         if exc is None:
             return True
-        return not self._received or self._is_unsupported(exc)
+        if not self._received:
+            return True
+        return self._is_unsupported is not None and self._is_unsupported(exc)
 
     def _fail(self, message: str, cause: BaseException | None) -> None:
         # Starlette's message is a whole traceback; the cause carries that already.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._transports import Frame, TransportListener
 
 OK = 200
+OPEN_PACKET = b"0"  # what a handshake's response begins with
 TRANSPORT_ERROR = "transport error"
 
 
@@ -157,7 +158,7 @@ class PollingTransport:
         except httpx.DecodingError as exc:
             self._lost(url, f"a body that can't be decoded: {exc}")
             return
-        if not self.sid and response.status != OK:
+        if not self.sid and (response.status != OK or not body.startswith(OPEN_PACKET)):
             self._refused(url, Response(response.status, response.headers, body))
         elif response.status != OK:
             self._lost(url, f"{response.status} {body.decode(errors='replace')}")

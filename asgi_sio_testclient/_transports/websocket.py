@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ class WebSocketTransport:
         self._listener: TransportListener | None = listener
         self._watcher = listener
         self._url = handshake.request_url(scope)
+        # In the hot path: no function of this class between the connection and the session.
+        self.websocket_message = functools.partial(listener.transport_frame, self)
         self.connection = WebSocketConnection(
             app, scope, listener=self, on_receive=listener.about_to_receive
         )
@@ -61,12 +64,12 @@ class WebSocketTransport:
 
     def leave(self) -> None:
         """See `Transport`."""
-        self._listener = None
+        self._detach()
         self.connection.close()
 
     def vanish(self, code: int | None = None) -> None:
         """See `Transport`; `code` is the close code that the app is told."""
-        self._listener = None
+        self._detach()
         self.connection.lose(NO_STATUS_RECEIVED if code is None else code)
 
     @property
@@ -80,6 +83,11 @@ class WebSocketTransport:
         task = self.connection.task
         return set() if task is None or self.connection.ended else {task}
 
+    def _detach(self) -> TransportListener | None:
+        listener, self._listener = self._listener, None
+        self.connection.deliver = _nobody
+        return listener
+
     # -- what the connection tells, see asgi.WebSocketListener
 
     def websocket_accepted(self, subprotocol: str | None, headers: Headers) -> None:
@@ -89,16 +97,12 @@ class WebSocketTransport:
 
     def websocket_refused(self, response: Response) -> None:
         self._handshake.store_cookies(response.headers)
-        listener, self._listener = self._listener, None
+        listener = self._detach()
         if listener is not None:
             listener.transport_refused(self, self._url, response)
 
-    def websocket_message(self, data: Frame) -> None:
-        if self._listener is not None:
-            self._listener.transport_frame(self, data)
-
     def websocket_closed(self, closed: WebSocketClosed) -> None:
-        listener, self._listener = self._listener, None
+        listener = self._detach()
         if listener is not None:
             detail = f"the app closed the websocket with code {closed.code}"
             if closed.reason:
@@ -108,10 +112,14 @@ class WebSocketTransport:
     def websocket_ended(self, exc: BaseException | None) -> None:
         if isinstance(exc, Exception):
             self._watcher.app_raised(exc)
-        listener, self._listener = self._listener, None
+        listener = self._detach()
         if listener is not None:
             how = "returned" if exc is None else f"raised {type(exc).__name__}"
             listener.transport_lost(
                 self, "transport close", f"the app {how} with the websocket open"
             )
         self._watcher.activity()
+
+
+def _nobody(data: Frame) -> None:
+    """Takes what the app sends to a client that has gone."""
