@@ -4,6 +4,7 @@ Most tests call `main()` in this process; what concerns the process itself (exit
 terminal, what is imported) is run as one.
 """
 
+import importlib
 import json
 import os
 import pty
@@ -14,8 +15,9 @@ from importlib.metadata import version
 
 import pytest
 
-from asgi_sio_testclient import __version__
+from asgi_sio_testclient import ConnectionRefused, TestClient, __version__
 from asgi_sio_testclient._cli import COMMANDS, main
+from asgi_sio_testclient._demo import COOKIE, PASSWORDS, create_app
 
 CHAT = """
     import socketio
@@ -175,6 +177,11 @@ class TestOverview:
 
         assert exit_.value.code == 2
         assert "COMMAND" in capsys.readouterr().err
+
+    def test_importing_the_module_runs_nothing(self, capsys):
+        importlib.import_module("asgi_sio_testclient.__main__")
+
+        assert capsys.readouterr().out == ""
 
     def test_the_versions_that_matter_in_a_bug_report(self, capsys):
         with pytest.raises(SystemExit) as exit_:
@@ -453,6 +460,12 @@ class TestEmitFails:
         assert "ecohed" in err
         assert "Traceback" not in err
 
+    def test_a_callable_that_shows_no_signature_and_is_no_app(self, emit):
+        code, out, err = emit("echo", app="builtins:min")
+
+        assert (code, out) == (1, [])
+        assert "TypeError" in err
+
     def test_an_ack_that_cannot_come(self, emit):
         code, out, err = emit("no_such_event", "--ack", "--timeout", "0.05")
 
@@ -665,6 +678,46 @@ sys.exit(main())
 
         assert "\x1b" not in output
         assert "14 steps" in output
+
+
+class TestBundledApp:
+    """The app of the demo, where the demo doesn't go."""
+
+    async def test_a_wrong_password_gives_no_cookie(self):
+        async with TestClient(create_app()) as client:
+            answer = await client.http.post("/login", json={"name": "ada", "password": "guess"})
+
+            assert (answer.status_code, dict(answer.cookies)) == (401, {})
+
+    @pytest.mark.parametrize(("method", "path"), [("GET", "/login"), ("POST", "/elsewhere")])
+    async def test_there_is_nothing_but_the_login(self, method, path):
+        async with TestClient(create_app()) as client:
+            assert (await client.http.request(method, path)).status_code == 404
+
+    async def test_a_login_may_come_in_pieces(self):
+        async def pieces():
+            yield b'{"name": "ada", '
+            yield b'"password": "analytical"}'
+
+        async with TestClient(create_app()) as client:
+            assert (await client.http.post("/login", content=pieces())).status_code == 204
+
+    async def test_a_forged_cookie_is_refused(self):
+        async with TestClient(create_app(), cookies={COOKIE: "ada.forged"}) as client:
+            with pytest.raises(ConnectionRefused, match="log in first"):
+                await client.connect()
+
+    async def test_whoever_is_in_no_room_leaves_unnoticed(self):
+        async with TestClient(create_app()) as ada, ada.clone() as grace:
+            for client, name in ((ada, "ada"), (grace, "grace")):
+                login = {"name": name, "password": PASSWORDS[name]}
+                await client.http.post("/login", json=login)
+                await client.connect()
+            await ada.call("join", "tea")
+
+            await grace.disconnect()
+
+            await ada.assert_not_received()
 
 
 def run_on_terminal(arguments, *, cwd, environment):

@@ -133,13 +133,12 @@ class _Step:
         self._started = time.perf_counter()
         return self
 
-    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self.milliseconds = (time.perf_counter() - self._started) * 1000
-        if error_type is None:
-            self._write(f"{self._who:{_WHO}}", "cyan" if self._who == "ada" else "magenta")
-            self._write(f"{self._call:{_CALL}}", "")
-            self._write(f"{self.outcome:{_OUTCOME}}", self.style)
-            self._write(f"{self.milliseconds:{_TIME}.2f}\n", "dim")
+        self._write(f"{self._who:{_WHO}}", "cyan" if self._who == "ada" else "magenta")
+        self._write(f"{self._call:{_CALL}}", "")
+        self._write(f"{self.outcome:{_OUTCOME}}", self.style)
+        self._write(f"{self.milliseconds:{_TIME}.2f}\n", "dim")
 
 
 def _wants_colour() -> bool:
