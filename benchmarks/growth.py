@@ -4,10 +4,9 @@ What is looked at is a contender's growth over the floor's own: the server slows
 """
 
 import asyncio
-import time
 
 from benchmarks.crowd import CROWDS, crowd
-from benchmarks.method import clocked, collector
+from benchmarks.method import clocked, collector, now
 
 SIZES = (1, 10, 100, 1_000, 10_000)
 QUICK_SIZES = (1, 10, 100, 1_000)
@@ -23,21 +22,27 @@ async def _climb(who: str, sizes) -> dict[str, list[float]]:
     async with crowd(who) as clients:
         for size in sizes:
             await clients.grow_to(size)
-            found["call"].append(await clocked(clients.call, 300) / 300)
-            found["connect"].append(await clocked(clients.connect_one_more, 60) / 60)
+            found["call"].append(await _warm(clients.call, 300))
+            found["connect"].append(await _warm(clients.connect_one_more, 60))
             found["broadcast"].append(await _broadcasts(clients, size))
         await clients.close()
     return found
+
+
+async def _warm(operation, n) -> float:
+    await clocked(operation, n // 10)
+    with collector():
+        return await clocked(operation, n) / n
 
 
 async def _broadcasts(clients, size) -> float:
     times = max(3, min(100, 1_000 // size))
     await clients.broadcast()
     with collector():
-        start = time.perf_counter_ns()
+        start = now()
         for _ in range(times):
             await clients.broadcast()
-        return (time.perf_counter_ns() - start) / times / size
+        return (now() - start) / times / size
 
 
 def measure(rounds: int, sizes, progress) -> dict:
