@@ -1,0 +1,328 @@
+"""The pytest plugin: connected clients as fixtures, a marker, and the transcripts of failed tests.
+
+Override one fixture, and the others are ready:
+
+* ``sio_app``: returns your ASGI app. Yours to write.
+* ``sio_options``: a dict of arguments for `TestClient`, such as ``{"socketio_path": "ws/sio"}``;
+  override it where the defaults don't fit.
+* ``sio_client``: a connected `TestClient`, for async tests, under pytest-asyncio or anyio's plugin.
+* ``sio_client_factory``: ``await sio_client_factory("/chat", auth=...)`` connects one more user.
+* ``sio_sync_client``, ``sio_sync_client_factory``: the same for plain functions.
+* ``sio_transports``: the transports of this test; None for those of ``sio_options``.
+
+``@pytest.mark.sio(auth=..., headers=..., namespaces=["/chat"], transports="polling")`` takes the
+arguments of `TestClient`, and the namespaces to connect to.
+``--sio-transports=websocket,polling,upgrade`` runs each test that uses these fixtures over each of
+them, except where the marker says otherwise. A failed test's report has the transcript of each of
+its clients; ``--sio-transcript`` shows them always.
+
+How the async fixtures get along without boilerplate: an async fixture belongs to the plugin that
+runs it, and must run in the very event loop that the test will run in. A plain one is ignored by
+pytest-asyncio in strict mode, one of pytest-asyncio's is not understood by anyio, and either would
+have to know the test's loop scope. So the public fixtures are sync ones, which look at how the test
+is run and ask for the one private async fixture that fits: a plain one for anyio, and for
+pytest-asyncio one for each loop scope, made with its public decorator. A context manager for the
+test to enter would be simpler, and would be boilerplate; wrapping the test function would be
+simpler still, but then a fixture of the user's own could not build on a connected client.
+
+This runs in each and every pytest of whoever has the library installed, so it imports nothing but
+pytest until one of its fixtures is used.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient import SyncTestClient, TestClient
+
+TRANSPORTS = {
+    "websocket": ("websocket",),
+    "polling": ("polling",),
+    "upgrade": ("polling", "websocket"),
+}
+LOOP_SCOPES = ("function", "class", "module", "package", "session")
+SECTION = "Socket.IO transcript"
+
+
+class _Setup:
+    """The clients of one test, and what its fixtures and markers say about them."""
+
+    def __init__(
+        self, node: Any, app: Any, options: dict[str, Any], transports: Sequence[str] | None
+    ) -> None:
+        self.clients: list[Any] = []
+        self._app = app
+        self._options = dict(options)
+        if transports is not None:
+            self._options["transports"] = transports
+        self._options.update(_marked(node))
+        namespaces = self._options.pop("namespaces", ())
+        self.namespaces = (namespaces,) if isinstance(namespaces, str) else tuple(namespaces)
+
+    def first(self, client_class: Any) -> Any:
+        """The client that runs the app.
+
+        Raises:
+            pytest.UsageError: there is one already.
+        """
+        if self.clients:
+            raise pytest.UsageError(
+                "sio_client and sio_sync_client in one test: its app can't run in two event loops"
+            )
+        client = client_class(self._app, **self._options)
+        self.clients.append(client)
+        return client
+
+    def another(self, overrides: dict[str, Any]) -> Any:
+        """One more user of that app."""
+        client = self.clients[0].clone(**overrides)
+        self.clients.append(client)
+        return client
+
+
+def _marked(node: Any) -> dict[str, Any]:
+    """What the markers say: the closest has the last word on each argument."""
+    merged: dict[str, Any] = {}
+    for marker in reversed(list(node.iter_markers("sio"))):
+        if marker.args:
+            raise pytest.UsageError("@pytest.mark.sio takes keyword arguments only")
+        merged.update(marker.kwargs)
+    return merged
+
+
+_SETUP = pytest.StashKey[_Setup]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """See the module's docstring."""
+    group = parser.getgroup("sio", "asgi-sio-testclient")
+    group.addoption(
+        "--sio-transports",
+        metavar="NAMES",
+        type=_transports,
+        help="run each test that uses sio_client or its like over each of these, "
+        f"comma-separated: {', '.join(TRANSPORTS)}",
+    )
+    group.addoption(
+        "--sio-transcript",
+        action="store_true",
+        help="show what clients sent and received, also where the test passed",
+    )
+
+
+def _transports(value: str) -> list[str]:
+    names = [name.strip() for name in value.split(",")]
+    for name in names:
+        if name not in TRANSPORTS:
+            raise pytest.UsageError(
+                f"--sio-transports: {name!r} is none of {', '.join(TRANSPORTS)}"
+            )
+    return names
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """See the module's docstring."""
+    config.addinivalue_line(
+        "markers",
+        "sio(namespaces=..., **options): what the clients of the sio_* fixtures connect to, "
+        "and arguments of theirs: auth, headers, transports, ...",
+    )
+    # Its name as a plugin depends on how it was loaded.
+    plugin = sys.modules.get("pytest_asyncio.plugin")
+    if plugin is not None and config.pluginmanager.is_registered(plugin):
+        config.pluginmanager.register(_fixtures_for_pytest_asyncio(), "sio-asyncio")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test over each of the transports of ``--sio-transports``."""
+    names = metafunc.config.getoption("sio_transports")
+    if names and "sio_transports" in metafunc.fixturenames and not _has_transports(metafunc):
+        metafunc.parametrize("sio_transports", [TRANSPORTS[name] for name in names], ids=names)
+
+
+def _has_transports(metafunc: pytest.Metafunc) -> bool:
+    """Whether the test itself says over which transports it runs."""
+    definition = metafunc.definition
+    if any("transports" in marker.kwargs for marker in definition.iter_markers("sio")):
+        return True
+    parametrized = (str(marker.args[0]) for marker in definition.iter_markers("parametrize"))
+    return any("sio_transports" in argnames for argnames in parametrized)
+
+
+# -- the fixtures
+
+
+@pytest.fixture
+def sio_app() -> Any:
+    """Your ASGI app: override this fixture."""
+    raise pytest.UsageError(
+        "no app: define a fixture sio_app that returns your ASGI app, in the test module or "
+        "in conftest.py"
+    )
+
+
+@pytest.fixture
+def sio_options() -> dict[str, Any]:
+    """Arguments for the test's clients: override this fixture."""
+    return {}
+
+
+@pytest.fixture
+def sio_transports() -> Sequence[str] | None:
+    """The transports of this test's clients; None for those of ``sio_options``."""
+    return None
+
+
+@pytest.fixture
+def _sio_setup(
+    request: pytest.FixtureRequest, sio_app: Any, sio_options: Any, sio_transports: Any
+) -> _Setup:
+    setup = _Setup(request.node, sio_app, sio_options, sio_transports)
+    request.node.stash[_SETUP] = setup
+    return setup
+
+
+@pytest.fixture
+def sio_client(request: pytest.FixtureRequest, _sio_setup: _Setup) -> TestClient:
+    """A connected `TestClient`, in the event loop of the test."""
+    loop = _loop_of(request)
+    request.getfixturevalue(f"_sio_running_{loop}")
+    client: TestClient = request.getfixturevalue(f"_sio_connected_{loop}")
+    return client
+
+
+@pytest.fixture
+def sio_client_factory(
+    request: pytest.FixtureRequest, _sio_setup: _Setup
+) -> Callable[..., Awaitable[TestClient]]:
+    """Connects one more user of the same app: awaited with the namespaces to connect to, and with
+    the overrides of `TestClient.clone`.
+    """
+    request.getfixturevalue(f"_sio_running_{_loop_of(request)}")
+
+    async def connected(*namespaces: str, **overrides: Any) -> TestClient:
+        client: TestClient = _sio_setup.another(overrides)
+        return await client.connect(*(namespaces or _sio_setup.namespaces))
+
+    return connected
+
+
+@pytest.fixture
+def _sio_sync_running(_sio_setup: _Setup) -> Iterator[SyncTestClient]:
+    from asgi_sio_testclient import SyncTestClient  # noqa: PLC0415 (see the module's docstring)
+
+    with _sio_setup.first(SyncTestClient) as client:
+        yield client
+
+
+@pytest.fixture
+def sio_sync_client(_sio_setup: _Setup, _sio_sync_running: SyncTestClient) -> SyncTestClient:
+    """A connected `SyncTestClient`."""
+    return _sio_sync_running.connect(*_sio_setup.namespaces)
+
+
+@pytest.fixture
+def sio_sync_client_factory(
+    _sio_setup: _Setup,
+    _sio_sync_running: SyncTestClient,
+) -> Callable[..., SyncTestClient]:
+    """Connects one more user of the same app: called with the namespaces to connect to, and with
+    the overrides of `TestClient.clone`.
+    """
+
+    def connected(*namespaces: str, **overrides: Any) -> SyncTestClient:
+        client: SyncTestClient = _sio_setup.another(overrides)
+        return client.connect(*(namespaces or _sio_setup.namespaces))
+
+    return connected
+
+
+def _async_fixtures() -> dict[str, Any]:
+    """New functions with each call: pytest-asyncio keeps its loop scope on the function."""
+
+    async def running(_sio_setup: _Setup) -> AsyncIterator[TestClient]:
+        from asgi_sio_testclient import TestClient  # noqa: PLC0415 (see the module's docstring)
+
+        async with _sio_setup.first(TestClient) as client:
+            yield client
+
+    async def connected(_sio_setup: _Setup) -> TestClient:
+        client: TestClient = _sio_setup.clients[0]
+        return await client.connect(*_sio_setup.namespaces)
+
+    return {"_sio_running": running, "_sio_connected": connected}
+
+
+# Plain async fixtures are anyio's where the test is.
+_sio_running_anyio, _sio_connected_anyio = (
+    pytest.fixture(function, name=f"{stem}_anyio") for stem, function in _async_fixtures().items()
+)
+
+
+def _fixtures_for_pytest_asyncio() -> ModuleType:
+    import pytest_asyncio  # noqa: PLC0415 (only where it is in use already)
+
+    decorator: Any = pytest_asyncio.fixture
+    holder = ModuleType("sio_fixtures_for_pytest_asyncio")
+    for scope in LOOP_SCOPES:
+        for stem, function in _async_fixtures().items():
+            name = f"{stem}_{scope}"
+            setattr(holder, name, decorator(function, loop_scope=scope, name=name))
+    return holder
+
+
+def _loop_of(request: pytest.FixtureRequest) -> str:
+    """Which of the private fixtures runs in the loop of this test.
+
+    Raises:
+        pytest.UsageError: none does.
+    """
+    # This is what anyio's plugin goes by itself.
+    if "anyio_backend" in request.fixturenames:
+        return "anyio"
+    marker = request.node.get_closest_marker("asyncio")
+    if marker is not None and request.config.pluginmanager.has_plugin("sio-asyncio"):
+        scope = marker.kwargs.get("loop_scope") or marker.kwargs.get("scope")
+        return str(scope or request.config.getini("asyncio_default_test_loop_scope"))
+    raise pytest.UsageError(
+        f"{request.fixturename} is for async tests that pytest-asyncio or anyio's plugin runs: "
+        "mark this one (@pytest.mark.asyncio or @pytest.mark.anyio), or use the sio_sync_client "
+        "fixtures in a plain function"
+    )
+
+
+# -- the transcripts
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the transcripts to the report of a failure, as captured logs are."""
+    report = yield
+    setup = item.stash.get(_SETUP, None)
+    always = report.when == "call" and item.config.getoption("sio_transcript")
+    if setup is not None and (report.failed or always):
+        for client in setup.clients:
+            if len(client.transcript):
+                title = f"{SECTION} of {client.transcript.name}"
+                report.sections.append((title, str(client.transcript)))
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show the transcripts of tests that passed; pytest shows those of the others."""
+    if not terminalreporter.config.getoption("sio_transcript"):
+        return
+    for report in terminalreporter.getreports("passed"):
+        for title, content in report.sections:
+            if title.startswith(SECTION):
+                terminalreporter.write_sep("-", f"{report.nodeid}: {title}")
+                terminalreporter.write_line(content)
