@@ -59,7 +59,7 @@ class Page:
 
     @property
     def own_module(self) -> str:
-        return f"test_{self.path.stem.replace('-', '_').lower()}.py"
+        return f"test_page_{self.path.stem.replace('-', '_').lower()}.py"
 
     @property
     def number_of_tests(self) -> int:
