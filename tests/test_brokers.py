@@ -1,0 +1,349 @@
+"""Several nodes in one test: in memory, and on a real Redis that is stopped meanwhile."""
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import EventTimeout, SyncTestClient, TestClient
+from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker, InMemoryManager
+
+WAIT = 5.0
+
+
+def node(manager):
+    """One server of several: what its clients say goes to everybody in the room."""
+    sio = socketio.AsyncServer(async_mode="asgi", client_manager=manager)
+
+    @sio.event
+    async def join(sid, room):
+        await sio.enter_room(sid, room)
+        return "joined"
+
+    @sio.event
+    async def say(sid, room, *args):
+        await sio.emit("said", args, room=room)
+        return "told"
+
+    @sio.event
+    async def invite(sid, other, room):
+        """A client that may be on another node."""
+        await sio.enter_room(other, room)
+
+    @sio.event
+    async def expel(sid, other, room):
+        await sio.leave_room(other, room)
+
+    @sio.event
+    async def close(sid, room):
+        await sio.close_room(room)
+
+    @sio.event
+    async def kick(sid, other):
+        await sio.disconnect(other)
+
+    @sio.event
+    async def ask(sid, other, *args):
+        answered = asyncio.get_running_loop().create_future()
+
+        async def answer(*values):
+            answered.set_result(values)
+
+        await sio.emit("question", args, to=other, callback=answer)
+        async with asyncio.timeout(WAIT):
+            return await answered
+
+    return socketio.ASGIApp(sio)
+
+
+@contextlib.asynccontextmanager
+async def clients(*apps, transports="websocket"):
+    async with contextlib.AsyncExitStack() as stack:
+        connected = []
+        for app in apps:
+            client = await stack.enter_async_context(TestClient(app, transports=transports))
+            connected.append(await client.connect())
+        yield connected
+
+
+@pytest.fixture
+def broker():
+    return InMemoryBroker()
+
+
+@pytest.fixture
+async def two(broker, transports, nothing_left):
+    apps = [node(AsyncInMemoryManager(broker)) for _ in range(2)]
+    async with clients(*apps, transports=transports) as connected:
+        yield connected
+
+
+# -- in memory
+
+
+async def test_nodes_share_rooms(two):
+    one, other = two
+    await one.call("join", "room")
+    await other.call("join", "room")
+    assert await one.call("say", "room", "hello", b"\x00\xff") == "told"
+    for client in two:
+        assert (await client.await_event("said")).args == ("hello", b"\x00\xff")
+
+
+async def test_who_is_not_in_the_room_hears_nothing(two, broker):
+    one, other = two
+    await other.call("join", "another room")
+    await one.call("say", "room", "hello")
+    await one.call("say", "another room", "the last word")
+    assert (await other.await_event("said")).data == "the last word"
+
+
+async def test_what_one_node_does_to_the_clients_of_another(two):
+    one, other = two
+    await one.emit("invite", other.sid, "room")
+    await one.emit("say", "room", 1)
+    assert (await other.await_event("said")).data == 1
+    await one.emit("expel", other.sid, "room")
+    await one.emit("say", "room", 2)
+    await one.emit("invite", other.sid, "room")
+    await one.emit("say", "room", 3)
+    assert (await other.await_event("said")).data == 3
+    await one.emit("close", "room")
+    await one.emit("say", "room", 4)
+    await one.emit("say", other.sid, 5)
+    assert (await other.await_event("said")).data == 5
+    assert one.get_received() == []
+
+
+async def test_acks_come_back(two):
+    one, other = two
+    other.on("question", lambda *args: ("answer", *args))
+    assert await one.call("ask", other.sid, "why") == ("answer", "why")
+
+
+async def test_a_client_of_another_node_is_disconnected(two):
+    one, other = two
+    gone = asyncio.Event()
+    other.on("disconnect", lambda reason: gone.set())
+    await one.emit("kick", other.sid)
+    async with asyncio.timeout(WAIT):
+        await gone.wait()
+    assert other.disconnect_reason == "server disconnect"
+    assert one.is_connected()
+
+
+async def test_a_write_only_manager(two, broker):
+    await AsyncInMemoryManager(broker, write_only=True).emit("news", {"from": "a worker"})
+    for client in two:
+        assert (await client.await_event("news")).data == {"from": "a worker"}
+
+
+async def test_a_worker_thread(two, broker):
+    worker = InMemoryManager(broker)
+    await asyncio.to_thread(worker.emit, "news", "from a thread", room=two[1].sid)
+    assert (await two[1].await_event("news")).data == "from a thread"
+    assert two[0].get_received() == []
+
+
+def test_a_plain_function_and_its_worker(broker):
+    with SyncTestClient(node(AsyncInMemoryManager(broker))) as client:
+        client.connect()
+        InMemoryManager(broker).emit("news", 1)
+        assert client.await_event("news").data == 1
+
+
+async def test_channels_do_not_meet(broker):
+    apps = [node(AsyncInMemoryManager(broker, channel=channel)) for channel in "ab"]
+    async with clients(*apps) as (one, other):
+        await publish(broker, "b", "for b")
+        assert (await other.await_event("news")).data == "for b"
+        assert one.get_received() == []
+
+
+async def publish(broker, channel, value):
+    await AsyncInMemoryManager(broker, channel=channel, write_only=True).emit("news", value)
+
+
+async def test_what_a_broker_could_not_carry_is_refused(two):
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        await AsyncInMemoryManager(InMemoryBroker(), write_only=True).emit("news", object())
+
+
+async def test_everything_that_is_published_is_dealt_with(two, broker):
+    one, other = two
+    assert broker.pending == 0
+    await one.call("say", one.sid, 1)
+    await publish(broker, "socketio", "last")
+    assert broker.pending > 0
+    await other.await_event("news")
+    await one.await_event("news")
+    async with asyncio.timeout(WAIT):
+        while broker.pending:  # noqa: ASYNC110 (it has nothing to wait for)
+            await asyncio.sleep(0)
+
+
+async def test_nobody_listens_when_the_clients_are_gone(broker, nothing_left):
+    app = node(AsyncInMemoryManager(broker))
+    async with clients(app):
+        pass
+    await publish(broker, "socketio", "nobody")
+    assert broker.pending == 0
+
+
+def test_one_app_in_many_loops(broker):
+    app = node(AsyncInMemoryManager(broker))
+
+    async def run(number):
+        async with clients(app) as (client,):
+            await publish(broker, "socketio", number)
+            assert (await client.await_event("news")).data == number
+            assert client.get_received() == []
+
+    for number in range(3):
+        asyncio.run(run(number))
+
+
+def test_a_node_whose_loop_is_gone_does_not_count(broker):
+    async def abandoned():
+        manager = AsyncInMemoryManager(broker)
+        manager.set_server(socketio.AsyncServer(async_mode="asgi"))
+        manager.initialize()
+        manager.thread.cancel()
+
+    asyncio.run(abandoned())
+    InMemoryManager(broker).emit("news", 1)
+    assert broker.pending == 0
+
+
+# -- Redis
+
+
+class RedisManager(socketio.AsyncRedisManager):
+    """AsyncRedisManager never closes a connection: not at the end, nor when it makes a new one."""
+
+    def __init__(self, url):
+        super().__init__(url)
+        self.made = []
+
+    def _redis_connect(self):
+        super()._redis_connect()
+        self.made += [self.pubsub, self.redis]
+
+    async def close(self):
+        for connection in self.made:
+            await connection.aclose()
+
+
+@contextlib.asynccontextmanager
+async def redis_clients(url, nodes, transports="websocket"):
+    managers = [RedisManager(url) for _ in range(nodes)]
+    async with contextlib.AsyncExitStack() as stack:
+        for manager in managers:
+            stack.push_async_callback(manager.close)
+        yield await stack.enter_async_context(clients(*map(node, managers), transports=transports))
+
+
+class Redis:
+    """A real redis-server on a free port."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", ""],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for line in self.process.stdout:
+            if "Ready to accept connections" in line:
+                return
+        raise RuntimeError("redis-server did not start")
+
+    def stop(self):
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(WAIT)
+            self.process.stdout.close()
+            self.process = None
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory):
+    pytest.importorskip("redis", reason="the redis package is not installed")
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis(redis_server):
+    yield redis_server
+    if redis_server.process is None:
+        redis_server.start()
+
+
+async def listening(redis, nodes):
+    """Until that many nodes have subscribed: before that Redis drops what is published."""
+    connection_class = pytest.importorskip("redis.asyncio").Redis
+    async with connection_class.from_url(redis.url) as connection, asyncio.timeout(WAIT):
+        while (await connection.pubsub_numsub("socketio"))[0][1] < nodes:  # noqa: ASYNC110 (as above)
+            await asyncio.sleep(0)
+
+
+async def test_redis_carries_rooms_between_nodes(redis, transports):
+    async with redis_clients(redis.url, 2, transports) as (one, other):
+        await listening(redis, 2)
+        await one.call("join", "room")
+        await other.call("join", "room")
+        await one.call("say", "room", "hello", b"\x00\xff")
+        for client in (one, other):
+            assert (await client.await_event("said")).args == ("hello", b"\x00\xff")
+        other.on("question", lambda *args: "answer")
+        assert await one.call("ask", other.sid) == "answer"
+
+
+async def test_another_process_emits(redis):
+    program = (
+        "import sys, socketio; "
+        "socketio.RedisManager(sys.argv[1], write_only=True).emit('news', 'from outside')"
+    )
+    async with redis_clients(redis.url, 1) as (client,):
+        await listening(redis, 1)
+        worker = await asyncio.create_subprocess_exec(sys.executable, "-c", program, redis.url)
+        assert (await client.await_event("news", timeout=30)).data == "from outside"
+        assert await worker.wait() == 0
+
+
+async def test_redis_is_stopped_and_started(redis, caplog):
+    """What it can't carry is told in words; when it is back, so are the messages."""
+    caplog.set_level(logging.ERROR)
+    async with redis_clients(redis.url, 2) as (one, other):
+        await listening(redis, 2)
+        began = time.monotonic()
+        await asyncio.to_thread(redis.stop)
+        assert await one.call("say", other.sid, "lost") == "told"
+        with pytest.raises(EventTimeout, match="no event 'said'"):
+            await other.await_event("said", timeout=0.1)
+        assert "Cannot publish to redis... giving up" in caplog.text
+        await asyncio.to_thread(redis.start)
+        await listening(redis, 2)
+        await one.call("say", other.sid, "found")
+        assert (await other.await_event("said")).data == "found"
+        assert time.monotonic() - began < 2 * WAIT
