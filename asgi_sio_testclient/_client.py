@@ -1,9 +1,12 @@
 """`TestClient`: one user of a running app, over Engine.IO and Socket.IO.
 
-The way of a packet: `emit` -> `SocketIO.event` -> `EngineSession.send_messages` -> transport -> the app; and back, within the app's own
-``send()``: transport -> `EngineSession.transport_frame` -> `TestClient.session_message` -> an ack's future, a handler of the test, or the inbox.
+The way of a packet: `TestClient.emit`, `SocketIO.event`, `EngineSession.send_messages`, the
+transport, the app. And back, within the app's own ``send()``: the transport,
+`EngineSession.transport_frame`, `ClientState.session_message`, and there an ack's future, a handler
+of the test, or the inbox.
 
-No task group and no cancel scope is held open between ``__aenter__`` and ``__aexit__``: pytest-asyncio runs the two in different tasks.
+No task group and no cancel scope is held open between ``__aenter__`` and ``__aexit__``:
+pytest-asyncio runs the two in different tasks.
 """
 
 from __future__ import annotations
@@ -14,60 +17,39 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import httpx
 
-from asgi_sio_testclient import _engineio, _explain, _socketio
+from asgi_sio_testclient._acks import Ack
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._exceptions import (
     ConnectionRefused,
     ConnectTimeout,
-    EventTimeout,
     Leak,
     NotConnected,
-    ProtocolError,
     TestClientError,
     UnexpectedEvent,
     UsageError,
 )
-from asgi_sio_testclient._handlers import Handlers
-from asgi_sio_testclient._handshake import DEFAULT_HEADERS, Handshake, Identity
-from asgi_sio_testclient._http import AppTransport
-from asgi_sio_testclient._inbox import ALL, Inbox, Match, Waiter
-from asgi_sio_testclient._options import Options
+from asgi_sio_testclient._explain import show_event
+from asgi_sio_testclient._handshake import Handshake, Identity
+from asgi_sio_testclient._http import make_http
+from asgi_sio_testclient._inbox import ALL, Match, Numbered, Waiter
+from asgi_sio_testclient._options import Options, check_timeout
 from asgi_sio_testclient._runtime import Runtime
 from asgi_sio_testclient._session import EngineSession
+from asgi_sio_testclient._state import CLIENT_DISCONNECT, ROOT, ClientState, Refused
 from asgi_sio_testclient._transcript import Transcript
-from asgi_sio_testclient._waiting import EXPIRED, Hub, Quietable
+from asgi_sio_testclient._waiting import EXPIRED, Quietable, finish
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._server import HandlerRun, ServerWatch
+    from asgi_sio_testclient._server import ServerWatch
 
 __all__ = ["TestClient"]
 
-ROOT = "/"
-CLIENT_DISCONNECT = "client disconnect"
-SERVER_DISCONNECT = "server disconnect"
 TRANSPORT_CLOSE = "transport close"
-
-
-class _Refused:
-    """A namespace's no."""
-
-    def __init__(self, data: Any) -> None:
-        self.data = data
-
-
-class _Ack:
-    """An event of ours whose ack is still to come."""
-
-    __slots__ = ("callback", "event", "future")
-
-    def __init__(self, event: str, future: asyncio.Future[Any] | None, callback: Any) -> None:
-        self.event = event
-        self.future = future
-        self.callback = callback
+_Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 
 class TestClient:
@@ -75,8 +57,9 @@ class TestClient:
 
     Args:
         app: an ASGI callable: `socketio.ASGIApp`, FastAPI, Starlette, or whatever wraps one.
-        http: an httpx or httpx2 client, sync or async, or Starlette's or FastAPI's TestClient: its cookie jar, headers, auth and base_url are
-            used, cookies that the app sets go back into its jar, and it is never closed.
+        http: an httpx or httpx2 client, sync or async, or Starlette's or FastAPI's TestClient: its
+            cookie jar, headers, auth and base_url are used, cookies that the app sets go back into
+            its jar, and it is never closed.
         base_url: where the app seems to be; that of `http` goes before the default.
         headers: on top of those of `http`; httpx's types.
         cookies: on top of those of `http`; httpx's types.
@@ -90,8 +73,10 @@ class TestClient:
         root_path: for the scopes.
         client: for the scopes.
         timeout: seconds; the default of everything that waits.
-        raise_app_exceptions: raise what the app raises in the test; else collect it in `app_exceptions` only.
-        strict: at exit, raise `Leak` for what was left over, unread events included, instead of a ResourceWarning.
+        raise_app_exceptions: raise what the app raises in the test; else collect it in
+            `app_exceptions` only.
+        strict: at exit, raise `Leak` for what was left over, unread events included, instead of a
+            ResourceWarning.
 
     Raises:
         TypeError: an argument of the wrong type, such as the server instead of the app.
@@ -132,34 +117,13 @@ class TestClient:
     def _set_up(self, runtime: Runtime) -> None:
         options = self._options
         self._runtime = runtime
-        self._owner = False
-        self._closed = False
+        self._state = ClientState(options, runtime)
         self._identity = Identity(
             options.http, options.base_url, options.headers, options.cookies, options.root_path,
             options.client,
         )  # fmt: skip
         self._own_http: httpx.AsyncClient | None = None
-        packet_class = options.packet_class
-        self._socketio = _socketio.SocketIO(packet_class)
-        self._handlers = Handlers()
-        self._inbox = Inbox()
-        self._session: EngineSession | None = None
-        self._sids: dict[str, str] = {}
-        self._joining: dict[str, asyncio.Future[Any]] = {}
-        self._waiting_connects: list[tuple[str, Any]] = []
-        self._acks: dict[tuple[str, int], _Ack] = {}
-        self._late: dict[tuple[str, int], HandlerRun] = {}
-        self._owed_acks: dict[tuple[str, int], str] = {}
-        self._emitted: tuple[str, str] | None = None
-        self._app_exceptions: list[BaseException] = []
-        self._unseen: list[BaseException] = []
-        self._disconnect_reason: str | None = None
-        self._lost = ""
-        self._refused_late: dict[str, Any] = {}
-        self._looking_for_unacked = False
-        number = len(runtime.clients) + 1
-        self._transcript = Transcript(packet_class, f"client{number}", self._all_transcripts)
-        runtime.clients.append(self)
+        self._owner = False
 
     # -- entering and leaving
 
@@ -171,12 +135,12 @@ class TestClient:
             UsageError: already entered, or under an event loop that is not asyncio's.
         """
         _require_asyncio()
-        if self._owner or (self._closed and self._runtime.running):
+        if self._owner:
             raise UsageError("this TestClient is already entered")
         if not self._runtime.running:
             await self._runtime.start(self._options.timeout)
             self._owner = True
-        self._closed = False
+        self._state.closed = False
         return self
 
     async def __aexit__(
@@ -185,83 +149,53 @@ class TestClient:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Disconnect, let running handlers end, shut the lifespan down, and raise what the app raised and nobody has seen.
+        """Disconnect, let running handlers end, shut the lifespan down; then raise what is unseen.
 
         Raises:
-            Exception: of the app, as it was raised; several as an ExceptionGroup. Not where the block raised itself: that one goes on,
-                with the app's as notes.
+            Exception: what the app raised and nobody has seen yet, as it was raised; several as an
+                ExceptionGroup. Not where the block raised itself: that goes on, with these as notes.
             LifespanFailed: the app's shutdown failed.
             Leak: something was left over, with ``strict=True``.
         """
-        deadline = self._runtime.loop.time() + self._options.timeout
+        runtime, limit = self._runtime, self._options.timeout
+        deadline = runtime.loop.time() + limit
+        leaving = list(reversed(runtime.clients)) if self._owner else [self._state]
         failures: list[BaseException] = []
         leaks: list[str] = []
-        leaving = list(reversed(self._runtime.clients)) if self._owner else [self]
         try:
-            for client in leaving:
-                leaks += client._unread() if self._options.strict else []
-                client._say_goodbye()
-            for client in leaving:
-                leaks += await client._be_gone(deadline)
+            for state in leaving:
+                leaks += _unread(state) if self._options.strict else []
+                state.say_goodbye()
             if self._owner:
-                leaks += await self._runtime.finish_handlers(deadline, self._options.timeout)
-                failures += await self._shut_down()
+                leaks += await runtime.finish_handlers(deadline, limit)
+            for state in leaving:
+                leaks += await self._be_gone(state, deadline)
+            if self._owner:
+                failures += await self._shut_down(limit)
         finally:
-            for client in leaving:
-                client._closed = True
-                failures[:0] = client._unseen
-                client._unseen = []
+            for state in leaving:
+                state.closed = True
+                failures[:0] = state.unseen
+                state.unseen = []
             if self._owner:
                 self._owner = False
-                left = self._runtime.release()
-                self._runtime.clients = [self]
-                await self._runtime.cancel(left, self._options.timeout)
+                await runtime.cancel(runtime.release(), limit)
+                runtime.clients = [self._state]
         _raise_at_exit(exc, failures, leaks, strict=self._options.strict)
 
-    def _say_goodbye(self) -> None:
-        session = self._session
-        if session is None:
-            return
-        goodbye: list[Any] = []
-        for namespace in self._sids:
-            goodbye += self._socketio.disconnect(namespace)
-        session.leave(goodbye)
-        self._ended(ALL, CLIENT_DISCONNECT, "")
-
-    async def _be_gone(self, deadline: float) -> list[str]:
-        """Wait until the app has nothing left to do for this client; returns what leaked."""
-        leaks = [
-            f"event {ack.event!r} (namespace {namespace!r}) was never acked by the server"
-            for (namespace, _), ack in self._acks.items()
-        ]
-        leaks += [
-            f"the server's event {event!r} (namespace {namespace!r}) wanted an ack; no client.on({event!r}) gave one"
-            for (namespace, _), event in self._owed_acks.items()
-        ]
-        self._acks.clear()
-        self._owed_acks.clear()
-        session, self._session = self._session, None
-        if session is not None and not session.over.done():
-            await self._hub.wait(session.over, deadline - self._runtime.loop.time())
-            if session.watch is not None and session.over.result() is EXPIRED:
-                leaks += [
-                    f"the server still counts {session.sid!r} as connected to namespace {namespace!r}"
-                    for namespace in session.watch.connected_sids(session.sid)
-                ]
-        if self._own_http is not None:
-            await self._own_http.aclose()
-            self._own_http = None
+    async def _be_gone(self, state: ClientState, deadline: float) -> list[str]:
+        """Wait until the app has nothing left to do for a client; returns what leaked."""
+        leaks = state.leaks()
+        for session in state.ending:
+            await self._runtime.hub.wait(session.over, deadline - self._runtime.loop.time())
+            leaks += session.still_connected() if session.tasks else []
+        state.ending.clear()
+        await state.close_http()
         return leaks
 
-    def _unread(self) -> list[str]:
-        return [
-            f"event {_explain.show_event(event)} was received and never read"
-            for event in self._inbox.peek(ALL)
-        ]
-
-    async def _shut_down(self) -> list[BaseException]:
+    async def _shut_down(self, timeout: float) -> list[BaseException]:
         try:
-            await self._runtime.shutdown(self._options.timeout)
+            await self._runtime.shutdown(timeout)
         except TestClientError as exc:
             return [exc]
         return []
@@ -277,7 +211,9 @@ class TestClient:
         transports: Sequence[str] | str | None = None,
         timeout: float | None = None,
     ) -> Self:
-        """Connect to `namespaces`, "/" by default. The first call opens the transport, a later one joins further namespaces on it.
+        """Connect to `namespaces`, "/" by default.
+
+        The first call opens the transport, a later one joins further namespaces on it.
 
         Args:
             namespaces: such as "/chat".
@@ -294,57 +230,55 @@ class TestClient:
             Exception: what a connect handler raised.
             UsageError: outside ``async with``, or a namespace is connected already.
         """
-        self._require_running()
+        state = self._state
+        state.require_running()
         wanted = _namespaces(namespaces or (ROOT,))
-        taken = [name for name in wanted if name in self._sids or name in self._joining]
+        taken = [name for name in wanted if name in state.sids or name in state.joining]
         if taken:
             raise UsageError(f"already connected to {', '.join(map(repr, taken))}")
         limit = self._timeout(timeout)
-        opens = self._session is None
-        loop = self._runtime.loop
-        for name in wanted:
-            self._joining[name] = loop.create_future()
-        futures = {name: self._joining[name] for name in wanted}
+        chosen = self._options.transports_of(transports)
+        opens = state.session is None and not state.joining
+        futures = {name: self._runtime.loop.create_future() for name in wanted}
+        state.joining.update(futures)
         try:
             payload = await _resolve(self._options.auth if auth is None else auth)
-            self._waiting_connects += [
-                (name, self._encode_connect(name, payload)) for name in wanted
-            ]
-            self._disconnect_reason = None
+            state.due += [(name, self._encode_connect(name, payload)) for name in wanted]
+            state.disconnect_reason = None
             if opens:
-                await self._open(headers, query, self._options.transports_of(transports))
-            elif self._session is not None and self._session.engine.sid:
-                self.session_ready()
+                await self._open(headers, query, chosen)
+            elif state.session is not None and state.session.ready:
+                state.session_ready()
             await self._answers(futures, limit)
         except BaseException as exc:
-            session = self._give_up(wanted) if opens else None
-            if isinstance(exc, ConnectionRefused) and session is not None:
-                await self._hub.wait(session.over, limit)
+            await self._connect_failed(exc, wanted, limit, opens=opens)
             raise
         finally:
             for name in wanted:
-                self._joining.pop(name, None)
+                state.joining.pop(name, None)
         return self
 
     def _encode_connect(self, namespace: str, auth: Any) -> Sequence[Any]:
         try:
-            return self._socketio.connect(namespace, auth)
+            return self._state.socketio.connect(namespace, auth)
         except (TypeError, ValueError, OverflowError, RecursionError) as exc:
-            raise TypeError(f"auth can't be serialised: {exc}") from exc
+            text = f"the auth of namespace {namespace!r} can't be serialised: {exc}"
+            raise TypeError(text) from exc
 
     async def _open(
         self, headers: Any, query: Mapping[str, Any] | str | None, transports: Sequence[str]
     ) -> None:
-        self._transcript.began()
+        state, runtime = self._state, self._runtime
+        state.transcript.begin()
         handshake = Handshake(
-            self._identity, self._options.socketio_path, headers, query, self._runtime.state
+            self._identity, self._options.socketio_path, headers, query, runtime.state
         )
         await handshake.authorize()
-        self._socketio.reset()
-        self._session = session = EngineSession(
-            self._runtime, handshake, transports, self, self._transcript
+        state.socketio.reset()
+        state.session = session = EngineSession(
+            runtime, handshake, transports, state, state.transcript
         )
-        self._runtime.add_session(session)
+        runtime.add_session(session)
         session.start()
 
     async def _answers(self, futures: Mapping[str, asyncio.Future[Any]], limit: float) -> None:
@@ -353,112 +287,125 @@ class TestClient:
         Raises:
             ConnectionRefused, ConnectTimeout, HandshakeFailed, or what the app raised.
         """
-        deadline = self._runtime.loop.time() + limit
-        session = self._session
+        state, hub = self._state, self._runtime.hub
+        session = state.session
+        deadline = hub.loop.time() + limit
         refusals = {}
         for name, future in futures.items():
-            answer = await self._hub.wait(future, deadline - self._runtime.loop.time())
+            try:
+                answer = await hub.wait(future, deadline - hub.loop.time())
+            except Exception as exc:
+                self._check_serializer(name, exc)
+                raise
             if answer is EXPIRED:
                 raise self._connect_timeout(name, limit)
-            if isinstance(answer, _Refused):
+            if isinstance(answer, Refused):
                 refusals[name] = answer.data
-        watch = None if session is None else session.watch
-        if not refusals and watch is not None and watch.always_connect:
+        if session is not None and session.watch is not None and session.watch.always_connect:
             # CONNECT comes first and the connect handler's no later, in a DISCONNECT with data.
-            left = deadline - self._runtime.loop.time()
-            if await self._quiet(lambda: [session], left) is EXPIRED:  # type: ignore[list-item]
+            if await self._quiet(lambda: [session], deadline - hub.loop.time()) is EXPIRED:
                 raise self._connect_timeout(next(iter(futures)), limit)
-            refusals, self._refused_late = self._refused_late, {}
-            self._raise_unseen()
+            refusals |= state.taken_back
+            state.taken_back = {}
+            state.raise_unseen()
         if refusals:
-            raise ConnectionRefused(refusals, hint=self._refusal_hint(refusals))
+            raise state.situation().refused(refusals)
 
-    def _give_up(self, names: Iterable[str]) -> EngineSession | None:
-        """A first connect has failed: nothing stays connected. Returns what is ending now.
+    def _check_serializer(self, namespace: str, exc: Exception) -> None:
+        """Raise, in the place of what the server raised: that the two sides can't understand each other."""
+        watch = self._state.watch
+        if watch is not None and not isinstance(exc, TestClientError):
+            mismatch = watch.serializer_mismatch(self._options.packet_class)
+            if mismatch:
+                raise ConnectionRefused({namespace: mismatch}) from exc
 
-        It is not waited for here: a connect handler may be at it for as long as it likes. The exit
-        waits.
-        """
-        self._waiting_connects = [
-            entry for entry in self._waiting_connects if entry[0] not in names
-        ]
-        session = self._session
-        if session is not None:
-            self._say_goodbye()
-            self._session = None
-            self._disconnect_reason = None
-        return session
+    async def _connect_failed(
+        self, exc: BaseException, names: Iterable[str], limit: float, *, opens: bool
+    ) -> None:
+        """A first connect leaves nothing connected."""
+        if not opens:
+            return
+        session = self._state.give_up(names)
+        if session is not None and isinstance(exc, ConnectionRefused):
+            # Its connect handlers have ended, so it is over in a moment. Elsewhere a handler may be
+            # at it for as long as it likes, and the exit waits for it.
+            await self._runtime.hub.wait(session.over, limit)
+        elif session is not None and isinstance(exc, ConnectTimeout):
+            session.cancel_handshake()
+
+    def _connect_timeout(self, namespace: str, limit: float) -> ConnectTimeout:
+        state = self._state
+        waiting_for, handshake = f"answer to CONNECT of namespace {namespace!r}", ""
+        if state.session is not None and not state.session.ready:
+            waiting_for, handshake = "Engine.IO handshake", state.session.handshake_stands()
+        return state.situation().connect_timeout(waiting_for, limit, handshake)
 
     async def disconnect(self, namespace: str | None = None) -> None:
-        """Say goodbye and leave `namespace`, or everything; the app's handler sees "client disconnect". Returns when it has ended.
+        """Say goodbye and leave `namespace`, or everything; the app sees "client disconnect".
+
+        Returns when the app's disconnect handler has ended. Leaving everything twice is no error.
 
         Raises:
-            NotConnected: that namespace is not connected. (Leaving everything twice is no error.)
+            NotConnected: that namespace is not connected.
             EventTimeout: the disconnect handler did not end in time.
+            Exception: what it raised.
         """
-        self._require_running()
-        session = self._session
-        if session is None:
-            if namespace not in (None, ALL):
-                self._require_connected(str(namespace))
-            return
-        if namespace in (None, ALL):
-            self._say_goodbye()
+        state = self._state
+        state.require_running()
+        if namespace in {None, ALL}:
+            session = state.say_goodbye()
         else:
-            self._require_connected(str(namespace))
-            session.send_messages(self._socketio.disconnect(str(namespace)))
-            self._ended(str(namespace), CLIENT_DISCONNECT, "")
-            if self._sids or self._joining:
-                await self._settled(lambda: [session], self._options.timeout, "disconnect")
-                return
-            session.leave()
-        self._session = None
-        await self._wait_over(session)
+            session = state.connected_session(str(namespace))
+            session.send_messages(state.socketio.disconnect(str(namespace)))
+            state.ended(str(namespace), CLIENT_DISCONNECT, "")
+            if not state.sids and not state.joining:
+                state.say_goodbye()
+        if session is not None:
+            await self._settled(lambda: [session], self._options.timeout, "disconnect")
 
     async def abort(self) -> None:
-        """Vanish without a goodbye, as a lost network does: the app's handler sees "transport close".
+        """Vanish without a goodbye, as a lost network does: the app sees "transport close".
 
-        A server can't see a polling client go. What it would see when its ping times out ("ping timeout") is brought forward.
+        A server can't see a polling client go. What it would see when its ping times out ("ping
+        timeout") is brought forward. Returns when the app's disconnect handler has ended.
 
         Raises:
             EventTimeout: the disconnect handler did not end in time.
+            Exception: what it raised.
         """
-        self._require_running()
-        session, self._session = self._session, None
-        if session is None:
-            return
-        session.vanish()
-        self._ended(ALL, TRANSPORT_CLOSE, "the client aborted")
-        await self._wait_over(session)
-
-    async def _wait_over(self, session: EngineSession) -> None:
-        await self._settled(lambda: [session], self._options.timeout, "disconnect")
+        state = self._state
+        state.require_running()
+        session, state.session = state.session, None
+        if session is not None:
+            state.ending.append(session)
+            session.drop()
+            state.ended(ALL, TRANSPORT_CLOSE, "the client aborted")
+            await self._settled(lambda: [session], self._options.timeout, "abort")
 
     def is_connected(self, namespace: str | None = None) -> bool:
         """Whether `namespace` ("*": any) is connected."""
-        return bool(self._sids) if namespace == ALL else (namespace or ROOT) in self._sids
+        sids = self._state.sids
+        return bool(sids) if namespace == ALL else (namespace or ROOT) in sids
 
     def get_sid(self, namespace: str | None = None) -> str | None:
         """The Socket.IO session id in `namespace`; None where it is not connected."""
-        return self._sids.get(namespace or ROOT)
+        return self._state.sids.get(namespace or ROOT)
 
     @property
     def sid(self) -> str | None:
-        """The Socket.IO session id in "/"."""
-        return self._sids.get(ROOT)
+        """The Socket.IO session id in "/"; None where that is not connected."""
+        return self._state.sids.get(ROOT)
 
     @property
     def transport(self) -> str | None:
-        """ "polling" or "websocket"; None without a connection."""
-        session = self._session
-        if session is None or session.transport is None:
-            return None
-        return session.transport.name
+        """The transport in use, "polling" or "websocket"; None without a connection."""
+        session = self._state.session
+        return None if session is None or session.transport is None else session.transport.name
 
     @property
     def disconnect_reason(self) -> str | None:
         """Why a namespace ended last, in python-socketio's words; None after a connect."""
-        return self._disconnect_reason
+        return self._state.disconnect_reason
 
     # -- sending
 
@@ -483,13 +430,14 @@ class TestClient:
         """
         if callback is not None and not callable(callback):
             raise TypeError(f"callback is {callback!r}; expected a callable")
+        state = self._state
         namespace = namespace or ROOT
-        session = self._connected_session(namespace)
-        id_ = None if callback is None else self._socketio.next_id(namespace)
+        session = state.connected_session(namespace)
+        id_ = None if callback is None else state.socketio.next_id(namespace)
         messages = self._encode(event, args, namespace, id_)
         if id_ is not None:
-            self._acks[namespace, id_] = _Ack(event, None, callback)
-        self._emitted = event, namespace
+            state.acks.pending[namespace, id_] = Ack(event, None, callback)
+        state.emitted = event, namespace
         session.send_messages(messages)
 
     async def send(
@@ -517,28 +465,28 @@ class TestClient:
             timeout: seconds.
 
         Raises:
-            EventTimeout: no ack in time; or at once, when it is known that none can come: the server has no handler for the event.
+            EventTimeout: no ack in time; or at once, when it is known that none can come: the
+                server has no handler for the event.
             NotConnected: that namespace is not connected, or its connection ended meanwhile.
             TypeError: an argument can't be serialised; nothing was sent.
             Exception: what the event's handler raised.
         """
+        state = self._state
         namespace = namespace or ROOT
-        session = self._connected_session(namespace)
-        key = namespace, self._socketio.next_id(namespace)
+        session = state.connected_session(namespace)
+        key = namespace, state.socketio.next_id(namespace)
         messages = self._encode(event, args, namespace, key[1])
+        limit = self._options.timeout if timeout is None else self._timeout(timeout)
         future = self._runtime.loop.create_future()
-        self._acks[key] = _Ack(event, future, None)
-        self._emitted = event, namespace
+        state.acks.pending[key] = Ack(event, future)
+        state.emitted = event, namespace
         try:
             session.send_messages(messages)
-            limit = self._options.timeout if timeout is None else self._timeout(timeout)
-            values = await self._hub.wait(future, limit)
+            values = await self._runtime.hub.wait(future, limit)
         finally:
-            self._acks.pop(key, None)
-            if self._late:
-                self._late.pop(key, None)
+            state.acks.drop(key)
         if values is EXPIRED:
-            raise self._no_ack(event, namespace, limit)
+            raise state.situation().no_ack(event, namespace, limit)
         if len(values) == 1:
             return values[0]
         return tuple(values) if values else None
@@ -551,7 +499,7 @@ class TestClient:
         if len(args) == 1 and isinstance(args[0], tuple):
             args = args[0]
         try:
-            return self._socketio.event(event, args, namespace, id_)
+            return self._state.socketio.event(event, args, namespace, id_)
         except (TypeError, ValueError, OverflowError, RecursionError) as exc:
             raise TypeError(f"the arguments of {event!r} can't be serialised: {exc}") from exc
 
@@ -578,7 +526,11 @@ class TestClient:
             NotConnected: there is no connection that it could come over, or it ended meanwhile.
             Exception: what the app raised because of this client, and no call has raised yet.
         """
-        return (await self._await_event(event, namespace or ROOT, match, self._timeout(timeout)))[1]
+        namespace, limit = namespace or ROOT, self._timeout(timeout)
+        numbered = await self._next(event, namespace, match, limit)
+        if numbered is None:
+            raise self._state.situation().no_event(event, namespace, match, limit, (0, 1))
+        return numbered[1]
 
     async def await_events(
         self,
@@ -589,66 +541,73 @@ class TestClient:
         match: Match | None = None,
         timeout: float | None = None,
     ) -> list[ReceivedEvent]:
-        """The `count` oldest that fit; arguments and errors as in `await_event`. When they don't all come, none is read."""
-        self._require_running_or_closed()
-        limit = self._timeout(timeout)
-        deadline = self._runtime.loop.time() + limit
-        taken: list[tuple[int, ReceivedEvent]] = []
+        """The `count` oldest that fit. When they don't all come, none is read.
+
+        Arguments and errors as in `await_event`; `timeout` is for all of them together.
+        """
+        namespace, limit = namespace or ROOT, self._timeout(timeout)
+        deadline = asyncio.get_running_loop().time() + limit
+        taken: list[Numbered] = []
         try:
             while len(taken) < count:
-                left = deadline - self._runtime.loop.time()
-                taken.append(await self._await_event(event, namespace or ROOT, match, left))
-        except EventTimeout as exc:
-            self._put_back(taken)
-            exc.headline = f"{len(taken)} of {count} came: {exc.headline}"
-            raise
+                left = deadline - asyncio.get_running_loop().time()
+                numbered = await self._next(event, namespace, match, left)
+                if numbered is None:
+                    break
+                taken.append(numbered)
+            if len(taken) == count:
+                return [received for _, received in taken]
         except BaseException:
             self._put_back(taken)
             raise
-        return [received for _, received in taken]
+        self._put_back(taken)
+        raise self._state.situation().no_event(event, namespace, match, limit, (len(taken), count))
 
-    def _put_back(self, taken: Iterable[tuple[int, ReceivedEvent]]) -> None:
+    def _put_back(self, taken: Iterable[Numbered]) -> None:
         for numbered in taken:
-            self._inbox.put_back(numbered)
+            self._state.inbox.put_back(numbered)
 
-    async def _await_event(
+    async def _next(
         self, event: str | None, namespace: str, match: Match | None, limit: float
-    ) -> tuple[int, ReceivedEvent]:
-        self._require_running_or_closed()
-        found = self._inbox.take(event, namespace, match)
+    ) -> Numbered | None:
+        """The next that fits, with its number; None when none came in time."""
+        state = self._state
+        found = state.inbox.take(event, namespace, match)
         if found is not None:
             return found
-        if self._unseen:
-            self._raise_unseen()
-        self._require_connected(namespace, joining=True)
-        future: asyncio.Future[Any] = self._runtime.loop.create_future()
+        if state.unseen:
+            state.raise_unseen()
+        if namespace not in state.sids:
+            state.require_running()
+            state.require_way(namespace)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         waiter = Waiter(event, namespace, match, future)
-        self._inbox.wait(waiter)
+        state.inbox.wait(waiter)
         try:
-            numbered = await self._hub.wait(future, limit)
+            numbered = await self._runtime.hub.wait(future, limit)
         except asyncio.CancelledError:
             self._hand_back(future)
             raise
         finally:
-            self._inbox.leave(waiter)
-        if numbered is EXPIRED:
-            raise self._no_event(event, namespace, match, limit)
-        return numbered  # type: ignore[no-any-return]
+            state.inbox.leave(waiter)
+        return None if numbered is EXPIRED else numbered
 
     def _hand_back(self, future: asyncio.Future[Any]) -> None:
         """A wait was cancelled in the very moment in which it got what it waited for."""
         if not future.done() or future.cancelled():
             return
         exc = future.exception()
-        if exc is None:
-            if future.result() is not EXPIRED:
-                self._inbox.put_back(future.result())
-        elif exc in self._app_exceptions:
-            self._unseen.append(exc)
+        if exc is None and future.result() is not EXPIRED:
+            self._state.inbox.put_back(future.result())
+        elif exc in self._state.app_exceptions:
+            self._state.unseen.append(exc)
 
     def get_received(self, namespace: str | None = None) -> list[ReceivedEvent]:
-        """All unread events of `namespace` ("/" by default, "*" for all); they are read then. Never waits."""
-        return self._inbox.drain(namespace or ROOT)
+        """All unread events of `namespace` ("/" by default, "*" for all); they are read then.
+
+        Never waits.
+        """
+        return self._state.inbox.drain(namespace or ROOT)
 
     async def events(self, namespace: str | None = None) -> AsyncIterator[ReceivedEvent]:
         """Events as they come, until the connection ends.
@@ -664,38 +623,44 @@ class TestClient:
             yield event
 
     async def settle(self, timeout: float | None = None) -> None:
-        """Return once everything that packets of this running app's clients set off has run, and its output has arrived.
+        """Return once everything that packets of this running app's clients set off has run.
 
-        Handlers are followed wherever they wait: for a sleep, a thread, another handler, an ack of this client. What the app starts with
-        ``create_task`` or ``start_background_task`` does not count, since such loops never end: use `await_event` for their output.
+        Its output has arrived then. Handlers are followed wherever they wait: for a sleep, a
+        thread, another handler, an ack of this client. What the app starts with ``create_task`` or
+        ``start_background_task`` does not count, since such loops never end: `await_event` is the
+        way to their output.
 
         Args:
             timeout: seconds.
 
         Raises:
-            EventTimeout: a handler did not end in time: it names the handler, and where it is suspended.
+            EventTimeout: a handler did not end in time: it is named, and where it is suspended.
             Exception: what the app raised because of this client, and no call has raised yet.
             UsageError: the server is not known: pass ``server=``.
         """
-        self._require_running()
-        if self._session is not None:
-            self._require_watch()
+        self._state.require_running()
+        if self._state.session is not None:
+            self._require_server()
         await self._settled(self._runtime.quiet_things, self._timeout(timeout), "settle")
 
     async def _settled(
         self, things: Callable[[], Iterable[Quietable]], limit: float, what: str
     ) -> None:
+        state = self._state
         if await self._quiet(things, limit) is EXPIRED:
-            raise self._still_running(what, limit)
-        if self._unseen:
-            self._raise_unseen()
+            raise state.situation().still_running(what, limit)
+        if state.unseen:
+            state.raise_unseen()
 
     async def _quiet(self, things: Callable[[], Iterable[Quietable]], limit: float) -> Any:
-        future: asyncio.Future[Any] = self._runtime.loop.create_future()
-        forget = self._hub.when_quiet(things, lambda: _finish(future))
+        hub, settling = self._runtime.hub, self._state.settling
+        future: asyncio.Future[Any] = hub.loop.create_future()
+        settling.append(future)
+        forget = hub.when_quiet(things, lambda: finish(future))
         try:
-            return await self._hub.wait(future, limit)
+            return await hub.wait(future, limit)
         finally:
+            settling.remove(future)
             forget()
 
     async def assert_not_received(
@@ -705,81 +670,66 @@ class TestClient:
         namespace: str | None = None,
         match: Match | None = None,
     ) -> None:
-        """`settle`, then assert that no unread event fits. Arguments as in `await_event`; what did arrive stays unread.
+        """`settle`, then assert that no unread event fits; what did arrive stays unread.
+
+        Arguments as in `await_event`.
 
         Raises:
             UnexpectedEvent: one does.
             Exception: as in `settle`.
         """
         await self.settle()
-        events = self._inbox.matching(event, namespace or ROOT, match)
+        namespace = namespace or ROOT
+        events = self._state.inbox.matching(event, namespace, match)
         if events:
             wanted = "no event" if event is None else f"no {event!r}"
-            shown = ", ".join(_explain.show_event(seen) for seen in events[:3])
-            raise UnexpectedEvent(
-                f"expected {wanted} in namespace {namespace or ROOT!r}, but {len(events)} arrived: {shown}",
-                events,
-            )
+            where = "any namespace" if namespace == ALL else f"namespace {namespace!r}"
+            first = f"expected {wanted} in {where}, but {len(events)} arrived: "
+            raise UnexpectedEvent(first + show_event(events[0]), events)
 
     # -- answering the server
 
+    @overload
     def on(
-        self,
-        event: str,
-        handler: Callable[..., Any] | None = None,
-        *,
-        namespace: str | None = None,
-    ) -> Any:
-        """Register a handler for an event of the server, as a decorator or by a call. Events that a handler takes are not queued.
+        self, event: str, handler: None = None, *, namespace: str | None = None
+    ) -> Callable[[_Handler], _Handler]: ...
+    @overload
+    def on(self, event: str, handler: _Handler, *, namespace: str | None = None) -> _Handler: ...
+    def on(self, event: str, handler: Any = None, *, namespace: str | None = None) -> Any:
+        """Register a handler for an event of the server, as a decorator or by a call.
 
-        Its return value is the ack that the server's ``call()`` gets: None for no value, a tuple for several. It may be sync or async.
-        "*" catches every event (its name comes first), namespace "*" every namespace. "connect", "connect_error" and "disconnect" are
-        reserved, as in python-socketio's client: called without arguments, with the refusal's data, with the reason.
+        An event that a handler takes is not queued. What the handler returns is the ack that the
+        server's ``call()`` gets: None for no value, a tuple for several. It may be sync or async,
+        and runs in the event loop of the test.
+
+        "*" catches every event (its name comes first), namespace "*" every namespace. "connect",
+        "connect_error" and "disconnect" are reserved, as in python-socketio's client: called
+        without arguments, with the refusal's data, with the reason.
+
+        Raises:
+            TypeError: `handler` can't be called.
         """
         if handler is None:
-
-            def register(function: Callable[..., Any]) -> Callable[..., Any]:
-                self._handlers.add(event, function, namespace or ROOT)
-                return function
-
-            return register
+            return lambda function: self.on(event, function, namespace=namespace)
         if not callable(handler):
             raise TypeError(f"handler is {handler!r}; expected a callable")
-        self._handlers.add(event, handler, namespace or ROOT)
+        self._state.handlers.add(event, handler, namespace or ROOT)
         return handler
 
     # -- the rest of the app
 
     @property
     def http(self) -> httpx.AsyncClient:
-        """An httpx.AsyncClient on the same app, with the same cookie jar and base_url: the one handed in, where that is async."""
+        """An httpx.AsyncClient on the same app, with the same cookie jar and base_url.
+
+        It is the one handed in as ``http=``, where that is async.
+        """
         if hasattr(self._options.http, "aclose"):
             return self._options.http  # type: ignore[no-any-return]
         if self._own_http is None:
-            self._own_http = self._make_http()
+            self._own_http = make_http(self._options, self._identity, self._runtime)
+            self._state.own_http = self._own_http
         return self._own_http
-
-    def _make_http(self) -> httpx.AsyncClient:
-        options = self._options
-        transport = AppTransport(
-            options.single_app,
-            state=lambda: self._runtime.state,
-            keep=lambda task: self._runtime.keep(task),
-            root_path=options.root_path,
-            client=options.client,
-            raise_app_exceptions=options.raise_app_exceptions,
-            timeout=options.timeout,
-        )
-        return httpx.AsyncClient(
-            transport=transport,
-            base_url=self._identity.origin.url,
-            headers=httpx.Headers(DEFAULT_HEADERS if options.http is None else options.http.headers)
-            if self._identity.headers is None
-            else _with(options.http, self._identity.headers),
-            cookies=self._identity.jar,
-            auth=getattr(options.http, "auth", None),
-            trust_env=False,  # a proxy in the environment would build an SSL context
-        )
 
     @property
     def cookies(self) -> httpx.Cookies:
@@ -789,20 +739,19 @@ class TestClient:
     @property
     def headers(self) -> httpx.Headers:
         """The headers of this client's handshakes that go on top of those of `http`."""
-        if self._identity.headers is None:
-            self._identity.headers = httpx.Headers()
-        return self._identity.headers
+        return self._identity.own_headers
 
-    def clone(self, **overrides: Any) -> TestClient:
-        """Another user of the same running app: the same options but for `overrides`, with cookies of its own.
+    def clone(self, **overrides: Any) -> Self:
+        """Another user of the same running app, with the same options but for `overrides`.
 
-        It can be used at once while this one is entered, is closed with it at the latest, and may have an ``async with`` of its own.
+        It has cookies of its own. It can be used at once while this one is entered, is closed with
+        it at the latest, and may have an ``async with`` of its own.
 
         Raises:
             TypeError: an argument that the constructor doesn't know, or one of the app's own.
         """
-        other = TestClient.__new__(type(self))
-        other._options = self._options.for_clone(overrides, str(self._identity.origin.url))
+        other = type(self).__new__(type(self))
+        other._options = self._options.for_clone(overrides, self._identity.origin.url)
         other._set_up(self._runtime)
         return other
 
@@ -813,9 +762,10 @@ class TestClient:
         Raises:
             NotConnected: there is none.
         """
-        if self._session is None:
-            raise NotConnected("not connected: connect() first", self._disconnect_reason)
-        return self._session
+        session = self._state.session
+        if session is None:
+            raise self._state.not_connected(ROOT)
+        return session
 
     def session(self, namespace: str | None = None) -> AbstractAsyncContextManager[dict[str, Any]]:
         """The server's session dictionary of this client, saved when the block ends.
@@ -825,426 +775,59 @@ class TestClient:
             UsageError: the server is not known: pass ``server=``.
         """
         namespace = namespace or ROOT
-        self._connected_session(namespace)
-        context: AbstractAsyncContextManager[dict[str, Any]] = self._require_watch().sio.session(
-            self._sids[namespace], namespace
+        self._state.connected_session(namespace)
+        sio = self._require_server().sio
+        session: AbstractAsyncContextManager[dict[str, Any]] = sio.session(
+            self._state.sids[namespace], namespace
         )
-        return context
+        return session
 
     def rooms(self, namespace: str | None = None) -> set[str]:
-        """The rooms that the server has this client in, its own sid's among them.
+        """The rooms that the server has this client in, that of its own sid among them.
 
-        Raises: as `session`.
+        Raises:
+            NotConnected: that namespace is not connected.
+            UsageError: the server is not known: pass ``server=``.
         """
         namespace = namespace or ROOT
-        self._connected_session(namespace)
-        return set(self._require_watch().sio.rooms(self._sids[namespace], namespace))
+        self._state.connected_session(namespace)
+        return set(self._require_server().sio.rooms(self._state.sids[namespace], namespace))
 
     @property
     def transcript(self) -> Transcript:
         """Every packet, both ways, with time and transport; ``str()`` of it is for people."""
-        return self._transcript
+        return self._state.transcript
 
     @property
     def app_exceptions(self) -> list[BaseException]:
-        """What the app raised so far because of this client."""
-        return list(self._app_exceptions)
+        """What the app raised so far because of this client, and what the test's handlers did."""
+        return list(self._state.app_exceptions)
 
-    # -- what the session tells
-
-    def session_ready(self) -> None:
-        """The way is open: send what CONNECTs are due."""
-        session, due = self._session, self._waiting_connects
-        self._waiting_connects = []
-        if session is not None:
-            for _, messages in due:
-                session.send_messages(messages)
-
-    def session_message(self, message: Any) -> None:
-        """A Socket.IO packet, or a part of one."""
-        incoming = self._socketio.receive(message)
-        if incoming is None:
-            return
-        kind = incoming.kind
-        if kind == _socketio.ACK:
-            self._acked(incoming)
-        elif kind == _socketio.EVENT:
-            self._received(incoming)
-        elif kind == _socketio.CONNECT:
-            self._connected(incoming)
-        elif kind == _socketio.CONNECT_ERROR:
-            self._refused(incoming)
-        else:
-            self._disconnected(incoming)
-        if self._late:
-            self._look_for_unacked()
-
-    def _acked(self, incoming: _socketio.Incoming) -> None:
-        key = incoming.namespace, incoming.id or 0
-        ack = self._acks.pop(key, None)
-        if self._late:
-            self._late.pop(key, None)
-        if ack is None:
-            return
-        if ack.future is None:
-            self._run(ack.callback, tuple(incoming.data), f"callback of {ack.event!r}", None)
-        elif not ack.future.done():
-            ack.future.set_result(incoming.data)
-
-    def _received(self, incoming: _socketio.Incoming) -> None:
-        name, *args = incoming.data
-        if self._handlers:
-            handler, given = self._handlers.find(name, incoming.namespace, tuple(args))
-            if handler is not None:
-                self._run(handler, given, f"handler of {name!r}", incoming)
-                return
-        if incoming.id is not None:
-            self._owed_acks[incoming.namespace, incoming.id] = name
-        self._inbox.put(ReceivedEvent(name, tuple(args), incoming.namespace))
-
-    def _connected(self, incoming: _socketio.Incoming) -> None:
-        future = self._joining.pop(incoming.namespace, None)
-        if future is None:
-            raise ProtocolError(
-                "CONNECT for a namespace that was not asked for", str(incoming.data)
-            )
-        self._sids[incoming.namespace] = str(incoming.data["sid"])
-        self._run_reserved("connect", incoming.namespace)
-        if not future.done():
-            future.set_result(None)
-
-    def _refused(self, incoming: _socketio.Incoming) -> None:
-        future = self._joining.pop(incoming.namespace, None)
-        self._run_reserved("connect_error", incoming.namespace, incoming.data)
-        if future is not None and not future.done():
-            future.set_result(_Refused(incoming.data))
-
-    def _disconnected(self, incoming: _socketio.Incoming) -> None:
-        if incoming.namespace not in self._sids:
-            return
-        if incoming.data is not None:
-            # AsyncServer._handle_connect: with always_connect the refusal is a DISCONNECT with data.
-            self._refused_late[incoming.namespace] = incoming.data
-        self._ended(incoming.namespace, SERVER_DISCONNECT, "")
-        if not self._sids and not self._joining and self._session is not None:
-            # Both stock clients leave when the last namespace is gone.
-            self._session.leave()
-            self._session = None
-
-    def session_ended(self, session: EngineSession, reason: str, error: Exception | None) -> None:
-        """The connection is over, and not by this client's doing."""
-        if session is not self._session:
-            return
-        self._session = None
-        joining = [future for future in self._joining.values() if not future.done()]
-        for future in joining:
-            future.set_exception(
-                error
-                if isinstance(error, TestClientError)
-                else NotConnected(_lost_text(reason, error), reason)
-            )
-        self._joining.clear()
-        if isinstance(error, ProtocolError) and not joining:
-            self._raise_somewhere(error)
-        self._ended(ALL, reason, "" if error is None else str(error))
-
-    def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
-        """The app raised because of this client."""
-        self._app_exceptions.append(exc)
-        if self._options.raise_app_exceptions:
-            self._raise_somewhere(exc, run)
-
-    def handler_ended(self, run: HandlerRun) -> None:
-        """It ended. If its event wanted an ack, that is on its way now, or will never come."""
-        if run.id is not None:
-            key = run.namespace, run.id
-            if key in self._acks:
-                self._late[key] = run
-                session = self._session
-                if session is not None and session.watch is not None:
-                    if session.watch.output_state(session.sid) != "waiting":
-                        self._look_for_unacked()
-
-    def frame_delivered(self) -> None:
-        """Something has arrived; if an ack that is due was not it, look whether that can still come."""
-        if self._late:
-            self._look_for_unacked()
-
-    # -- inside: errors
-
-    def _raise_somewhere(self, exc: BaseException, run: HandlerRun | None = None) -> None:
-        """Raise it in the call that waits for it, else in the next one that waits, else at exit."""
-        if run is not None and run.id is not None:
-            ack = self._acks.get((run.namespace, run.id))
-            if ack is not None and ack.future is not None and not ack.future.done():
-                ack.future.set_exception(exc)
-                return
-        for future in self._joining.values():
-            if not future.done():
-                future.set_exception(exc)
-                return
-        if not self._inbox.raise_in_first(exc):
-            self._unseen.append(exc)
-
-    def _raise_unseen(self) -> None:
-        if self._unseen:
-            raise self._unseen.pop(0)
-
-    def _look_for_unacked(self) -> None:
-        session = self._session
-        if session is not None and not self._looking_for_unacked:
-            self._looking_for_unacked = True
-            self._hub.when_quiet(lambda: [session], self._unacked)
-
-    def _unacked(self) -> None:
-        """All output has arrived: acks of handlers that have ended will not come."""
-        self._looking_for_unacked = False
-        late, self._late = self._late, {}
-        for key, run in late.items():
-            ack = self._acks.get(key)
-            if ack is None or ack.future is None or ack.future.done():
-                continue
-            del self._acks[key]
-            ack.future.set_exception(self._never_acked(ack.event, run))
-
-    # -- inside: state
-
-    @property
-    def _hub(self) -> Hub:
-        return self._runtime.hub
-
-    @property
-    def _watch(self) -> ServerWatch | None:
-        return None if self._session is None else self._session.watch
+    # -- inside
 
     def _timeout(self, timeout: float | None) -> float:
         if timeout is None:
             return self._options.timeout
-        if timeout < 0:
-            raise ValueError(f"timeout is {timeout!r}; expected seconds, 0 or more")
+        check_timeout(timeout)
         return timeout
 
-    def _all_transcripts(self) -> list[Transcript]:
-        return [client._transcript for client in self._runtime.clients if client._transcript]
-
-    def _require_running(self) -> None:
-        if not self._runtime.running or self._closed:
-            raise UsageError("use it within `async with TestClient(app) as client:`")
-        if asyncio.get_running_loop() is not self._runtime.loop:
-            raise UsageError("this TestClient was entered in another event loop")
-
-    def _require_running_or_closed(self) -> None:
-        if not hasattr(self._runtime, "loop"):
-            self._require_running()
-
-    def _require_watch(self) -> ServerWatch:
-        watch = self._watch or next(iter(self._runtime.watches), None)
+    def _require_server(self) -> ServerWatch:
+        watch = self._state.watch
         if watch is None or watch.sio is None:
             raise UsageError(
-                "the app's socketio.AsyncServer was not found on the way of its requests; pass server= to the TestClient"
+                "the app's socketio.AsyncServer was not found on the way of its requests; "
+                "pass server= to the TestClient"
             )
+        given = self._runtime.given_watch
+        if given is not None and given is not watch and not given.sessions:
+            raise UsageError("the server given as server= is not the one that the app uses")
         return watch
 
-    def _connected_session(self, namespace: str) -> EngineSession:
-        session = self._session
-        if session is None or namespace not in self._sids:
-            self._require_running()
-            self._require_connected(namespace)
-        return session  # type: ignore[return-value]
 
-    def _require_connected(self, namespace: str, *, joining: bool = False) -> None:
-        connected = self._sids if namespace == ALL else {namespace} & self._sids.keys()
-        pending = self._joining if namespace == ALL else {namespace} & self._joining.keys()
-        if connected or (joining and pending):
-            return
-        raise self._not_connected(namespace)
-
-    def _not_connected(self, namespace: str) -> NotConnected:
-        reason = self._disconnect_reason
-        if self._sids and namespace != ALL:
-            others = ", ".join(map(repr, self._sids))
-            text = f"not connected to namespace {namespace!r}, only to {others}"
-        elif reason is None:
-            text = "not connected: connect() first"
-        else:
-            text = _lost_text(reason, self._lost)
-        return NotConnected(text, reason, self._situation().details() if reason else ())
-
-    def _ended(self, namespace: str, reason: str, detail: str) -> None:
-        """`namespace`, or everything, is over: tell those who wait for something of it."""
-        names = list(self._sids) if namespace == ALL else [namespace]
-        for name in names:
-            del self._sids[name]
-        self._disconnect_reason = reason
-        self._lost = detail
-        for (space, id_), ack in list(self._acks.items()):
-            if namespace in (ALL, space) and ack.future is not None:
-                del self._acks[space, id_]
-                if not ack.future.done():
-                    ack.future.set_exception(self._not_connected_any_more(reason, detail))
-        self._inbox.fail(
-            ALL if not self._sids and not self._joining else namespace,
-            lambda _: self._not_connected_any_more(reason, detail),
-        )
-        for name in names:
-            self._run_reserved("disconnect", name, reason)
-
-    def _not_connected_any_more(self, reason: str, detail: str) -> NotConnected:
-        text = f"the connection ended: {_lost_text(reason, detail)}"
-        return NotConnected(text, reason, self._situation().details())
-
-    # -- inside: the test's handlers
-
-    def _run_reserved(self, event: str, namespace: str, *args: Any) -> None:
-        if self._handlers:
-            handler, given = self._handlers.find(event, namespace, args)
-            if handler is not None:
-                self._run(handler, given, f"handler of {event!r}", None)
-
-    def _run(
-        self,
-        handler: Callable[..., Any],
-        args: tuple[Any, ...],
-        what: str,
-        incoming: _socketio.Incoming | None,
-    ) -> None:
-        """Call a handler of the test; its result, or that of what it returns to be awaited, is the ack."""
-        try:
-            result = handler(*args)
-            if inspect.isawaitable(result):
-                task = self._runtime.loop.create_task(self._finish_handler(result, what, incoming))
-                self._runtime.keep(task)
-            else:
-                self._answer(incoming, result)
-        except Exception as exc:  # noqa: BLE001 (the test's own error: it belongs into the test, not into the app's send)
-            self._handler_failed(exc, what)
-
-    async def _finish_handler(
-        self, awaitable: Any, what: str, incoming: _socketio.Incoming | None
-    ) -> None:
-        try:
-            self._answer(incoming, await awaitable)
-        except Exception as exc:  # noqa: BLE001 (as in _run)
-            self._handler_failed(exc, what)
-
-    def _handler_failed(self, exc: Exception, what: str) -> None:
-        exc.add_note(f"raised by the client's {what}")
-        self._app_exceptions.append(exc)
-        self._raise_somewhere(exc)
-
-    def _answer(self, incoming: _socketio.Incoming | None, result: Any) -> None:
-        session = self._session
-        if incoming is None or incoming.id is None or session is None:
-            return
-        values = result if isinstance(result, tuple) else () if result is None else (result,)
-        session.send_messages(self._socketio.ack(incoming.namespace, incoming.id, values))
-
-    # -- inside: explanations
-
-    def _situation(self) -> _explain.Situation:
-        errors = [exc for client in self._runtime.clients for exc in client._unseen]
-        if not self._options.raise_app_exceptions:
-            errors += self._app_exceptions
-        return _explain.Situation(
-            self._watch or next(iter(self._runtime.watches), None),
-            self._runtime.running_handlers(),
-            self._inbox.peek(ALL),
-            errors,
-            self._transcript,
-            self._emitted,
-        )
-
-    def _no_event(
-        self, event: str | None, namespace: str, match: Match | None, limit: float
-    ) -> EventTimeout:
-        situation = self._situation()
-        wanted = "event" if event is None else f"event {event!r}"
-        where = "any namespace" if namespace == ALL else f"namespace {namespace!r}"
-        which = "" if match is None else f" that {getattr(match, '__qualname__', match)} takes"
-        cause = situation.cause_of_missing_event(event, namespace, match)
-        return self._event_timeout(
-            f"no {wanted} in {where}{which} within {limit:g} s: {cause}",
-            situation, event, namespace, limit,
-        )  # fmt: skip
-
-    def _no_ack(self, event: str, namespace: str, limit: float) -> EventTimeout:
-        situation = self._situation()
-        running = [line for line in situation.running if f"event {event!r}" in line]
-        errors = situation.errors
-        if errors:
-            cause = f"the app raised {errors[0]!r}"
-        elif running:
-            cause = f"its handler is still running: {running[0]}"
-        else:
-            cause = "the server did not answer"
-        return self._event_timeout(
-            f"no ack for {event!r} within {limit:g} s: {cause}", situation, event, namespace, limit
-        )
-
-    def _never_acked(self, event: str, run: HandlerRun) -> EventTimeout:
-        situation = self._situation()
-        cause = f"{run.name} returned, and no ack followed"
-        if situation.watch is not None:
-            cause = _explain.nobody_handles(situation.watch, event, run.namespace) or cause
-        if run.error is not None:
-            cause = f"{run.name} raised {run.error!r}"
-        return self._event_timeout(
-            f"no ack for {event!r}: {cause}", situation, event, run.namespace, None
-        )
-
-    def _still_running(self, what: str, limit: float) -> EventTimeout:
-        situation = self._situation()
-        cause = situation.running[0] if situation.running else "the app did not take what was sent"
-        return self._event_timeout(
-            f"{what} did not end within {limit:g} s; still running: {cause}",
-            situation, None, None, limit,
-        )  # fmt: skip
-
-    def _event_timeout(
-        self,
-        headline: str,
-        situation: _explain.Situation,
-        event: str | None,
-        namespace: str | None,
-        limit: float | None,
-    ) -> EventTimeout:
-        return EventTimeout(
-            headline,
-            event=event,
-            namespace=namespace,
-            timeout=limit,
-            received=situation.received,
-            running=situation.running,
-            details=situation.details(),
-        )
-
-    def _connect_timeout(self, namespace: str, limit: float) -> ConnectTimeout:
-        situation = self._situation()
-        session = self._session
-        waiting_for = f"answer to CONNECT of namespace {namespace!r}"
-        if session is None or session.engine.state is _engineio.State.OPENING:
-            waiting_for = "Engine.IO handshake"
-        cause = []
-        if situation.errors:
-            cause = [f"the app raised {situation.errors[0]!r}"]
-        elif situation.running:
-            cause = [f"still running: {situation.running[0]}"]
-        return ConnectTimeout(waiting_for, limit, (*cause, *situation.details()))
-
-    def _refusal_hint(self, refusals: Mapping[str, Any]) -> str:
-        watch = self._watch
-        unknown = [name for name in refusals if refusals[name] == "Unable to connect"]
-        if watch is None or not unknown:
-            return ""
-        known = ", ".join(map(repr, sorted(watch.known_namespaces())))
-        similar = _explain.near(unknown[0], watch.known_namespaces())
-        meant = f" Did you mean {similar!r}?" if similar else ""
-        return f"The server knows the namespaces {known}.{meant}"
-
-
-def _finish(future: asyncio.Future[Any]) -> None:
-    if not future.done():
-        future.set_result(None)
+def _unread(state: ClientState) -> list[str]:
+    return [
+        f"event {show_event(event)} was received and never read" for event in state.inbox.peek(ALL)
+    ]
 
 
 async def _resolve(auth: Any) -> Any:
@@ -1261,22 +844,13 @@ def _namespaces(names: Sequence[Any]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _lost_text(reason: str, detail: Any) -> str:
-    return f"{reason} ({detail})" if detail else reason
-
-
-def _with(http: Any, headers: httpx.Headers) -> httpx.Headers:
-    merged = httpx.Headers(DEFAULT_HEADERS if http is None else http.headers)
-    merged.update(headers)
-    return merged
-
-
 def _require_asyncio() -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         raise UsageError(
-            "TestClient needs a running asyncio event loop: python-socketio's server is asyncio-only, so trio can't drive it"
+            "TestClient needs a running asyncio event loop: python-socketio's server is "
+            "asyncio-only, so trio can't drive it"
         ) from None
 
 
@@ -1289,8 +863,9 @@ def _raise_at_exit(
 ) -> None:
     if body is not None:
         for failure in failures:
-            if failure is not body:
-                body.add_note(f"the app also raised {type(failure).__name__}: {failure}")
+            notes = "; ".join(getattr(failure, "__notes__", ()))
+            text = f"the app also raised {type(failure).__name__}: {failure}"
+            body.add_note(f"{text} ({notes})" if notes else text)
         return
     if len(failures) == 1:
         raise failures[0]

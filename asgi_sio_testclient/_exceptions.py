@@ -63,10 +63,7 @@ class HandshakeFailed(TestClientError, socketio.exceptions.ConnectionError):
 
     def __str__(self) -> str:
         status = "no response" if self.status is None else str(self.status)
-        text = f"{self.url}: {status}"
-        if self.reason:
-            text += f": {self.reason}"
-        return f"{text}\n{self.hint}" if self.hint else text
+        return ": ".join(filter(None, (self.url, status, self.reason, self.hint)))
 
 
 class ConnectionRefused(TestClientError, socketio.exceptions.ConnectionError):
@@ -89,27 +86,38 @@ class ConnectionRefused(TestClientError, socketio.exceptions.ConnectionError):
             f"{name!r} refused: {_words(data)}" for name, data in self.refusals.items()
         )
         text = f"namespace {said}"
-        return f"{text}\n{self.hint}" if self.hint else text
+        return f"{text}: {self.hint}" if self.hint else text
 
 
 class ConnectTimeout(TestClientError, socketio.exceptions.ConnectionError):
     """The handshake or a CONNECT packet was not answered in time.
 
     Attributes:
-        timeout: seconds waited.
         waiting_for: what was still to come.
+        timeout: seconds waited; None where it was clear before that it could not come.
+        cause: why, where that is known.
         details: further lines: handlers that still run, the transcript's end.
     """
 
-    def __init__(self, waiting_for: str, timeout: float, details: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        waiting_for: str,
+        timeout: float | None = None,
+        cause: str = "",
+        details: Sequence[str] = (),
+    ) -> None:
         super().__init__(waiting_for, timeout)
         self.waiting_for = waiting_for
         self.timeout = timeout
+        self.cause = cause
         self.details = tuple(details)
 
     def __str__(self) -> str:
-        headline = f"no {self.waiting_for} within {self.timeout:g} s"
-        return "\n".join((_join(headline, self.details[:1]), *self.details[1:]))
+        within = "" if self.timeout is None else f" within {self.timeout:g} s"
+        headline = f"no {self.waiting_for}{within}"
+        if self.cause:
+            headline += f": {self.cause}"
+        return "\n".join((headline, *self.details))
 
 
 class NotConnected(TestClientError, socketio.exceptions.DisconnectedError):
@@ -245,9 +253,13 @@ _SHOWN_CHARACTERS = 200
 def _words(data: Any) -> str:
     """The message that python-socketio wraps into ``{"message": ...}``, or the data as it is."""
     if isinstance(data, dict) and set(data) == {"message"}:
-        return str(data["message"])
-    return repr(data)
+        data = data["message"]
+    return data if isinstance(data, str) else repr(data)
 
 
-def _join(headline: str, cause: Sequence[str]) -> str:
-    return f"{headline}: {cause[0]}" if cause else headline
+def add_note(exc: BaseException, note: str) -> None:
+    """Add a note, where the exception takes one: a frozen dataclass doesn't."""
+    try:
+        exc.add_note(note)
+    except (AttributeError, TypeError):
+        return

@@ -1,13 +1,12 @@
-"""The test's own handlers: which one takes an event. The order is python-socketio's; nothing here
-calls them.
-"""
+"""The test's own handlers: which one takes an event, and how it is called."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-__all__ = ["RESERVED", "Handlers"]
+__all__ = ["RESERVED", "Answering", "Handlers"]
 
 Handler = Callable[..., Any]
 
@@ -44,3 +43,49 @@ class Handlers:
             if ALL in handlers and event not in RESERVED:
                 return handlers[ALL], (event, *prefix, *args)
         return None, args
+
+
+class Answering:
+    """Calls the test's handlers and callbacks, sync or async, and hands on what they return or raise.
+
+    Args:
+        spawn: runs a coroutine in a task that is named and kept track of.
+        failed: takes what a handler raised, and which it was.
+    """
+
+    def __init__(
+        self,
+        spawn: Callable[[Coroutine[Any, Any, None], str], None],
+        failed: Callable[[Exception, str], None],
+    ) -> None:
+        self._spawn = spawn
+        self._failed = failed
+
+    def run(
+        self,
+        handler: Handler,
+        args: tuple[Any, ...],
+        where: str,
+        answer: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Call `handler`; `answer` takes its result, or that of what it returns to be awaited."""
+        name = getattr(handler, "__qualname__", repr(handler))
+        what = f"{name}, a handler of this client ({where})"
+        try:
+            result = handler(*args)
+            if inspect.isawaitable(result):
+                self._spawn(self._finish(result, what, answer), what)
+            elif answer is not None:
+                answer(result)
+        except Exception as exc:  # noqa: BLE001 (the test's own: it belongs into the test, not into the app's send)
+            self._failed(exc, what)
+
+    async def _finish(
+        self, awaitable: Awaitable[Any], what: str, answer: Callable[[Any], None] | None
+    ) -> None:
+        try:
+            result = await awaitable
+            if answer is not None:
+                answer(result)
+        except Exception as exc:  # noqa: BLE001 (as in run)
+            self._failed(exc, what)

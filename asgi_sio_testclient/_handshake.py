@@ -136,6 +136,13 @@ class Identity:
             jar.set_cookie(cookie)
         return jar
 
+    @property
+    def own_headers(self) -> httpx.Headers:
+        """The headers that go on top of those of the http client; what is set there is sent."""
+        if self.headers is None:
+            self.headers = httpx.Headers()
+        return self.headers
+
     def cookie_header(self, url: str) -> bytes:
         """The value of the Cookie header for `url`, b"" for none."""
         if self.http is None and self._jar is None and self._given_cookies is None:
@@ -207,6 +214,7 @@ class Handshake:
     ) -> None:
         self._identity = identity
         self._origin = identity.origin
+        self.socketio_path = socketio_path
         self._path = _quoted(f"{self._origin.path}/{socketio_path.strip('/')}".rstrip("/") + "/")
         self._query = _query(query)
         self._state = state
@@ -266,8 +274,9 @@ class Handshake:
         self._identity.store_cookies(self.url, headers)
 
     def request_url(self, scope: Any) -> str:
-        """The URL of a scope, for error texts."""
-        return f"{scope['scheme']}://{self._origin.netloc}{self._path}?{scope['query_string'].decode()}"
+        """The URL of a scope, for error texts: without the stamp, which tells nothing."""
+        query = scope["query_string"].decode().partition("&t=")[0]
+        return f"{scope['scheme']}://{self._origin.netloc}{self._path}?{query}"
 
     def _cookies(self) -> RawHeaders:
         if self._own_cookie:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from asgi_sio_testclient._handshake import DEFAULT_HEADERS
 from asgi_sio_testclient.asgi import HTTPExchange, http_scope
 
 if TYPE_CHECKING:
@@ -16,9 +17,35 @@ if TYPE_CHECKING:
 
     from asgiref.typing import ASGI3Application
 
-__all__ = ["AppTransport"]
+    from asgi_sio_testclient._handshake import Identity
+    from asgi_sio_testclient._options import Options
+    from asgi_sio_testclient._runtime import Runtime
+
+__all__ = ["AppTransport", "make_http"]
 
 _SERVER_ERROR = 500
+
+
+def make_http(options: Options, identity: Identity, runtime: Runtime) -> httpx.AsyncClient:
+    """An httpx.AsyncClient on the running app, with the identity's jar, headers and base URL."""
+    headers = httpx.Headers(DEFAULT_HEADERS if options.http is None else options.http.headers)
+    headers.update(identity.headers)
+    return httpx.AsyncClient(
+        transport=AppTransport(
+            options.single_app,
+            state=lambda: runtime.state,
+            keep=runtime.keep,
+            root_path=options.root_path,
+            client=options.client,
+            raise_app_exceptions=options.raise_app_exceptions,
+            timeout=options.timeout,
+        ),
+        base_url=identity.origin.url,
+        headers=headers,
+        cookies=identity.jar,
+        auth=getattr(options.http, "auth", None),
+        trust_env=False,  # a proxy in the environment would build an SSL context
+    )
 
 
 class AppTransport(httpx.AsyncBaseTransport):

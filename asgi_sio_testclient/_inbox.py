@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asgi_sio_testclient._events import ReceivedEvent
+from asgi_sio_testclient._waiting import fail
 
 __all__ = ["ALL", "Inbox", "Match", "Waiter"]
 
@@ -89,15 +90,13 @@ class Inbox:
         for waiter in list(self._waiters):
             if namespace in (ALL, waiter.namespace):
                 self._waiters.remove(waiter)
-                if not waiter.future.done():
-                    waiter.future.set_exception(make(waiter))
+                fail(waiter.future, make(waiter))
 
     def raise_in_first(self, exc: BaseException) -> bool:
         """Let the one who has waited longest fail with `exc`; False where nobody waits."""
         for waiter in list(self._waiters):
             self._waiters.remove(waiter)
-            if not waiter.future.done():
-                waiter.future.set_exception(exc)
+            if fail(waiter.future, exc):
                 return True
         return False
 
@@ -127,7 +126,7 @@ class Inbox:
             try:
                 fits = waiter.fits(numbered[1])
             except Exception as exc:  # noqa: BLE001 (the test's own predicate; it belongs into the test, not into the app's send)
-                waiter.future.set_exception(exc)
+                fail(waiter.future, exc)
                 continue
             if fits:
                 self._waiters.remove(waiter)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application
     from socketio.packet import Packet
 
-__all__ = ["DEFAULT_BASE_URL", "Options"]
+__all__ = ["DEFAULT_BASE_URL", "Options", "check_timeout"]
 
 DEFAULT_BASE_URL = "http://testserver"
 TRANSPORTS = ("polling", "websocket")
@@ -54,7 +54,7 @@ class Options:
     def __post_init__(self) -> None:
         _check_app(self.app)
         _check_http(self.http)
-        _check_timeout(self.timeout)
+        check_timeout(self.timeout)
         if self.server is not None:
             engineio_server_of(self.server)
         for name in ("socketio_path", "root_path"):
@@ -155,7 +155,11 @@ def _check_type(name: str, accept: Callable[[Any], object], value: Any) -> None:
         raise TypeError(f"{name} is {value!r}; expected one of httpx's types for it") from exc
 
 
-def _check_timeout(timeout: Any) -> None:
+def check_timeout(timeout: Any) -> None:
+    """Raises:
+    TypeError: no number of seconds.
+    ValueError: a negative one.
+    """
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
         raise TypeError(f"timeout is {timeout!r}; expected seconds")
     if not timeout >= 0:

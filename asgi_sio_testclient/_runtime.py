@@ -12,7 +12,10 @@ from asgi_sio_testclient import _server, asgi
 from asgi_sio_testclient._waiting import Hub, Quiet, Quietable, hub_of
 
 if TYPE_CHECKING:
+    from asgi_sio_testclient._server import HandlerRun
     from asgi_sio_testclient._session import EngineSession
+    from asgi_sio_testclient._state import ClientState
+    from asgi_sio_testclient._transcript import Transcript
 
 __all__ = ["Runtime"]
 
@@ -36,7 +39,7 @@ class Runtime:
     def __init__(self, app: Any, server: Any, *, lifespan: bool) -> None:
         self.app = app
         self.running = False
-        self.clients: list[Any] = []
+        self.clients: list[ClientState] = []
         self.given_watch: _server.ServerWatch | None = None
         self._given_server = server
         self._with_lifespan = lifespan
@@ -45,6 +48,10 @@ class Runtime:
         self._sessions: list[EngineSession] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ending: list[asyncio.Task[Any]] = []
+
+    def transcripts(self) -> list[Transcript]:
+        """Those of all clients."""
+        return [client.transcript for client in self.clients]
 
     @property
     def state(self) -> dict[str, Any] | None:
@@ -69,7 +76,7 @@ class Runtime:
                 raise
         if self._given_server is not None:
             self.given_watch = self.watch(_server.engineio_server_of(self._given_server))
-        self.hub.runtimes.append(self)
+        self.hub.enter(self)
         self.running = True
 
     def watch(self, eio: Any) -> _server.ServerWatch:
@@ -107,6 +114,10 @@ class Runtime:
         if self.running:
             self.hub.poke()
 
+    def lost(self, exc: BaseException) -> bool:
+        """A task failed and nobody waits for it; whether one of the servers began it for a client."""
+        return any(watch.lost(exc) for watch in self._watches.values())
+
     # -- settle
 
     def quiet_things(self) -> Iterator[Quietable]:
@@ -115,7 +126,9 @@ class Runtime:
         """
         mine = set(self._watches)
         for runtime in self.hub.runtimes:
-            if runtime is self or not mine.isdisjoint(runtime._watches):
+            if isinstance(runtime, Runtime) and (
+                runtime is self or not mine.isdisjoint(runtime._watches)
+            ):
                 yield runtime
                 yield from runtime._sessions
 
@@ -126,10 +139,10 @@ class Runtime:
         busy = any(run.owner is not None for watch in self._watches.values() for run in watch.runs)
         return Quiet.BUSY if busy else Quiet.QUIET
 
-    def running_handlers(self) -> list[str]:
-        """The handlers that run now, and where each is suspended."""
+    def running_handlers(self) -> list[HandlerRun]:
+        """The handlers that run now, oldest first."""
         runs = [run for watch in self._watches.values() for run in watch.runs if run.owner]
-        return [str(run) for run in sorted(runs, key=lambda run: run.started)]
+        return sorted(runs, key=lambda run: run.started)
 
     # -- the end
 
@@ -139,15 +152,22 @@ class Runtime:
         Returns:
             a line for each that had to be cancelled.
         """
-        pending = self._handler_tasks()
-        if pending:
-            left = max(0.0, deadline - self.loop.time())
-            _, pending = await asyncio.wait(pending, timeout=left)
+        while pending := self._handler_tasks():
+            waiting = {run.task for run in self.running_handlers() if run.awaits_client}
+            left = deadline - self.loop.time()
+            # No client is left that could give the ack that a handler waits for.
+            if left <= 0 or (waiting and waiting == pending):
+                break
+            await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if not pending:
             return []
-        late = self.running_handlers() or [repr(task.get_coro()) for task in pending]
+        late = [str(run) for run in self.running_handlers()]
+        late += [task.get_name() for task in pending & self._tasks]
+        lines = [f"a handler that did not end within {timeout:g} s: {line}" for line in late]
+        for session in self._sessions:
+            lines += session.still_connected()
         await self.cancel(pending, timeout)
-        return [f"a handler that did not end within {timeout:g} s: {line}" for line in late]
+        return lines
 
     def _handler_tasks(self) -> set[asyncio.Task[Any]]:
         tasks = set(self._tasks)
@@ -174,11 +194,9 @@ class Runtime:
             the tasks that were cancelled; `cancel` waits for them.
         """
         self.running = False
-        if self in self.hub.runtimes:
-            self.hub.runtimes.remove(self)
         tasks = self._handler_tasks() | set(self._ending)
         for session in list(self._sessions):
-            session.vanish()
+            session.drop()
             self.session_over(session)
         tasks |= set(self._ending)
         self._ending.clear()
@@ -193,7 +211,7 @@ class Runtime:
             self._lifespan = None
         for task in tasks:
             task.cancel()
-        self.hub.close()
+        self.hub.leave(self)
         return {task for task in tasks if not task.done()}
 
     async def cancel(self, tasks: set[asyncio.Task[Any]], timeout: float) -> None:

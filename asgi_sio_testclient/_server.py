@@ -11,18 +11,18 @@ python-engineio 4.15.
 from __future__ import annotations
 
 import asyncio
-import linecache
 import sys
 import weakref
 from collections.abc import Callable, Coroutine, Iterator
-from pathlib import PurePath
 from time import perf_counter
-from types import CodeType, FrameType, TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 import engineio
 import socketio
 
+from asgi_sio_testclient._exceptions import add_note
+from asgi_sio_testclient._places import place_of, suspended_codes
 from asgi_sio_testclient._waiting import Hub
 
 __all__ = [
@@ -32,20 +32,20 @@ __all__ = [
     "engineio_server_of",
     "find_server",
     "is_server_entry",
-    "place_of",
     "unwatch",
     "watch",
 ]
 
 _ENTRY = engineio.AsyncServer.handle_request.__code__
+_CALL = socketio.AsyncServer.call.__code__
 _HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts it, a task per event
-_LIBRARIES = ("socketio", "engineio", "asyncio", "concurrent")
 
 
 class Watched(Protocol):
     """A connection under watch."""
 
     receiving: object | None
+    handled: int
 
     def handler_started(self, run: HandlerRun) -> None:
         """A packet of this connection started a handler."""
@@ -99,6 +99,11 @@ class HandlerRun:
     def name(self) -> str:
         """The handler's qualified name, "" where the app has none for the event."""
         return self._server.handler_name(self.event, self.namespace)
+
+    @property
+    def awaits_client(self) -> bool:
+        """Whether it is suspended in ``AsyncServer.call()``: it waits for a client's ack."""
+        return self.task is not None and _CALL in suspended_codes(self.task)
 
     @property
     def duration(self) -> float | None:
@@ -222,6 +227,7 @@ class ServerWatch:
                 raise
             finally:
                 owner.receiving = None
+                owner.handled += 1
                 if run is not None:
                     self._inline_ended(owner, run)
                 if hub.watchers:
@@ -301,7 +307,12 @@ class ServerWatch:
         if context is not None:
             event, namespace, sid, handler = context
             name = _qualified(handler, event)
+            sid = run.sid if run is not None and run.sid else sid
             _note(exc, name, f"event {event!r}, namespace {namespace!r}, sid {sid!r}")
+        elif run is None and (callback := _callback_context(exc.__traceback__)) is not None:
+            namespace, sid, handler = callback
+            where = f"the callback of an ack, namespace {namespace!r}, sid {sid!r}"
+            _note(exc, _qualified(handler, ""), where)
         elif run is not None:
             where = f"event {run.event!r}, namespace {run.namespace!r}, sid {run.sid!r}"
             _note(exc, run.name or "the server", where)
@@ -411,16 +422,53 @@ class ServerWatch:
         ping.cancel()
         return [ping]
 
-    def connected_sids(self, eio_sid: str) -> list[str]:
-        """Namespaces in which the server still counts that connection as connected."""
+    def connected_sids(self, eio_sid: str) -> list[tuple[str, str]]:
+        """Namespaces in which the server still counts a connection as connected, with its sid there."""
         if self.sio is None:
             return []
         manager = self.sio.manager
-        return [
-            namespace
+        sids = [
+            (namespace, manager.sid_from_eio_sid(eio_sid, namespace))
             for namespace in manager.get_namespaces()
-            if manager.sid_from_eio_sid(eio_sid, namespace) is not None
         ]
+        return [(namespace, sid) for namespace, sid in sids if sid is not None]
+
+    def adopt(self) -> None:
+        """Take charge of tasks that the server began before it was found."""
+        for task in asyncio.all_tasks():
+            coroutine: Any = task.get_coro()
+            frame = getattr(coroutine, "cr_frame", None)
+            owner = None if frame is None else frame.f_locals.get("self")
+            if coroutine.__name__ == "_send_ping" and getattr(owner, "server", None) is self.eio:
+                self._pings.setdefault(owner.sid, task)  # type: ignore[union-attr]
+            elif coroutine.__name__ == "_service_task" and owner is self.eio:
+                # With other connections open it may well be somebody else's.
+                self._service = self._service or (task if len(self.eio.sockets) == 1 else None)
+
+    def serializer_mismatch(self, packet_class: Any) -> str:
+        """What is wrong where server and client code packets in different ways; "" where they don't."""
+        if self.sio is None:
+            return ""
+        theirs = self.sio.packet_class
+        if theirs.uses_binary_events == packet_class.uses_binary_events:
+            return ""
+        wanted = "default" if theirs.uses_binary_events else "msgpack"
+        return (
+            f"the server's serializer is {theirs.__name__}, this client's is "
+            f"{packet_class.__name__}: pass serializer={wanted!r}"
+        )
+
+    def lost(self, exc: BaseException) -> bool:
+        """A task of the server's failed and nobody waits for it; whether a client here is concerned.
+
+        `AsyncManager.emit` sends each packet of a ``call()`` in a task whose failure nobody reads.
+        """
+        for frame in _frames(exc.__traceback__):
+            owner = self.sessions.get(frame.f_locals.get("eio_sid", ""))
+            if frame.f_code.co_name == "_send_packet" and owner is not None:
+                owner.app_raised(exc)
+                return True
+        return False
 
     def stop_tasks(self) -> list[asyncio.Task[Any]]:
         """Cancel what the server and the app began and nobody else ends.
@@ -525,38 +573,6 @@ def engineio_server_of(server: Any) -> Any:
     raise TypeError(f"server is {server!r}; expected a socketio.AsyncServer")
 
 
-def place_of(task: asyncio.Task[Any]) -> str:
-    """Where a task is suspended: its innermost frame of the app's own, with the line; "" once it is
-    over.
-    """
-    frames = list(_suspended_frames(task.get_coro()))
-    own = [frame for frame in frames if not _is_library(frame.f_code)]
-    if not own:
-        return ""
-    frame = own[-1]
-    code = frame.f_code
-    line = linecache.getline(code.co_filename, frame.f_lineno).strip()
-    return f"{PurePath(code.co_filename).name}:{frame.f_lineno} in {code.co_qualname}: {line}"
-
-
-def _suspended_frames(awaitable: Any) -> Iterator[FrameType]:
-    while awaitable is not None:
-        for kind in ("cr", "gi", "ag"):
-            frame = getattr(awaitable, f"{kind}_frame", None)
-            if frame is not None:
-                yield frame
-                break
-        else:
-            return
-        inner = "gi_yieldfrom" if kind == "gi" else f"{kind}_await"
-        awaitable = getattr(awaitable, inner, None)
-
-
-def _is_library(code: CodeType) -> bool:
-    package = PurePath(code.co_filename).parent.name
-    return package in _LIBRARIES or package == __package__ or package == "async_drivers"
-
-
 def _frames(traceback: TracebackType | None) -> Iterator[FrameType]:
     while traceback is not None:
         yield traceback.tb_frame
@@ -571,9 +587,24 @@ def _handler_context(traceback: TracebackType | None) -> tuple[str, str, str, An
     for frame in _frames(traceback):
         if frame.f_code.co_name == "_trigger_event" and "handler" in frame.f_locals:
             values = frame.f_locals
-            sid = next((arg for arg in values["args"] if isinstance(arg, str)), "")
+            # A catch-all's arguments begin with the event, the namespace or both.
+            skipped = {values["event"], values["namespace"]}
+            sids = (arg for arg in values["args"] if isinstance(arg, str) and arg not in skipped)
+            sid = next(sids, "")
             found = values["event"], values["namespace"], sid, values["handler"]
     return found
+
+
+def _callback_context(traceback: TracebackType | None) -> tuple[str, str, Any] | None:
+    """Namespace, sid and callback of the ack that an exception came through: AsyncServer._handle_ack."""
+    namespace = sid = ""
+    for frame in _frames(traceback):
+        values = frame.f_locals
+        if frame.f_code.co_name == "_handle_ack":
+            namespace, sid = values["namespace"], values["sid"]
+        elif frame.f_code.co_name == "trigger_callback":
+            return namespace, sid, values["callback"]
+    return None
 
 
 def _qualified(handler: Any, event: str) -> str:
@@ -622,7 +653,7 @@ def _socketio_server_of(eio: Any) -> Any:
 def _note(exc: BaseException | None, name: str, where: str) -> None:
     note = f"raised by {name}" + (f" ({where})" if where else "")
     if exc is not None and note not in getattr(exc, "__notes__", ()):
-        exc.add_note(note)
+        add_note(exc, note)
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

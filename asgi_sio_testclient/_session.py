@@ -8,6 +8,7 @@ the session's own. Knows no Socket.IO.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +26,7 @@ from asgi_sio_testclient._engineio import (
     encode,
 )
 from asgi_sio_testclient._exceptions import HandshakeFailed, ProtocolError, UsageError
+from asgi_sio_testclient._places import place_of
 from asgi_sio_testclient._server import HandlerRun, ServerWatch, find_server
 from asgi_sio_testclient._transcript import RECEIVED, SENT, Transcript
 from asgi_sio_testclient._transports.polling import PollingTransport
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 Frame = str | bytes
 
 NOT_FOUND = 404
+BAD_REQUEST = 400
+RECENT = 20  # packets among which the one that was too large is looked for
+TRANSPORT_CLOSE = "transport close"
 _JSON_STRING = '"'
 
 
@@ -75,6 +80,10 @@ class EngineSession:
     Attributes:
         sid: the Engine.IO session id.
         answer_pings: set it to False and the client falls silent: the server's ping timeout comes.
+        ready: the handshake, and the upgrade if there is one, is through.
+        sent: messages that were sent.
+        handled: messages that the server under watch has dealt with.
+        receiving: the one that it is dealing with now.
     """
 
     def __init__(
@@ -86,7 +95,10 @@ class EngineSession:
         transcript: Transcript,
     ) -> None:
         self.answer_pings = True
+        self.ready = False
         self.receiving: object | None = None
+        self.sent = 0
+        self.handled = 0
         self.engine = EngineIO()
         self.watch: ServerWatch | None = runtime.given_watch
         self.transport: Transport | None = None
@@ -107,6 +119,7 @@ class EngineSession:
         self._retired: list[Transport] = []
         self._held: list[Frame] = []
         self._looking = True
+        self._looks = 0
         self._poll_released = False
         self._forgotten = False
 
@@ -163,10 +176,20 @@ class EngineSession:
         return await self._request("GET", b"", [], sid, timeout)
 
     def drop(self, code: int | None = None) -> None:
-        """Lose the connection without a goodbye; over a websocket the app is told `code`, 1005 by
-        default.
+        """Lose the connection without a goodbye.
+
+        Args:
+            code: what the app is told over a websocket; 1005 by default, as by real servers.
         """
-        self._lost_by_client("transport close", code)
+        if self.engine.state is State.CLOSED:
+            return
+        polling, opened = self._polling, self.engine.state is State.OPEN
+        self._end(lambda transport: transport.vanish(code) if opened else transport.leave())
+        if polling is not None and self.watch is not None and opened:
+            # No app can see a polling client go; what it would see in 45 s is brought forward.
+            self._poll_released = True
+            self._runtime.keep(self._runtime.loop.create_task(self.watch.time_out(self.sid)))
+        self._listener.session_ended(self, TRANSPORT_CLOSE, SessionLost("the client dropped it"))
 
     def pause_reading(self) -> None:
         """Over a websocket: the app's next ``send()`` blocks until `resume_reading`."""
@@ -211,6 +234,7 @@ class EngineSession:
 
     def send_messages(self, messages: Sequence[Frame]) -> None:
         """Send Socket.IO's messages, each in a MESSAGE packet."""
+        self.sent += len(messages)
         self.send_frames(_message_frames(messages))
 
     def send_frames(self, frames: Sequence[Frame]) -> None:
@@ -231,15 +255,40 @@ class EngineSession:
         if self.engine.state is State.CLOSED:
             return
         frames = _message_frames(goodbye) if self._upgrade is None else []
+        self.sent += len(frames)
         if self._polling is not None and self.engine.state is State.OPEN:
             frames.append(encode(CLOSE))
         if frames:
             self.send_frames(frames)
         self._end(lambda transport: transport.leave())
 
-    def vanish(self) -> None:
-        """End as a lost network does."""
-        self._lost_by_client("transport close", None)
+    def cancel_handshake(self) -> None:
+        """The app did not answer the handshake in time: end what it is doing."""
+        if not self.sid:
+            for task in self.tasks:
+                task.cancel()
+
+    def handshake_stands(self) -> str:
+        """Why the handshake is not through, and where the app is."""
+        if self.sid:
+            return "the upgrade's probe was not answered"
+        if isinstance(self.transport, WebSocketTransport):
+            if self.transport.connection.state == "open":
+                return "the app accepted the websocket and sent nothing"
+            text = "the app has not accepted the websocket"
+        else:
+            text = "the app has not answered"
+        places = [place for place in map(place_of, self.tasks) if place]
+        return f"{text}, it is at {places[0]}" if places else text
+
+    def still_connected(self) -> list[str]:
+        """Lines for the namespaces in which the server still counts this session as connected."""
+        if self.watch is None or not self.sid:
+            return []
+        return [
+            f"the server still counts {sid!r} as connected to namespace {namespace!r}"
+            for namespace, sid in self.watch.connected_sids(self.sid)
+        ]
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
@@ -262,6 +311,8 @@ class EngineSession:
             return Quiet.BUSY
         if self.watch is None:
             return Quiet.QUIET
+        if self.handled < self.sent:
+            return Quiet.BUSY
         output = self.watch.output_state(self.sid)
         if output == "waiting":
             return Quiet.BUSY
@@ -271,6 +322,7 @@ class EngineSession:
 
     def transport_open(self, transport: Transport) -> None:
         """The app accepted a websocket."""
+        self._look()
         if transport is self._upgrade:
             probe = self.engine.probe()
             self._record((next(self._numbers), perf_counter(), SENT, transport.name, probe))
@@ -280,7 +332,10 @@ class EngineSession:
         """A frame from the server: dealt with here and now, inside the app's send()."""
         self._record((next(self._numbers), perf_counter(), RECEIVED, transport.name, frame))
         if self.engine.state is State.CLOSED:
+            self._arrived_too_late(frame)
             return
+        if self._looking:
+            self._look()
         try:
             kind, data = self.engine.receive(frame)
             if kind == MESSAGE:
@@ -297,18 +352,19 @@ class EngineSession:
         """The app refused a transport. A refused upgrade leaves the session where it is."""
         if transport is self._upgrade:
             self._stay_on_polling()
-            return
-        self._fail(handshake_failed(url, response))
+        elif self.engine.state is State.OPENING:
+            self._fail(handshake_failed(url, response, self._handshake.socketio_path))
 
-    def transport_lost(self, transport: Transport, reason: str, detail: str) -> None:
+    def transport_lost(self, transport: Transport, url: str, reason: str, detail: str) -> None:
         """The app ended a transport."""
         if transport is self._upgrade:
             self._stay_on_polling()
         elif self.engine.state is State.OPENING:
-            self._fail(HandshakeFailed(self._handshake.url, None, "", detail))
+            self._fail(HandshakeFailed(url, None, "", detail))
         elif self.engine.state is State.OPEN:
             self._end(lambda transport: transport.vanish())
-            self._listener.session_ended(self, reason, SessionLost(detail))
+            lost = SessionLost(self._too_large() or detail)
+            self._listener.session_ended(self, reason, lost)
 
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app's callable, or a handler, raised."""
@@ -316,11 +372,7 @@ class EngineSession:
 
     def about_to_receive(self) -> None:
         """The app is about to wait for the client: now the server stands in the call stack."""
-        if self._looking:
-            eio = find_server()
-            if eio is not None:
-                self._looking = False
-                self.watch = self._runtime.watch(eio)
+        self._look()
         self._hub.poke()
 
     def activity(self) -> None:
@@ -333,10 +385,53 @@ class EngineSession:
 
     # -- inside
 
+    def _look(self) -> None:
+        """Look for the server where it must stand in the call stack, if it was not found yet."""
+        if not self._looking:
+            return
+        self._looks += 1
+        eio = find_server()
+        if eio is not None:
+            self._looking = False
+            self.watch = self._runtime.watch(eio)
+            if self._looks > 1:
+                # Somebody received the first message in its place, and it has begun tasks since.
+                self.watch.adopt()
+
+    def _too_large(self) -> str:
+        """Whether a packet was sent lately that the server doesn't take."""
+        limit = self.engine.max_payload
+        recent = itertools.islice(reversed(self._transcript.records), RECENT)
+        sizes = [len(frame) for _, _, direction, _, frame in recent if direction == SENT]
+        if limit is None or max(sizes, default=0) <= limit:
+            return ""
+        return (
+            f"a packet of {max(sizes)} bytes was sent, the server takes {limit} "
+            "(max_http_buffer_size)"
+        )
+
+    def _arrived_too_late(self, frame: Frame) -> None:
+        """The session was given up before the handshake's answer came: the server is told now."""
+        polling = self._polling
+        if self.sid or polling is None:
+            return
+        engine = EngineIO()
+        try:
+            engine.receive(frame)
+        except ProtocolError:
+            return
+        engine.close()
+        self.engine, polling.sid = engine, engine.sid
+        if self.watch is not None:
+            self.watch.sessions[self.sid] = self
+        polling.send([encode(CLOSE)])
+
     def _control(self, kind: int, data: Any) -> None:
         if kind == CLOSE:
             self._end(lambda transport: transport.leave())
-            self._listener.session_ended(self, "server disconnect", None)
+            too_large = self._too_large()
+            error = SessionLost(too_large) if too_large else None
+            self._listener.session_ended(self, "server disconnect", error)
         elif kind == PING and self.answer_pings:
             self.send_frames([encode(PONG, data or None)])
         elif kind == PONG and data == PROBE and self._polling is not None:
@@ -345,12 +440,10 @@ class EngineSession:
             self._opened()
 
     def _opened(self) -> None:
-        self._looking = False
         if self.watch is not None:
             self.watch.sessions[self.sid] = self
         if self._polling is None:
-            self._stop_looking()
-            self._listener.session_ready()
+            self._be_ready()
             return
         self._polling.sid = self.sid
         self._polling.max_payload = self.engine.max_payload
@@ -358,11 +451,13 @@ class EngineSession:
             self._upgrade = WebSocketTransport(self._runtime.app, self._handshake, self, self.sid)
             self._upgrade.start()
         else:
-            self._listener.session_ready()
+            self._be_ready()
 
-    def _stop_looking(self) -> None:
-        if isinstance(self.transport, WebSocketTransport):
+    def _be_ready(self) -> None:
+        self.ready = True
+        if isinstance(self.transport, WebSocketTransport) and not self._looking:
             self.transport.connection.on_receive = self._hub.poke
+        self._listener.session_ready()
 
     def _switch(self) -> None:
         """The probe was answered and no request is under way: from here on everything goes over the
@@ -374,7 +469,6 @@ class EngineSession:
         self._polling.vanish()
         self._retired.append(self._polling)
         self._polling, self.transport = None, upgrade
-        self._stop_looking()
         self.send_frames([encode(UPGRADE)])
         self._go_on()
 
@@ -388,22 +482,11 @@ class EngineSession:
         held, self._held = self._held, []
         if held:
             self.send_frames(held)
-        self._listener.session_ready()
+        self._be_ready()
 
     def _fail(self, exc: Exception) -> None:
         self._end(lambda transport: transport.vanish())
         self._listener.session_ended(self, "transport error", exc)
-
-    def _lost_by_client(self, reason: str, code: int | None) -> None:
-        if self.engine.state is State.CLOSED:
-            return
-        polling = self._polling
-        self._end(lambda transport: transport.vanish(code))
-        if polling is not None and self.watch is not None:
-            # No app can see a polling client go; what it would see 45 s from now is brought
-            # forward.
-            self._poll_released = True
-            self._runtime.keep(self._runtime.loop.create_task(self.watch.time_out(self.sid)))
 
     def _end(self, how: Callable[[Transport], None]) -> None:
         self.engine.close()
@@ -418,11 +501,11 @@ class EngineSession:
         polling = self._polling
         if polling is None or self._poll_released or not polling.idle or not polling.polls:
             return
-        self._poll_released = True
-        if self.watch is not None:
-            self.watch.release_poll(self.sid)
-        else:
+        if self.watch is None:
             polling.hang_up()
+        elif self.sid:
+            self._poll_released = True
+            self.watch.release_poll(self.sid)
 
     def _finish(self) -> None:
         if self._forgotten:
@@ -442,21 +525,20 @@ class SessionLost(Exception):
     """Why a session ended, for the text of the error that says so."""
 
 
-def handshake_failed(url: str, response: Response) -> HandshakeFailed:
-    """The error for a refused handshake, with the server's own words and a hint where the path may
-    be wrong.
-    """
+def handshake_failed(url: str, response: Response, socketio_path: str) -> HandshakeFailed:
+    """The error for a refused handshake: the server's own words, and a hint where the path may be wrong."""
     body = response.body.decode(errors="replace")
     reason = body.strip().splitlines()[0] if body.strip() else ""
     if reason.startswith(_JSON_STRING) and reason.endswith(_JSON_STRING):
         # engineio.BaseServer._bad_request() sends its message as JSON.
         reason = reason[1:-1].replace('\\"', '"')
+    location = next((value for name, value in response.headers if name == b"location"), None)
+    question = f"is socketio_path={socketio_path!r} right?"
     hint = ""
-    if response.status == NOT_FOUND or (response.status == FORBIDDEN and not reason):
-        hint = (
-            "No Socket.IO server answers there. Where is it mounted? "
-            "E.g. socketio_path='/ws/socket.io' for app.mount('/ws', ...)."
-        )
-    elif response.status < 400:  # noqa: PLR2004 (a status that is no error, and yet no handshake)
-        hint = "That is no Engine.IO handshake. Is socketio_path right?"
+    if location is not None:
+        hint = f"redirected to {location.decode('latin-1')}"
+    elif response.status == NOT_FOUND or (response.status == FORBIDDEN and not reason):
+        hint = f"no Socket.IO server answers there; {question}"
+    elif response.status < BAD_REQUEST:
+        hint = f"that is no Engine.IO handshake; {question}"
     return HandshakeFailed(url, response.status, body, reason, hint=hint)

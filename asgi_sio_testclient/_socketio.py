@@ -136,6 +136,15 @@ class SocketIO:
             self._incomplete = None
             raise ProtocolError("malformed Socket.IO packet", message) from exc
 
+    @property
+    def incomplete(self) -> tuple[str, int, int] | None:
+        """Of a half-received packet: its event or type, how many attachments came, how many are due."""
+        packet = self._incomplete
+        if packet is None:
+            return None
+        name = packet.data[0] if isinstance(packet.data, list) and packet.data else "ACK"
+        return str(name), len(packet.attachments), packet.attachment_count
+
     def reset(self) -> None:
         """Forget a half-received packet: its connection is over."""
         self._incomplete = None

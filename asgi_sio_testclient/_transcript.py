@@ -8,7 +8,7 @@ import itertools
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
@@ -30,6 +30,7 @@ SENT, RECEIVED = "sent", "received"
 _WIDTH = 100
 _SHOWN_ARGUMENTS = 60
 _MASK = "***"
+_CONTEXT = 200  # packets before the one that is read, among which its attachments and handler are looked for
 _ARROWS = {SENT: "->", RECEIVED: "<-"}
 
 
@@ -94,7 +95,7 @@ class TranscriptEntry:
         secret = self.socketio_type == "CONNECT" and self.direction == SENT
         parts.extend(_MASK if secret else shorten(arg) for arg in self.args)
         if self.attachments:
-            parts.append(f"(+{self.attachments} binary)")
+            parts.append(f"({self.attachments} attachment{'s' if self.attachments > 1 else ''})")
         return " ".join(parts)
 
 
@@ -109,25 +110,34 @@ class Transcript(Sequence[TranscriptEntry]):
         self.name = name
         self._packet_class = packet_class
         self._others = others
-        self._records: deque[Record] = deque(maxlen=MAX_PACKETS)
+        self.records: deque[Record] = deque(maxlen=MAX_PACKETS)
         self._runs: deque[HandlerRun] = deque(maxlen=MAX_PACKETS)
         # Written to in the hot path, by the session: bound methods of the deques, no functions between.
-        self.record = self._records.append
+        self.record = self.records.append
         self.handler = self._runs.append
         self.numbers = itertools.count()
         self._began: float | None = None
 
-    def began(self) -> None:
+    def begin(self) -> None:
         """The clock starts at the first connect."""
         if self._began is None:
             self._began = perf_counter()
 
     # -- reading
 
+    def count_received(self, event: str, namespace: str) -> int:
+        """How many events of that name arrived."""
+        return sum(
+            entry.direction == RECEIVED
+            and entry.event == event
+            and namespace in {"*", entry.namespace}
+            for entry in self
+        )
+
     @property
     def dropped(self) -> int:
         """Packets that were older than the last 10,000."""
-        return self._records[0][0] if self._records else 0
+        return self.records[0][0] if self.records else 0
 
     @property
     def handlers(self) -> list[HandlerRun]:
@@ -135,14 +145,17 @@ class Transcript(Sequence[TranscriptEntry]):
         return list(self._runs)
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self.records)
 
     @overload
     def __getitem__(self, index: int) -> TranscriptEntry: ...
     @overload
     def __getitem__(self, index: slice) -> list[TranscriptEntry]: ...
     def __getitem__(self, index: int | slice) -> TranscriptEntry | list[TranscriptEntry]:
-        return self._entries()[index]
+        if isinstance(index, slice):
+            return self._entries()[index]
+        position = range(len(self))[index]
+        return self._entries(max(0, position - _CONTEXT), position + 1)[-1]
 
     def __iter__(self) -> Iterator[TranscriptEntry]:
         return iter(self._entries())
@@ -158,7 +171,7 @@ class Transcript(Sequence[TranscriptEntry]):
 
     def tail(self, count: int) -> list[str]:
         """The last lines."""
-        return [str(entry) for entry in self._entries()[-count:]]
+        return [str(entry) for entry in self._entries(max(0, len(self) - _CONTEXT))[-count:]]
 
     def to_mermaid(self) -> str:
         """A mermaid sequence diagram of this client and all others of the same running app."""
@@ -183,13 +196,14 @@ class Transcript(Sequence[TranscriptEntry]):
     def _origin(self) -> float:
         return self._began or 0.0
 
-    def _entries(self) -> list[TranscriptEntry]:
-        origin = self._origin
-        reader = _Reader(self._packet_class, list(self._runs))
-        return [
-            reader.read(time - origin, direction, transport, frame)
-            for _, time, direction, transport, frame in self._records
-        ]
+    def _entries(self, start: int = 0, stop: int | None = None) -> list[TranscriptEntry]:
+        records = list(itertools.islice(self.records, start, None))
+        runs = self._runs
+        if start:
+            runs = deque(run for run in runs if run.started >= records[0][1])
+        reader = _Reader(self._packet_class, records, list(runs), self._origin)
+        count = len(records) if stop is None else stop - start
+        return [reader.read(index) for index in range(count)]
 
 
 class _Reader:
@@ -197,60 +211,86 @@ class _Reader:
     that started them.
     """
 
-    def __init__(self, packet_class: type[Packet], runs: list[HandlerRun]) -> None:
+    def __init__(
+        self,
+        packet_class: type[Packet],
+        records: list[Record],
+        runs: list[HandlerRun],
+        origin: float,
+    ) -> None:
         self._packet_class = packet_class
+        self._records = records
         self._runs = runs
+        self._origin = origin
         self._attachments = {SENT: 0, RECEIVED: 0}
 
-    def read(self, time: float, direction: str, transport: str, frame: Frame) -> TranscriptEntry:
+    def read(self, index: int) -> TranscriptEntry:
+        """The entry of one record; to be called for one after the other."""
+        _, time, direction, transport, frame = self._records[index]
+        entry = TranscriptEntry(time - self._origin, direction, transport, "MESSAGE", frame=frame)
         try:
             packet = _engineio.decode(frame)
         except ProtocolError:
-            return TranscriptEntry(
-                time, direction, transport, "MALFORMED", args=(frame,), frame=frame
-            )
-        name = _engineio.packet_name(packet.packet_type)
+            return replace(entry, engineio_type="MALFORMED", args=(frame,))
         if packet.packet_type != _engineio.MESSAGE:
-            data = () if packet.data in (None, "") else (packet.data,)
-            return TranscriptEntry(time, direction, transport, name, args=data, frame=frame)
-        message = packet.data if packet.binary else frame[1:]
-        return self._message(time, direction, transport, message, frame)
-
-    def _message(
-        self, time: float, direction: str, transport: str, message: Frame, frame: Frame
-    ) -> TranscriptEntry:
-        if self._attachments[direction] and not isinstance(message, str):
+            name = _engineio.packet_name(packet.packet_type)
+            args = () if packet.data in (None, "") else (packet.data,)
+            return replace(entry, engineio_type=name, args=args)
+        if packet.binary and self._attachments[direction]:
             self._attachments[direction] -= 1
-            return TranscriptEntry(
-                time, direction, transport, "MESSAGE", "ATTACHMENT", args=(message,), frame=frame
-            )
+            return replace(entry, socketio_type="ATTACHMENT", args=(packet.data,))
+        message = packet.data if packet.binary else frame[1:]
         try:
-            packet: Any = self._packet_class(encoded_packet=message)
+            return self._message(entry, self._packet_class(encoded_packet=message), index)
         except Exception:  # noqa: BLE001 (a custom class's errors are of any type)
-            return TranscriptEntry(
-                time, direction, transport, "MESSAGE", "MALFORMED", args=(message,), frame=frame
-            )
-        self._attachments[direction] = packet.attachment_count
-        kind = _socketio.packet_name(packet.packet_type)
-        namespace = packet.namespace or "/"
-        event, args = None, () if packet.data is None else (packet.data,)
+            return replace(entry, socketio_type="MALFORMED", args=(message,))
+
+    def _message(self, entry: TranscriptEntry, packet: Any, index: int) -> TranscriptEntry:
+        self._attachments[entry.direction] = packet.attachment_count
+        attachments = self._parts(index, packet.attachment_count)
+        if attachments and len(attachments) == packet.attachment_count:
+            packet.data = packet.reconstruct_binary(packet.data, attachments)
+        kind, event = _socketio.packet_name(packet.packet_type), None
+        args = () if packet.data is None else (packet.data,)
         if isinstance(packet.data, list):
             args = tuple(packet.data)
             if kind.endswith("EVENT"):
-                event, args = str(args[0]) if args else "", args[1:]
-        run = self._run_of(kind, namespace, event, packet.id) if direction == SENT else None
-        return TranscriptEntry(
-            time, direction, transport, "MESSAGE", kind, namespace, event, args,
-            packet.attachment_count, packet.id, frame, run,
-        )  # fmt: skip
+                event, args = str(args[0]), args[1:]
+        namespace = packet.namespace or "/"
+        run = None
+        if entry.direction == SENT:
+            run = self._run_of(event or kind.lower(), namespace, packet.id)
+        return replace(
+            entry,
+            socketio_type=kind,
+            namespace=namespace,
+            event=event,
+            args=args,
+            attachments=packet.attachment_count,
+            id=packet.id,
+            handler=run,
+        )
 
-    def _run_of(
-        self, kind: str, namespace: str, event: str | None, id: int | None
-    ) -> HandlerRun | None:
-        name = event if event is not None else kind.lower()
+    def _parts(self, index: int, count: int) -> list[bytes]:
+        """The attachments that follow a record."""
+        direction = self._records[index][2]
+        parts: list[bytes] = []
+        for _, _, way, _, frame in itertools.islice(self._records, index + 1, None):
+            if len(parts) == count:
+                break
+            if way == direction:
+                packet = _engineio.decode(frame)
+                if not packet.binary:
+                    break
+                parts.append(packet.data)
+        return parts
+
+    def _run_of(self, event: str, namespace: str, id_: int | None) -> HandlerRun | None:
+        """The run that a sent packet started; None where the app has no handler for it."""
         for index, run in enumerate(self._runs):
-            if (run.event, run.namespace, run.id) == (name, namespace, id):
-                return self._runs.pop(index)
+            if (run.event, run.namespace, run.id) == (event, namespace, id_):
+                del self._runs[index]
+                return run if run.name else None
         return None
 
 
@@ -263,7 +303,12 @@ def shorten(value: Any, limit: int = _SHOWN_ARGUMENTS) -> str:
             text = json.dumps(value, ensure_ascii=False)
         except (TypeError, ValueError):
             text = repr(value)
+    text = "".join(char if char.isprintable() else _escaped(char) for char in text)
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def _mermaid_text(text: str) -> str:

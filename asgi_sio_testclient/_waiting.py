@@ -13,13 +13,34 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-__all__ = ["EXPIRED", "Hub", "Quiet", "Quietable", "hub_of"]
+__all__ = ["EXPIRED", "Hub", "Quiet", "Quietable", "fail", "finish", "hub_of"]
 
 EXPIRED: Any = object()  # the result of a wait whose deadline came first
 
 # Turns of the loop that the server's writer takes from sending a packet back to waiting for the
 # next (3 with Python 3.11's wait_for).
 _TURNS = 10
+
+
+def finish(future: asyncio.Future[Any], result: Any = None) -> bool:
+    """Give a future its result, unless it is done; whether that was so."""
+    if future.done():
+        return False
+    future.set_result(result)
+    return True
+
+
+def fail(future: asyncio.Future[Any] | None, exc: BaseException) -> bool:
+    """Let a future raise, unless there is none or it is done; whether that was so."""
+    if future is None or future.done():
+        return False
+    if isinstance(exc, StopIteration):
+        # Futures refuse it; PEP 479 makes the same of it where a coroutine raises it.
+        replacement = RuntimeError("raised StopIteration")
+        replacement.__cause__ = exc
+        exc = replacement
+    future.set_exception(exc)
+    return True
 
 
 class Quiet(enum.Enum):
@@ -35,6 +56,13 @@ class Quietable(Protocol):
 
     def quiet(self) -> Quiet:
         """Whether it is now."""
+
+
+class Runtime(Protocol):
+    """A running app."""
+
+    def lost(self, exc: BaseException) -> bool:
+        """A task failed and nobody waits for it; whether that is this app's business."""
 
 
 class _Watcher:
@@ -64,16 +92,24 @@ class _Watcher:
 
 
 class Hub:
-    """The deadlines and the watchers of one event loop."""
+    """The deadlines and the watchers of one event loop.
+
+    Attributes:
+        runtimes: the running apps.
+        watchers: who waits for quiet.
+        late_by: seconds by which the loop was late for the last deadline that passed: so long it was blocked.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.runtimes: list[Any] = []
+        self.runtimes: list[Runtime] = []
         self.watchers: list[_Watcher] = []
         self._looking = False
+        self._previous: Any = None
         self._deadlines: dict[asyncio.Future[Any], float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
+        self.late_by = 0.0
 
     async def wait(self, future: asyncio.Future[Any], timeout: float) -> Any:
         """The future's result, or `EXPIRED` after `timeout` seconds. A future that expires is done,
@@ -90,11 +126,35 @@ class Hub:
         finally:
             del self._deadlines[future]
 
-    def close(self) -> None:
-        """Take the timer down, unless somebody still waits."""
+    def enter(self, runtime: Runtime) -> None:
+        """An app runs in this loop from now on."""
+        if not self.runtimes:
+            self._previous = self.loop.get_exception_handler()
+            self.loop.set_exception_handler(self._lost)
+        self.runtimes.append(runtime)
+
+    def leave(self, runtime: Runtime) -> None:
+        """It does no more. Leave the loop as it was found, unless others go on."""
+        if runtime in self.runtimes:
+            self.runtimes.remove(runtime)
+        if self.runtimes:
+            return
+        if self.loop.get_exception_handler() == self._lost:
+            self.loop.set_exception_handler(self._previous)
+        self._previous = None
         if self._timer is not None and not self._deadlines:
             self._timer.cancel()
             self._timer = None
+
+    def _lost(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What the loop would log: an exception of a task that nobody waits for."""
+        exc = context.get("exception")
+        if exc is not None and any(runtime.lost(exc) for runtime in self.runtimes):
+            return
+        if self._previous is not None:
+            self._previous(loop, context)
+        else:
+            loop.default_exception_handler(context)
 
     def _arm(self, when: float) -> None:
         if self._timer is not None:
@@ -105,6 +165,7 @@ class Hub:
     def _expire(self) -> None:
         self._timer = None
         now = self.loop.time()
+        self.late_by = max(0.0, now - self._armed_for)
         for future, when in self._deadlines.items():
             # The loop calls a timer up to its clock's resolution early.
             if (when <= now or when <= self._armed_for) and not future.done():

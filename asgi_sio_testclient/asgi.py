@@ -25,11 +25,13 @@ from urllib.parse import unquote
 from asgiref.compatibility import double_to_single_callable, is_double_callable
 
 from asgi_sio_testclient._exceptions import LifespanFailed, UsageError
+from asgi_sio_testclient._places import place_of
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application, HTTPScope, LifespanScope, WebSocketScope
 
 __all__ = [
+    "ClientDisconnected",
     "HTTPExchange",
     "Lifespan",
     "Response",
@@ -169,6 +171,10 @@ class WebSocketClosed:
 
     code: int = NORMAL_CLOSURE
     reason: str = ""
+
+
+class ClientDisconnected(OSError):
+    """What an app gets that sends to a websocket which is closed, as under uvicorn."""
 
 
 class _Run:
@@ -504,8 +510,8 @@ class WebSocketConnection(_Run):
             self._disconnect({"type": "websocket.disconnect", "code": code, "reason": reason})
             self._listener.websocket_closed(WebSocketClosed(code, reason))
         elif self.state == "closed":
-            # uvicorn raises ClientDisconnected, an OSError, and python-engineio relies on it.
-            raise OSError(f"{kind} after the websocket was closed")
+            # python-engineio relies on its being an OSError.
+            raise ClientDisconnected(f"{kind} after the websocket was closed")
         else:
             raise RuntimeError(f"Unexpected ASGI message {kind!r}, the websocket is {self.state}.")
 
@@ -639,9 +645,10 @@ class Lifespan(_Run):
         try:
             await self._mailbox.get(timeout)
         except TimeoutError:
-            self.cancel()
             text = f"no answer within {timeout:g} s"
-            raise LifespanFailed(self._phase, text) from None
+            where = place_of(cast("asyncio.Task[None]", self.task))
+            self.cancel()
+            raise LifespanFailed(self._phase, f"{text}: {where}" if where else text) from None
         except asyncio.CancelledError:
             self.cancel()
             raise

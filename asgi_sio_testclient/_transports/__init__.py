@@ -54,7 +54,7 @@ class TransportListener(Protocol):
     def transport_refused(self, transport: Transport, url: str, response: Response) -> None:
         """The app answered with something that is no such transport."""
 
-    def transport_lost(self, transport: Transport, reason: str, detail: str) -> None:
+    def transport_lost(self, transport: Transport, url: str, reason: str, detail: str) -> None:
         """The app ended it: `reason` in python-socketio's words, `detail` for people."""
 
     def app_raised(self, exc: BaseException) -> None:

@@ -92,7 +92,8 @@ class PollingTransport:
         """See `Transport`."""
         self.paused = True
         self._leaving = True
-        if self._post is None and not self._outgoing:
+        # The answer to a handshake under way is waited for: the session that it opens must be closed.
+        if self._post is None and not self._outgoing and self.sid:
             self._listener = None
 
     def vanish(self, code: int | None = None) -> None:
@@ -190,7 +191,7 @@ class PollingTransport:
         listener, self._listener = self._listener, None
         self._outgoing.clear()
         if listener is not None:
-            listener.transport_lost(self, TRANSPORT_ERROR, f"{url}: {detail}")
+            listener.transport_lost(self, url, TRANSPORT_ERROR, detail)
 
     def _ended(self, request: _Request, exc: BaseException | None) -> None:
         self._running.discard(request)

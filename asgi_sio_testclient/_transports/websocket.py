@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from asgi_sio_testclient.asgi import (
     NO_STATUS_RECEIVED,
+    ClientDisconnected,
     Headers,
     Response,
     WebSocketClosed,
@@ -107,17 +108,20 @@ class WebSocketTransport:
             detail = f"the app closed the websocket with code {closed.code}"
             if closed.reason:
                 detail += f": {closed.reason}"
-            listener.transport_lost(self, "transport close", detail)
+            listener.transport_lost(self, self._url, "transport close", detail)
 
     def websocket_ended(self, exc: BaseException | None) -> None:
-        if isinstance(exc, Exception):
+        # What this side made the app raise, by being gone, is no error of the app's.
+        if isinstance(exc, Exception) and not isinstance(exc, ClientDisconnected):
             self._watcher.app_raised(exc)
         listener = self._detach()
         if listener is not None:
             how = "returned" if exc is None else f"raised {type(exc).__name__}"
-            listener.transport_lost(
-                self, "transport close", f"the app {how} with the websocket open"
+            without = (
+                "without accepting" if self.connection.state == "connecting" else "and left open"
             )
+            detail = f"the app {how} {without} the websocket"
+            listener.transport_lost(self, self._url, "transport close", detail)
         self._watcher.activity()
 
 

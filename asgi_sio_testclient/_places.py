@@ -1,0 +1,54 @@
+"""Where a task is suspended, for people. Knows Python's frames and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import linecache
+import sysconfig
+from collections.abc import Iterator
+from pathlib import PurePath
+from types import CodeType, FrameType
+from typing import Any
+
+__all__ = ["place_of", "suspended_codes"]
+
+_LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")})
+_KINDS = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
+_OWN = str(PurePath(__file__).parent)
+
+
+def place_of(task: asyncio.Task[Any]) -> str:
+    """The innermost suspended frame of the app's own in a task: file, line, function and source; "" for none."""
+    frames = [frame for frame in _suspended(task.get_coro()) if not _is_library(frame.f_code)]
+    if not frames:
+        return ""
+    frame = frames[-1]
+    code = frame.f_code
+    source = linecache.getline(code.co_filename, frame.f_lineno).strip()
+    return f"{PurePath(code.co_filename).name}:{frame.f_lineno} in {code.co_qualname}: {source}"
+
+
+def suspended_codes(task: asyncio.Task[Any]) -> list[CodeType]:
+    """The code of every frame that a task is suspended in, outermost first."""
+    return [frame.f_code for frame in _suspended(task.get_coro())]
+
+
+def _suspended(awaitable: Any) -> Iterator[FrameType]:
+    """The frames of a chain of awaits, outermost first."""
+    while awaitable is not None:
+        prefix = next((kind for kind in _KINDS if hasattr(awaitable, f"{kind}_frame")), None)
+        if prefix is None:
+            # `async_generator.asend()`, as in a context manager that is one, hides its generator.
+            hidden = gc.get_referents(awaitable)
+            awaitable = next((thing for thing in hidden if hasattr(thing, "ag_frame")), None)
+            continue
+        frame = getattr(awaitable, f"{prefix}_frame")
+        if frame is None:
+            return
+        yield frame
+        awaitable = getattr(awaitable, _KINDS[prefix])
+
+
+def _is_library(code: CodeType) -> bool:
+    return code.co_filename.startswith((*_LIBRARIES, _OWN, "<frozen"))
