@@ -198,22 +198,6 @@ SOURCES = [
     from_disconnect_handler_after_a_lost_network,
     *ROUND_TRIPS,
 ]
-OWED_NOTES = {
-    from_catch_all_event: "the event in the place of the sid",
-    from_catch_all_namespace: "the namespace in the place of the sid",
-    from_catch_all_of_both: "the event in the place of the sid",
-    from_ack_callback_of_the_app: "suspects the serializer",
-    from_handler_of_the_client: "neither handler nor sid",
-    from_async_handler_of_the_client: "neither handler nor sid",
-}
-OWED_COLLECTING = {
-    from_handler_of_the_client: "raised all the same",
-    from_async_handler_of_the_client: "raised all the same",
-}
-
-
-def owed(source, owing):
-    return [pytest.mark.xfail(strict=True, reason=owing[source])] if source in owing else []
 
 
 one_way_sources = pytest.mark.parametrize(
@@ -231,7 +215,6 @@ over_both_transports = pytest.mark.parametrize(
             source,
             transport,
             id=f"{source.__name__}-{transport}",
-            marks=owed(source, OWED_NOTES),
         )
         for source in SOURCES
         for transport in ("websocket", "polling")
@@ -275,10 +258,7 @@ async def test_raised_at_the_end_of_the_block_when_nobody_waited(source):
 
 @pytest.mark.parametrize(
     "source",
-    [
-        pytest.param(source, id=source.__name__, marks=owed(source, OWED_COLLECTING))
-        for source in SOURCES
-    ],
+    [pytest.param(source, id=source.__name__) for source in SOURCES],
 )
 async def test_collected_instead_when_asked_for(source):
     error = Boom("in the app")
@@ -343,7 +323,6 @@ async def test_connect_can_be_tried_again_after_a_handler_that_raised():
         assert client.is_connected()
 
 
-@pytest.mark.xfail(strict=True, reason="connect waits for its timeout")
 async def test_collected_connect_error_still_ends_connect_at_once():
     sio, app = new_server()
     error = Boom("not today")
@@ -567,7 +546,6 @@ async def test_a_group_holds_only_what_was_not_seen():
     assert caught.value is unseen
 
 
-@pytest.mark.xfail(strict=True, reason="the notes of the attached errors are left out")
 async def test_the_bodys_own_exception_wins():
     sio, app = new_server()
     raising(sio, Boom("in the app"), "one")
@@ -771,7 +749,6 @@ async def test_the_http_side_raises_too():
         assert caught.value is error
 
 
-@pytest.mark.xfail(strict=True, reason="add_note fails")
 async def test_an_exception_that_takes_no_notes_is_raised_all_the_same():
     @dataclass(frozen=True)
     class Stubborn(Exception):

@@ -122,7 +122,6 @@ async def test_a_handler_that_refuses_to_be_cancelled_is_named_all_the_same():
             await client.emit("work")
 
 
-@pytest.mark.xfail(strict=True, reason="names the sid of Engine.IO")
 async def test_a_disconnect_handler_that_does_not_end_is_named_and_its_sid_forgotten():
     sio, app = new_server()
 
@@ -222,7 +221,6 @@ async def test_an_error_of_the_app_wins_over_leaks():
     assert any(isinstance(error, LookupError) for error in errors)
 
 
-@pytest.mark.xfail(strict=True, reason="names a coroutine of the client")
 async def test_a_handler_of_the_client_that_does_not_end_is_named():
     sio, app = new_server()
 

@@ -232,13 +232,7 @@ def pumped(sio):
     return app, "socket.io"
 
 
-def owed(wrap):
-    late = pytest.mark.xfail(strict=True, reason="looked for at the first receive() only")
-    marks = [late] if wrap is first_message_replayed else []
-    return pytest.param(wrap, id=wrap.__name__, marks=marks)
-
-
-@pytest.mark.parametrize("wrap", [owed(wrap) for wrap in WRAPPINGS])
+@pytest.mark.parametrize("wrap", WRAPPINGS, ids=lambda wrap: wrap.__name__)
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def test_found_through(wrap, transport):
     sio = new_server()
@@ -252,7 +246,6 @@ async def test_found_through(wrap, transport):
             await client.call("boom")
 
 
-@pytest.mark.xfail(strict=True, reason="settle does not follow a given server")
 async def test_named_where_it_cannot_be_found():
     sio = new_server()
     app, path = pumped(sio)
@@ -306,7 +299,6 @@ async def test_what_does_not_need_the_server_works_without():
         assert (await client.await_event("echoed")).args == ()
 
 
-@pytest.mark.xfail(strict=True, reason="goes unnoticed")
 async def test_a_server_that_the_app_does_not_use_is_noticed():
     app, _ = asgi_app(new_server())
     async with TestClient(app, server=new_server()) as client:

@@ -137,7 +137,7 @@ async def msgpack_to_json_server():
 
 @faults.fault(
     "Sends more than `max_http_buffer_size`.",
-    first_line="NotConnected: the connection ended: transport close: a packet of 2012 bytes was sent, the server takes 1000 (max_http_buffer_size)",
+    first_line="NotConnected: the connection ended: transport close: a packet of 2014 bytes was sent, the server takes 1000 (max_http_buffer_size)",
     within=KNOWN_EARLY,
     remedy="Raise the server's `max_http_buffer_size`, or send less.",
 )
@@ -156,7 +156,7 @@ async def payload_too_large():
 
 @faults.fault(
     "Sends more than `max_http_buffer_size`, over long-polling.",
-    first_line="NotConnected: the connection ended: server disconnect: a packet of 2012 bytes was sent, the server takes 1000 (max_http_buffer_size)",
+    first_line="NotConnected: the connection ended: server disconnect: a packet of 2014 bytes was sent, the server takes 1000 (max_http_buffer_size)",
     within=KNOWN_EARLY,
     remedy="Raise the server's `max_http_buffer_size`, or send less.",
 )
@@ -175,7 +175,7 @@ async def payload_too_large_over_polling():
 
 @faults.fault(
     "Calls with more than `max_http_buffer_size`.",
-    first_line="NotConnected: the connection ended: transport close: a packet of 2013 bytes was sent, the server takes 1000 (max_http_buffer_size)",
+    first_line="NotConnected: the connection ended: transport close: a packet of 2015 bytes was sent, the server takes 1000 (max_http_buffer_size)",
     within=KNOWN_EARLY,
     remedy="Raise the server's `max_http_buffer_size`, or send less.",
 )
