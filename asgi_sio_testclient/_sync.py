@@ -121,16 +121,41 @@ def _loop_of(app: Any) -> _Loop:
 
 
 class _PortalTransport(httpx.BaseTransport):
-    """Carries a sync httpx client's requests to the async transport of the client."""
+    """Carries a sync client's requests to an async one, and so to the app."""
 
-    def __init__(self, loop: _Loop, transport: httpx.AsyncBaseTransport) -> None:
+    def __init__(self, loop: _Loop, http: Any) -> None:
         self._loop = loop
-        self._transport = transport
+        self._http = http
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         # The async side reads the body anew, which only works once it is here.
         request.read()
-        return self._loop.run(self._transport.handle_async_request, request)
+        return self._loop.run(self._send, request)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        auth = {"auth": None} if "authorization" in request.headers else {}
+        response = await self._http.send(
+            self._its_own(request), stream=True, follow_redirects=False, **auth
+        )
+        try:
+            body = b"".join([chunk async for chunk in response.aiter_raw()])
+        finally:
+            await response.aclose()
+        return httpx.Response(
+            response.status_code, headers=response.headers.raw, stream=httpx.ByteStream(body)
+        )
+
+    def _its_own(self, request: httpx.Request) -> Any:
+        """httpx2's transports want httpx2's requests."""
+        if isinstance(self._http, httpx.AsyncClient):
+            return request
+        return self._http.build_request(
+            request.method,
+            str(request.url),
+            headers=request.headers.raw,
+            content=request.content,
+            extensions=request.extensions,
+        )
 
 
 class SyncEngineSession:
@@ -453,14 +478,13 @@ class SyncTestClient:
         return self._own_http
 
     def _make_http(self) -> httpx.Client:
-        # Never used, so it needs no closing: it says what the client's own would be.
-        model = self._client._make_http()  # noqa: SLF001 (one client, seen from its other side)
+        http = self._client.http
         return httpx.Client(
-            transport=_PortalTransport(self._loop, model._transport),  # noqa: SLF001 (httpx does not give it back)
-            base_url=model.base_url,
-            headers=model.headers,
-            cookies=model.cookies.jar,
-            auth=model.auth,
+            transport=_PortalTransport(self._loop, http),
+            base_url=str(http.base_url),
+            headers=http.headers.raw,
+            cookies=http.cookies.jar,
+            follow_redirects=http.follow_redirects,
             trust_env=False,
         )
 
@@ -478,7 +502,7 @@ class SyncTestClient:
         """See `TestClient.clone`."""
         inner = self._loop.do(lambda: self._client.clone(**overrides))
         other = self.__new__(type(self))
-        other._set_up(inner, self._loop, overrides.get("http"))  # noqa: SLF001 (of this class)
+        other._set_up(inner, self._loop, overrides.get("http"))
         return other
 
     @property

@@ -13,7 +13,7 @@ import pytest
 import socketio
 from apps import lab
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient as StarletteClient
 
@@ -290,7 +290,12 @@ def web_app():
         await sio.emit("news", "from a route")
         return PlainTextResponse("told")
 
+    async def who(request):
+        headers = request.headers.get("authorization", "")
+        return JSONResponse({"user": request.cookies.get("user"), "auth": headers})
+
     routes = [
+        Route("/who", who),
         Route("/login", login, methods=["POST"]),
         Route("/news", news, methods=["POST"]),
         Mount("/ws", socketio.ASGIApp(sio, socketio_path="ws/socket.io")),
@@ -346,12 +351,25 @@ def test_starlettes_client_has_a_loop_of_its_own_and_lends_its_cookies_only():
         assert client.await_event("news").data == "from a route"
 
 
-def test_an_async_client_handed_in_lends_its_cookies():
-    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda request: None))
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+def test_an_async_client_handed_in_is_gone_through(library):
+    library = pytest.importorskip(library)
+    app = web_app()
+    transport = library.ASGITransport(app)
+    http = library.AsyncClient(
+        transport=transport, base_url="http://testserver", follow_redirects=True, auth=("me", "pw")
+    )
     http.cookies["user"] = "given"
-    with SyncTestClient(web_app(), http=http) as client:
+    with SyncTestClient(app, http=http, socketio_path="/ws/socket.io") as client:
         assert isinstance(client.http, httpx.Client)
-        assert client.http.cookies["user"] == "given"
+        assert client.http.follow_redirects
+        assert client.http.get("/who").json() == {"user": "given", "auth": "Basic bWU6cHc="}
+        assert client.http.get("/who", auth=("x", "y")).json()["auth"] == "Basic eDp5"
+        assert client.http.post("/login", content="body").text == "body"
+        assert {cookie.value for cookie in http.cookies.jar} == {"given", "python"}
+        client.connect()
+        assert client.http.post("/news").text == "told"
+        assert client.await_event("news").data == "from a route"
 
 
 # -- several clients, one loop
