@@ -451,13 +451,7 @@ class SyncTestClient:
     @overload
     def on(self, event: str, handler: Handler, *, namespace: str | None = None) -> Handler: ...
 
-    def on(
-        self,
-        event: str,
-        handler: Callable[..., Any] | None = None,
-        *,
-        namespace: str | None = None,
-    ) -> Any:
+    def on(self, event: str, handler: Any = None, *, namespace: str | None = None) -> Any:
         """See `TestClient.on`. The handler runs in the event loop's thread."""
         return self._client.on(event, handler, namespace=namespace)
 

@@ -58,9 +58,9 @@ def portal_threads():
 TWINS = [(TestClient, SyncTestClient), (EngineSession, SyncEngineSession)]
 # What the client below tells the session, and what it tells the transports; no face of a test.
 NOT_FOR_TESTS = {
-    "about_to_receive", "activity", "app_raised", "frame_delivered", "handler_ended",
-    "handler_started", "leave", "quiet", "send_frames", "send_messages", "session_ended",
-    "session_message", "session_ready", "start", "tasks", "transport_frame", "transport_lost",
+    "about_to_receive", "activity", "app_raised", "cancel_handshake", "frame_delivered",
+    "handler_ended", "handler_started", "handshake_stands", "leave", "quiet", "send_frames", "send_messages", "session_ended",
+    "session_message", "session_ready", "start", "still_connected", "tasks", "transport_frame", "transport_lost",
     "transport_open", "transport_refused", "vanish",
 }  # fmt: skip
 # Set in the constructor, so the class does not have it.
