@@ -30,19 +30,27 @@ class Box:
 # Top-down. tests/test_architecture.py has the same layers, finer, and holds the rule.
 ROWS = (
     (Box("your test"),),
-    (Box("command line", ("_cli", "_commands", "_demo")),),
+    (Box("command line", ("_commands", "_cli", "_demo")),),
+    (
+        Box("pytest", ("pytest_plugin",), 0.3),
+        Box("measuring", ("bench", "_bench"), 0.3),
+        Box("conformance", ("conformance", "_conformance"), 0.4),
+    ),
     (Box("the same without await", ("_sync",)),),
-    (Box("client: events, waits, settle", ("_client",)),),
-    (Box("one connection, the running app", ("_session", "_runtime")),),
-    (Box("transports, options, explanations", ("_transports", "_options", "_explain")),),
-    (Box("request line, HTTP, transcript", ("_handshake", "_http", "_transcript")),),
+    (Box("client: events, waits, settle", ("_client", "_state")),),
+    (Box("one connection, the running app, its clock", ("_session", "_runtime", "_time")),),
+    (
+        Box("transports, HTTP", ("_transports", "_http"), 0.5),
+        Box("options, explanations", ("_options", "_explain"), 0.5),
+    ),
+    (Box("request line", ("_handshake",), 0.5), Box("transcript", ("_transcript",), 0.5)),
     (
         Box("protocol: no I/O, no clock", ("_socketio", "_engineio"), 0.42),
         Box("the server's inside", ("_server",), 0.33),
         Box("scopes", ("asgi",), 0.25),
     ),
-    (Box("inbox, waits, errors", ("_inbox", "_waiting", "_handlers", "_exceptions")),),
-    (Box("facts", ("_events", "_version")),),
+    (Box("inbox, acks, errors, fan-out", ("_inbox", "_acks", "_exceptions", "pubsub")),),
+    (Box("facts", ("_events", "_handlers", "_places", "_waiting", "_version")),),
 )
 
 STYLE = """
@@ -99,7 +107,7 @@ def draw_app(number: int) -> Iterator[str]:
 
 def draw() -> str:
     bottom = 12 + len(ROWS) * STEP - (STEP - HEIGHT)
-    scopes = next(number for number, row in enumerate(ROWS) if len(row) > 1)
+    scopes = next(number for number, row in enumerate(ROWS) if row[-1].modules == ("asgi",))
     lines = [
         '<figure class="diagram">',
         (

@@ -6,6 +6,7 @@ The picture that belongs to it is in docs/how-it-works.md.
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,27 +22,22 @@ PACKAGE = "asgi_sio_testclient"
 ROOT = Path(asgi_sio_testclient.__file__).parent
 PICTURE = Path(__file__).parents[1] / "docs" / "_pictures" / "layers.svg"
 
-# Bottom-up. A module imports from layers below its own only: neither from above, nor from beside.
+# Bottom-up. A unit is a module or a whole sub-package. It imports from layers below its own only:
+# neither from above, nor from beside. What only a type checker reads does not count: nothing runs.
 LAYERS: tuple[set[str], ...] = (
-    {"_version", "_events"},
-    {"_exceptions", "_handlers", "_inbox", "_waiting"},
-    {"_engineio", "_socketio", "_server", "asgi"},
-    {"_handshake", "_http", "_transcript", "_transports"},
-    {"_explain", "_options", "_transports.polling", "_transports.websocket"},
-    {"_runtime"},
-    {"_session"},
+    {"_demo", "_events", "_handlers", "_places", "_version", "_waiting"},
+    {"_acks", "_exceptions", "_inbox", "pubsub"},
+    {"_engineio", "_server", "_socketio", "_time", "asgi"},
+    {"_conformance", "_handshake", "_runtime", "_transcript"},
+    {"_explain", "_http", "_options", "_transports", "conformance"},
+    {"_session", "_state"},
     {"_client"},
-    {"_sync"},
-    {"__init__"},
-    {"_cli", "_demo"},
+    {"_bench", "_sync"},
+    {"__init__", "bench"},
+    {"_cli", "pytest_plugin"},
     {"__main__", "_commands"},
-    {"_commands._target"},
-    {"_commands.demo", "_commands.emit"},
 )
-LAYER = {module: number for number, layer in enumerate(LAYERS) for module in layer}
-
-# For type checkers only: a runtime holds the sessions that it ends, and each knows its runtime.
-TYPES_FROM_ABOVE = {("_runtime", "_session")}
+LAYER = {unit: number for number, layer in enumerate(LAYERS) for unit in layer}
 
 CLOCKS_AND_LOOPS = {"anyio", "asyncio", "concurrent", "sched", "threading", "time", "trio"}
 INPUT_AND_OUTPUT = {"aiohttp", "httpx", "http", "select", "socket", "urllib"}
@@ -69,17 +65,29 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def inside(dotted: str, known: dict[str, Path]) -> str:
+def unit(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def inside(dotted: str) -> str:
     """The module of the package that a dotted import leads to: a name in it, or itself."""
     name = dotted.removeprefix(PACKAGE).removeprefix(".")
-    while name and name not in known:
+    while name and name not in MODULES:
         name = name.rpartition(".")[0]
     return name or "__init__"
 
 
+def running(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those that only a type checker reads, inside of functions as well."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from running(node)
+
+
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Dotted names of all that is imported, inside of functions and for type checkers as well."""
-    for node in ast.walk(tree):
+    """Dotted names of all that is imported."""
+    for node in running(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -91,12 +99,15 @@ def is_ours(dotted: str) -> bool:
     return dotted.partition(".")[0] == PACKAGE
 
 
+def our_imports(tree: ast.AST) -> set[str]:
+    return {inside(dotted) for dotted in imported(tree) if is_ours(dotted)}
+
+
 def upward_imports(module: str, tree: ast.AST) -> list[str]:
-    targets = {inside(dotted, MODULES) for dotted in imported(tree) if is_ours(dotted)}
     return sorted(
         target
-        for target in targets
-        if LAYER[target] >= LAYER[module] and (module, target) not in TYPES_FROM_ABOVE
+        for target in our_imports(tree)
+        if unit(target) != unit(module) and LAYER[unit(target)] >= LAYER[unit(module)]
     )
 
 
@@ -131,30 +142,28 @@ def parse(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
-def test_every_module_has_its_layer() -> None:
-    assert sorted(LAYER) == sorted(MODULES)
+def test_every_unit_has_its_layer() -> None:
+    assert sorted(LAYER) == sorted({unit(module) for module in MODULES})
 
 
-def test_the_picture_shows_every_module() -> None:
+def test_the_picture_shows_every_unit() -> None:
     picture = PICTURE.read_text(encoding="utf-8")
     shown = set(re.findall(r"<tspan>(\w+)</tspan>", picture))
-    assert {name.partition(".")[0] for name in MODULES} - {"__init__", "__main__"} <= shown
+    assert shown == set(LAYER) - {"__init__", "__main__"}
+
+
+def test_modules_of_a_unit_import_each_other_in_one_order() -> None:
+    within = {
+        module: {other for other in our_imports(parse(module)) if unit(other) == unit(module)}
+        for module in MODULES
+    }
+    order = graphlib.TopologicalSorter(within)
+    assert len(list(order.static_order())) == len(MODULES)
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_imports_run_downwards(module: str) -> None:
     assert upward_imports(module, parse(module)) == []
-
-
-@pytest.mark.parametrize(("module", "target"), sorted(TYPES_FROM_ABOVE))
-def test_types_from_above_stay_for_type_checkers(module: str, target: str) -> None:
-    at_run_time = [
-        statement
-        for statement in parse(module).body
-        if not (isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING")
-    ]
-    tree = ast.Module(body=at_run_time, type_ignores=[])
-    assert target not in {inside(dotted, MODULES) for dotted in imported(tree)}
 
 
 @pytest.mark.parametrize("module", sorted(MUST_NOT_KNOW))
@@ -176,11 +185,12 @@ def test_one_module_touches_the_servers_inside(module: str) -> None:
         ("from asgi_sio_testclient.asgi import Lifespan", ["asgi"]),
         ("def later():\n    from asgi_sio_testclient._client import TestClient", ["_client"]),
         ("from asgi_sio_testclient._exceptions import ProtocolError", []),
+        ("if TYPE_CHECKING:\n    from asgi_sio_testclient import TestClient", []),
         ("import asyncio", []),
     ],
 )
 def test_the_rule_sees_an_import_upwards(source: str, found: list[str]) -> None:
-    assert upward_imports("asgi", ast.parse(source)) == found
+    assert upward_imports("_socketio", ast.parse(source)) == found
 
 
 def test_the_rule_sees_a_foreign_import() -> None:
