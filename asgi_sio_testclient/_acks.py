@@ -1,4 +1,4 @@
-"""Acks, both ways: those that this client's events wait for, and those that the server waits for."""
+"""Acks, both ways: those that this client waits for, and those that the server does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Key = tuple[str, int]  # namespace and id
 
 
 class Ack:
-    """An event of this client's that wants an ack: `call` has a future for it, `emit` a callback."""
+    """An event of this client that wants an ack: `call` has a future for it, `emit` a callback."""
 
     __slots__ = ("callback", "event", "future")
 
@@ -44,7 +44,8 @@ class Acks:
 
     Attributes:
         pending: events that still wait for the server's ack.
-        late: of those, the ones whose handler has ended: their ack is on its way, or will never come.
+        late: of those, the ones whose handler has ended: their ack is on its way, or will never
+            come.
         owed: events of the server that want an ack which no handler of the test has given.
     """
 
@@ -54,7 +55,7 @@ class Acks:
         self.owed: dict[Key, ReceivedEvent] = {}
 
     def take(self, key: Key) -> Ack | None:
-        """The server's ack has come: who waits for it? None for one that nobody waits for any more."""
+        """The server's ack has come: who waits for it? None where nobody does any more."""
         if self.late:
             self.late.pop(key, None)
         return self.pending.pop(key, None)
@@ -76,7 +77,7 @@ class Acks:
         return True
 
     def fail_late(self, make: Callable[[Ack, HandlerRun], BaseException]) -> None:
-        """Everything that the server put out has arrived: the acks that are late will never come."""
+        """All that the server put out has arrived: the acks that are late will never come."""
         late, self.late = self.late, {}
         for key, run in late.items():
             ack = self.pending.get(key)

@@ -153,7 +153,8 @@ class TestClient:
 
         Raises:
             Exception: what the app raised and nobody has seen yet, as it was raised; several as an
-                ExceptionGroup. Not where the block raised itself: that goes on, with these as notes.
+                ExceptionGroup. Not where the block raised itself: that goes on, with these as
+                notes.
             LifespanFailed: the app's shutdown failed.
             Leak: something was left over, with ``strict=True``.
         """
@@ -312,7 +313,9 @@ class TestClient:
             raise state.situation().refused(refusals)
 
     def _check_serializer(self, namespace: str, exc: Exception) -> None:
-        """Raise, in the place of what the server raised: that the two sides can't understand each other."""
+        """Raise, in the place of what the server raised: that the two sides can't understand each
+        other.
+        """
         watch = self._state.watch
         if watch is not None and not isinstance(exc, TestClientError):
             mismatch = watch.serializer_mismatch(self._options.packet_class)

@@ -106,7 +106,7 @@ class EngineIO:
     def probe(self) -> str:
         """The packet that asks whether a second transport works."""
         self.probing = True
-        return encode(PING, PROBE)
+        return str(encode(PING, PROBE))
 
     def close(self) -> None:
         """The session is over."""
@@ -137,7 +137,9 @@ class EngineIO:
 
 
 def packet_name(kind: int) -> str:
-    """ "OPEN", "CLOSE", ...; the number where the protocol has no name for it."""
+    """The name of a packet type, "OPEN" for example; the number where the protocol has no name for
+    it.
+    """
     return str(packet_names[kind]) if kind < len(packet_names) else str(kind)
 
 

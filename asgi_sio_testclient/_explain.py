@@ -108,7 +108,7 @@ class Situation:
         )
 
     def connect_timeout(self, waiting_for: str, limit: float, handshake: str) -> ConnectTimeout:
-        """`connect` came to its timeout; `handshake`: where a handshake stands that is not through."""
+        """`connect` came to its timeout; `handshake`: where one stands that is not through."""
         cause = handshake
         if self.errors:
             cause = f"the app raised {self.errors[0]!r}"
@@ -186,7 +186,7 @@ class Situation:
         return f"nothing arrived; {ran.name} ran and sent this client nothing"
 
     def _waits(self, run: HandlerRun) -> str:
-        """A running handler: what it waits for, where that is an ack of the test's, or where it is."""
+        """A running handler: what ack of the test's it waits for, or where it is."""
         if self.owed and run.event != "disconnect":
             wanted = self.owed[0].name
             return f"{run.name} awaits an ack of {wanted!r}, and no client.on({wanted!r}) gives one"

@@ -46,7 +46,8 @@ class Handlers:
 
 
 class Answering:
-    """Calls the test's handlers and callbacks, sync or async, and hands on what they return or raise.
+    """Calls the test's handlers and callbacks, sync or async, and hands on what they return or
+    raise.
 
     Args:
         spawn: runs a coroutine in a task that is named and kept track of.

@@ -128,7 +128,8 @@ class Identity:
     def _own_jar(self) -> http_cookiejar.CookieJar:
         given = httpx.Cookies(_cookies(self._given_cookies)).jar
         jar = http_cookiejar.CookieJar()
-        _, host = http_cookiejar.eff_request_host(urllib.request.Request(self.origin.url))
+        cookiejar: Any = http_cookiejar  # typeshed does not know this function
+        _, host = cookiejar.eff_request_host(urllib.request.Request(self.origin.url))
         for cookie in given:
             # A cookie without a domain would stand beside the one of that name that the app sets at
             # a login, not be replaced by it.
@@ -320,7 +321,7 @@ class _SetCookies:
 
 
 def _jar_header(jar: http_cookiejar.CookieJar, url: str) -> str:
-    request = urllib.request.Request(url)  # noqa: S310 (never opened)
+    request = urllib.request.Request(url)
     jar.add_cookie_header(request)
     return request.get_header("Cookie") or ""
 

@@ -1,9 +1,9 @@
-"""The arguments of a `TestClient`, checked: what is wrong is said at once, with what was expected."""
+"""The arguments of a `TestClient`, checked: what is wrong is said at once, with what is right."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -91,10 +91,9 @@ class Options:
         """
         if transports is None:
             return self.transports  # type: ignore[no-any-return]
-        try:
-            names = (transports,) if isinstance(transports, str) else tuple(transports)
-        except TypeError:
-            names = (transports,)
+        names: tuple[Any, ...] = (transports,)
+        if isinstance(transports, Iterable) and not isinstance(transports, str):
+            names = tuple(transports)
         if not all(isinstance(name, str) for name in names):
             raise TypeError(f"transports is {transports!r}; expected names out of {TRANSPORTS}")
         if not names or not set(names) <= set(TRANSPORTS):

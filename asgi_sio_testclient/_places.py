@@ -19,7 +19,9 @@ _OWN = str(PurePath(__file__).parent)
 
 
 def place_of(task: asyncio.Task[Any]) -> str:
-    """The innermost suspended frame of the app's own in a task: file, line, function and source; "" for none."""
+    """The innermost suspended frame of the app's own in a task: file, line, function and source; ""
+    for none.
+    """
     frames = [frame for frame in _suspended(task.get_coro()) if not _is_library(frame.f_code)]
     if not frames:
         return ""

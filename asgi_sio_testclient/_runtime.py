@@ -115,7 +115,7 @@ class Runtime:
             self.hub.poke()
 
     def lost(self, exc: BaseException) -> bool:
-        """A task failed and nobody waits for it; whether one of the servers began it for a client."""
+        """A task failed and nobody waits for it; whether a server began it for a client."""
         return any(watch.lost(exc) for watch in self._watches.values())
 
     # -- settle
@@ -126,9 +126,7 @@ class Runtime:
         """
         mine = set(self._watches)
         for runtime in self.hub.runtimes:
-            if isinstance(runtime, Runtime) and (
-                runtime is self or not mine.isdisjoint(runtime._watches)
-            ):
+            if runtime is self or not mine.isdisjoint(runtime._watches):
                 yield runtime
                 yield from runtime._sessions
 

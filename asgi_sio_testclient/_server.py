@@ -168,7 +168,7 @@ class ServerWatch:
     def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
         name = getattr(target, "__name__", "")
         if name == _HANDLER_TASK:
-            # AsyncServer._handle_event: (self, sid, eio_sid, data, namespace, id)
+            # The arguments that AsyncServer._handle_event() gives it.
             _, sid, eio_sid, data, namespace, id_ = args
             owner = self.sessions.get(eio_sid)
             run = HandlerRun(self, owner, data[0], namespace, sid, id_)
@@ -423,7 +423,9 @@ class ServerWatch:
         return [ping]
 
     def connected_sids(self, eio_sid: str) -> list[tuple[str, str]]:
-        """Namespaces in which the server still counts a connection as connected, with its sid there."""
+        """Namespaces in which the server still counts a connection as connected, with its sid
+        there.
+        """
         if self.sio is None:
             return []
         manager = self.sio.manager
@@ -438,15 +440,17 @@ class ServerWatch:
         for task in asyncio.all_tasks():
             coroutine: Any = task.get_coro()
             frame = getattr(coroutine, "cr_frame", None)
-            owner = None if frame is None else frame.f_locals.get("self")
+            owner: Any = None if frame is None else frame.f_locals.get("self")
             if coroutine.__name__ == "_send_ping" and getattr(owner, "server", None) is self.eio:
-                self._pings.setdefault(owner.sid, task)  # type: ignore[union-attr]
+                self._pings.setdefault(owner.sid, task)
             elif coroutine.__name__ == "_service_task" and owner is self.eio:
                 # With other connections open it may well be somebody else's.
                 self._service = self._service or (task if len(self.eio.sockets) == 1 else None)
 
     def serializer_mismatch(self, packet_class: Any) -> str:
-        """What is wrong where server and client code packets in different ways; "" where they don't."""
+        """What is wrong where server and client code packets in different ways; "" where they
+        don't.
+        """
         if self.sio is None:
             return ""
         theirs = self.sio.packet_class
@@ -459,7 +463,8 @@ class ServerWatch:
         )
 
     def lost(self, exc: BaseException) -> bool:
-        """A task of the server's failed and nobody waits for it; whether a client here is concerned.
+        """A task of the server's failed and nobody waits for it; whether a client here is
+        concerned.
 
         `AsyncManager.emit` sends each packet of a ``call()`` in a task whose failure nobody reads.
         """
@@ -596,7 +601,9 @@ def _handler_context(traceback: TracebackType | None) -> tuple[str, str, str, An
 
 
 def _callback_context(traceback: TracebackType | None) -> tuple[str, str, Any] | None:
-    """Namespace, sid and callback of the ack that an exception came through: AsyncServer._handle_ack."""
+    """Namespace, sid and callback of the ack that an exception came through:
+    AsyncServer._handle_ack.
+    """
     namespace = sid = ""
     for frame in _frames(traceback):
         values = frame.f_locals
@@ -624,7 +631,9 @@ def _dispatches(namespace_handler: Any, event: str) -> bool:
 
 
 def _packet(packet_class: Any, data: Any) -> Any:
-    """A packet; of a CONNECT or DISCONNECT in text only type and namespace, which costs next to nothing."""
+    """A packet; of a CONNECT or DISCONNECT in text only type and namespace, which costs next to
+    nothing.
+    """
     if isinstance(data, str) and data[:1] in {"0", "1"} and packet_class.uses_binary_events:
         namespace = data[1:].partition(",")[0].partition("?")[0] if data[1:2] == "/" else "/"
         return socketio.packet.Packet(int(data[0]), namespace=namespace, binary=False)

@@ -526,7 +526,9 @@ class SessionLost(Exception):
 
 
 def handshake_failed(url: str, response: Response, socketio_path: str) -> HandshakeFailed:
-    """The error for a refused handshake: the server's own words, and a hint where the path may be wrong."""
+    """The error for a refused handshake: the server's own words, and a hint where the path may be
+    wrong.
+    """
     body = response.body.decode(errors="replace")
     reason = body.strip().splitlines()[0] if body.strip() else ""
     if reason.startswith(_JSON_STRING) and reason.endswith(_JSON_STRING):

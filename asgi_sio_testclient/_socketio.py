@@ -138,7 +138,9 @@ class SocketIO:
 
     @property
     def incomplete(self) -> tuple[str, int, int] | None:
-        """Of a half-received packet: its event or type, how many attachments came, how many are due."""
+        """Of a half-received packet: its event or type, how many attachments came, how many are
+        due.
+        """
         packet = self._incomplete
         if packet is None:
             return None
@@ -180,7 +182,8 @@ def _json_encoder() -> Callable[[Any], str]:
     make = json.encoder.c_make_encoder  # type: ignore[attr-defined]
     if make is None:
         return encoder.encode
-    # JSONEncoder.iterencode() makes one of these each time. The first argument is its memory of what
+    # JSONEncoder.iterencode() makes one of these each time. The first argument is its memory of
+    # what
     # it is inside of; without one, a circular structure ends in a RecursionError, and is passed on.
     iterencode = make(
         None, encoder.default, json.encoder.encode_basestring_ascii, None,
@@ -194,10 +197,8 @@ def _json_scanner() -> Callable[[str, int], tuple[Any, int]]:
 
     It limits integers, so that a hostile one can't stall the parser.
     """
-    scanner: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
-        parse_int=engineio.json._safe_int  # noqa: SLF001 (the same limit, by the same function)
-    ).scan_once
-    return scanner
+    decoder: Any = json.JSONDecoder(parse_int=engineio.json._safe_int)  # the same limit
+    return decoder.scan_once  # type: ignore[no-any-return]
 
 
 @dataclass(slots=True)
@@ -288,7 +289,9 @@ def packet_class_for(serializer: Any, json_module: Any) -> type[Packet]:
 
 
 def packet_name(kind: int) -> str:
-    """ "CONNECT", "EVENT", ...; the number where the protocol has no name for it."""
+    """The name of a packet type, "EVENT" for example; the number where the protocol has no name for
+    it.
+    """
     return str(packet_names[kind]) if kind < len(packet_names) else str(kind)
 
 

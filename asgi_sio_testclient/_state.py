@@ -1,13 +1,15 @@
-"""What one client knows: its namespaces, its inbox, its acks, and what the app raised because of it.
+"""What one client knows: its namespaces, its inbox, its acks, and what the app raised because of
+it.
 
-The session feeds it, from inside the app's own ``send()``; `TestClient` reads it and waits on it. Nothing here waits.
+The session feeds it, from inside the app's own ``send()``; `TestClient` reads it and waits on it.
+Nothing here waits.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
 
@@ -147,9 +149,10 @@ class ClientState:
     def handler_ended(self, run: HandlerRun) -> None:
         """A handler ended. An ack that its event wanted is on its way now, or will never come."""
         session = self.session
-        if self.acks.handler_ended(run) and session is not None and session.watch is not None:
-            if session.watch.output_state(session.sid) != "waiting":
-                self._look_for_unacked()
+        if not self.acks.handler_ended(run) or session is None or session.watch is None:
+            return
+        if session.watch.output_state(session.sid) != "waiting":
+            self._look_for_unacked()
 
     def frame_delivered(self) -> None:
         """Something has arrived that was no message."""
@@ -217,7 +220,7 @@ class ClientState:
             self.session.leave()
             self.session = None
 
-    _take = {
+    _take: ClassVar = {
         _socketio.CONNECT: _connected,
         _socketio.DISCONNECT: _disconnected,
         _socketio.EVENT: _received,
@@ -256,7 +259,7 @@ class ClientState:
         return session
 
     def give_up(self, names: Iterable[str]) -> EngineSession | None:
-        """A first connect has failed: nothing stays connected; returns the session that is ending."""
+        """A first connect has failed: nothing stays connected. Returns the session that ends."""
         self.due = [entry for entry in self.due if entry[0] not in names]
         session = self.say_goodbye()
         self.disconnect_reason = None

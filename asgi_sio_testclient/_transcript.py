@@ -30,7 +30,7 @@ SENT, RECEIVED = "sent", "received"
 _WIDTH = 100
 _SHOWN_ARGUMENTS = 60
 _MASK = "***"
-_CONTEXT = 200  # packets before the one that is read, among which its attachments and handler are looked for
+_CONTEXT = 200  # packets before the one that is read: what it belongs to is looked for there
 _ARROWS = {SENT: "->", RECEIVED: "<-"}
 
 
@@ -91,11 +91,11 @@ class TranscriptEntry:
             parts.append(f"#{self.id}")
         if self.event is not None:
             parts.append(repr(self.event))
+        if self.attachments:
+            parts.append(f"({self.attachments} attachment{'s' if self.attachments > 1 else ''})")
         # The auth payload: tokens and passwords as a rule. The data has it, the text does not.
         secret = self.socketio_type == "CONNECT" and self.direction == SENT
         parts.extend(_MASK if secret else shorten(arg) for arg in self.args)
-        if self.attachments:
-            parts.append(f"({self.attachments} attachment{'s' if self.attachments > 1 else ''})")
         return " ".join(parts)
 
 
@@ -112,7 +112,8 @@ class Transcript(Sequence[TranscriptEntry]):
         self._others = others
         self.records: deque[Record] = deque(maxlen=MAX_PACKETS)
         self._runs: deque[HandlerRun] = deque(maxlen=MAX_PACKETS)
-        # Written to in the hot path, by the session: bound methods of the deques, no functions between.
+        # Written to in the hot path, by the session: bound methods of the deques, no functions
+        # between.
         self.record = self.records.append
         self.handler = self._runs.append
         self.numbers = itertools.count()
@@ -251,7 +252,7 @@ class _Reader:
         if attachments and len(attachments) == packet.attachment_count:
             packet.data = packet.reconstruct_binary(packet.data, attachments)
         kind, event = _socketio.packet_name(packet.packet_type), None
-        args = () if packet.data is None else (packet.data,)
+        args: tuple[Any, ...] = () if packet.data is None else (packet.data,)
         if isinstance(packet.data, list):
             args = tuple(packet.data)
             if kind.endswith("EVENT"):

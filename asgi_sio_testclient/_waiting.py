@@ -58,17 +58,12 @@ class Quietable(Protocol):
         """Whether it is now."""
 
 
-class Runtime(Protocol):
-    """A running app."""
-
-    def lost(self, exc: BaseException) -> bool:
-        """A task failed and nobody waits for it; whether that is this app's business."""
-
-
 class _Watcher:
     """Waits for a number of things to be quiet at the same moment."""
 
-    def __init__(self, things: Callable[[], Iterable[Quietable]], then: Callable[[], None]) -> None:
+    def __init__(
+        self, things: Callable[[], Iterable[Quietable]], then: Callable[[], object]
+    ) -> None:
         self._things = things
         self.then = then
         self.turns = _TURNS
@@ -97,12 +92,13 @@ class Hub:
     Attributes:
         runtimes: the running apps.
         watchers: who waits for quiet.
-        late_by: seconds by which the loop was late for the last deadline that passed: so long it was blocked.
+        late_by: seconds by which the loop was late for the last deadline that passed: so long it
+            was blocked.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.runtimes: list[Runtime] = []
+        self.runtimes: list[Any] = []
         self.watchers: list[_Watcher] = []
         self._looking = False
         self._previous: Any = None
@@ -126,14 +122,14 @@ class Hub:
         finally:
             del self._deadlines[future]
 
-    def enter(self, runtime: Runtime) -> None:
+    def enter(self, runtime: Any) -> None:
         """An app runs in this loop from now on."""
         if not self.runtimes:
             self._previous = self.loop.get_exception_handler()
             self.loop.set_exception_handler(self._lost)
         self.runtimes.append(runtime)
 
-    def leave(self, runtime: Runtime) -> None:
+    def leave(self, runtime: Any) -> None:
         """It does no more. Leave the loop as it was found, unless others go on."""
         if runtime in self.runtimes:
             self.runtimes.remove(runtime)
@@ -175,7 +171,7 @@ class Hub:
             self._arm(min(left))
 
     def when_quiet(
-        self, things: Callable[[], Iterable[Quietable]], then: Callable[[], None]
+        self, things: Callable[[], Iterable[Quietable]], then: Callable[[], object]
     ) -> Callable[[], None]:
         """Call `then` once, as soon as all `things` are quiet; returns what takes that back."""
         watcher = _Watcher(things, then)

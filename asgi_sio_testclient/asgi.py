@@ -126,7 +126,7 @@ def websocket_scope(
     subprotocols: Iterable[str] = (),
     state: Mapping[str, Any] | None = None,
 ) -> WebSocketScope:
-    """The scope of one websocket, as uvicorn presents it. The arguments are those of `http_scope`."""
+    """The scope of one websocket, as uvicorn presents it. Arguments as in `http_scope`."""
     return {
         "type": "websocket",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -178,7 +178,7 @@ class ClientDisconnected(OSError):
 
 
 class _Run:
-    """One call of the app with one scope: its task, and the messages that it has not received yet."""
+    """One call of the app with one scope: its task, and the messages it has not received yet."""
 
     def __init__(
         self, app: ASGI3Application, scope: Any, on_receive: Callable[[], None] | None = None
@@ -203,7 +203,7 @@ class _Run:
 
     async def _call(self) -> None:
         try:
-            await self._app(self.scope, self._receive, self._send)
+            await self._app(self.scope, cast("Any", self._receive), self._send)
         except Exception as exc:  # noqa: BLE001 (the app's own, handed on as it is)
             self._end(exc)
         except BaseException as exc:
@@ -501,7 +501,8 @@ class WebSocketConnection(_Run):
             data = message.get("bytes")
             if data is None:
                 data = message["text"]
-            # engineio's driver puts a bytearray under "text"; servers send what is bytes-like as binary.
+            # engineio's driver puts a bytearray under "text"; servers send what is bytes-like as
+            # binary.
             self.deliver(data if isinstance(data, str) else bytes(data))
         elif self.state == "connecting" and self._answer(kind, message):
             pass

@@ -92,7 +92,8 @@ class PollingTransport:
         """See `Transport`."""
         self.paused = True
         self._leaving = True
-        # The answer to a handshake under way is waited for: the session that it opens must be closed.
+        # The answer to a handshake under way is waited for: the session that it opens must be
+        # closed.
         if self._post is None and not self._outgoing and self.sid:
             self._listener = None
 
