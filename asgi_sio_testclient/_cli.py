@@ -51,6 +51,8 @@ class Command:
 COMMANDS = (
     Command("demo", "run a small chat app in memory and watch two users talk", "demo"),
     Command("emit", "connect to an app, emit an event, print what comes back", "emit"),
+    Command("bench", "measure what an event costs, and compare that with a baseline", "bench"),
+    Command("conformance", "run the official protocol test suites against an app", "conformance"),
 )
 
 

@@ -1,0 +1,1 @@
+"""Conformance of python-socketio and python-engineio with the official protocol suites."""

@@ -1,0 +1,106 @@
+"""Writes ``docs/conformance.md``: ``python -m tests.conformance.page``."""
+
+from itertools import groupby
+from pathlib import Path
+
+from asgi_sio_testclient.conformance import CASES, RULES
+
+from .known import DEVIATIONS, NOTES, REASONS
+
+PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
+
+PREFACE = """\
+---
+orphan: true
+---
+
+# Protocol conformance
+
+<!-- Written by `python -m tests.conformance.page`; a test holds it up to date. -->
+
+The [Engine.IO v4][eio] and [Socket.IO v5][sio] protocols have official test suites, written in
+JavaScript. Every case of them is here again in Python, on the [ASGI driver](reference/asgi.md), so
+that it runs in memory, in about a second, against any ASGI app:
+
+```shell
+python -m asgi_sio_testclient conformance myserver:app
+```
+
+It prints what the specification asks for beside what the app answered, and exits with 0 when every
+case conforms, else with 1. From Python:
+
+```python
+# test_heartbeat.py
+import engineio
+
+from asgi_sio_testclient import conformance
+
+server = engineio.AsyncServer(async_mode="asgi", ping_interval=0.3, ping_timeout=0.2)
+
+
+@server.on("message")
+async def message(sid, data):
+    await server.send(sid, data)
+
+
+async def test_heartbeat():
+    results = await conformance.run(engineio.ASGIApp(server))
+    heartbeat = [result for result in results if result.case.section == "heartbeat, websocket"]
+    assert all(result.conforms for result in heartbeat), heartbeat
+```
+
+## What the app has to do
+
+{rules}
+An app that serves only one of the two paths gets only that suite.
+
+## What python-socketio answers
+
+{differing} of {total} cases differ. Frames are written as they travel, and separated by semicolons;
+`<sid>` is a session id. *Conforms* means what it means in the official suite: a server that does
+nothing about a malformed packet conforms, too, since it closes when the unanswered pings time out.
+Those cases say so.
+
+[eio]: https://github.com/socketio/socket.io/tree/main/docs/engine.io-protocol/v4-test-suite
+[sio]: https://github.com/socketio/socket.io/tree/main/docs/socket.io-protocol/v5-test-suite
+"""
+
+
+def page() -> str:
+    parts = [
+        PREFACE.format(rules=RULES, differing=len(DEVIATIONS), total=len(CASES)),
+        *(
+            section(*place, list(cases))
+            for place, cases in groupby(CASES, lambda case: (case.suite, case.section))
+        ),
+        "## Why it differs\n",
+        "".join(f"- {reason}\n" for reason in REASONS),
+    ]
+    return "\n".join(parts)
+
+
+def section(suite: str, name: str, cases) -> str:
+    lines = [
+        f"### {suite}: {name}\n",
+        "| the server ... | specification | its answer | python-socketio's answer |",
+        "|---|---|---|---|",
+        *(row(case) for case in cases),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def row(case) -> str:
+    spec = " or ".join(code(answer) for answer in case.answers)
+    deviation = DEVIATIONS.get(case.name)
+    answer = "conforms" if deviation is None else code(deviation)
+    notes = NOTES.get(case.name)
+    return f"| {case.title} | {case.spec} | {spec} | {answer}{f' ({notes})' if notes else ''} |"
+
+
+def code(answer: str) -> str:
+    return f"`{answer}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
