@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import os
 import re
 import shlex
 import subprocess
@@ -40,6 +41,8 @@ for heavy in (
 
 ROOT = Path(__file__).resolve().parents[1]
 GENERATED = {ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "faults.md"}
+# What a reader has installed, and not what our own tests need besides.
+PLUGINS = ("pytest_asyncio.plugin", "pytest_benchmark.plugin", "asgi_sio_testclient.pytest_plugin")
 FILE_NAME = re.compile(r"# (?P<name>[\w/]+\.py)\n")
 CONFIGURATION = """
 [tool.pytest.ini_options]
@@ -66,6 +69,11 @@ class Page:
         named = re.compile(r"^\s*(?:async )?def test_\w+\(", re.MULTILINE)
         tests = (text for name, text in self.files.items() if name.startswith("test_"))
         return sum(len(named.findall(text)) for text in tests)
+
+    @property
+    def has_tests(self) -> bool:
+        """Files without a test are an example only where commands are run on them."""
+        return bool(self.files) and not (self.sessions and self.number_of_tests == 0)
 
     def add(self, fence: Token) -> None:
         match fence.info.split():
@@ -105,7 +113,7 @@ def name_of(page: Page) -> str:
 PAGES = list(pages())
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.files], ids=name_of)
+@pytest.mark.parametrize("page", [page for page in PAGES if page.has_tests], ids=name_of)
 def test_examples_pass(
     page: Page, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,10 +121,9 @@ def test_examples_pass(
     for name, text in page.files.items():
         (pytester.path / name).write_text(text, encoding="utf-8")
     pytester.syspathinsert()
-    # What a reader has installed, and not what our own tests need besides.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
-    result = pytester.runpytest_inprocess("-W", "error", "-p", "pytest_asyncio.plugin")
+    result = pytester.runpytest_inprocess(*(f"-p{plugin}" for plugin in PLUGINS), "-W", "error")
 
     outcomes = result.parseoutcomes()
     assert page.number_of_tests, "an example without a test shows nothing"
@@ -136,7 +143,7 @@ RUNNABLE = [
     for page in PAGES
     for session in page.sessions
     for command, shown in commands(session)
-    if command.startswith("python -m asgi_sio_testclient")
+    if command.startswith("python -m asgi_sio_testclient") and shown
 ]
 
 
@@ -147,6 +154,7 @@ def test_commands_print_what_is_shown(page: Page, command: str, shown: str, tmp_
     _, *arguments = shlex.split(command)
     done = subprocess.run(
         [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
         capture_output=True,
         text=True,
