@@ -1,0 +1,1 @@
+"""What `asgi_sio_testclient.bench` is made of. Import from there, not from here."""

@@ -1,0 +1,31 @@
+"""Numbers as people and JSON want them."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["duration", "number_or_none"]
+
+
+def duration(seconds: float) -> str:
+    """For people: three digits and a unit, or "-" for nan."""
+    if math.isnan(seconds):
+        return "-"
+    if seconds == 0:
+        return "0 us"
+    unit, scale = next(
+        (unit, scale)
+        for unit, scale in _UNITS
+        if seconds * scale >= _ROUNDED_TO_ONE or unit == "us"
+    )
+    number = f"{seconds * scale:#.3g}".rstrip(".")
+    return f"{seconds * scale:.0f} {unit}" if "e" in number else f"{number} {unit}"
+
+
+_UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6))
+_ROUNDED_TO_ONE = 0.9995
+
+
+def number_or_none(value: float) -> float | None:
+    """None for nan, which JSON has not."""
+    return None if math.isnan(value) else value
