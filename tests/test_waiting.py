@@ -1,0 +1,333 @@
+"""Waits with a bound, and the question whether everything is quiet."""
+
+import asyncio
+import gc
+import time
+
+import pytest
+
+from asgi_sio_testclient._waiting import EXPIRED, Hub, Quiet, fail, finish, hub_of
+
+SOON = 1.0  # seconds, the bound of what ends at once
+
+
+@pytest.fixture
+async def hub():
+    return Hub(asyncio.get_running_loop())
+
+
+def future():
+    return asyncio.get_running_loop().create_future()
+
+
+async def turns(count=3):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+# -- futures
+
+
+async def test_a_future_is_finished_once():
+    done = future()
+    assert finish(done, 1)
+    assert not finish(done, 2)
+    assert done.result() == 1
+    empty = future()
+    finish(empty)
+    assert empty.result() is None
+
+
+async def test_a_future_fails_once():
+    done, error = future(), LookupError()
+    assert fail(done, error)
+    assert not fail(done, KeyError())
+    assert done.exception() is error
+    assert not fail(None, error)
+
+
+async def test_stopiteration_which_futures_refuse_is_a_runtime_error_with_its_cause():
+    done, error = future(), StopIteration()
+    assert fail(done, error)
+    assert isinstance(done.exception(), RuntimeError)
+    assert done.exception().__cause__ is error
+
+
+# -- deadlines
+
+
+async def test_a_wait_ends_with_the_result(hub):
+    done = future()
+    asyncio.get_running_loop().call_soon(done.set_result, 5)
+    assert await hub.wait(done, SOON) == 5
+    assert await hub.wait(done, 0) == 5, "a result that is there needs no time"
+
+
+async def test_a_wait_ends_with_the_exception(hub):
+    done = future()
+    asyncio.get_running_loop().call_soon(done.set_exception, LookupError())
+    with pytest.raises(LookupError):
+        await hub.wait(done, SOON)
+
+
+@pytest.mark.parametrize("timeout", [0.01, 0, -1])
+async def test_a_wait_without_a_result_expires_not_before_its_time(hub, timeout):
+    loop = asyncio.get_running_loop()
+    started, done = loop.time(), future()
+    assert await hub.wait(done, timeout) is EXPIRED
+    assert done.result() is EXPIRED
+    assert loop.time() - started >= timeout - 0.001
+
+
+async def test_waits_expire_in_the_order_of_their_deadlines_whatever_the_order_of_their_begin(hub):
+    order = []
+
+    async def wait(timeout):
+        assert await hub.wait(future(), timeout) is EXPIRED
+        order.append(timeout)
+
+    await asyncio.gather(*(wait(timeout) for timeout in (0.03, 0.01, 0.04, 0.02)))
+    assert order == [0.01, 0.02, 0.03, 0.04]
+
+
+async def test_a_result_in_the_moment_of_the_deadline_is_kept(hub):
+    done, other = future(), future()
+    waits = asyncio.gather(hub.wait(done, 0.01), hub.wait(other, 0.01))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_later(0.009, done.set_result, "in time")
+    time.sleep(0.02)  # noqa: ASYNC251 (blocks, so that both are due in one turn)
+    assert hub.late_by == 0
+    assert await asyncio.wait_for(waits, SOON) == ["in time", EXPIRED]
+    assert hub.late_by >= 0.005
+
+
+async def test_a_timer_that_stands_for_a_wait_that_is_over_fires_for_nobody(hub):
+    early, late = future(), future()
+    waits = [
+        asyncio.ensure_future(hub.wait(early, 0.01)),
+        asyncio.ensure_future(hub.wait(late, 0.05)),
+    ]
+    await turns()
+    early.set_result("early")
+    assert await waits[0] == "early"
+    assert await waits[1] is EXPIRED
+
+
+async def test_a_wait_whose_task_was_cancelled_leaves_nothing_behind(hub):
+    waiting = asyncio.ensure_future(hub.wait(future(), SOON))
+    await turns()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await hub.wait(future(), 0.01) is EXPIRED
+
+
+async def test_a_deadline_that_is_set_while_a_result_is_on_its_way_loses_to_it(hub):
+    done = future()
+    waiting = asyncio.ensure_future(hub.wait(done, 0))
+    await asyncio.sleep(0)
+    done.set_result("result")
+    assert await asyncio.wait_for(waiting, SOON) == "result"
+
+
+# -- an app that runs in the loop
+
+
+class App:
+    """What a hub knows of a running app."""
+
+    def __init__(self, *mine):
+        self.mine = mine
+
+    def lost(self, exc):
+        return exc in self.mine
+
+
+async def test_the_timer_goes_with_the_last_app(hub):
+    loop = asyncio.get_running_loop()
+    first, second = App(), App()
+    hub.enter(first)
+    hub.enter(second)
+    done = future()
+    loop.call_soon(done.set_result, None)
+    await hub.wait(done, 60)
+    hub.leave(first)
+    hub.leave(first)
+    assert hub.runtimes == [second]
+    hub.leave(second)
+    assert not [timer for timer in loop._scheduled if not timer.cancelled()]
+
+
+async def test_a_wait_that_goes_on_keeps_its_timer(hub):
+    app = App()
+    hub.enter(app)
+    waiting = asyncio.ensure_future(hub.wait(future(), 0.02))
+    await turns()
+    hub.leave(app)
+    assert await asyncio.wait_for(waiting, SOON) is EXPIRED
+
+
+async def test_what_a_task_raised_that_nobody_awaits_goes_to_the_app_that_it_concerns(hub):
+    loop = asyncio.get_running_loop()
+    seen = []
+    loop.set_exception_handler(lambda loop, context: seen.append(context["message"]))
+    before = loop.get_exception_handler()
+    mine, other = LookupError("mine"), LookupError("other")
+    app = App(mine)
+    hub.enter(app)
+    loop.call_exception_handler({"message": "of the app", "exception": mine})
+    loop.call_exception_handler({"message": "of others", "exception": other})
+    loop.call_exception_handler({"message": "no exception"})
+    assert seen == ["of others", "no exception"]
+    hub.leave(app)
+    assert loop.get_exception_handler() is before
+
+
+async def test_without_a_handler_of_somebody_else_the_loops_own_is_used(hub, caplog):
+    loop = asyncio.get_running_loop()
+    app = App()
+    hub.enter(app)
+    loop.call_exception_handler({"message": "nobody's"})
+    hub.leave(app)
+    assert [record.message for record in caplog.records] == ["nobody's"]
+    assert loop.get_exception_handler() is None
+
+
+async def test_a_handler_that_somebody_set_meanwhile_stays(hub):
+    loop = asyncio.get_running_loop()
+    app = App()
+    hub.enter(app)
+
+    def mine(loop, context):
+        """Somebody's."""
+
+    loop.set_exception_handler(mine)
+    hub.leave(app)
+    assert loop.get_exception_handler() is mine
+
+
+async def test_each_loop_has_one_hub():
+    loop = asyncio.get_running_loop()
+    assert hub_of(loop) is hub_of(loop)
+    other = asyncio.new_event_loop()
+    try:
+        assert hub_of(other) is not hub_of(loop)
+    finally:
+        other.close()
+        gc.collect()
+
+
+# -- quiet
+
+
+class Thing:
+    """Something that is as quiet as the test says."""
+
+    def __init__(self, *states):
+        self.states = list(states)
+        self.asked = 0
+
+    def quiet(self):
+        self.asked += 1
+        return self.states[0] if len(self.states) == 1 else self.states.pop(0)
+
+
+def watch(hub, *things):
+    done = []
+    forget = hub.when_quiet(lambda: things, lambda: done.append(True))
+    return done, forget
+
+
+async def test_what_is_quiet_already_is_told_at_once(hub):
+    done, forget = watch(hub, Thing(Quiet.QUIET), Thing(Quiet.QUIET))
+    assert done == [True]
+    assert not hub.watchers
+    forget()
+
+
+async def test_nothing_is_quiet(hub):
+    assert watch(hub)[0] == [True]
+
+
+async def test_something_busy_is_looked_at_again_when_it_is_poked_and_not_before(hub):
+    busy = Thing(Quiet.BUSY)
+    done, _ = watch(hub, Thing(Quiet.QUIET), busy)
+    await turns()
+    assert busy.asked == 1
+    busy.states = [Quiet.QUIET]
+    assert not done
+    hub.poke()
+    hub.poke()
+    assert not done, "not in the middle of what pokes"
+    await turns()
+    assert done == [True]
+    assert busy.asked == 3, "once as the one that was busy, once among all"
+
+
+async def test_all_must_be_quiet_at_the_same_moment(hub):
+    one, other = Thing(Quiet.BUSY), Thing(Quiet.QUIET)
+    done, _ = watch(hub, one, other)
+    one.states, other.states = [Quiet.QUIET], [Quiet.BUSY]
+    hub.poke()
+    await turns()
+    assert not done
+    other.states = [Quiet.QUIET]
+    hub.poke()
+    await turns()
+    assert done == [True]
+
+
+async def test_what_was_busy_the_last_time_is_asked_first(hub):
+    others, busy = [Thing(Quiet.QUIET) for _ in range(3)], Thing(Quiet.BUSY)
+    watch(hub, *others, busy)
+    asked = [thing.asked for thing in others]
+    for _ in range(5):
+        hub.poke()
+        await turns()
+    assert [thing.asked for thing in others] == asked
+    assert busy.asked == 6
+
+
+async def test_what_is_moving_is_looked_at_until_it_is_quiet_without_a_poke(hub):
+    moving = Thing(Quiet.MOVING, Quiet.MOVING, Quiet.MOVING, Quiet.QUIET)
+    done, _ = watch(hub, moving, Thing(Quiet.QUIET))
+    assert not done
+    await turns(10)
+    assert done == [True]
+
+
+async def test_what_moves_for_ever_is_given_up_until_the_next_poke(hub):
+    moving = Thing(Quiet.MOVING)
+    done, forget = watch(hub, moving)
+    await turns(100)
+    asked = moving.asked
+    await turns(100)
+    assert moving.asked == asked, "no busy loop"
+    moving.states = [Quiet.QUIET]
+    hub.poke()
+    await turns()
+    assert done == [True]
+    forget()
+
+
+async def test_a_watch_can_be_taken_back(hub):
+    busy = Thing(Quiet.BUSY)
+    done, forget = watch(hub, busy)
+    forget()
+    forget()
+    busy.states = [Quiet.QUIET]
+    hub.poke()
+    await turns()
+    assert not done
+
+
+async def test_every_watcher_is_told_and_one_that_is_told_may_watch_again(hub):
+    busy = Thing(Quiet.BUSY)
+    first, _ = watch(hub, busy)
+    again = []
+    hub.when_quiet(lambda: [busy], lambda: again.append(watch(hub, Thing(Quiet.QUIET))[0]))
+    busy.states = [Quiet.QUIET]
+    hub.poke()
+    await turns()
+    assert first == [True]
+    assert again == [[True]]
