@@ -32,9 +32,10 @@ ROWS = (
     (Box("your test"),),
     (Box("command line", ("_commands", "_cli", "_demo")),),
     (
-        Box("pytest", ("pytest_plugin",), 0.3),
-        Box("measuring", ("bench", "_bench"), 0.3),
-        Box("conformance", ("conformance", "_conformance"), 0.4),
+        Box("pytest", ("pytest_plugin",), 0.22),
+        Box("measuring", ("bench", "_bench"), 0.22),
+        Box("stock client", ("stock", "_stock"), 0.22),
+        Box("conformance", ("conformance", "_conformance"), 0.34),
     ),
     (Box("the same without await", ("_sync",)),),
     (Box("client: events, waits, settle", ("_client", "_state")),),
