@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 import httpx
-from anyio.from_thread import BlockingPortal, BlockingPortalProvider
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from asgi_sio_testclient._client import TestClient
 from asgi_sio_testclient._events import ReceivedEvent
@@ -39,7 +39,7 @@ class _Loop:
     def __init__(self, app: Any) -> None:
         # The id that this is filed under stays the app's as long as this refers to the app.
         self._app = app
-        self._provider = BlockingPortalProvider()
+        self._context: AbstractContextManager[BlockingPortal] | None = None
         self._portal: BlockingPortal | None = None
         self._thread = 0
         self._lock = threading.Lock()
@@ -48,25 +48,22 @@ class _Loop:
     def acquire(self) -> None:
         """One more user."""
         with self._lock:
-            self._portal = self._provider.__enter__()
+            if self._context is None:
+                self._context = start_blocking_portal()
+                self._portal = self._context.__enter__()
+                self._thread = self._portal.call(threading.get_ident)
             self._users += 1
-            self._thread = self._portal.call(threading.get_ident)
 
     def release(self) -> None:
         """One less; the loop ends with the last, and cancels what still runs."""
         with self._lock:
             self._users -= 1
-            portal = self._portal
-            if not self._users:
-                self._portal = None
-        if self._portal is None and portal is not None:
+            if self._users or self._context is None or self._portal is None:
+                return
+            context, portal = self._context, self._portal
+            self._context = self._portal = None
             portal.call(portal.stop, True)
-        self._provider.__exit__(None, None, None)
-
-    @property
-    def running(self) -> bool:
-        """Whether it runs."""
-        return self._portal is not None
+            context.__exit__(None, None, None)
 
     def run(self, function: Callable[..., Awaitable[Result]], *args: Any) -> Result:
         """Await ``function(*args)`` in the loop.

@@ -77,7 +77,7 @@ class _Subscription:
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
-        self.pending = 0
+        self.pending: int = 0
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._messages: asyncio.Queue[str] = asyncio.Queue()

@@ -41,7 +41,7 @@ import pytest
 if TYPE_CHECKING:
     from asgi_sio_testclient import SyncTestClient, TestClient
 
-TRANSPORTS = {
+TRANSPORTS: dict[str, tuple[str, ...]] = {
     "websocket": ("websocket",),
     "polling": ("polling",),
     "upgrade": ("polling", "websocket"),

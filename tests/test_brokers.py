@@ -13,6 +13,7 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import EventTimeout, SyncTestClient, TestClient
+from asgi_sio_testclient._waiting import Quiet
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker, InMemoryManager
 
 WAIT = 5.0
@@ -176,12 +177,25 @@ async def test_what_a_broker_could_not_carry_is_refused(two):
         await AsyncInMemoryManager(InMemoryBroker(), write_only=True).emit("news", object())
 
 
+async def test_a_node_that_does_not_listen(broker):
+    """A server may have a write-only manager, too: it tells the others and hears nothing."""
+    deaf = node(AsyncInMemoryManager(broker, write_only=True))
+    async with clients(deaf, node(AsyncInMemoryManager(broker))) as (one, other):
+        await one.call("say", other.sid, "heard")
+        assert (await other.await_event("said")).data == "heard"
+        await other.call("say", one.sid, "not heard")
+        await one.call("say", one.sid, "its own")
+        assert (await one.await_event("said")).data == "its own"
+
+
 async def test_everything_that_is_published_is_dealt_with(two, broker):
     one, other = two
     assert broker.pending == 0
+    assert broker.quiet() is Quiet.QUIET
     await one.call("say", one.sid, 1)
     await publish(broker, "socketio", "last")
     assert broker.pending > 0
+    assert broker.quiet() is Quiet.BUSY
     await other.await_event("news")
     await one.await_event("news")
     async with asyncio.timeout(WAIT):

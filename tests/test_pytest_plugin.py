@@ -378,6 +378,7 @@ async def test_at_the_end(sio_client):
 
 
 async def test_passes(sio_client):
+    print("captured")
     await sio_client.call("echo", "in a test that passed")
 
 

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -58,11 +59,30 @@ def portal_threads():
 TWINS = [(TestClient, SyncTestClient), (EngineSession, SyncEngineSession)]
 # What the client below tells the session, and what it tells the transports; no face of a test.
 NOT_FOR_TESTS = {
-    "about_to_receive", "activity", "app_raised", "cancel_handshake", "frame_delivered",
-    "handler_ended", "handler_started", "handshake_stands", "leave", "quiet", "send_frames", "send_messages", "session_ended",
-    "session_message", "session_ready", "start", "still_connected", "tasks", "transport_frame", "transport_lost",
-    "transport_open", "transport_refused", "vanish",
-}  # fmt: skip
+    "about_to_receive",
+    "activity",
+    "app_raised",
+    "cancel_handshake",
+    "frame_delivered",
+    "handler_ended",
+    "handler_started",
+    "handshake_stands",
+    "leave",
+    "quiet",
+    "send_frames",
+    "send_messages",
+    "session_ended",
+    "session_message",
+    "session_ready",
+    "start",
+    "still_connected",
+    "tasks",
+    "transport_frame",
+    "transport_lost",
+    "transport_open",
+    "transport_refused",
+    "vanish",
+}
 # Set in the constructor, so the class does not have it.
 ATTRIBUTES = {"answer_pings"}
 
@@ -428,6 +448,16 @@ def test_clients_in_several_threads(built):
         for thread in threads:
             thread.join(WAIT)
     assert sorted(results) == list(range(8))
+    assert not portal_threads()
+
+
+def test_the_last_one_leaves_while_the_next_one_enters(built):
+    def user(number):
+        with SyncTestClient(built.app, lifespan=False) as client:
+            return client.connect().call("echo", number)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(user, range(40), timeout=WAIT)) == list(range(40))
     assert not portal_threads()
 
 
