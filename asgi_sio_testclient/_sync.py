@@ -71,9 +71,7 @@ class _Loop:
         Raises:
             UsageError: it does not run, or this is its own thread.
         """
-        portal = self._portal
-        if portal is None:
-            raise UsageError("use it within `with SyncTestClient(app) as client:`")
+        portal = self._running()
         if threading.get_ident() == self._thread:
             raise UsageError(
                 "a SyncTestClient can't be called from its own event loop, where the handlers of "
@@ -100,9 +98,17 @@ class _Loop:
         return self.run(call)
 
     def context(self, context: Any) -> AbstractContextManager[Any]:
-        """An async context manager, without ``async``."""
-        assert self._portal is not None
-        return self._portal.wrap_async_context_manager(context)
+        """An async context manager, without ``async``.
+
+        Raises:
+            UsageError: it does not run.
+        """
+        return self._running().wrap_async_context_manager(context)
+
+    def _running(self) -> BlockingPortal:
+        if self._portal is None:
+            raise UsageError("use it within `with SyncTestClient(app) as client:`")
+        return self._portal
 
 
 _LOOPS: weakref.WeakValueDictionary[int, _Loop] = weakref.WeakValueDictionary()

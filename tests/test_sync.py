@@ -4,6 +4,8 @@ import asyncio
 import doctest
 import inspect
 import signal
+import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -477,6 +479,8 @@ def test_outside_of_the_block(built):
     client = SyncTestClient(built.app)
     with pytest.raises(UsageError, match="with SyncTestClient"):
         client.connect()
+    with pytest.raises(UsageError, match="with SyncTestClient"):
+        client.http.get("/")
     assert client.get_received() == []
     assert client.sid is None
 
@@ -579,6 +583,27 @@ def test_a_doctest():
     )
     results = doctest.DocTestRunner().run(found)
     assert (results.attempted, results.failed) == (3, 0)
+
+
+def test_in_a_repl_that_is_left_without_a_goodbye():
+    program = """
+import socketio
+from asgi_sio_testclient import SyncTestClient
+sio = socketio.AsyncServer(async_mode="asgi")
+sio.on("double", lambda sid, number: 2 * number)
+client = SyncTestClient(socketio.ASGIApp(sio))
+client.__enter__()
+client.connect(transports="polling")
+print(client.call("double", 21))
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.stdout, done.stderr) == ("42\n", "")
 
 
 class TestInUnittest(unittest.TestCase):
