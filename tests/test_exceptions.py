@@ -1,0 +1,164 @@
+"""Errors carry their data, build their text from it, and are what python-socketio's users catch."""
+
+import copy
+import pickle
+from dataclasses import dataclass
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import (
+    ConnectionRefused,
+    ConnectTimeout,
+    EventTimeout,
+    HandshakeFailed,
+    Leak,
+    LifespanFailed,
+    NotConnected,
+    ProtocolError,
+    ReceivedEvent,
+    TestClientError,
+    UnexpectedEvent,
+    UsageError,
+)
+from asgi_sio_testclient._exceptions import add_note
+
+URL = "http://testserver/socket.io/"
+EVENT = ReceivedEvent("e", (1,))
+
+
+@pytest.mark.parametrize(
+    ("error", "bases"),
+    [
+        (HandshakeFailed, [socketio.exceptions.ConnectionError]),
+        (ConnectionRefused, [socketio.exceptions.ConnectionError]),
+        (ConnectTimeout, [socketio.exceptions.ConnectionError]),
+        (NotConnected, [socketio.exceptions.DisconnectedError]),
+        (EventTimeout, [socketio.exceptions.TimeoutError, TimeoutError, AssertionError]),
+        (UnexpectedEvent, [AssertionError]),
+        (LifespanFailed, []),
+        (ProtocolError, []),
+        (UsageError, [RuntimeError]),
+        (Leak, []),
+    ],
+)
+def test_the_tree(error, bases):
+    for base in (TestClientError, *bases):
+        assert issubclass(error, base)
+    assert not error.__test__, "pytest must not collect it"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (HandshakeFailed(URL, 404, "Not\nFound", "Not"), f"{URL}: 404: Not"),
+        (HandshakeFailed(URL, 404, hint="look there"), f"{URL}: 404: look there"),
+        (HandshakeFailed(URL, None, "", "no", hint="h"), f"{URL}: no response: no: h"),
+        (ConnectionRefused({"/": {"message": "no"}}), "namespace '/' refused: no"),
+        (ConnectionRefused({"/": {"message": 5}}), "namespace '/' refused: 5"),
+        (ConnectionRefused({"/": {"message": "no", "data": 1}}),
+         "namespace '/' refused: {'message': 'no', 'data': 1}"),
+        (ConnectionRefused({"/a": "no", "/b": None}, hint="h"),
+         "namespace '/a' refused: no; '/b' refused: None: h"),
+        (ConnectTimeout("answer", 0.5), "no answer within 0.5 s"),
+        (ConnectTimeout("answer", 2.0, "it hangs", ["a", "b"]),
+         "no answer within 2 s: it hangs\na\nb"),
+        (ConnectTimeout("answer", None, "it raised"), "no answer: it raised"),
+        (NotConnected("not there"), "not there"),
+        (NotConnected("gone", "transport close", ["a", "b"]), "gone\na\nb"),
+        (EventTimeout("no event"), "no event"),
+        (EventTimeout("no event", details=["a", "b"]), "no event\na\nb"),
+        (UnexpectedEvent("one arrived", [EVENT]), f"one arrived\n  {EVENT}"),
+        (LifespanFailed("startup", "no db"), "the app's lifespan startup failed: no db"),
+        (ProtocolError("malformed", "2["), "malformed: '2['"),
+        (ProtocolError("malformed", b"\x00"), "malformed: b'\\x00'"),
+        (ProtocolError("malformed", "x" * 1000), f"malformed: '{'x' * 199}..."),
+        (ProtocolError("malformed", "x" * 198), f"malformed: '{'x' * 198}'"),
+        (Leak(["a task"]), "left over at exit: a task"),
+        (Leak(["a task", "an event"]), "left over at exit:\n  a task\n  an event"),
+        (UsageError("not so"), "not so"),
+    ],
+)  # fmt: skip
+def test_the_text_is_built_from_the_data(error, text):
+    assert str(error) == text
+
+
+def test_a_failed_handshake_has_its_data():
+    error = HandshakeFailed(URL, 400, '"Invalid"', "Invalid", hint="h")
+    assert (error.url, error.status, error.body, error.reason, error.hint) == (
+        URL, 400, '"Invalid"', "Invalid", "h",
+    )  # fmt: skip
+
+
+def test_a_refusal_has_the_first_that_refused_and_all():
+    error = ConnectionRefused({"/a": "no", "/b": {"message": "never"}})
+    assert (error.namespace, error.data) == ("/a", "no")
+    assert error.refusals == {"/a": "no", "/b": {"message": "never"}}
+
+
+def test_a_timeout_has_its_data():
+    error = EventTimeout(
+        "headline", event="e", namespace="/", timeout=1.0, received=(EVENT,), running=("h",),
+        details=["d"],
+    )  # fmt: skip
+    assert (error.headline, error.event, error.namespace, error.timeout) == (
+        "headline", "e", "/", 1.0,
+    )  # fmt: skip
+    assert (error.received, error.running, error.details) == ([EVENT], ["h"], ("d",))
+    error = EventTimeout("headline")
+    assert (error.event, error.namespace, error.timeout) == (None, None, None)
+    assert (error.received, error.running, error.details) == ([], [], ())
+
+
+def test_a_connect_timeout_has_its_data():
+    error = ConnectTimeout("answer", 1.0, "cause", ["d"])
+    assert (error.waiting_for, error.timeout, error.cause) == ("answer", 1.0, "cause")
+    assert error.details == ("d",)
+
+
+def test_the_others_have_their_data():
+    assert NotConnected("t", "transport close", ["d"]).reason == "transport close"
+    assert NotConnected("t").reason is None
+    assert UnexpectedEvent("h", (EVENT,)).events == [EVENT]
+    assert LifespanFailed("shutdown", "m").phase == "shutdown"
+    assert LifespanFailed("shutdown", "m").message == "m"
+    assert ProtocolError("p", b"x").packet == b"x"
+    assert Leak(("a", "b")).leaks == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        HandshakeFailed(URL, 400, "b", "r", hint="h"),
+        ConnectionRefused({"/": "no"}, hint="h"),
+        ConnectTimeout("answer", 1.0, "c", ["d"]),
+        NotConnected("gone", "transport close", ["d"]),
+        EventTimeout("h", event="e", received=[EVENT], details=["d"]),
+        LifespanFailed("startup", "m"),
+        ProtocolError("p", b"x"),
+        UsageError("u"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_cross_process_borders_whole(error):
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(twin) is type(error)
+        assert str(twin) == str(error)
+        assert vars(twin) == vars(error)
+
+
+def test_a_note_is_added_where_the_exception_takes_one():
+    error = LookupError()
+    add_note(error, "raised by the app")
+    assert error.__notes__ == ["raised by the app"]
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    code: int
+
+
+def test_an_exception_that_takes_no_note_is_left_as_it_is():
+    error = Frozen(5)
+    add_note(error, "raised by the app")
+    assert not hasattr(error, "__notes__")
