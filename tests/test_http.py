@@ -1,0 +1,125 @@
+"""httpx's requests, carried into an app."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from asgi_sio_testclient._http import AppTransport
+from asgi_sio_testclient.asgi import single_callable
+
+SOON = 1.0
+
+
+class Seen:
+    """An app that answers, and keeps what it got."""
+
+    def __init__(self):
+        self.scope = None
+        self.body = None
+
+    async def __call__(self, scope, receive, send):
+        self.scope, self.body = scope, (await receive())["body"]
+        headers = [(b"X-A", b"1"), (b"X-A", b"2"), (b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": 201, "headers": headers})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+
+async def raises(scope, receive, send):
+    raise LookupError("mine")
+
+
+async def raises_late(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": b"hello"})
+    raise LookupError("mine")
+
+
+class Hangs:
+    """An app that waits, and tells how its request ended."""
+
+    def __init__(self):
+        self.messages = []
+
+    async def __call__(self, scope, receive, send):
+        while not self.messages or self.messages[-1]["type"] != "http.disconnect":
+            self.messages.append(await receive())
+
+
+class Http:
+    """An httpx client on an app, and the tasks that the transport wanted kept."""
+
+    def __init__(self, app, **changes):
+        self.tasks = []
+        options = {
+            "state": lambda: {"db": 1}, "keep": self.tasks.append, "root_path": "/root",
+            "client": ("10.0.0.1", 1), "raise_app_exceptions": True, "timeout": SOON,
+        }  # fmt: skip
+        transport = AppTransport(single_callable(app), **{**options, **changes})
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://testserver")
+
+    async def __aenter__(self):
+        return self.client
+
+    async def __aexit__(self, *exc_info):
+        await self.client.aclose()
+        await asyncio.wait_for(asyncio.gather(*self.tasks), SOON)
+
+
+async def test_a_request_becomes_a_scope_and_a_response_comes_back():
+    app = Seen()
+    async with Http(app) as client:
+        response = await client.post("/a%20b?x=1&y", content=b"body", headers={"X-Own": "1"})
+    assert (response.status_code, response.text) == (201, "hello")
+    assert response.headers.get_list("x-a") == ["1", "2"]
+    assert app.body == b"body"
+    assert (app.scope["method"], app.scope["path"]) == ("POST", "/a b")
+    assert app.scope["raw_path"] == b"/a%20b"
+    assert app.scope["query_string"] == b"x=1&y"
+    assert (app.scope["root_path"], app.scope["client"]) == ("/root", ("10.0.0.1", 1))
+    assert app.scope["state"] == {"db": 1}
+    assert (b"x-own", b"1") in app.scope["headers"]
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme", "server"),
+    [
+        ("http://a/", "http", ("a", 80)),
+        ("https://a/", "https", ("a", 443)),
+        ("https://a:8443/", "https", ("a", 8443)),
+    ],
+)
+async def test_the_url_says_scheme_and_server(url, scheme, server):
+    app = Seen()
+    async with Http(app, state=lambda: None) as client:
+        await client.get(url)
+    assert (app.scope["scheme"], app.scope["server"]) == (scheme, server)
+    assert app.scope["state"] == {}
+
+
+async def test_what_the_app_raises_is_raised_by_the_request():
+    async with Http(raises) as client:
+        with pytest.raises(LookupError, match="mine"):
+            await client.get("/")
+
+
+async def test_or_it_is_a_500_as_under_a_server():
+    async with Http(raises, raise_app_exceptions=False) as client:
+        response = await client.get("/")
+    assert (response.status_code, response.text) == (500, "Internal Server Error")
+
+
+async def test_a_response_that_was_whole_stands_whatever_follows():
+    async with Http(raises_late) as client:
+        assert (await client.get("/")).text == "hello"
+
+
+@pytest.mark.parametrize("options", [{}, {"timeout": 0.01}])
+async def test_a_request_has_the_transports_limit_or_its_own(options):
+    app = Hangs()
+    limit = SOON if options else 0.01
+    async with Http(app, timeout=limit) as client:
+        client.timeout = httpx.Timeout(None)
+        with pytest.raises(httpx.ReadTimeout, match="no response to GET http://testserver/slow"):
+            await client.get("/slow", **options)
+    assert [message["type"] for message in app.messages] == ["http.request", "http.disconnect"]
