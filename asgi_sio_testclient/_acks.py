@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Ack", "Acks"]
 
 ALL = "*"
-Key = tuple[str, int]  # namespace and id
+Key = tuple[str, int | None]  # namespace and id
 
 
 class Ack:
@@ -24,10 +24,7 @@ class Ack:
     __slots__ = ("callback", "event", "future")
 
     def __init__(
-        self,
-        event: str,
-        future: asyncio.Future[Any] | None = None,
-        callback: Callable[..., Any] | None = None,
+        self, event: str, future: asyncio.Future[Any] | None, callback: Any = None
     ) -> None:
         self.event = event
         self.future = future
@@ -54,12 +51,6 @@ class Acks:
         self.late: dict[Key, HandlerRun] = {}
         self.owed: dict[Key, ReceivedEvent] = {}
 
-    def take(self, key: Key) -> Ack | None:
-        """The server's ack has come: who waits for it? None where nobody does any more."""
-        if self.late:
-            self.late.pop(key, None)
-        return self.pending.pop(key, None)
-
     def drop(self, key: Key) -> None:
         """Nobody waits for it any more."""
         self.pending.pop(key, None)
@@ -67,9 +58,7 @@ class Acks:
             self.late.pop(key, None)
 
     def handler_ended(self, run: HandlerRun) -> bool:
-        """A handler ended. True where its ack is still to come."""
-        if run.id is None:
-            return False
+        """The handler of an event that wanted an ack ended. True where that is still to come."""
         key = run.namespace, run.id
         if key not in self.pending:
             return False

@@ -168,6 +168,7 @@ class TestClient:
                 leaks += _unread(state) if self._options.strict else []
                 state.say_goodbye()
             if self._owner:
+                runtime.stop_services()
                 leaks += await runtime.finish_handlers(deadline, limit)
             for state in leaving:
                 leaks += await self._be_gone(state, deadline)
@@ -180,7 +181,7 @@ class TestClient:
                 state.unseen = []
             if self._owner:
                 self._owner = False
-                await runtime.cancel(runtime.release(), limit)
+                await runtime.over(runtime.release(), limit)
                 runtime.clients = [self._state]
         _raise_at_exit(exc, failures, leaks, strict=self._options.strict)
 
@@ -244,7 +245,7 @@ class TestClient:
         state.joining.update(futures)
         try:
             payload = await _resolve(self._options.auth if auth is None else auth)
-            state.due += [(name, self._encode_connect(name, payload)) for name in wanted]
+            state.due += [(name, state.socketio.connect(name, payload)) for name in wanted]
             state.disconnect_reason = None
             if opens:
                 await self._open(headers, query, chosen)
@@ -258,13 +259,6 @@ class TestClient:
             for name in wanted:
                 state.joining.pop(name, None)
         return self
-
-    def _encode_connect(self, namespace: str, auth: Any) -> Sequence[Any]:
-        try:
-            return self._state.socketio.connect(namespace, auth)
-        except (TypeError, ValueError, OverflowError, RecursionError) as exc:
-            text = f"the auth of namespace {namespace!r} can't be serialised: {exc}"
-            raise TypeError(text) from exc
 
     async def _open(
         self, headers: Any, query: Mapping[str, Any] | str | None, transports: Sequence[str]
@@ -437,7 +431,7 @@ class TestClient:
         namespace = namespace or ROOT
         session = state.connected_session(namespace)
         id_ = None if callback is None else state.socketio.next_id(namespace)
-        messages = self._encode(event, args, namespace, id_)
+        messages = state.socketio.event(event, args, namespace, id_)
         if id_ is not None:
             state.acks.pending[namespace, id_] = Ack(event, None, callback)
         state.emitted = event, namespace
@@ -478,7 +472,7 @@ class TestClient:
         namespace = namespace or ROOT
         session = state.connected_session(namespace)
         key = namespace, state.socketio.next_id(namespace)
-        messages = self._encode(event, args, namespace, key[1])
+        messages = state.socketio.event(event, args, namespace, key[1])
         limit = self._options.timeout if timeout is None else self._timeout(timeout)
         future = self._runtime.loop.create_future()
         state.acks.pending[key] = Ack(event, future)
@@ -486,25 +480,15 @@ class TestClient:
         try:
             session.send_messages(messages)
             values = await self._runtime.hub.wait(future, limit)
-        finally:
+        except BaseException:
             state.acks.drop(key)
+            raise
         if values is EXPIRED:
+            state.acks.drop(key)
             raise state.situation().no_ack(event, namespace, limit)
         if len(values) == 1:
             return values[0]
         return tuple(values) if values else None
-
-    def _encode(
-        self, event: str, args: tuple[Any, ...], namespace: str, id_: int | None
-    ) -> Sequence[Any]:
-        if not isinstance(event, str):
-            raise TypeError(f"event is {event!r}; expected a str")
-        if len(args) == 1 and isinstance(args[0], tuple):
-            args = args[0]
-        try:
-            return self._state.socketio.event(event, args, namespace, id_)
-        except (TypeError, ValueError, OverflowError, RecursionError) as exc:
-            raise TypeError(f"the arguments of {event!r} can't be serialised: {exc}") from exc
 
     # -- receiving
 

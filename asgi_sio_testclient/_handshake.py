@@ -41,7 +41,6 @@ WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 DEFAULT_HEADERS = {
     "accept": "*/*",
     "accept-encoding": "gzip, deflate",
-    "connection": "keep-alive",
     "user-agent": f"asgi-sio-testclient/{__version__}",
 }
 _DEFAULT_RAW = [(name.encode(), value.encode()) for name, value in DEFAULT_HEADERS.items()]
@@ -221,9 +220,9 @@ class Handshake:
         self._state = state
         self._headers = identity.base_headers(headers)
         self._own_cookie = any(name == b"cookie" for name, _ in self._headers)
-        self._host: RawHeaders = [(b"host", self._origin.netloc.encode("ascii"))]
-        if any(name == b"host" for name, _ in self._headers):
-            self._host = []
+        if not any(name == b"host" for name, _ in self._headers):
+            self._headers = [(b"host", self._origin.netloc.encode("ascii")), *self._headers]
+        self._http_scopes: dict[str, HTTPScope] = {}
         self.url = f"{self._origin.scheme}://{self._origin.netloc}{self._path}"
 
     async def authorize(self) -> None:
@@ -234,17 +233,23 @@ class Handshake:
         self, method: str, sid: str = "", headers: Iterable[tuple[bytes, bytes]] = ()
     ) -> HTTPScope:
         """The scope of one request of long-polling."""
-        return asgi.http_scope(
-            method,
-            self._path,
-            query_string=self._query_string("polling", sid, stamped=method == "GET"),
-            headers=[*self._host, *self._headers, *self._cookies(), *headers],
-            scheme=self._origin.scheme,
-            root_path=self._identity.root_path,
-            client=self._identity.client,
-            server=self._origin.server,
-            state=self._state,
-        )
+        scope = self._http_scopes.get(method)
+        if scope is None:
+            scope = self._http_scopes[method] = asgi.http_scope(
+                method,
+                self._path,
+                scheme=self._origin.scheme,
+                root_path=self._identity.root_path,
+                client=self._identity.client,
+                server=self._origin.server,
+            )
+        query_string = self._query_string("polling", sid, stamped=method == "GET")
+        return {
+            **scope,
+            "query_string": query_string,
+            "headers": [*self._headers, *self._cookies(), *headers],
+            "state": dict(self._state or {}),
+        }
 
     def websocket_scope(self, sid: str = "") -> WebSocketScope:
         """The scope of a websocket: a new session, or with `sid` the upgrade of one."""
@@ -253,7 +258,6 @@ class Handshake:
             self._path,
             query_string=self._query_string("websocket", sid, stamped=True),
             headers=[
-                *self._host,
                 *headers,
                 *self._cookies(),
                 # python-engineio wants both of the next two; with only one it takes the request for

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import engineio
@@ -31,7 +30,12 @@ _WSGI_ARGUMENTS = 2
 
 @dataclass(frozen=True)
 class Options:
-    """See `TestClient`, whose arguments these are."""
+    """See `TestClient`, whose arguments these are.
+
+    Attributes:
+        single_app: the app as an ASGI 3 callable.
+        packet_class: the Socket.IO packet class that `serializer` and `json` make.
+    """
 
     app: Any
     http: Any
@@ -50,6 +54,8 @@ class Options:
     timeout: float
     raise_app_exceptions: bool
     strict: bool
+    single_app: ASGI3Application = field(init=False)
+    packet_class: type[Packet] = field(init=False)
 
     def __post_init__(self) -> None:
         _check_app(self.app)
@@ -70,17 +76,8 @@ class Options:
             raise TypeError(f"client is {self.client!r}; expected a tuple of host and port")
         object.__setattr__(self, "base_url", base_url)
         object.__setattr__(self, "transports", self.transports_of(self.transports))
-        self.packet_class  # noqa: B018 (an unknown serializer is told here)
-
-    @cached_property
-    def single_app(self) -> ASGI3Application:
-        """The app as an ASGI 3 callable."""
-        return asgi.single_callable(self.app)
-
-    @cached_property
-    def packet_class(self) -> type[Packet]:
-        """The Socket.IO packet class."""
-        return packet_class_for(self.serializer, self.json)
+        object.__setattr__(self, "single_app", asgi.single_callable(self.app))
+        object.__setattr__(self, "packet_class", packet_class_for(self.serializer, self.json))
 
     def transports_of(self, transports: Sequence[str] | str | None) -> tuple[str, ...]:
         """`transports` as a tuple, or those of the client for None.
@@ -102,7 +99,7 @@ class Options:
 
     def for_clone(self, overrides: Mapping[str, Any], base_url: str) -> Options:
         """The options of another user of the same app: own cookies, unless given."""
-        known = set(type(self).__dataclass_fields__) - _OF_THE_APP
+        known = {option.name for option in fields(self) if option.init} - _OF_THE_APP
         unknown = sorted(set(overrides) - known)
         if unknown:
             raise TypeError(f"clone() does not take {', '.join(unknown)}; it takes {sorted(known)}")

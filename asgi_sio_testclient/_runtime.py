@@ -5,7 +5,7 @@ has to be over at the end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient import _server, asgi
@@ -71,7 +71,8 @@ class Runtime:
             try:
                 await self._lifespan.startup(timeout)
             except BaseException:
-                await self.cancel({cast("asyncio.Task[Any]", self._lifespan.task)}, timeout)
+                self._lifespan.cancel()
+                await self.over([cast("asyncio.Task[Any]", self._lifespan.task)], timeout)
                 self._lifespan = None
                 raise
         if self._given_server is not None:
@@ -150,6 +151,8 @@ class Runtime:
         Returns:
             a line for each that had to be cancelled.
         """
+        for session in list(self._sessions):
+            await self.hub.wait(session.over, deadline - self.loop.time())
         while pending := self._handler_tasks():
             waiting = {run.task for run in self.running_handlers() if run.awaits_client}
             left = deadline - self.loop.time()
@@ -164,7 +167,9 @@ class Runtime:
         lines = [f"a handler that did not end within {timeout:g} s: {line}" for line in late]
         for session in self._sessions:
             lines += session.still_connected()
-        await self.cancel(pending, timeout)
+        for task in pending:
+            task.cancel()
+        await self.over(pending, timeout)
         return lines
 
     def _handler_tasks(self) -> set[asyncio.Task[Any]]:
@@ -174,6 +179,13 @@ class Runtime:
         for session in self._sessions:
             tasks |= session.tasks
         return {task for task in tasks if not task.done()}
+
+    def stop_services(self) -> None:
+        """The servers' own tasks are not needed any more; they end while other things are waited
+        for.
+        """
+        for watch in self._watches.values():
+            self._ending += watch.stop_service()
 
     async def shutdown(self, timeout: float) -> None:
         """Shut the lifespan down.
@@ -189,7 +201,7 @@ class Runtime:
         interrupted.
 
         Returns:
-            the tasks that were cancelled; `cancel` waits for them.
+            the tasks that were cancelled; `over` waits for them.
         """
         self.running = False
         tasks = self._handler_tasks() | set(self._ending)
@@ -212,10 +224,18 @@ class Runtime:
         self.hub.leave(self)
         return {task for task in tasks if not task.done()}
 
-    async def cancel(self, tasks: set[asyncio.Task[Any]], timeout: float) -> None:
-        """Cancel tasks until they are over: python-engineio swallows the first."""
+    async def over(self, tasks: Iterable[asyncio.Task[Any]], timeout: float) -> None:
+        """Wait until cancelled tasks are over; those that swallow it are cancelled again, as
+        python-engineio's are. `timeout` in seconds.
+        """
         deadline = self.loop.time() + timeout
+        # Most need a turn of the loop or a few, which is cheaper than to wait for them by name.
         pending = {task for task in tasks if not task.done()}
+        for _ in range(_TURNS):
+            if not pending:
+                return
+            await asyncio.sleep(0)
+            pending = {task for task in pending if not task.done()}
         while pending and self.loop.time() < deadline:
             for task in pending:
                 task.cancel()
@@ -223,3 +243,4 @@ class Runtime:
 
 
 _CANCEL_AGAIN = 0.05  # seconds
+_TURNS = 5

@@ -367,18 +367,17 @@ class ServerWatch:
         """Whether the server sends CONNECT before it asks the connect handler."""
         return self.sio is not None and bool(self.sio.always_connect)
 
-    def output_state(self, eio_sid: str) -> str:
-        """Where the server's output for a connection is: "waiting" in its queue, "moving" to the
-        client, or "none".
-        """
+    def has_output(self, eio_sid: str) -> bool:
+        """Whether the server still has something to send to a connection."""
         socket = self.eio.sockets.get(eio_sid)
-        if socket is None or socket.closed:
-            return "none"
         # AsyncSocket.poll() calls task_done() in the step in which the writer goes on to send.
-        if socket.queue._unfinished_tasks:
-            return "waiting"
-        # The writer, or the pending GET, is back in queue.get(): whatever it took has been sent.
-        return "none" if socket.queue._getters else "moving"
+        return socket is not None and socket.queue._unfinished_tasks > 0 and not socket.closed
+
+    def sends(self, eio_sid: str) -> bool:
+        """Whether the server may be on its way with something that it has taken out of the queue."""
+        socket = self.eio.sockets.get(eio_sid)
+        # Else the writer, or the pending GET, is back in queue.get(): what it took has been sent.
+        return socket is not None and not socket.queue._getters and not socket.closed
 
     # -- cleaning up
 
@@ -482,12 +481,24 @@ class ServerWatch:
             the tasks that were cancelled and should be waited for.
         """
         tasks = [*self.background, *self._pings.values()]
-        if self._service is not None:
-            tasks.append(self._service)
         for task in tasks:
             task.cancel()
+        tasks += self.stop_service()
         self.reset()
         return tasks
+
+    def stop_service(self) -> list[asyncio.Task[Any]]:
+        """Cancel the server's service task, if this watch is the last on it and saw it begin.
+
+        Returns:
+            the task, to be waited for.
+        """
+        service = self._service
+        if service is None or self.users > 1:
+            return []
+        self._forget_service()
+        service.cancel()
+        return [service]
 
     def abandon(self) -> None:
         """The loop is gone, and with it every task: only what the server remembers is left to clean
@@ -502,14 +513,17 @@ class ServerWatch:
         already.
         """
         if self._service is not None:
-            self._service = None
-            self.eio.service_task_handle = None
-            self.eio.service_task_event = None
-            self.eio.start_service_task = True
+            self._forget_service()
         if self.sio is not None and getattr(self.sio.manager, "thread", None) in self.background:
             # A pub/sub manager's listener: initialize() starts it anew at the next connection.
             self.sio.manager_initialized = False
         self._pings.clear()
+
+    def _forget_service(self) -> None:
+        self._service = None
+        self.eio.service_task_handle = None
+        self.eio.service_task_event = None
+        self.eio.start_service_task = True
 
 
 _WATCHES: weakref.WeakKeyDictionary[Any, ServerWatch] = weakref.WeakKeyDictionary()

@@ -116,7 +116,7 @@ class EngineSession:
         self.handler_ended = listener.handler_ended
         self._polling: PollingTransport | None = None
         self._upgrade: WebSocketTransport | None = None
-        self._retired: list[Transport] = []
+        self._used: list[Transport] = []
         self._held: list[Frame] = []
         self._looking = True
         self._looks = 0
@@ -226,16 +226,26 @@ class EngineSession:
         if self._transports[0] == "websocket":
             websocket = WebSocketTransport(app, self._handshake, self)
             self.transport = websocket
+            self._used.append(websocket)
             websocket.start()
         else:
             self._polling = PollingTransport(app, self._handshake, self)
             self.transport = self._polling
+            self._used.append(self._polling)
             self._polling.start()
 
     def send_messages(self, messages: Sequence[Frame]) -> None:
         """Send Socket.IO's messages, each in a MESSAGE packet."""
         self.sent += len(messages)
-        self.send_frames(_message_frames(messages))
+        transport = self.transport
+        if len(messages) > 1 or self._upgrade is not None or transport is None:
+            self.send_frames(_message_frames(messages))
+            return
+        # One message, as nearly always: the same without lists.
+        message = messages[0]
+        frame = f"4{message}" if message.__class__ is str else message
+        self._record((next(self._numbers), perf_counter(), SENT, transport.name, frame))
+        transport.send_frame(frame)
 
     def send_frames(self, frames: Sequence[Frame]) -> None:
         """Send encoded packets, in order; during an upgrade they wait for its end."""
@@ -293,11 +303,7 @@ class EngineSession:
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
         """The calls of the app that still run for this session."""
-        tasks: set[asyncio.Task[None]] = set()
-        for transport in (self.transport, self._upgrade, self._polling, *self._retired):
-            if transport is not None:
-                tasks |= transport.tasks
-        return tasks
+        return {task for transport in self._used for task in transport.tasks}
 
     def quiet(self) -> Quiet:
         """Whether everything that was sent has been dealt with, and all that the server put out has
@@ -306,17 +312,16 @@ class EngineSession:
         if self.receiving is not None or self._upgrade is not None:
             return Quiet.BUSY
         if self.engine.state is State.CLOSED:
-            return Quiet.BUSY if self.tasks else Quiet.QUIET
+            return Quiet.BUSY if self._at_work() else Quiet.QUIET
         if self.transport is None or not self.transport.idle:
             return Quiet.BUSY
         if self.watch is None:
             return Quiet.QUIET
         if self.handled < self.sent:
             return Quiet.BUSY
-        output = self.watch.output_state(self.sid)
-        if output == "waiting":
+        if self.watch.has_output(self.sid):
             return Quiet.BUSY
-        return Quiet.MOVING if output == "moving" else Quiet.QUIET
+        return Quiet.MOVING if self.watch.sends(self.sid) else Quiet.QUIET
 
     # -- what the transports tell
 
@@ -379,11 +384,14 @@ class EngineSession:
         """A call of the app ended, or something it did."""
         if self.engine.state is State.CLOSED:
             self._release_poll()
-            if not self.tasks:
+            if not self._at_work():
                 self._finish()
         self._hub.poke()
 
     # -- inside
+
+    def _at_work(self) -> bool:
+        return any(transport.running for transport in self._used)
 
     def _look(self) -> None:
         """Look for the server where it must stand in the call stack, if it was not found yet."""
@@ -449,6 +457,7 @@ class EngineSession:
         self._polling.max_payload = self.engine.max_payload
         if "websocket" in self._transports and "websocket" in self.engine.upgrades:
             self._upgrade = WebSocketTransport(self._runtime.app, self._handshake, self, self.sid)
+            self._used.append(self._upgrade)
             self._upgrade.start()
         else:
             self._be_ready()
@@ -467,7 +476,6 @@ class EngineSession:
         if upgrade is None or self._polling is None:
             return
         self._polling.vanish()
-        self._retired.append(self._polling)
         self._polling, self.transport = None, upgrade
         self.send_frames([encode(UPGRADE)])
         self._go_on()

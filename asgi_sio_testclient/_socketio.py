@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,31 +93,48 @@ class SocketIO:
     def connect(self, namespace: str, auth: Any) -> Sequence[Message]:
         """CONNECT. Without auth there is no payload at all, as python-socketio's client and the
         protocol have it.
+
+        Raises:
+            TypeError: the auth can't be serialised.
         """
-        return self._encode(CONNECT, namespace, None, None if auth is None else auth)
+        if auth is None and self._fast is not None:
+            return ("0" if namespace == ROOT else f"0{namespace},",)
+        return self._encode(CONNECT, namespace, None, auth, f"the auth of namespace {namespace!r}")
 
     def disconnect(self, namespace: str) -> Sequence[Message]:
         """DISCONNECT."""
-        return self._encode(DISCONNECT, namespace, None, None)
+        if self._fast is not None:
+            return ("1" if namespace == ROOT else f"1{namespace},",)
+        return self._encode(DISCONNECT, namespace, None, None, "")
 
     def event(
-        self, event: str, args: Iterable[Any], namespace: str, id: int | None = None
+        self, event: str, args: tuple[Any, ...], namespace: str, id: int | None = None
     ) -> Sequence[Message]:
-        """EVENT, or BINARY_EVENT and its attachments.
+        """EVENT, or BINARY_EVENT and its attachments. A lone tuple expands to several arguments.
 
         Raises:
-            TypeError: an argument can't be serialised; nothing was sent.
+            TypeError: an argument can't be serialised, or the event is no str.
         """
+        if not isinstance(event, str):
+            raise TypeError(f"event is {event!r}; expected a str")
+        if len(args) == 1 and isinstance(args[0], tuple):
+            args = args[0]
         data = [event, *args]
         if self._fast is not None:
             text = self._fast.encode("2", namespace, id, data)
             if text is not None:
                 return (text,)
-        return self._encode(EVENT, namespace, id, data)
+        return self._encode(EVENT, namespace, id, data, f"the arguments of {event!r}")
 
-    def ack(self, namespace: str, id: int, values: Iterable[Any]) -> Sequence[Message]:
-        """ACK, or BINARY_ACK and its attachments; raises as `event` does."""
-        return self._encode(ACK, namespace, id, list(values))
+    def ack(
+        self, event: str, values: tuple[Any, ...], namespace: str, id: int
+    ) -> Sequence[Message]:
+        """ACK of the server's `event`, or BINARY_ACK and its attachments.
+
+        Raises:
+            TypeError: a value can't be serialised.
+        """
+        return self._encode(ACK, namespace, id, list(values), f"the ack of {event!r}")
 
     def receive(self, message: Message) -> Incoming | None:
         """Take one message from the server; None while a packet's attachments are still to come.
@@ -171,8 +188,13 @@ class SocketIO:
             return None
         return _checked(packet)
 
-    def _encode(self, kind: int, namespace: str, id: int | None, data: Any) -> Sequence[Message]:
-        encoded = self.packet_class(kind, data=data, namespace=namespace, id=id).encode()
+    def _encode(
+        self, kind: int, namespace: str, id: int | None, data: Any, what: str
+    ) -> Sequence[Message]:
+        try:
+            encoded = self.packet_class(kind, data=data, namespace=namespace, id=id).encode()
+        except (TypeError, ValueError, OverflowError, RecursionError) as exc:
+            raise TypeError(f"{what} can't be serialised: {exc}") from exc
         return encoded if isinstance(encoded, list) else (encoded,)
 
 
@@ -223,31 +245,40 @@ class _FastText:
 
     def decode(self, message: Message) -> Incoming | None:
         """The packet; None where the packet class has to read it."""
-        if not isinstance(message, str) or message[:1] not in {"2", "3"}:
+        kind = _KINDS.get(message[:1])
+        if kind is None:
             return None
         namespace, start = ROOT, 1
         if message[1:2] == "/":
-            start = message.find(",") + 1
-            namespace = message[1 : start - 1]
+            start = message.find(",") + 1  # type: ignore[arg-type]
+            namespace = message[1 : start - 1]  # type: ignore[assignment]
             if start == 0 or "?" in namespace:
                 return None
-        bracket = message.find("[", start, start + _MAX_ID_DIGITS + 1)
-        number = message[start:bracket]
-        if bracket == -1 or (number and not (number.isascii() and number.isdigit())):
-            return None
+        opening = "{" if kind == CONNECT else "["
+        bracket = message.find(opening, start, start + _MAX_ID_DIGITS + 1)  # type: ignore[arg-type]
+        id_ = None
+        if bracket != start:
+            number = message[start:bracket]
+            if bracket == -1 or not (number.isascii() and number.isdigit()):
+                return None
+            id_ = int(number)
         try:
-            data, end = self._scan(message, bracket)
+            data, end = self._scan(message, bracket)  # type: ignore[arg-type]
         except (ValueError, StopIteration, RecursionError):
             return None
-        if end != len(message):
+        if end != len(message) or not _IS_VALID[kind](data, id_):
             return None
-        if message[0] == "2":
-            if not data or not isinstance(data[0], str):
-                return None
-            return Incoming(EVENT, namespace, data, int(number) if number else None)
-        return Incoming(ACK, namespace, data, int(number)) if number else None
+        return Incoming(kind, namespace, data, id_)
 
 
+# Bytes, as of msgpack, are no key of it.
+_KINDS: dict[Any, int] = {"0": CONNECT, "2": EVENT, "3": ACK}
+# What `_checked` asks of a packet.
+_IS_VALID: dict[int, Callable[[Any, int | None], bool]] = {
+    CONNECT: lambda data, id_: "sid" in data,
+    EVENT: lambda data, id_: bool(data) and isinstance(data[0], str),
+    ACK: lambda data, id_: id_ is not None,
+}
 _MAX_ID_DIGITS = 18
 _FAST_TEXT = _FastText()
 

@@ -148,11 +148,12 @@ class ClientState:
 
     def handler_ended(self, run: HandlerRun) -> None:
         """A handler ended. An ack that its event wanted is on its way now, or will never come."""
-        session = self.session
-        if not self.acks.handler_ended(run) or session is None or session.watch is None:
+        if run.id is None or not self.acks.handler_ended(run):
             return
-        if session.watch.output_state(session.sid) != "waiting":
-            self._look_for_unacked()
+        session = self.session
+        if session is None or session.watch is None or session.watch.has_output(session.sid):
+            return
+        self._look_for_unacked()
 
     def frame_delivered(self) -> None:
         """Something has arrived that was no message."""
@@ -162,14 +163,16 @@ class ClientState:
     # -- packets
 
     def _acked(self, incoming: _socketio.Incoming) -> None:
-        ack = self.acks.take((incoming.namespace, incoming.id or 0))
+        acks, key = self.acks, (incoming.namespace, incoming.id)
+        ack = acks.pending.pop(key, None)  # type: ignore[arg-type]
+        if acks.late:
+            acks.late.pop(key, None)  # type: ignore[arg-type]
         if ack is None:
             return
-        if ack.callback is not None:
-            self._answering.run(
-                ack.callback, tuple(incoming.data), self._where(f"ack of {ack.event}", incoming)
-            )
-        elif ack.future is not None and not ack.future.done():
+        if ack.future is None:
+            where = self._where(f"ack of {ack.event!r}", incoming)
+            self._answering.run(ack.callback, tuple(incoming.data), where)
+        elif not ack.future.done():
             ack.future.set_result(incoming.data)
 
     def _received(self, incoming: _socketio.Incoming) -> None:
@@ -327,11 +330,8 @@ class ClientState:
         if incoming.id is None or self.session is None:
             return
         values = result if isinstance(result, tuple) else () if result is None else (result,)
-        try:
-            messages = self.socketio.ack(incoming.namespace, incoming.id, values)
-        except (TypeError, ValueError, OverflowError, RecursionError) as exc:
-            event = incoming.data[0]
-            raise TypeError(f"the ack of {event!r} can't be serialised: {exc}") from exc
+        event = incoming.data[0]
+        messages = self.socketio.ack(event, values, incoming.namespace, incoming.id)
         self.session.send_messages(messages)
 
     # -- what is asked of it

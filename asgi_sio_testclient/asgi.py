@@ -26,6 +26,7 @@ from asgiref.compatibility import double_to_single_callable, is_double_callable
 
 from asgi_sio_testclient._exceptions import LifespanFailed, UsageError
 from asgi_sio_testclient._places import place_of
+from asgi_sio_testclient._waiting import EXPIRED, hub_of
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application, HTTPScope, LifespanScope, WebSocketScope
@@ -103,7 +104,7 @@ def http_scope(
         "http_version": "1.1",
         "method": method,
         "scheme": scheme,
-        "path": unquote(path),
+        "path": unquote(path) if "%" in path else path,
         "raw_path": path.encode("ascii"),
         "query_string": query_string,
         "root_path": root_path,
@@ -132,7 +133,7 @@ def websocket_scope(
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "scheme": scheme,
-        "path": unquote(path),
+        "path": unquote(path) if "%" in path else path,
         "raw_path": path.encode("ascii"),
         "query_string": query_string,
         "root_path": root_path,
@@ -180,6 +181,8 @@ class ClientDisconnected(OSError):
 class _Run:
     """One call of the app with one scope: its task, and the messages it has not received yet."""
 
+    _loop: asyncio.AbstractEventLoop
+
     def __init__(
         self, app: ASGI3Application, scope: Any, on_receive: Callable[[], None] | None = None
     ) -> None:
@@ -188,12 +191,13 @@ class _Run:
         self.ended = False
         self._app = app
         self._messages: deque[Message] = deque()
-        self._receivers: deque[asyncio.Future[None]] = deque()
+        self._receivers: list[asyncio.Future[None]] = []
         self.on_receive = on_receive
 
     def start(self) -> asyncio.Task[None]:
         """Call the app, in a task of its own. Needs a running event loop."""
-        self.task = asyncio.get_running_loop().create_task(self._call())
+        self._loop = asyncio.get_running_loop()
+        self.task = self._loop.create_task(self._call())
         return self.task
 
     @property
@@ -221,21 +225,22 @@ class _Run:
         if self.on_receive is not None:
             self.on_receive()
         while not self._messages:
-            receiver = asyncio.get_running_loop().create_future()
+            receiver = self._loop.create_future()
             self._receivers.append(receiver)
             try:
                 await receiver
-            finally:
+            except asyncio.CancelledError:
                 # python-engineio's wait_for cancels a receive(): the message stays, the waiter
                 # goes.
                 if receiver in self._receivers:
                     self._receivers.remove(receiver)
+                raise
         return self._messages.popleft()
 
     def _feed(self, message: Message) -> None:
         self._messages.append(message)
         while self._receivers:
-            receiver = self._receivers.popleft()
+            receiver = self._receivers.pop(0)
             if not receiver.done():
                 receiver.set_result(None)
                 break
@@ -261,22 +266,20 @@ class _Mailbox:
                 reader.set_result(None)
 
     async def get(self, timeout: float) -> Any:
-        if not self._arrived:
-            async with asyncio.timeout(timeout):
-                await self._arrival()
+        hub = hub_of(asyncio.get_running_loop())
+        deadline = hub.loop.time() + timeout
+        while not self._arrived:
+            reader = hub.loop.create_future()
+            self._readers.append(reader)
+            try:
+                if await hub.wait(reader, deadline - hub.loop.time()) is EXPIRED:
+                    raise TimeoutError(f"nothing came within {timeout:g} s")
+            finally:
+                self._readers.remove(reader)
         item = self._arrived.popleft()
         if isinstance(item, BaseException):
             raise item
         return item
-
-    async def _arrival(self) -> None:
-        while not self._arrived:
-            reader = asyncio.get_running_loop().create_future()
-            self._readers.append(reader)
-            try:
-                await reader
-            finally:
-                self._readers.remove(reader)
 
 
 class ExchangeListener(Protocol):
@@ -498,9 +501,9 @@ class WebSocketConnection(_Run):
             await self._gate.wait()
         kind = message["type"]
         if kind == "websocket.send" and self.state == "open":
-            data = message.get("bytes")
+            data = message.get("text")
             if data is None:
-                data = message["text"]
+                data = message["bytes"]
             # engineio's driver puts a bytearray under "text"; servers send what is bytes-like as
             # binary.
             self.deliver(data if isinstance(data, str) else bytes(data))

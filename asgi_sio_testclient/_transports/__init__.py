@@ -27,6 +27,9 @@ class Transport(Protocol):
     def send(self, frames: Sequence[Frame]) -> None:
         """Hand frames to the app, in order, after all that were handed over before. Never waits."""
 
+    def send_frame(self, frame: Frame) -> None:
+        """The same for one."""
+
     def leave(self) -> None:
         """End in an orderly way, once what was sent has arrived. Nothing is delivered any more."""
 
@@ -36,6 +39,10 @@ class Transport(Protocol):
     @property
     def idle(self) -> bool:
         """True when the app has taken all that was sent and waits for more."""
+
+    @property
+    def running(self) -> bool:
+        """Whether a call of the app still runs."""
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:

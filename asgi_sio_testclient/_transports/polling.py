@@ -19,7 +19,7 @@ from asgi_sio_testclient.asgi import HTTPExchange, Response
 if TYPE_CHECKING:
     import asyncio
 
-    from asgiref.typing import ASGI3Application
+    from asgiref.typing import ASGI3Application, HTTPScope
 
     from asgi_sio_testclient._handshake import Handshake
     from asgi_sio_testclient._transports import Frame, TransportListener
@@ -88,6 +88,11 @@ class PollingTransport:
         self._outgoing.extend(frames)
         self._flush()
 
+    def send_frame(self, frame: Frame) -> None:
+        """See `Transport`."""
+        self._outgoing.append(frame)
+        self._flush()
+
     def leave(self) -> None:
         """See `Transport`."""
         self.paused = True
@@ -120,6 +125,11 @@ class PollingTransport:
         return self._get is not None
 
     @property
+    def running(self) -> bool:
+        """See `Transport`."""
+        return bool(self._running)
+
+    @property
     def tasks(self) -> set[asyncio.Task[None]]:
         """See `Transport`."""
         tasks = (request.exchange.task for request in self._running)
@@ -143,7 +153,7 @@ class PollingTransport:
                 (b"content-length", b"%d" % len(body)),
             ]
         scope = self._handshake.http_scope(method, self.sid, headers)
-        request = _Request(self, self._handshake.request_url(scope), then)
+        request = _Request(self, scope, then)
         request.exchange = HTTPExchange(
             self._app, scope, body, listener=request, on_receive=self._watcher.about_to_receive
         )
@@ -151,19 +161,19 @@ class PollingTransport:
         request.exchange.start()
         return request
 
-    def _got(self, url: str, response: Response) -> None:
+    def _got(self, request: _Request, response: Response) -> None:
         self._get = None
         if self._listener is None:
             return
         try:
             body = decoded_body(response)
         except httpx.DecodingError as exc:
-            self._lost(url, f"a body that can't be decoded: {exc}")
+            self._lost(request, f"a body that can't be decoded: {exc}")
             return
         if not self.sid and (response.status != OK or not body.startswith(OPEN_PACKET)):
-            self._refused(url, Response(response.status, response.headers, body))
+            self._refused(request, Response(response.status, response.headers, body))
         elif response.status != OK:
-            self._lost(url, f"{response.status} {body.decode(errors='replace')}")
+            self._lost(request, f"{response.status} {body.decode(errors='replace')}")
         else:
             for frame in split_payload(body.decode(errors="replace")):
                 if self._listener is not None:
@@ -171,28 +181,28 @@ class PollingTransport:
             self.poll()
         self._check_quiet()
 
-    def _posted(self, url: str, response: Response) -> None:
+    def _posted(self, request: _Request, response: Response) -> None:
         self._post = None
         if response.status == OK:
             self._flush()
         elif self._listener is not None:
             body = decoded_body(response).decode(errors="replace")
-            self._lost(url, f"{response.status} {body}")
+            self._lost(request, f"{response.status} {body}")
         if self._leaving and self._post is None:
             self._listener = None
         self._watcher.activity()
         self._check_quiet()
 
-    def _refused(self, url: str, response: Response) -> None:
+    def _refused(self, request: _Request, response: Response) -> None:
         listener, self._listener = self._listener, None
         if listener is not None:
-            listener.transport_refused(self, url, response)
+            listener.transport_refused(self, request.url, response)
 
-    def _lost(self, url: str, detail: str) -> None:
+    def _lost(self, request: _Request, detail: str) -> None:
         listener, self._listener = self._listener, None
         self._outgoing.clear()
         if listener is not None:
-            listener.transport_lost(self, url, TRANSPORT_ERROR, detail)
+            listener.transport_lost(self, request.url, TRANSPORT_ERROR, detail)
 
     def _ended(self, request: _Request, exc: BaseException | None) -> None:
         self._running.discard(request)
@@ -202,7 +212,7 @@ class PollingTransport:
             self._get = None if request is self._get else self._get
             self._post = None if request is self._post else self._post
             how = "returned without a response" if exc is None else f"raised {type(exc).__name__}"
-            self._lost(request.url, f"the app {how}")
+            self._lost(request, f"the app {how}")
         self._watcher.activity()
 
     def _check_quiet(self) -> None:
@@ -217,15 +227,23 @@ class _Request:
     exchange: HTTPExchange
 
     def __init__(
-        self, transport: PollingTransport, url: str, then: Callable[[str, Response], None]
+        self,
+        transport: PollingTransport,
+        scope: HTTPScope,
+        then: Callable[[_Request, Response], None],
     ) -> None:
         self._transport = transport
+        self._scope = scope
         self._then = then
-        self.url = url
+
+    @property
+    def url(self) -> str:
+        """What was requested, for error texts."""
+        return self._transport._handshake.request_url(self._scope)
 
     def responded(self, response: Response) -> None:
         self._transport._handshake.store_cookies(response.headers)
-        self._then(self.url, response)
+        self._then(self, response)
 
     def exchange_ended(self, exc: BaseException | None) -> None:
         self._transport._ended(self, exc)

@@ -54,6 +54,8 @@ class WebSocketTransport:
             app, scope, listener=self, on_receive=listener.about_to_receive
         )
 
+        self.send_frame = self.connection.send
+
     def start(self) -> None:
         """Call the app."""
         self.connection.start()
@@ -79,10 +81,15 @@ class WebSocketTransport:
         return self.connection.idle
 
     @property
+    def running(self) -> bool:
+        """See `Transport`."""
+        return self.connection.task is not None and not self.connection.ended
+
+    @property
     def tasks(self) -> set[asyncio.Task[None]]:
         """See `Transport`."""
         task = self.connection.task
-        return set() if task is None or self.connection.ended else {task}
+        return {task} if task is not None and self.running else set()
 
     def _detach(self) -> TransportListener | None:
         listener, self._listener = self._listener, None
