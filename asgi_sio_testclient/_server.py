@@ -374,7 +374,7 @@ class ServerWatch:
         return socket is not None and socket.queue._unfinished_tasks > 0 and not socket.closed
 
     def sends(self, eio_sid: str) -> bool:
-        """Whether the server may be on its way with something that it has taken out of the queue."""
+        """Whether the server may be on its way with what it has taken out of the queue."""
         socket = self.eio.sockets.get(eio_sid)
         # Else the writer, or the pending GET, is back in queue.get(): what it took has been sent.
         return socket is not None and not socket.queue._getters and not socket.closed

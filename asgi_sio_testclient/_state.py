@@ -164,9 +164,9 @@ class ClientState:
 
     def _acked(self, incoming: _socketio.Incoming) -> None:
         acks, key = self.acks, (incoming.namespace, incoming.id)
-        ack = acks.pending.pop(key, None)  # type: ignore[arg-type]
+        ack = acks.pending.pop(key, None)
         if acks.late:
-            acks.late.pop(key, None)  # type: ignore[arg-type]
+            acks.late.pop(key, None)
         if ack is None:
             return
         if ack.future is None:

@@ -145,7 +145,9 @@ class PollingTransport:
         del self._outgoing[: len(batch)]
         self._post = self._request("POST", encode_payload(batch).encode(), self._posted)
 
-    def _request(self, method: str, body: bytes, then: Callable[[str, Response], None]) -> _Request:
+    def _request(
+        self, method: str, body: bytes, then: Callable[[_Request, Response], None]
+    ) -> _Request:
         headers = []
         if method == "POST":
             headers = [
