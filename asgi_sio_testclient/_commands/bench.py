@@ -54,11 +54,8 @@ def main(argv: Sequence[str], prog: str) -> int:
         client = _target.build_client(arguments)
         try:
             return asyncio.run(command.run(client))
-        except KeyboardInterrupt:
-            if command.progress is None:
-                raise
-        command.finish(command.progress.report("Ctrl-C"))
-        return _INTERRUPTED
+        except KeyboardInterrupt as interrupt:
+            return command.cut_short(interrupt)
 
 
 class _Bench:
@@ -104,6 +101,17 @@ class _Bench:
                     raise CommandLineError(str(error)) from None
             # Before the app's shutdown, which may fail.
             return self.finish(report)
+
+    def cut_short(self, interrupt: KeyboardInterrupt) -> int:
+        """Show what was measured so far.
+
+        Raises:
+            KeyboardInterrupt: nothing was.
+        """
+        if self.progress is None:
+            raise interrupt
+        self.finish(self.progress.report("Ctrl-C"))
+        return _INTERRUPTED
 
     def finish(self, report: bench.LatencyReport) -> int:
         """Show the figures, write the files, and judge."""
