@@ -128,6 +128,13 @@ def site(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Take the documentation's pictures anew; needs npm and chromedriver."""
+    session.install("-e", EXTRAS, *group("site"))
+    session.run("python", "docs/make_pictures.py")
+
+
+@nox.session
 def package(session: nox.Session) -> None:
     """Build wheel and sdist, check them, and use each in a clean environment."""
     session.install(*group("package"))

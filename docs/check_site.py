@@ -21,10 +21,13 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.support.wait import WebDriverWait
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 THEMES = ("light", "dark")
 
+LOADING = 10.0  # seconds
+IS_THERE = "return Boolean(document.documentElement) && document.readyState === 'complete'"
 TOO_WIDE = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 BROKEN_PICTURES = """
     return [...document.images].filter(image => !image.complete || !image.naturalWidth)
@@ -120,6 +123,8 @@ class Visit:
             {"features": [{"name": "prefers-color-scheme", "value": self.theme}]},
         )
         self.browser.get(self.url)
+        # `get` has been seen to return before there is a document.
+        WebDriverWait(self.browser, LOADING).until(lambda browser: browser.execute_script(IS_THERE))
         if too_wide := self.browser.execute_script(TOO_WIDE):
             yield f"{too_wide} px wider than the window"
         for source in self.browser.execute_script(BROKEN_PICTURES):

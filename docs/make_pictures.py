@@ -1,140 +1,130 @@
-"""Draws the picture of the layers: ``python docs/make_pictures.py``.
+"""Takes the pictures of the documentation: ``python -m nox -s pictures``.
 
-The picture is drawn into the page itself, in the colours of the text around it, so that it follows
-the page from light to dark.
+A transcript and a sequence diagram of two users in a chat, in light and in dark, and the latency of
+a handler. The diagram is drawn by mermaid, in Chromium: npm and chromedriver have to be there. What
+the pictures show differs from run to run, so they are taken when what they show has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from html import escape
+import asyncio
+import io
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
 from pathlib import Path
 
+import check_site
+import draw_layers
+import socketio
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+
+from asgi_sio_testclient import TestClient
+
 PICTURES = Path(__file__).with_name("_pictures")
+MERMAID = "mermaid@11"
+THEMES = {"light": "default", "dark": "dark"}
 
-LEFT, WIDTH, GAP = 34, 500, 12
-HEIGHT, STEP = 54, 66
-APP_LEFT, APP_WIDTH = 584, 140
+HANDLER = """
+import asyncio
+import random
 
+import socketio
 
-@dataclass(frozen=True)
-class Box:
-    """Modules that stand side by side, and what they are for."""
-
-    title: str
-    modules: tuple[str, ...] = ()
-    share: float = 1.0
+sio = socketio.AsyncServer(async_mode="asgi")
+app = socketio.ASGIApp(sio)
 
 
-# Top-down. tests/test_architecture.py has the same layers, finer, and holds the rule.
-ROWS = (
-    (Box("your test"),),
-    (Box("command line", ("_commands", "_cli", "_demo")),),
-    (
-        Box("pytest", ("pytest_plugin",), 0.22),
-        Box("measuring", ("bench", "_bench"), 0.22),
-        Box("stock client", ("stock", "_stock"), 0.22),
-        Box("conformance", ("conformance", "_conformance"), 0.34),
-    ),
-    (Box("the same without await", ("_sync",)),),
-    (Box("client: events, waits, settle", ("_client", "_state")),),
-    (Box("one connection, the running app, its clock", ("_session", "_runtime", "_time")),),
-    (
-        Box("transports, HTTP", ("_transports", "_http"), 0.5),
-        Box("options, explanations", ("_options", "_explain"), 0.5),
-    ),
-    (Box("request line", ("_handshake",), 0.5), Box("transcript", ("_transcript",), 0.5)),
-    (
-        Box("protocol: no I/O, no clock", ("_socketio", "_engineio"), 0.42),
-        Box("the server's inside", ("_server",), 0.33),
-        Box("scopes", ("asgi",), 0.25),
-    ),
-    (Box("inbox, acks, errors, fan-out", ("_inbox", "_acks", "_exceptions", "pubsub")),),
-    (Box("facts", ("_events", "_handlers", "_places", "_waiting", "_version")),),
-)
+@sio.event
+async def search(sid, words):
+    await asyncio.sleep(random.lognormvariate(-6.2, 0.3))
+    return words
+"""
 
-STYLE = """
-    .box { fill: none; stroke: currentColor; stroke-opacity: .45; }
-    .mine { stroke-dasharray: 5 4; }
-    .app { fill: var(--color-brand-primary); fill-opacity: .12;
-           stroke: var(--color-brand-primary); stroke-opacity: 1; }
-    .way { fill: none; stroke: var(--color-brand-primary); stroke-width: 1.6; }
-    .watch { stroke-dasharray: 4 4; }
-    .title { fill: currentColor; font: 600 13px var(--font-stack, sans-serif); }
-    .small { fill: currentColor; font: 12px var(--font-stack, sans-serif); }
-    .code { fill: currentColor; opacity: .8; font: 12px var(--font-stack--monospace, monospace); }
+RENDER = """
+    const [source, theme, done] = arguments;
+    mermaid.initialize({startOnLoad: false, theme: theme});
+    mermaid.render("sequence", source).then(result => done(result.svg));
 """
 
 
-def text(x: float, y: float, style: str, words: str) -> str:
-    return f'<text x="{x:g}" y="{y:g}" class="{style}" text-anchor="middle">{words}</text>'
+def chat() -> socketio.ASGIApp:
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    @sio.event
+    async def say(sid, text):
+        await sio.emit("said", text, skip_sid=sid)
+        return "delivered"
+
+    return socketio.ASGIApp(sio)
 
 
-def draw_box(box: Box, x: float, y: float, width: float) -> Iterator[str]:
-    middle = x + width / 2
-    style = "box" if box.modules else "box mine"
-    yield (
-        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{HEIGHT}" rx="6" class="{style}"/>'
-    )
-    yield text(middle, y + (23 if box.modules else 32), "title", escape(box.title))
-    names = "&#160; ".join(f"<tspan>{module}</tspan>" for module in box.modules)
-    if names:
-        yield text(middle, y + 42, "code", names)
+async def converse() -> tuple[str, str]:
+    """What a transcript and its diagram look like."""
+    async with TestClient(chat()) as alice, alice.clone() as bob:
+        await alice.connect()
+        await bob.connect()
+        await alice.call("say", "Is the kettle on?")
+        await bob.await_event("said")
+        await bob.call("say", "It is now.")
+        await alice.await_event("said")
+        return str(alice.transcript), alice.transcript.to_mermaid()
 
 
-def draw_rows() -> Iterator[str]:
-    for number, row in enumerate(ROWS):
-        x, room = float(LEFT), WIDTH - GAP * (len(row) - 1)
-        for box in row:
-            yield from draw_box(box, x, 12 + number * STEP, room * box.share)
-            x += room * box.share + GAP
+def take_transcript(text: str) -> None:
+    console = Console(record=True, width=84, file=io.StringIO())
+    console.print(text, markup=False)
+    svg = console.export_svg(title="print(alice.transcript)", theme=MONOKAI)
+    # Its fonts come from elsewhere; what the reader has is good enough.
+    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+    (PICTURES / "transcript.svg").write_text(svg, encoding="utf-8")
 
 
-def draw_app(number: int) -> Iterator[str]:
-    y = 12 + number * STEP
-    middle, right = y + HEIGHT / 2, LEFT + WIDTH
-    centre = APP_LEFT + APP_WIDTH / 2
-    yield (
-        f'<rect x="{APP_LEFT}" y="{y - STEP}" width="{APP_WIDTH}" height="{HEIGHT + 2 * STEP}"'
-        ' rx="6" class="box app"/>'
-    )
-    yield text(centre, middle - 20, "title", "your app")
-    yield text(centre, middle + 2, "small", "scope, receive, send")
-    yield text(centre, middle + 24, "small", "python-socketio")
-    yield f'<path d="M{right + 3} {middle - 6}H{APP_LEFT - 6}" class="way" marker-end="url(#tip)"/>'
-    yield f'<path d="M{APP_LEFT - 3} {middle + 6}H{right + 6}" class="way" marker-end="url(#tip)"/>'
+def take_sequence(source: str) -> None:
+    with tempfile.TemporaryDirectory() as directory, check_site.chromium() as browser:
+        npm = shutil.which("npm")
+        assert npm is not None, "npm is needed for mermaid"
+        subprocess.run([npm, "pack", MERMAID, "--silent"], cwd=directory, check=True)
+        (archive,) = Path(directory).glob("*.tgz")
+        with tarfile.open(archive) as packed:
+            packed.extract("package/dist/mermaid.min.js", directory, filter="data")
+        page = Path(directory, "page.html")
+        page.write_text('<script src="package/dist/mermaid.min.js"></script>', encoding="utf-8")
+        browser.get(page.as_uri())
+        for name, theme in THEMES.items():
+            svg = browser.execute_async_script(RENDER, source, theme)
+            (PICTURES / f"sequence-{name}.svg").write_text(svg, encoding="utf-8")
 
 
-def draw() -> str:
-    bottom = 12 + len(ROWS) * STEP - (STEP - HEIGHT)
-    scopes = next(number for number, row in enumerate(ROWS) if row[-1].modules == ("asgi",))
-    lines = [
-        '<figure class="diagram">',
-        (
-            f'<svg viewBox="0 0 {APP_LEFT + APP_WIDTH + 4} {bottom + 10}" role="img"'
-            ' aria-label="The layers of the package, from your test at the top down to the facts;'
-            ' imports run downwards only, and the scopes layer meets your app.">'
-        ),
-        f"<style>{STYLE}</style>",
-        (
-            '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7"'
-            ' markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z"'
-            ' fill="var(--color-brand-primary)"/></marker></defs>'
-        ),
-        f'<path d="M14 {HEIGHT + 12}V{bottom}" class="way" marker-end="url(#tip)"/>',
-        (
-            f'<text transform="translate(26 {bottom / 2 + 60:g}) rotate(-90)" class="small">'
-            "imports run downwards</text>"
-        ),
-        *draw_rows(),
-        *draw_app(scopes),
-        "</svg>",
-        "</figure>",
-    ]
-    return "\n".join(lines) + "\n"
+def take_latency() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "shop.py").write_text(HANDLER, encoding="utf-8")
+        arguments = ["bench", "shop:app", "search", '"tea"', "--calls", "2000", "--plot"]
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "asgi_sio_testclient",
+                *arguments,
+                str(PICTURES / "latency.svg"),
+            ],
+            cwd=directory,
+            check=True,
+        )
+
+
+def main() -> None:
+    PICTURES.mkdir(exist_ok=True)
+    (PICTURES / "layers.svg").write_text(draw_layers.draw(), encoding="utf-8")
+    transcript, diagram = asyncio.run(converse())
+    take_transcript(transcript)
+    take_sequence(diagram)
+    take_latency()
 
 
 if __name__ == "__main__":
-    PICTURES.mkdir(exist_ok=True)
-    (PICTURES / "layers.svg").write_text(draw(), encoding="utf-8")
+    main()
