@@ -59,26 +59,34 @@ def same(one, other):
 
 
 def encoded(kind, namespace, id, data):
-    """What python-socketio's own class makes of it: a list of messages, or the error's type."""
+    """What python-socketio's own class makes of it: a list of messages; TypeError for any error."""
     try:
         result = Packet(kind, data=data, namespace=namespace, id=id).encode()
-    except (TypeError, ValueError, RecursionError) as exc:
-        return type(exc)
+    except (TypeError, ValueError, RecursionError):
+        return TypeError
     return result if isinstance(result, list) else [result]
 
 
+def encoded_event(name, args, namespace="/", id=None):
+    """The same of an event, whose lone tuple is several arguments."""
+    args = args[0] if len(args) == 1 and isinstance(args[0], tuple) else args
+    return encoded(EVENT, namespace, id, [name, *args])
+
+
+def messages_or_type_error(encode):
+    try:
+        return list(encode())
+    except TypeError:
+        return TypeError
+
+
 def event(name, args, namespace="/", id=None, packet_class=Packet):
-    try:
-        return list(SocketIO(packet_class).event(name, args, namespace, id))
-    except (TypeError, ValueError, RecursionError) as exc:
-        return type(exc)
+    protocol = SocketIO(packet_class)
+    return messages_or_type_error(lambda: protocol.event(name, tuple(args), namespace, id))
 
 
-def ack(namespace, id, values, packet_class=Packet):
-    try:
-        return list(SocketIO(packet_class).ack(namespace, id, values))
-    except (TypeError, ValueError, RecursionError) as exc:
-        return type(exc)
+def ack(namespace, id, given_values):
+    return messages_or_type_error(lambda: SocketIO().ack("e", tuple(given_values), namespace, id))
 
 
 # -- encoding, against python-socketio's own class
@@ -87,13 +95,13 @@ def ack(namespace, id, values, packet_class=Packet):
 @given(names, st.lists(values, max_size=4), odd_namespaces, ids)
 @settings(deadline=None)
 def test_a_text_event_is_encoded_byte_for_byte_as_python_socketio_does(name, args, namespace, id):
-    assert event(name, args, namespace, id) == encoded(EVENT, namespace, id, [name, *args])
+    assert event(name, args, namespace, id) == encoded_event(name, args, namespace, id)
 
 
 @given(names, st.lists(with_bytes, max_size=4), odd_namespaces, ids)
 @settings(deadline=None)
 def test_an_event_with_bytes_is_encoded_as_python_socketio_does(name, args, namespace, id):
-    assert event(name, args, namespace, id) == encoded(EVENT, namespace, id, [name, *args])
+    assert event(name, args, namespace, id) == encoded_event(name, args, namespace, id)
 
 
 @given(odd_namespaces, st.integers(0, 10**20), st.lists(values | with_bytes, max_size=4))
@@ -119,7 +127,7 @@ CIRCLE.append(CIRCLE)
         {"deep": [object()]},
         {b"bytes": 1},
         {(1, 2): 3},
-        (b"bytes in a tuple",),
+        [(b"bytes in a tuple",)],
         CIRCLE,
     ],
     ids=[
@@ -133,27 +141,42 @@ CIRCLE.append(CIRCLE)
         "circle",
     ],
 )
-def test_what_can_not_be_serialised_raises_what_python_socketio_raises(argument):
-    error = encoded(EVENT, "/", 1, ["e", argument])
-    assert issubclass(error, Exception)
-    assert event("e", [argument], "/", 1) is error
-    assert ack("/", 1, [argument]) is encoded(ACK, "/", 1, [argument])
+def test_what_can_not_be_serialised_is_a_type_error_as_it_is_an_error_there(argument):
+    assert encoded(EVENT, "/", 1, ["e", argument]) is TypeError
+    protocol = SocketIO()
+    with pytest.raises(TypeError, match="the arguments of 'e' can't be serialised: ") as caught:
+        protocol.event("e", (argument,), "/", 1)
+    assert caught.value.__cause__ is not None
+    with pytest.raises(TypeError, match="the ack of 'e' can't be serialised: "):
+        protocol.ack("e", (argument,), "/", 1)
+    with pytest.raises(TypeError, match="the auth of namespace '/' can't be serialised: "):
+        protocol.connect("/", argument)
+
+
+def test_a_lone_tuple_is_several_arguments():
+    assert event("e", [(1, 2)]) == ['2["e",1,2]']
+    assert event("e", [()]) == ['2["e"]']
+    assert event("e", [(1, 2), 3]) == ['2["e",[1,2],3]']
+    assert event("e", [((1, 2),)]) == ['2["e",[1,2]]']
+
+
+@pytest.mark.parametrize("name", [None, 5, b"e", ["e"]])
+def test_the_name_of_an_event_is_a_str(name):
+    with pytest.raises(TypeError, match="expected a str"):
+        SocketIO().event(name, (), "/")
 
 
 def test_after_an_error_the_next_event_is_whole():
     protocol = SocketIO()
     with pytest.raises(TypeError):
-        protocol.event("e", [["half", object()]], "/")
-    assert protocol.event("e", ["whole"], "/") == ('2["e","whole"]',)
+        protocol.event("e", (["half", object()],), "/")
+    assert protocol.event("e", ("whole",), "/") == ('2["e","whole"]',)
 
 
 @given(odd_namespaces, st.none() | values)
 @settings(deadline=None)
 def test_connect_is_encoded_as_python_socketio_does(namespace, auth):
-    try:
-        sent = list(SocketIO().connect(namespace, auth))
-    except (TypeError, ValueError) as exc:
-        sent = type(exc)
+    sent = messages_or_type_error(lambda: SocketIO().connect(namespace, auth))
     assert sent == encoded(CONNECT, namespace, None, auth)
 
 
@@ -430,7 +453,7 @@ import json
 assert json.encoder.c_make_encoder is None
 from asgi_sio_testclient._socketio import SocketIO
 protocol = SocketIO()
-assert protocol.event("e", ["é", 1.5, None], "/", 1) == ('21["e","\\\\u00e9",1.5,null]',)
+assert protocol.event("e", ("é", 1.5, None), "/", 1) == ('21["e","\\\\u00e9",1.5,null]',)
 assert protocol.receive('2["e",{"a":[1]}]').data == ["e", {"a": [1]}]
 """
 
@@ -454,9 +477,9 @@ simple = st.recursive(
 def test_msgpack_packets_are_whole_in_one_message(name, args, namespace, id):
     id = None if id is None else id % 2**64
     protocol = SocketIO(MsgPackPacket)
-    [message] = protocol.event(name, args, namespace, id)
+    [message] = protocol.event(name, (*args, None), namespace, id)
     assert isinstance(message, bytes)
-    assert protocol.receive(message) == Incoming(EVENT, namespace, [name, *args], id)
+    assert protocol.receive(message) == Incoming(EVENT, namespace, [name, *args, None], id)
 
 
 @pytest.mark.parametrize(
@@ -517,7 +540,7 @@ def test_a_json_module_is_used_both_ways_and_for_this_client_alone():
     calls = []
     packet_class = packet_class_for("default", _json_like(calls))
     protocol = SocketIO(packet_class)
-    assert protocol.event("e", [object], "/") == ('2["e","<class \'object\'>"]',)
+    assert protocol.event("e", (object,), "/") == ('2["e","<class \'object\'>"]',)
     assert protocol.receive('2["e"]') == Incoming(EVENT, "/", ["e"])
     assert calls == ["dumps", "loads"]
     assert Packet.json is engineio.json
