@@ -51,7 +51,7 @@ ROWS = (
         Box("scopes", ("asgi",), 0.25),
     ),
     (Box("inbox, acks, errors, fan-out", ("_inbox", "_acks", "_exceptions", "pubsub")),),
-    (Box("facts", ("_events", "_handlers", "_places", "_waiting", "_version")),),
+    (Box("facts", ("_events", "_handlers", "_places", "_waiting", "_version", "faults")),),
 )
 
 STYLE = """

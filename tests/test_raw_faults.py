@@ -444,7 +444,7 @@ async def test_dropped_between_an_event_and_its_attachments(client, server):
     assert server.sio._binary_packet == {}
 
 
-# -- by hand, one scope each: before, during and after the handshake, and in the middle of an upgrade
+# -- by hand, one scope each: before, during and after the handshake, amid an upgrade
 
 
 def websocket(app, sid="") -> WebSocketConnection:
