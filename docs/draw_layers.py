@@ -32,10 +32,12 @@ ROWS = (
     (Box("your test"),),
     (Box("command line", ("_commands", "_cli", "_demo")),),
     (
-        Box("pytest", ("pytest_plugin",), 0.22),
-        Box("measuring", ("bench", "_bench"), 0.22),
-        Box("stock client", ("stock", "_stock"), 0.22),
-        Box("conformance", ("conformance", "_conformance"), 0.34),
+        Box("pytest", ("pytest_plugin",), 0.5),
+        Box("measuring", ("bench", "_bench"), 0.5),
+    ),
+    (
+        Box("the stock client in memory", ("stock", "_stock"), 0.5),
+        Box("conformance", ("conformance", "_conformance"), 0.5),
     ),
     (Box("the same without await", ("_sync",)),),
     (Box("client: events, waits, settle", ("_client", "_state")),),

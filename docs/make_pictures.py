@@ -52,20 +52,18 @@ RENDER = """
 """
 
 
-def chat() -> socketio.ASGIApp:
-    sio = socketio.AsyncServer(async_mode="asgi")
+sio = socketio.AsyncServer(async_mode="asgi")
 
-    @sio.event
-    async def say(sid, text):
-        await sio.emit("said", text, skip_sid=sid)
-        return "delivered"
 
-    return socketio.ASGIApp(sio)
+@sio.event
+async def say(sid, text):
+    await sio.emit("said", text, skip_sid=sid)
+    return "delivered"
 
 
 async def converse() -> tuple[str, str]:
     """What a transcript and its diagram look like."""
-    async with TestClient(chat()) as alice, alice.clone() as bob:
+    async with TestClient(socketio.ASGIApp(sio)) as alice, alice.clone() as bob:
         await alice.connect()
         await bob.connect()
         await alice.call("say", "Is the kettle on?")
@@ -76,8 +74,8 @@ async def converse() -> tuple[str, str]:
 
 
 def take_transcript(text: str) -> None:
-    console = Console(record=True, width=84, file=io.StringIO())
-    console.print(text, markup=False)
+    console = Console(record=True, width=96, file=io.StringIO())
+    console.print(text, markup=False, highlight=False)
     svg = console.export_svg(title="print(alice.transcript)", theme=MONOKAI)
     # Its fonts come from elsewhere; what the reader has is good enough.
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
@@ -93,7 +91,8 @@ def take_sequence(source: str) -> None:
         with tarfile.open(archive) as packed:
             packed.extract("package/dist/mermaid.min.js", directory, filter="data")
         page = Path(directory, "page.html")
-        page.write_text('<script src="package/dist/mermaid.min.js"></script>', encoding="utf-8")
+        script = '<script src="package/dist/mermaid.min.js"></script>'
+        page.write_text(f'<meta charset="utf-8">{script}', encoding="utf-8")
         browser.get(page.as_uri())
         for name, theme in THEMES.items():
             svg = browser.execute_async_script(RENDER, source, theme)
