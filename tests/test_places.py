@@ -1,0 +1,60 @@
+"""Where a task is suspended, for people."""
+
+import asyncio
+import contextlib
+
+from asgi_sio_testclient._places import place_of
+
+
+@contextlib.asynccontextmanager
+async def suspended(coroutine):
+    task = asyncio.ensure_future(coroutine)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
+
+
+async def forever():
+    await asyncio.Event().wait()  # here
+
+
+async def outer():
+    await forever()
+
+
+async def numbers():
+    yield 1
+    await asyncio.Event().wait()  # in the generator
+
+
+async def reads_numbers():
+    async for _ in numbers():
+        pass
+
+
+async def test_the_innermost_frame_outside_of_libraries_is_named():
+    line = forever.__code__.co_firstlineno + 1
+    async with suspended(outer()) as task:
+        assert place_of(task) == (
+            f"test_places.py:{line} in forever: await asyncio.Event().wait()  # here"
+        )
+
+
+async def test_a_frame_is_found_through_an_async_generator():
+    async with suspended(reads_numbers()) as task:
+        assert "in numbers: await asyncio.Event().wait()  # in the generator" in place_of(task)
+
+
+async def test_a_task_that_only_runs_a_library_has_no_place():
+    async with suspended(asyncio.sleep(60)) as task:
+        assert place_of(task) == ""
+
+
+async def test_a_task_that_is_over_has_no_place():
+    task = asyncio.ensure_future(asyncio.sleep(0))
+    await task
+    assert place_of(task) == ""

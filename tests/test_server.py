@@ -1,0 +1,233 @@
+"""The room that knows python-socketio's server: what it sees, and what it leaves alone."""
+
+import asyncio
+
+import engineio
+import pytest
+import socketio
+
+from asgi_sio_testclient import ConnectionRefused, TestClient, UsageError
+from asgi_sio_testclient._server import engineio_server_of, find_server, unwatch, watch
+from asgi_sio_testclient._waiting import Hub
+from asgi_sio_testclient.asgi import WebSocketConnection, websocket_scope
+
+SOON = 1.0
+UPGRADE = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
+
+
+def app_of(sio):
+    return socketio.ASGIApp(sio)
+
+
+@pytest.fixture
+def sio():
+    return socketio.AsyncServer(async_mode="asgi")
+
+
+async def stranger(app):
+    """A connection to the app that is none of a TestClient's."""
+    scope = websocket_scope(
+        "/socket.io/", query_string=b"EIO=4&transport=websocket", headers=UPGRADE
+    )
+    connection = WebSocketConnection(app, scope)
+    await connection.connect(SOON)
+    assert (await connection.receive(SOON)).startswith("0")
+    connection.send("40")
+    assert (await connection.receive(SOON)).startswith("40")
+    return connection
+
+
+async def left(connection):
+    connection.close()
+    await asyncio.wait([connection.task], timeout=SOON)
+
+
+# -- other people's connections
+
+
+async def test_what_others_do_on_the_same_server_is_left_alone(sio, caplog):
+    ran = []
+
+    @sio.on("boom")
+    async def boom(sid, *args):
+        ran.append(sid)
+        raise LookupError("of somebody else's packet")
+
+    @sio.on("ask")
+    async def ask(sid):
+        return "answer"
+
+    app = app_of(sio)
+    async with TestClient(app) as client:
+        await client.connect()
+        other = await stranger(app)
+        other.send('421["ask"]')
+        assert await other.receive(SOON) == '431["answer"]'
+        other.send('42["boom"]')
+        other.send('422["ask"]')
+        assert await other.receive(SOON) == '432["answer"]'
+        assert len(ran) == 1
+        await client.settle()
+        assert client.app_exceptions == []
+        assert len(client.transcript.handlers) == 1, "the connect handler's, of this client alone"
+        await left(other)
+
+
+async def test_a_handler_of_others_that_hangs_does_not_hold_settle(sio):
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    @sio.on("hang")
+    async def hang(sid):
+        started.set()
+        await go_on.wait()
+
+    app = app_of(sio)
+    async with TestClient(app) as client:
+        await client.connect()
+        other = await stranger(app)
+        other.send('42["hang"]')
+        await asyncio.wait_for(started.wait(), SOON)
+        await client.settle(timeout=SOON)
+        go_on.set()
+        await left(other)
+
+
+# -- what is raised
+
+
+async def test_an_exception_that_is_raised_again_and_again_has_one_note(sio):
+    error = LookupError("the same")
+
+    @sio.on("boom")
+    async def boom(sid):
+        raise error
+
+    async with TestClient(app_of(sio)) as client:
+        await client.connect()
+        for _ in range(2):
+            with pytest.raises(LookupError):
+                await client.call("boom")
+    assert len(error.__notes__) == 1
+
+
+async def test_a_type_error_of_a_disconnect_handler_is_raised_once(sio):
+    @sio.event
+    async def disconnect(sid, reason=None):  # called again without a reason after a TypeError
+        raise TypeError("mine")
+
+    with pytest.raises(TypeError, match="mine") as caught:
+        async with TestClient(app_of(sio)) as client:
+            await client.connect()
+    assert "disconnect" in caught.value.__notes__[0]
+
+
+# -- an Engine.IO server without Socket.IO
+
+
+def test_either_server_can_be_given(sio):
+    assert engineio_server_of(sio) is sio.eio
+    assert engineio_server_of(sio.eio) is sio.eio
+    with pytest.raises(TypeError, match=r"expected a socketio\.AsyncServer"):
+        engineio_server_of(socketio.Server(async_mode="threading"))
+
+
+def bare(refuse=False):
+    """An Engine.IO server that speaks as much Socket.IO as a CONNECT needs."""
+    eio = engineio.AsyncServer(async_mode="asgi")
+
+    @eio.on("message")
+    async def message(sid, data):
+        if data == "0":
+            answer = '4"Unable to connect"' if refuse else '0{"sid":"me"}'
+            await eio.send(sid, answer)
+
+    return eio, engineio.ASGIApp(eio, engineio_path="socket.io")
+
+
+async def test_a_bare_engineio_server_has_nothing_of_socketio():
+    _, app = bare()
+    async with TestClient(app) as client:
+        await client.connect()
+        assert client.sid == "me"
+        with pytest.raises(UsageError, match=r"socketio\.AsyncServer"):
+            client.rooms()
+
+
+async def test_a_refusal_of_a_bare_engineio_server_is_told_as_it_is():
+    _, app = bare(refuse=True)
+    async with TestClient(app) as client:
+        with pytest.raises(ConnectionRefused) as caught:
+            await client.connect()
+    assert str(caught.value) == "namespace '/' refused: Unable to connect"
+
+
+async def test_nothing_is_known_of_a_server_that_is_not_socketios():
+    eio, _ = bare()
+    before = dict(eio.handlers)
+    current = watch(eio, Hub(asyncio.get_running_loop()))
+    assert current.sio is None
+    assert not current.has_handler("e", "/")
+    assert current.handler_name("e", "/") == ""
+    assert current.known_events("/") == set()
+    assert current.known_namespaces() == set()
+    assert not current.always_connect
+    assert current.connected_sids("x") == []
+    assert current.serializer_mismatch(socketio.packet.Packet) == ""
+    assert current.forget("x") == []
+    assert unwatch(current) == []
+    assert eio.handlers == before
+    assert "start_background_task" not in vars(eio)
+
+
+async def test_a_server_without_handlers_is_watched_and_left_as_it_was():
+    eio = engineio.AsyncServer(async_mode="asgi")
+    before = dict(vars(eio))
+    unwatch(watch(eio, Hub(asyncio.get_running_loop())))
+    assert vars(eio) == before
+
+
+async def test_a_watch_is_shared_and_ends_with_its_last_user(sio):
+    hub = Hub(asyncio.get_running_loop())
+    before = dict(sio.eio.handlers)
+    first = watch(sio.eio, hub)
+    assert watch(sio.eio, hub) is first
+    unwatch(first)
+    assert sio.eio.handlers != before
+    unwatch(first)
+    assert sio.eio.handlers == before
+
+
+async def test_a_hook_that_somebody_put_over_ours_stays(sio):
+    current = watch(sio.eio, Hub(asyncio.get_running_loop()))
+
+    async def mine(*args):
+        """Somebody's."""
+
+    sio.eio.handlers["message"] = mine
+    sio.eio.start_background_task = mine
+    unwatch(current)
+    assert sio.eio.handlers["message"] is mine
+    assert sio.eio.start_background_task is mine
+
+
+async def test_what_is_asked_about_a_connection_that_is_gone_is_nothing(sio):
+    current = watch(sio.eio, Hub(asyncio.get_running_loop()))
+    assert not current.has_output("gone")
+    assert not current.sends("gone")
+    current.release_poll("gone")
+    await current.time_out("gone")
+    assert current.forget("gone") == []
+    unwatch(current)
+
+
+async def test_a_failure_of_a_task_that_has_nothing_to_do_with_a_server_is_not_its_business(sio):
+    current = watch(sio.eio, Hub(asyncio.get_running_loop()))
+    with pytest.raises(LookupError) as caught:
+        raise LookupError("of somebody")
+    assert not current.lost(caught.value)
+    assert not current.lost(LookupError("never raised"))
+    unwatch(current)
+
+
+def test_outside_of_a_request_no_server_is_found():
+    assert find_server() is None
