@@ -4,23 +4,29 @@
 no port, no server thread.
 """
 
-from asgi_sio_testclient._client import TestClient
-from asgi_sio_testclient._events import ReceivedEvent
-from asgi_sio_testclient._exceptions import (
-    ConnectionRefused,
-    ConnectTimeout,
-    EventTimeout,
-    HandshakeFailed,
-    Leak,
-    LifespanFailed,
-    NotConnected,
-    ProtocolError,
-    TestClientError,
-    UnexpectedEvent,
-    UsageError,
-)
-from asgi_sio_testclient._sync import SyncTestClient
-from asgi_sio_testclient._version import __version__
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._client import TestClient
+    from asgi_sio_testclient._events import ReceivedEvent
+    from asgi_sio_testclient._exceptions import (
+        ConnectionRefused,
+        ConnectTimeout,
+        EventTimeout,
+        HandshakeFailed,
+        Leak,
+        LifespanFailed,
+        NotConnected,
+        ProtocolError,
+        TestClientError,
+        UnexpectedEvent,
+        UsageError,
+    )
+    from asgi_sio_testclient._sync import SyncTestClient
+    from asgi_sio_testclient._version import __version__
 
 __all__ = [
     "ConnectTimeout",
@@ -39,3 +45,24 @@ __all__ = [
     "UsageError",
     "__version__",
 ]
+
+_HOMES = {
+    "ReceivedEvent": "_events",
+    "SyncTestClient": "_sync",
+    "TestClient": "_client",
+    "__version__": "_version",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # The pytest plugin lives in this package, and so every pytest run of whoever has the library
+    # installed imports this module: it must not bring httpx and socketio with it.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = importlib.import_module(f"{__name__}.{_HOMES.get(name, '_exceptions')}")
+    value = globals()[name] = getattr(home, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

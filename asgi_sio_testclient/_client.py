@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import httpx
 
+from asgi_sio_testclient import _time
 from asgi_sio_testclient._acks import Ack
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._exceptions import (
@@ -779,6 +780,24 @@ class TestClient:
         namespace = namespace or ROOT
         self._state.connected_session(namespace)
         return set(self._require_server().sio.rooms(self._state.sids[namespace], namespace))
+
+    def time_travel(self) -> AbstractAsyncContextManager[None]:
+        """Within the block, `advance` lets time pass for all that runs in the event loop.
+
+        Raises:
+            UsageError: the event loop is not one of asyncio's own.
+        """
+        return _time.time_travel(self._runtime)
+
+    async def advance(self, seconds: float) -> None:
+        """Let `seconds` pass, within `time_travel`: each timer on the way fires at its own moment.
+
+        Raises:
+            ValueError: `seconds` is negative.
+            UsageError: outside of `time_travel`, or while another call is under way.
+            EventTimeout: the app did not come to rest within the client's timeout (real seconds).
+        """
+        await _time.advance(self._runtime, seconds, self._options.timeout)
 
     @property
     def transcript(self) -> Transcript:

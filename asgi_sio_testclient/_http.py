@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from asgi_sio_testclient._handshake import DEFAULT_HEADERS
-from asgi_sio_testclient.asgi import HTTPExchange, http_scope
+from asgi_sio_testclient.asgi import HTTPExchange, Response, http_scope
 
 if TYPE_CHECKING:
     import asyncio
@@ -43,9 +43,19 @@ def make_http(options: Options, identity: Identity, runtime: Runtime) -> httpx.A
         base_url=identity.origin.url,
         headers=headers,
         cookies=identity.jar,
-        auth=getattr(options.http, "auth", None),
+        auth=_auth(getattr(options.http, "auth", None)),
         trust_env=False,  # a proxy in the environment would build an SSL context
     )
+
+
+def _auth(auth: Any) -> httpx.Auth | None:
+    """The auth of a client handed in; httpx2's is one by its shape, and httpx asks for the class."""
+    if auth is None or isinstance(auth, httpx.Auth):
+        return auth
+    adapter = httpx.Auth()
+    for name in ("auth_flow", "sync_auth_flow", "async_auth_flow"):
+        setattr(adapter, name, getattr(auth, name))
+    return adapter
 
 
 class AppTransport(httpx.AsyncBaseTransport):
@@ -106,17 +116,29 @@ class AppTransport(httpx.AsyncBaseTransport):
         exchange = HTTPExchange(self._app, scope, await request.aread())
         self._keep(exchange.start())
         limit = request.extensions.get("timeout", {}).get("read")
-        try:
-            response = await exchange.response(self._timeout if limit is None else limit)
-        except TimeoutError:
+        response = await self._response(exchange, self._timeout if limit is None else limit)
+        if response is None:
             exchange.disconnect()
-            raise httpx.ReadTimeout(
-                f"no response to {request.method} {url}", request=request
-            ) from None
-        except Exception:
-            if self._raise:
-                raise
-            return httpx.Response(_SERVER_ERROR, content=b"Internal Server Error")
+            raise httpx.ReadTimeout(f"no response to {request.method} {url}", request=request)
         return httpx.Response(
             response.status, headers=list(response.headers), stream=httpx.ByteStream(response.body)
         )
+
+    async def _response(self, exchange: HTTPExchange, timeout: float) -> Response | None:
+        """The app's response; None when it didn't come in time.
+
+        Raises:
+            Exception: what the app raised, also after its response: Starlette's
+                ServerErrorMiddleware answers 500 and raises what made it do so.
+        """
+        try:
+            response = await exchange.response(timeout)
+        except Exception:
+            if not exchange.ended:
+                return None
+            if self._raise:
+                raise
+            return Response(_SERVER_ERROR, (), b"Internal Server Error")
+        if self._raise and exchange.error is not None:
+            raise exchange.error
+        return response

@@ -48,6 +48,7 @@ class Runtime:
         self._sessions: list[EngineSession] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ending: list[asyncio.Task[Any]] = []
+        self._unwatched: list[_server.ServerWatch] = []
 
     def transcripts(self) -> list[Transcript]:
         """Those of all clients."""
@@ -65,7 +66,6 @@ class Runtime:
             LifespanFailed: it failed.
         """
         self.loop = asyncio.get_running_loop()
-        self.hub = hub_of(self.loop)
         if self._with_lifespan:
             self._lifespan = asgi.Lifespan(self.app, is_unsupported=_server.is_server_entry)
             try:
@@ -75,9 +75,11 @@ class Runtime:
                 await self.over([cast("asyncio.Task[Any]", self._lifespan.task)], timeout)
                 self._lifespan = None
                 raise
+        # Not before the lifespan has started: nobody holds the hub while no app runs.
+        self.hub = hub_of(self.loop)
+        self.hub.enter(self)
         if self._given_server is not None:
             self.given_watch = self.watch(_server.engineio_server_of(self._given_server))
-        self.hub.enter(self)
         self.running = True
 
     def watch(self, eio: Any) -> _server.ServerWatch:
@@ -125,11 +127,16 @@ class Runtime:
         """All that a settle of this app's clients waits for: also of other apps' clients, where
         they share a server.
         """
-        mine = set(self._watches)
+        mine = self._kin()
         for runtime in self.hub.runtimes:
-            if runtime is self or not mine.isdisjoint(runtime._watches):
+            if runtime is self or not mine.isdisjoint(runtime._kin()):
                 yield runtime
                 yield from runtime._sessions
+        # A broker in memory (asgi_sio_testclient.pubsub) knows what is under way between nodes.
+        yield from (thing for thing in mine if hasattr(thing, "quiet"))
+
+    def _kin(self) -> set[Any]:
+        return {thing for watch in self._watches.values() for thing in watch.kin}
 
     def quiet(self) -> Quiet:
         """Whether handlers, the app's and the test's own, have ended."""
@@ -212,6 +219,7 @@ class Runtime:
         self._ending.clear()
         for watch in self._watches.values():
             tasks |= set(_server.unwatch(watch))
+        self._unwatched = [watch for watch in self._watches.values() if not watch.users]
         self._watches.clear()
         self.given_watch = None
         if self._lifespan is not None:
@@ -229,6 +237,11 @@ class Runtime:
         python-engineio's are. `timeout` in seconds.
         """
         deadline = self.loop.time() + timeout
+        await self._tasks_over(tasks, deadline)
+        for watch in self._unwatched:
+            await watch.close_brokers()
+
+    async def _tasks_over(self, tasks: Iterable[asyncio.Task[Any]], deadline: float) -> None:
         # Most need a turn of the loop or a few, which is cheaper than to wait for them by name.
         pending = {task for task in tasks if not task.done()}
         for _ in range(_TURNS):

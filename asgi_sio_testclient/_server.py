@@ -140,6 +140,7 @@ class ServerWatch:
         self._pings: dict[str, asyncio.Task[Any]] = {}
         self._service: asyncio.Task[Any] | None = None
         self._original: dict[str, Any] = {}
+        self._brokers: list[Any] = []
         self._install()
 
     # -- hooks
@@ -153,6 +154,25 @@ class ServerWatch:
             if original is not None:
                 self._original[event] = original, hook(original)
                 self.eio.handlers[event] = self._original[event][1]
+
+        manager = getattr(self.sio, "manager", None)
+        if hasattr(manager, "_redis_connect"):
+            self._connect_redis = manager._redis_connect
+            manager._redis_connect = self._redis_connect
+
+    def _redis_connect(self) -> None:
+        """AsyncRedisManager makes its connections anew after an error, and never closes one."""
+        self._connect_redis()
+        self._brokers += [self.sio.manager.pubsub, self.sio.manager.redis]
+
+    async def close_brokers(self) -> None:
+        """End the connections that the server's manager made under this watch."""
+        brokers, self._brokers = self._brokers, []
+        for connection in brokers:
+            await connection.aclose()
+        if brokers:
+            self.sio.manager.connected = False
+            del self.sio.manager._redis_connect
 
     def restore(self) -> None:
         """Leave the server as it was found; what somebody else has put over a hook since stays."""
@@ -361,6 +381,12 @@ class ServerWatch:
             return set()
         named = () if self.sio.namespaces == "*" else self.sio.namespaces
         return {*self.sio.handlers, *self.sio.namespace_handlers, *named} - {"*"}
+
+    @property
+    def kin(self) -> set[Any]:
+        """What it may set something off through: itself, and a broker shared with other nodes."""
+        medium = getattr(getattr(self.sio, "manager", None), "medium", None)
+        return {self.eio} if medium is None else {self.eio, medium}
 
     @property
     def always_connect(self) -> bool:

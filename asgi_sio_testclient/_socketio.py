@@ -245,17 +245,19 @@ class _FastText:
 
     def decode(self, message: Message) -> Incoming | None:
         """The packet; None where the packet class has to read it."""
+        if not isinstance(message, str):
+            return None
         kind = _KINDS.get(message[:1])
         if kind is None:
             return None
         namespace, start = ROOT, 1
         if message[1:2] == "/":
-            start = message.find(",") + 1  # type: ignore[arg-type]
-            namespace = message[1 : start - 1]  # type: ignore[assignment]
+            start = message.find(",") + 1
+            namespace = message[1 : start - 1]
             if start == 0 or "?" in namespace:
                 return None
         opening = "{" if kind == CONNECT else "["
-        bracket = message.find(opening, start, start + _MAX_ID_DIGITS + 1)  # type: ignore[arg-type]
+        bracket = message.find(opening, start, start + _MAX_ID_DIGITS + 1)
         id_ = None
         if bracket != start:
             number = message[start:bracket]
@@ -263,7 +265,7 @@ class _FastText:
                 return None
             id_ = int(number)
         try:
-            data, end = self._scan(message, bracket)  # type: ignore[arg-type]
+            data, end = self._scan(message, bracket)
         except (ValueError, StopIteration, RecursionError):
             return None
         if end != len(message) or not _is_valid(kind, data, id_):
@@ -271,8 +273,7 @@ class _FastText:
         return Incoming(kind, namespace, data, id_)
 
 
-# Bytes, as of msgpack, are no key of it.
-_KINDS: dict[Any, int] = {"0": CONNECT, "2": EVENT, "3": ACK}
+_KINDS = {"0": CONNECT, "2": EVENT, "3": ACK}
 _MAX_ID_DIGITS = 18
 _FAST_TEXT = _FastText()
 

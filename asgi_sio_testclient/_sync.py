@@ -515,6 +515,14 @@ class SyncTestClient:
         """See `TestClient.rooms`."""
         return self._loop.do(self._client.rooms, namespace)
 
+    def time_travel(self) -> AbstractContextManager[None]:
+        """See `TestClient.time_travel`."""
+        return self._loop.context(self._client.time_travel())
+
+    def advance(self, seconds: float) -> None:
+        """See `TestClient.advance`."""
+        self._loop.run(self._client.advance, seconds)
+
     @property
     def transcript(self) -> Transcript:
         """See `TestClient.transcript`."""

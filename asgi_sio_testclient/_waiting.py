@@ -121,6 +121,8 @@ class Hub:
             return await future
         finally:
             del self._deadlines[future]
+            if not self.runtimes:
+                self._retire()
 
     def enter(self, runtime: Any) -> None:
         """An app runs in this loop from now on."""
@@ -138,9 +140,16 @@ class Hub:
         if self.loop.get_exception_handler() == self._lost:
             self.loop.set_exception_handler(self._previous)
         self._previous = None
-        if self._timer is not None and not self._deadlines:
+        self._retire()
+
+    def _retire(self) -> None:
+        """Hold neither timer nor loop, where nobody waits and no app runs."""
+        if self._deadlines:
+            return
+        if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        _HUBS.pop(self.loop, None)
 
     def _lost(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What the loop would log: an exception of a task that nobody waits for."""

@@ -189,6 +189,7 @@ class _Run:
         self.scope = scope
         self.task: asyncio.Task[None] | None = None
         self.ended = False
+        self.error: BaseException | None = None
         self._app = app
         self._messages: deque[Message] = deque()
         self._receivers: list[asyncio.Future[None]] = []
@@ -218,6 +219,7 @@ class _Run:
 
     def _end(self, exc: BaseException | None) -> None:
         self.ended = True
+        self.error = exc
         self._ended(exc)
 
     async def _receive(self) -> Message:

@@ -12,7 +12,7 @@ import time
 import pytest
 import socketio
 
-from asgi_sio_testclient import EventTimeout, SyncTestClient, TestClient
+from asgi_sio_testclient import EventTimeout, SyncTestClient, TestClient, UnexpectedEvent
 from asgi_sio_testclient._waiting import Quiet
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker, InMemoryManager
 
@@ -208,6 +208,22 @@ async def test_nobody_listens_when_the_clients_are_gone(broker, nothing_left):
     async with clients(app):
         pass
     await publish(broker, "socketio", "nobody")
+    assert broker.pending == 0
+
+
+async def test_settle_follows_an_event_to_the_other_node(two, broker):
+    one, other = two
+    await other.call("join", "room")
+    for client in two:
+        await one.emit("say", "room", 1)
+        await client.settle()
+        assert [event.data for event in other.get_received()] == [1]
+    await one.emit("say", "room", 2)
+    with pytest.raises(UnexpectedEvent):
+        await other.assert_not_received("said")
+    other.on("said", lambda *args: None)
+    await one.emit("say", "room", 3)
+    await one.settle()
     assert broker.pending == 0
 
 

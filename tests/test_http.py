@@ -109,8 +109,12 @@ async def test_or_it_is_a_500_as_under_a_server():
     assert (response.status_code, response.text) == (500, "Internal Server Error")
 
 
-async def test_a_response_that_was_whole_stands_whatever_follows():
+async def test_what_follows_a_whole_response_is_raised_all_the_same():
+    """Starlette answers 500 and raises what made it do so."""
     async with Http(raises_late) as client:
+        with pytest.raises(LookupError):
+            await client.get("/")
+    async with Http(raises_late, raise_app_exceptions=False) as client:
         assert (await client.get("/")).text == "hello"
 
 

@@ -460,3 +460,14 @@ def test_it_is_documented_where_pytest_looks(project):
         assert name in printed
     assert "_sio_running" not in printed
     assert "@pytest.mark.sio(" in project("", "--markers")
+
+
+def test_it_imports_nothing_until_it_is_used(project):
+    source = """
+import sys
+
+
+def test_it():
+    assert not {"socketio", "engineio", "httpx", "asgi_sio_testclient._client"} & set(sys.modules)
+"""
+    assert "1 passed" in project(source, app="")

@@ -14,11 +14,11 @@ SOON = 2.0
 
 
 def time_travel(client):
-    return _time.time_travel(client._runtime)
+    return client.time_travel()
 
 
 async def advance(client, seconds):
-    await _time.advance(client._runtime, seconds, SOON)
+    await client.advance(seconds)
 
 
 @pytest.fixture(autouse=True)
