@@ -1,0 +1,57 @@
+"""What of the client only shows where two things happen in the same step of the loop."""
+
+import asyncio
+
+import pytest
+import socketio
+from apps import Recorder
+
+from asgi_sio_testclient import TestClient
+
+SOON = 1.0
+
+
+@pytest.fixture
+def sio():
+    return socketio.AsyncServer(async_mode="asgi")
+
+
+async def cancelled(task):
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, SOON)
+
+
+async def test_an_error_that_comes_in_the_step_of_a_cancellation_is_raised_by_the_next_wait(sio):
+    @sio.on("boom")
+    async def boom(sid):
+        # Called after this handler has raised, before the wait that fails of it goes on.
+        asyncio.get_running_loop().call_soon(waiting.cancel)
+        raise LookupError("mine")
+
+    async with TestClient(socketio.ASGIApp(sio)) as client:
+        await client.connect()
+        waiting = asyncio.ensure_future(client.await_event("never"))
+        await asyncio.sleep(0)
+        await client.emit("boom")
+        await cancelled(waiting)
+        with pytest.raises(LookupError, match="mine"):
+            await client.await_event("never")
+
+
+async def test_an_event_that_comes_in_the_step_of_a_cancellation_is_read_by_the_next_wait(sio):
+    app = Recorder(socketio.ASGIApp(sio))
+    async with TestClient(app) as client:
+        await client.connect()
+        waiting = asyncio.ensure_future(client.await_event("e"))
+        await asyncio.sleep(0)
+        app.after_send = lambda message: waiting.cancel()
+        await sio.emit("e", 1)
+        await cancelled(waiting)
+        assert (await client.await_event("e")).data == 1
+
+
+@pytest.mark.parametrize("namespace", [None, 5, b"/chat"])
+async def test_a_namespace_is_a_str(sio, namespace):
+    async with TestClient(socketio.ASGIApp(sio)) as client:
+        with pytest.raises(TypeError, match="expected a str such as '/chat'"):
+            await client.connect(namespace)

@@ -1,0 +1,162 @@
+"""The first line of an error names the cause: those that the black-box tests don't come to."""
+
+import asyncio
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import ConnectTimeout, EventTimeout, ReceivedEvent, TestClient
+from asgi_sio_testclient._explain import near, show_event
+
+SHORT = 0.05  # seconds, for waits that can't end
+
+
+def server(**handlers):
+    sio = socketio.AsyncServer(async_mode="asgi", namespaces=["/", "/chat", "/empty"])
+    for name, handler in handlers.items():
+        sio.on(name, handler)
+    return sio
+
+
+def client_of(sio, **options):
+    return TestClient(socketio.ASGIApp(sio), **options)
+
+
+async def headline(awaitable):
+    with pytest.raises((EventTimeout, ConnectTimeout)) as caught:
+        await awaitable
+    return str(caught.value).splitlines()[0]
+
+
+async def echo(sid, *args):
+    return args
+
+
+# -- a call without an ack
+
+
+async def test_an_event_that_another_namespace_handles():
+    sio = server(echo=echo)
+    sio.on("shout", echo, namespace="/chat")
+    async with client_of(sio) as client:
+        await client.connect()
+        line = await headline(client.call("shout"))
+    assert line == (
+        "no ack for 'shout': the server has no handler for 'shout' in namespace '/'; "
+        "namespace '/chat' has one"
+    )
+
+
+async def test_an_event_that_nobody_handles_anywhere():
+    sio = server(echo=echo, greet=echo)
+    async with client_of(sio) as client:
+        await client.connect()
+        line = await headline(client.call("xyz"))
+    assert line == (
+        "no ack for 'xyz': the server has no handler for 'xyz' in namespace '/'; "
+        "it has 'echo', 'greet'"
+    )
+
+
+async def test_a_server_without_any_handler():
+    async with client_of(server()) as client:
+        await client.connect()
+        line = await headline(client.call("xyz"))
+    assert line.endswith("the server has no handler for 'xyz' in namespace '/'")
+
+
+async def test_a_server_that_does_not_answer_and_is_not_known():
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        opening = '0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000}'
+        await send({"type": "websocket.send", "text": opening})
+        await receive()
+        await send({"type": "websocket.send", "text": '40{"sid":"x"}'})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    async with TestClient(app, lifespan=False) as client:
+        await client.connect()
+        line = await headline(client.call("e", timeout=SHORT))
+    assert line == "no ack for 'e' within 0.05 s: the server did not answer"
+
+
+async def test_an_error_that_was_raised_before_is_the_cause():
+    async def hang(sid):
+        await asyncio.sleep(2 * SHORT)
+
+    async def boom(sid):
+        raise LookupError("mine")
+
+    async with client_of(server(hang=hang, boom=boom), raise_app_exceptions=False) as client:
+        await client.connect()
+        await client.emit("boom")
+        await client.settle()
+        line = await headline(client.call("hang", timeout=SHORT))
+    assert line == "no ack for 'hang' within 0.05 s: the app raised LookupError('mine')"
+
+
+# -- a connect without an answer
+
+
+async def test_an_error_before_a_connect_that_hangs_is_its_cause():
+    sio = server()
+
+    @sio.on("boom")
+    async def boom(sid):
+        raise LookupError("mine")
+
+    @sio.on("connect", namespace="/chat")
+    async def connect(sid, environ):
+        await asyncio.sleep(2 * SHORT)
+
+    async with client_of(sio, raise_app_exceptions=False) as client:
+        await client.connect()
+        await client.emit("boom")
+        await client.settle()
+        line = await headline(client.connect("/chat", timeout=SHORT))
+    assert "the app raised LookupError('mine')" in line
+
+
+async def test_a_connect_handler_that_hangs_behind_an_early_connect_is_named():
+    sio = socketio.AsyncServer(async_mode="asgi", always_connect=True)
+
+    @sio.on("connect")
+    async def connect(sid, environ):
+        await asyncio.sleep(2 * SHORT)
+
+    async with client_of(sio) as client:
+        line = await headline(client.connect(timeout=SHORT))
+    assert "connect (event 'connect', namespace '/')" in line
+
+
+# -- texts
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "meant"),
+    [
+        ("ecohed", {"echoed", "other"}, "echoed"),
+        ("Echo", {"echo"}, "echo"),
+        ("ID", {"id"}, "id"),
+        ("echo", {"echo"}, None),
+        ("echo", {"something"}, None),
+        (None, {"echo"}, None),
+        ("echo", set(), None),
+    ],
+)
+def test_the_name_that_may_have_been_meant(name, names, meant):
+    assert near(name, names) == meant
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (ReceivedEvent("e"), "e()"),
+        (ReceivedEvent("e", (1, "a")), 'e(1, "a")'),
+        (ReceivedEvent("e", (), "/chat"), "e() in /chat"),
+    ],
+)
+def test_an_event_on_one_line(event, text):
+    assert show_event(event) == text

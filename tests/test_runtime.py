@@ -1,0 +1,190 @@
+"""The running app that a client and its clones share."""
+
+import asyncio
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import LifespanFailed, TestClient
+from asgi_sio_testclient._runtime import Runtime
+from asgi_sio_testclient._waiting import Quiet, hub_of
+
+SOON = 1.0
+SHORT = 0.05
+
+
+@pytest.fixture
+def sio():
+    return socketio.AsyncServer(async_mode="asgi")
+
+
+async def no_app(scope, receive, send):
+    """Returns at once: it has no lifespan."""
+
+
+def nothing_runs():
+    return asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_settling_one_app_does_not_wait_for_another(sio):
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    @sio.on("hang")
+    async def hang(sid):
+        started.set()
+        await go_on.wait()
+
+    other = socketio.AsyncServer(async_mode="asgi")
+    async with (
+        TestClient(socketio.ASGIApp(sio)) as busy,
+        TestClient(socketio.ASGIApp(other)) as idle,
+    ):
+        await busy.connect()
+        await idle.connect()
+        await busy.emit("hang")
+        await asyncio.wait_for(started.wait(), SOON)
+        await idle.settle(timeout=SOON)
+        go_on.set()
+
+
+async def test_settling_waits_for_the_clients_of_another_app_on_the_same_server(sio):
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    @sio.on("hang")
+    async def hang(sid):
+        started.set()
+        await go_on.wait()
+
+    async with (
+        TestClient(socketio.ASGIApp(sio)) as busy,
+        TestClient(socketio.ASGIApp(sio)) as other,
+    ):
+        await busy.connect()
+        await other.connect()
+        await busy.emit("hang")
+        await asyncio.wait_for(started.wait(), SOON)
+        settling = asyncio.ensure_future(other.settle(timeout=SOON))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not settling.done()
+        go_on.set()
+        await settling
+
+
+async def test_it_runs_between_start_and_release():
+    runtime = Runtime(no_app, None, lifespan=True)
+    assert (runtime.running, runtime.state, runtime.watches) == (False, None, [])
+    await runtime.start(SOON)
+    assert runtime.running
+    assert runtime.state == {}
+    assert runtime in hub_of(asyncio.get_running_loop()).runtimes
+    await runtime.shutdown(SOON)
+    await runtime.over(runtime.release(), SOON)
+    assert not runtime.running
+    assert runtime not in hub_of(asyncio.get_running_loop()).runtimes
+    assert nothing_runs()
+
+
+async def test_without_a_lifespan_the_app_is_not_called():
+    calls = []
+
+    async def app(scope, receive, send):
+        calls.append(scope["type"])
+
+    runtime = Runtime(app, None, lifespan=False)
+    await runtime.start(SOON)
+    assert runtime.state is None
+    await runtime.shutdown(SOON)
+    assert runtime.release() == set()
+    assert calls == []
+
+
+async def test_a_startup_that_fails_leaves_nothing_running():
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no db"})
+        await asyncio.Event().wait()
+
+    runtime = Runtime(app, None, lifespan=True)
+    with pytest.raises(LifespanFailed, match="no db"):
+        await runtime.start(SOON)
+    assert not runtime.running
+    assert runtime.state is None
+    assert nothing_runs()
+
+
+async def test_a_given_server_is_watched_from_the_start_and_left_as_it_was(sio):
+    before = dict(vars(sio.eio)), dict(sio.eio.handlers)
+    runtime = Runtime(no_app, sio, lifespan=False)
+    await runtime.start(SOON)
+    assert runtime.watches == [runtime.given_watch]
+    assert runtime.given_watch.sio is sio
+    runtime.release()
+    assert (dict(vars(sio.eio)), dict(sio.eio.handlers)) == before
+
+
+async def test_a_task_that_is_kept_counts_until_it_is_over():
+    runtime = Runtime(no_app, None, lifespan=False)
+    await runtime.start(SOON)
+    assert runtime.quiet() is Quiet.QUIET
+    go_on = asyncio.Event()
+    task = asyncio.ensure_future(go_on.wait())
+    runtime.keep(task)
+    assert runtime.quiet() is Quiet.BUSY
+    go_on.set()
+    await task
+    await asyncio.sleep(0)
+    assert runtime.quiet() is Quiet.QUIET
+    runtime.release()
+
+
+async def test_what_does_not_end_in_time_is_named_and_cancelled():
+    runtime = Runtime(no_app, None, lifespan=False)
+    await runtime.start(SOON)
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(asyncio.Event().wait(), name="mine")
+    runtime.keep(task)
+    lines = await runtime.finish_handlers(loop.time() + SHORT, SHORT)
+    assert lines == ["a handler that did not end within 0.05 s: mine"]
+    assert task.cancelled()
+    assert await runtime.finish_handlers(loop.time(), SHORT) == []
+    runtime.release()
+
+
+async def stubborn(times):
+    """A task that swallows its cancellation, as python-engineio's do."""
+    while times:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            times -= 1
+
+
+async def test_a_task_that_swallows_its_cancellation_is_cancelled_again():
+    runtime = Runtime(no_app, None, lifespan=False)
+    await runtime.start(SOON)
+    task = asyncio.ensure_future(stubborn(3))
+    await asyncio.sleep(0)
+    await runtime.over([task], SOON)
+    assert task.done()
+    runtime.release()
+
+
+async def test_a_task_that_can_not_be_cancelled_is_given_up_in_the_end():
+    runtime = Runtime(no_app, None, lifespan=False)
+    await runtime.start(SOON)
+    go_on = asyncio.Event()
+
+    async def deaf():
+        while not go_on.is_set():
+            try:
+                await go_on.wait()
+            except asyncio.CancelledError:
+                continue
+
+    task = asyncio.ensure_future(deaf())
+    await runtime.over([task], SHORT)
+    assert not task.done()
+    go_on.set()
+    await task
+    runtime.release()
