@@ -189,7 +189,7 @@ class TestClient:
     async def _be_gone(self, state: ClientState, deadline: float) -> list[str]:
         """Wait until the app has nothing left to do for a client; returns what leaked."""
         leaks = state.leaks()
-        for session in state.ending:
+        for session in list(state.ending):
             await self._runtime.hub.wait(session.over, deadline - self._runtime.loop.time())
             leaks += session.still_connected() if session.tasks else []
         state.ending.clear()
@@ -764,11 +764,8 @@ class TestClient:
         """
         namespace = namespace or ROOT
         self._state.connected_session(namespace)
-        sio = self._require_server().sio
-        session: AbstractAsyncContextManager[dict[str, Any]] = sio.session(
-            self._state.sids[namespace], namespace
-        )
-        return session
+        session: Any = self._require_server().session(self._state.sids[namespace], namespace)
+        return session  # type: ignore[no-any-return]
 
     def rooms(self, namespace: str | None = None) -> set[str]:
         """The rooms that the server has this client in, that of its own sid among them.

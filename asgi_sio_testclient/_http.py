@@ -49,7 +49,7 @@ def make_http(options: Options, identity: Identity, runtime: Runtime) -> httpx.A
 
 
 def _auth(auth: Any) -> httpx.Auth | None:
-    """The auth of a client handed in; httpx2's is one by its shape, and httpx asks for the class."""
+    """The auth of a client handed in: httpx2's is one by its shape, httpx asks for its class."""
     if auth is None or isinstance(auth, httpx.Auth):
         return auth
     adapter = httpx.Auth()

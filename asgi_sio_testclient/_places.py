@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import linecache
+import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["place_of", "suspended_codes"]
+__all__ = ["codes_in_thread", "place_in_thread", "place_of", "suspended_codes"]
 
 _LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")})
 _KINDS = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
@@ -22,10 +23,19 @@ def place_of(task: asyncio.Task[Any]) -> str:
     """The innermost suspended frame of the app's own in a task: file, line, function and source; ""
     for none.
     """
-    frames = [frame for frame in _suspended(task.get_coro()) if not _is_library(frame.f_code)]
-    if not frames:
+    return _innermost(list(_suspended(task.get_coro())))
+
+
+def place_in_thread(ident: int) -> str:
+    """The innermost frame of the app's own in a thread, as in `place_of`."""
+    return _innermost(_in_thread(ident))
+
+
+def _innermost(frames: Sequence[FrameType]) -> str:
+    own = [frame for frame in frames if not _is_library(frame.f_code)]
+    if not own:
         return ""
-    frame = frames[-1]
+    frame = own[-1]
     code = frame.f_code
     source = linecache.getline(code.co_filename, frame.f_lineno).strip()
     return f"{PurePath(code.co_filename).name}:{frame.f_lineno} in {code.co_qualname}: {source}"
@@ -34,6 +44,19 @@ def place_of(task: asyncio.Task[Any]) -> str:
 def suspended_codes(task: asyncio.Task[Any]) -> list[CodeType]:
     """The code of every frame that a task is suspended in, outermost first."""
     return [frame.f_code for frame in _suspended(task.get_coro())]
+
+
+def codes_in_thread(ident: int) -> list[CodeType]:
+    """The code of every frame that a thread is in, outermost first."""
+    return [frame.f_code for frame in _in_thread(ident)]
+
+
+def _in_thread(ident: int) -> list[FrameType]:
+    frame, frames = sys._current_frames().get(ident), []
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+    return frames[::-1]
 
 
 def _suspended(awaitable: Any) -> Iterator[FrameType]:

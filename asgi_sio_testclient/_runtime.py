@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient import _server, asgi
+from asgi_sio_testclient._threaded import ThreadedServerWatch, find_threaded_server, watch_class
 from asgi_sio_testclient._waiting import Hub, Quiet, Quietable, hub_of
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Runtime:
         self.clients: list[ClientState] = []
         self.given_watch: _server.ServerWatch | None = None
         self._given_server = server
+        self._searched = False
         self._with_lifespan = lifespan
         self._lifespan: asgi.Lifespan | None = None
         self._watches: dict[Any, _server.ServerWatch] = {}
@@ -86,8 +88,22 @@ class Runtime:
         """The watch on one of the app's servers, from now on until the end."""
         current = self._watches.get(eio)
         if current is None:
-            current = self._watches[eio] = _server.watch(eio, self.hub)
+            current = self._watches[eio] = _server.watch(eio, self.hub, watch_class(eio))
         return current
+
+    def threaded_watch(self) -> ThreadedServerWatch | None:
+        """The watch on the app's server, where that runs in threads.
+
+        Raises:
+            UsageError: it can't be served in the way in which the app does.
+        """
+        watch = self.given_watch
+        if watch is None and not self._searched:
+            self._searched = True
+            eio = find_threaded_server(self.app)
+            if eio is not None:
+                watch = self.given_watch = self.watch(eio)
+        return watch if isinstance(watch, ThreadedServerWatch) else None
 
     @property
     def watches(self) -> list[_server.ServerWatch]:
@@ -222,6 +238,7 @@ class Runtime:
         self._unwatched = [watch for watch in self._watches.values() if not watch.users]
         self._watches.clear()
         self.given_watch = None
+        self._searched = False
         if self._lifespan is not None:
             self._lifespan.cancel()
             if self._lifespan.task is not None:

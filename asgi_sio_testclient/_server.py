@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping
+from contextlib import AbstractAsyncContextManager
 from time import perf_counter
 from types import FrameType, TracebackType
 from typing import Any, Protocol
@@ -26,19 +27,21 @@ from asgi_sio_testclient._places import place_of, suspended_codes
 from asgi_sio_testclient._waiting import Hub
 
 __all__ = [
+    "HANDLER_TASK",
     "HandlerRun",
     "ServerWatch",
     "Watched",
     "engineio_server_of",
     "find_server",
     "is_server_entry",
+    "note",
     "unwatch",
     "watch",
 ]
 
 _ENTRY = engineio.AsyncServer.handle_request.__code__
 _CALL = socketio.AsyncServer.call.__code__
-_HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts it, a task per event
+HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts it, a task per event
 
 
 class Watched(Protocol):
@@ -106,12 +109,17 @@ class HandlerRun:
         return self.task is not None and _CALL in suspended_codes(self.task)
 
     @property
+    def place(self) -> str:
+        """Where it is suspended; "" where that is in no line of the app's own."""
+        return "" if self.task is None else place_of(self.task)
+
+    @property
     def duration(self) -> float | None:
         """Seconds that it took; None while it runs."""
         return None if self.ended is None else self.ended - self.started
 
     def __str__(self) -> str:
-        where = place_of(self.task) if self.task is not None else ""
+        where = self.place
         name = self.name or "handler"
         return (
             f"{name} (event {self.event!r}, namespace {self.namespace!r}){where and f' at {where}'}"
@@ -155,6 +163,9 @@ class ServerWatch:
                 self._original[event] = original, hook(original)
                 self.eio.handlers[event] = self._original[event][1]
 
+        self._watch_broker()
+
+    def _watch_broker(self) -> None:
         manager = getattr(self.sio, "manager", None)
         if hasattr(manager, "_redis_connect"):
             self._connect_redis = manager._redis_connect
@@ -187,7 +198,7 @@ class ServerWatch:
 
     def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
         name = getattr(target, "__name__", "")
-        if name == _HANDLER_TASK:
+        if name == HANDLER_TASK:
             # The arguments that AsyncServer._handle_event() gives it.
             _, sid, eio_sid, data, namespace, id_ = args
             owner = self.sessions.get(eio_sid)
@@ -225,6 +236,8 @@ class ServerWatch:
             self.runs.discard(run)
             if run.owner is not None:
                 run.owner.handler_ended(run)
+            # The transcript keeps the run; it need not keep a connection and a task with it.
+            run.owner = run.task = None
             if self.hub.watchers:
                 self.hub.poke()
 
@@ -293,7 +306,12 @@ class ServerWatch:
             return None
         namespace = packet.namespace or "/"
         sid = self.sio.manager.sid_from_eio_sid(eio_sid, namespace)
-        run = HandlerRun(self, owner, event, namespace, sid, packet.id)
+        return self._begin(owner, event, namespace, sid, packet.id)
+
+    def _begin(
+        self, owner: Watched, event: str, namespace: str, sid: str | None, id: int | None
+    ) -> HandlerRun:
+        run = HandlerRun(self, owner, event, namespace, sid, id)
         run.task = asyncio.current_task()
         self.runs.add(run)
         owner.handler_started(run)
@@ -303,12 +321,13 @@ class ServerWatch:
         run.ended = perf_counter()
         self.runs.discard(run)
         owner.handler_ended(run)
+        run.owner = run.task = None
 
     def _background_done(self, task: asyncio.Task[Any]) -> None:
         owner = self.background.pop(task, None)
         if not task.cancelled() and task.exception() is not None:
             exc = task.exception()
-            _note(exc, "a background task", "")
+            note(exc, "a background task", "")
             for session in [owner] if owner is not None else list(self.sessions.values())[:1]:
                 session.app_raised(exc)  # type: ignore[arg-type]
 
@@ -328,16 +347,16 @@ class ServerWatch:
             event, namespace, sid, handler = context
             name = _qualified(handler, event)
             sid = run.sid if run is not None and run.sid else sid
-            _note(exc, name, f"event {event!r}, namespace {namespace!r}, sid {sid!r}")
+            note(exc, name, f"event {event!r}, namespace {namespace!r}, sid {sid!r}")
         elif run is None and (callback := _callback_context(exc.__traceback__)) is not None:
             namespace, sid, handler = callback
             where = f"the callback of an ack, namespace {namespace!r}, sid {sid!r}"
-            _note(exc, _qualified(handler, ""), where)
+            note(exc, _qualified(handler, ""), where)
         elif run is not None:
             where = f"event {run.event!r}, namespace {run.namespace!r}, sid {run.sid!r}"
-            _note(exc, run.name or "the server", where)
+            note(exc, run.name or "the server", where)
         else:
-            _note(
+            note(
                 exc,
                 "the server",
                 f"while it read {data!r:.100}; do both sides use the same serializer?",
@@ -404,6 +423,15 @@ class ServerWatch:
         socket = self.eio.sockets.get(eio_sid)
         # Else the writer, or the pending GET, is back in queue.get(): what it took has been sent.
         return socket is not None and not socket.queue._getters and not socket.closed
+
+    def noop_arrived(self, eio_sid: str) -> None:
+        """A NOOP came over a connection. For servers that have to be asked by it."""
+
+    def session(
+        self, sid: str, namespace: str
+    ) -> AbstractAsyncContextManager[MutableMapping[str, Any]]:
+        """The server's session dictionary of a client."""
+        return self.sio.session(sid, namespace)  # type: ignore[no-any-return]
 
     # -- cleaning up
 
@@ -555,8 +583,8 @@ class ServerWatch:
 _WATCHES: weakref.WeakKeyDictionary[Any, ServerWatch] = weakref.WeakKeyDictionary()
 
 
-def watch(eio: Any, hub: Hub) -> ServerWatch:
-    """The watch on a server in this loop; `unwatch` it as often."""
+def watch(eio: Any, hub: Hub, kind: type[ServerWatch] = ServerWatch) -> ServerWatch:
+    """The watch on a server in this loop, of that kind; `unwatch` it as often."""
     current = _WATCHES.get(eio)
     if current is not None and current.hub is not hub:
         # Left behind on a loop that is gone, by a client that was never closed.
@@ -564,7 +592,7 @@ def watch(eio: Any, hub: Hub) -> ServerWatch:
         current.abandon()
         current = None
     if current is None:
-        current = _WATCHES[eio] = ServerWatch(eio, hub)
+        current = _WATCHES[eio] = kind(eio, hub)
     current.users += 1
     return current
 
@@ -609,11 +637,14 @@ def engineio_server_of(server: Any) -> Any:
     """The Engine.IO server of what was given as ``server=``.
 
     Raises:
-        TypeError: neither a `socketio.AsyncServer` nor an `engineio.AsyncServer`.
+        TypeError: neither a server of python-socketio's or python-engineio's, nor Flask-SocketIO's
+            object around one.
     """
-    if isinstance(server, socketio.AsyncServer):
+    if isinstance(getattr(server, "server", None), socketio.Server):
+        server = server.server
+    if isinstance(server, socketio.AsyncServer | socketio.Server):
         return server.eio
-    if isinstance(server, engineio.AsyncServer):
+    if isinstance(server, engineio.AsyncServer | engineio.Server):
         return server
     raise TypeError(f"server is {server!r}; expected a socketio.AsyncServer")
 
@@ -662,11 +693,15 @@ def _qualified(handler: Any, event: str) -> str:
     return str(name or type(target).__qualname__)
 
 
+_STOCK_DISPATCHES = (socketio.AsyncNamespace.trigger_event, socketio.Namespace.trigger_event)
+
+
 def _dispatches(namespace_handler: Any, event: str) -> bool:
     """Whether a class-based namespace does anything with an event: it has the method, or a dispatch
     of its own.
     """
-    own = type(namespace_handler).trigger_event is not socketio.AsyncNamespace.trigger_event
+    dispatch = type(namespace_handler).trigger_event
+    own = dispatch not in _STOCK_DISPATCHES and dispatch.__module__ != "flask_socketio.namespace"
     return own or hasattr(namespace_handler, f"on_{event}")
 
 
@@ -696,13 +731,14 @@ def _event_of(packet: Any, *, inline: bool) -> str | None:
 def _socketio_server_of(eio: Any) -> Any:
     handler = eio.handlers.get("message")
     sio = getattr(handler, "__self__", None)
-    return sio if isinstance(sio, socketio.AsyncServer) else None
+    return sio if isinstance(sio, socketio.AsyncServer | socketio.Server) else None
 
 
-def _note(exc: BaseException | None, name: str, where: str) -> None:
-    note = f"raised by {name}" + (f" ({where})" if where else "")
-    if exc is not None and note not in getattr(exc, "__notes__", ()):
-        add_note(exc, note)
+def note(exc: BaseException | None, name: str, where: str) -> None:
+    """Say on an exception where it comes from, once."""
+    text = f"raised by {name}" + (f" ({where})" if where else "")
+    if exc is not None and text not in getattr(exc, "__notes__", ()):
+        add_note(exc, text)
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

@@ -60,6 +60,9 @@ class SessionListener(Protocol):
     def session_ended(self, session: EngineSession, reason: str, error: Exception | None) -> None:
         """It is over, and not by the client's own doing."""
 
+    def session_over(self, session: EngineSession) -> None:
+        """Nothing of the app runs for it any more."""
+
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app raised because of this client."""
 
@@ -229,6 +232,9 @@ class EngineSession:
             self._used.append(websocket)
             websocket.start()
         else:
+            threaded = self._runtime.threaded_watch()
+            if threaded is not None:
+                self.watch, app = threaded, threaded.carrier(app, self)
             self._polling = PollingTransport(app, self._handshake, self)
             self.transport = self._polling
             self._used.append(self._polling)
@@ -444,7 +450,10 @@ class EngineSession:
             self.send_frames([encode(PONG, data or None)])
         elif kind == PONG and data == PROBE and self._polling is not None:
             self._polling.pause(self._switch)
-        elif kind not in {PING, PONG, NOOP}:
+        elif kind == NOOP:
+            if self.watch is not None:
+                self.watch.noop_arrived(self.sid)
+        elif kind not in {PING, PONG}:
             self._opened()
 
     def _opened(self) -> None:
@@ -520,6 +529,7 @@ class EngineSession:
             return
         self._forgotten = True
         self._runtime.session_over(self)
+        self._listener.session_over(self)
         if not self.over.done():
             self.over.set_result(None)
 

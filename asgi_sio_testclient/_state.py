@@ -135,6 +135,11 @@ class ClientState:
             self._raise_somewhere(error, None)
         self.ended(ALL, reason, detail)
 
+    def session_over(self, session: EngineSession) -> None:
+        """Nothing of the app runs for it any more."""
+        if session in self.ending:
+            self.ending.remove(session)
+
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app raised because of this client, in `run` where that is known."""
         self.app_exceptions.append(exc)
