@@ -49,7 +49,7 @@ ROWS = (
     (Box("request line", ("_handshake",), 0.5), Box("transcript", ("_transcript",), 0.5)),
     (
         Box("protocol: no I/O, no clock", ("_socketio", "_engineio"), 0.42),
-        Box("the server's inside", ("_server",), 0.33),
+        Box("the server's inside", ("_server", "_threaded"), 0.33),
         Box("scopes", ("asgi",), 0.25),
     ),
     (Box("inbox, acks, errors, fan-out", ("_inbox", "_acks", "_exceptions", "pubsub")),),
