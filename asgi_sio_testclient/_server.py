@@ -166,7 +166,7 @@ class ServerWatch:
         self._watch_broker()
 
     def _watch_broker(self) -> None:
-        manager = getattr(self.sio, "manager", None)
+        manager: Any = getattr(self.sio, "manager", None)
         if hasattr(manager, "_redis_connect"):
             self._connect_redis = manager._redis_connect
             manager._redis_connect = self._redis_connect

@@ -187,10 +187,12 @@ class EngineSession:
         if self.engine.state is State.CLOSED:
             return
         polling, opened = self._polling, self.engine.state is State.OPEN
+        times_out = polling is not None and self.watch is not None and opened
+        # The pending GET goes when the app's disconnect handler has ended: `time_out` releases it.
+        self._poll_released |= times_out
         self._end(lambda transport: transport.vanish(code) if opened else transport.leave())
-        if polling is not None and self.watch is not None and opened:
+        if times_out and self.watch is not None:
             # No app can see a polling client go; what it would see in 45 s is brought forward.
-            self._poll_released = True
             self._runtime.keep(self._runtime.loop.create_task(self.watch.time_out(self.sid)))
         self._listener.session_ended(self, TRANSPORT_CLOSE, SessionLost("the client dropped it"))
 

@@ -128,7 +128,7 @@ def test_either_server_can_be_given(sio):
     assert engineio_server_of(sio) is sio.eio
     assert engineio_server_of(sio.eio) is sio.eio
     with pytest.raises(TypeError, match=r"expected a socketio\.AsyncServer"):
-        engineio_server_of(socketio.Server(async_mode="threading"))
+        engineio_server_of(socketio.AsyncClient())
 
 
 def bare(refuse=False):
