@@ -637,6 +637,22 @@ async def test_a_response_instead_of_an_accept_is_handed_on_whole():
     assert response == Response(401, ((b"www-authenticate", b"Basic"),), b"log in")
 
 
+@pytest.mark.parametrize("prefix", ["websocket.", ""])
+async def test_a_refusal_is_told_while_the_app_still_runs(prefix):
+    app = Steps()
+    connection = websocket(app)
+    connecting = asyncio.ensure_future(connection.connect(SOON))
+    await app.send(type=f"{prefix}http.response.start", status=404)
+    assert not connecting.done()
+    body = app.begin(lambda receive, send: send({"type": f"{prefix}http.response.body"}))
+    with pytest.raises(ConnectionRefusedError):
+        await connecting
+    assert not connection.ended
+    await asyncio.wait([body], timeout=SOON)
+    assert isinstance(body.exception(), RuntimeError) == (not prefix)
+    await app.finish()
+
+
 @pytest.mark.parametrize("parts", [[b"Not Found"], [b"Not ", b"Found"]])
 async def test_an_http_response_on_a_websocket_is_read_and_then_raises_in_the_app(parts):
     raised = []

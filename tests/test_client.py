@@ -6,7 +6,7 @@ import pytest
 import socketio
 from apps import Recorder
 
-from asgi_sio_testclient import TestClient
+from asgi_sio_testclient import NotConnected, TestClient
 
 SOON = 1.0
 
@@ -48,6 +48,20 @@ async def test_an_event_that_comes_in_the_step_of_a_cancellation_is_read_by_the_
         await sio.emit("e", 1)
         await cancelled(waiting)
         assert (await client.await_event("e")).data == 1
+
+
+async def test_an_end_that_comes_in_the_step_of_a_cancellation_is_told_by_the_next_wait(sio):
+    app = Recorder(socketio.ASGIApp(sio))
+    async with TestClient(app) as client:
+        await client.connect()
+        waiting = asyncio.ensure_future(client.await_event("e"))
+        await asyncio.sleep(0)
+        app.after_send = lambda message: waiting.cancel()
+        await sio.disconnect(client.sid)
+        await cancelled(waiting)
+        assert client.disconnect_reason == "server disconnect"
+        with pytest.raises(NotConnected):
+            await client.await_event("e")
 
 
 @pytest.mark.parametrize("namespace", [None, 5, b"/chat"])

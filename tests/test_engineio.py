@@ -63,6 +63,8 @@ def opened():
 def test_open_tells_everything_about_the_session():
     engine = EngineIO()
     assert engine.state is State.OPENING
+    assert (engine.sid, engine.upgrades, engine.max_payload) == ("", (), None)
+    assert (engine.ping_interval, engine.ping_timeout, engine.probing) == (0, 0, False)
     assert engine.receive(handshake()) == (OPEN, HANDSHAKE)
     assert engine.state is State.OPEN
     assert engine.sid == "abc"

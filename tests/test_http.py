@@ -3,8 +3,10 @@
 import asyncio
 
 import httpx
+import httpx2
 import pytest
 
+from asgi_sio_testclient import TestClient
 from asgi_sio_testclient._http import AppTransport
 from asgi_sio_testclient.asgi import single_callable
 
@@ -127,3 +129,15 @@ async def test_a_request_has_the_transports_limit_or_its_own(options):
         with pytest.raises(httpx.ReadTimeout, match="no response to GET http://testserver/slow"):
             await client.get("/slow", **options)
     assert [message["type"] for message in app.messages] == ["http.request", "http.disconnect"]
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=lambda library: library.__name__)
+@pytest.mark.parametrize("auth", [("me", "pw"), None], ids=["auth", "no auth"])
+async def test_the_auth_of_a_sync_client_that_was_handed_in_is_used(library, auth):
+    app = Seen()
+    transport = library.MockTransport(lambda request: library.Response(200))
+    with library.Client(transport=transport, auth=auth) as handed_in:
+        async with TestClient(app, http=handed_in, lifespan=False) as client:
+            await client.http.get("/")
+    sent = [value for name, value in app.scope["headers"] if name == b"authorization"]
+    assert sent == ([b"Basic bWU6cHc="] if auth else [])

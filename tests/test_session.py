@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import warnings
 
 import pytest
 
@@ -432,3 +433,48 @@ async def test_an_answer_to_a_handshake_that_was_given_up_is_dealt_with(answer):
         if answer[0] == OPEN.encode():
             await soon(told.wait())
     assert told.is_set() == (answer[0] == OPEN.encode())
+
+
+# -- leaving
+
+
+async def test_a_server_that_does_not_end_is_cancelled_at_exit():
+    ended = []
+
+    async def script(wire):
+        await wire.open("/")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # whether it is named is tested elsewhere
+        async with client_of(over_websocket(script), timeout=NEVER) as client:
+            await client.connect(timeout=SOON)
+    assert ended == ["cancelled"]
+
+
+async def test_the_answer_to_a_post_that_comes_after_the_end_changes_nothing():
+    posted, go_on = asyncio.Event(), asyncio.Event()
+
+    async def app(scope, receive, send):
+        if scope["method"] == "GET":
+            await polled(scope, receive, send)
+        elif (await receive())["body"] == b'42["e"]':
+            posted.set()
+            await go_on.wait()
+            await respond(send, b"too late", 500)
+        else:
+            await respond(send, b"OK")
+
+    polled = Polled(OPEN, '40{"sid":"x"}')
+    async with client_of(app, "polling") as client:
+        await soon(client.connect())
+        await client.emit("e")
+        await soon(posted.wait())
+        client.raw.drop()
+        assert client.disconnect_reason == "transport close"
+        go_on.set()
+        await soon(client.disconnect())
+        assert client.disconnect_reason == "transport close"

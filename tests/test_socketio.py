@@ -482,6 +482,23 @@ def test_msgpack_packets_are_whole_in_one_message(name, args, namespace, id):
     assert protocol.receive(message) == Incoming(EVENT, namespace, [name, *args, None], id)
 
 
+def test_every_packet_of_a_packet_class_is_coded_by_it():
+    protocol = SocketIO(MsgPackPacket)
+    sent = [
+        *protocol.connect("/chat", None),
+        *protocol.connect("/", {"token": "x"}),
+        *protocol.disconnect("/chat"),
+        *protocol.ack("e", (1, b"x"), "/", 7),
+    ]
+    read = [MsgPackPacket(encoded_packet=message) for message in sent]
+    assert [(p.packet_type, p.namespace, p.data, p.id) for p in read] == [
+        (CONNECT, "/chat", None, None),
+        (CONNECT, "/", {"token": "x"}, None),
+        (DISCONNECT, "/chat", None, None),
+        (ACK, "/", [1, b"x"], 7),
+    ]
+
+
 @pytest.mark.parametrize(
     "message",
     [
