@@ -69,7 +69,8 @@ class TestClient:
         transports: ("websocket",), ("polling",) or ("polling", "websocket"), which upgrades.
         serializer: "default", "msgpack", or a Packet class, as in python-socketio.
         json: a json-like module, as in python-socketio, but for this client alone.
-        server: the `socketio.AsyncServer`, where it can't be found from `app`.
+        server: the `socketio.AsyncServer`, where it can't be found from `app`; or, of a WSGI app
+            behind a bridge, the `socketio.Server` or Flask-SocketIO's `SocketIO`.
         lifespan: run the app's lifespan.
         root_path: for the scopes.
         client: for the scopes.
@@ -257,8 +258,9 @@ class TestClient:
             await self._connect_failed(exc, wanted, limit, opens=opens)
             raise
         finally:
-            for name in wanted:
-                state.joining.pop(name, None)
+            state.joining = {
+                name: future for name, future in state.joining.items() if name not in futures
+            }
         return self
 
     async def _open(

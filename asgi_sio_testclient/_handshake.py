@@ -223,7 +223,11 @@ class Handshake:
         if not any(name == b"host" for name, _ in self._headers):
             self._headers = [(b"host", self._origin.netloc.encode("ascii")), *self._headers]
         self._http_scopes: dict[str, HTTPScope] = {}
-        self.url = f"{self._origin.scheme}://{self._origin.netloc}{self._path}"
+
+    @property
+    def url(self) -> str:
+        """Where the server is, for the cookie jar."""
+        return f"{self._origin.scheme}://{self._origin.netloc}{self._path}"
 
     async def authorize(self) -> None:
         """Take what the http client's auth adds. The headers that were given go before it."""

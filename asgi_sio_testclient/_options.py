@@ -26,6 +26,8 @@ DEFAULT_BASE_URL = "http://testserver"
 TRANSPORTS = ("polling", "websocket")
 _OF_THE_APP = frozenset({"app", "server", "lifespan"})
 _WSGI_ARGUMENTS = 2
+_THREADED = (socketio.Server, engineio.Server)
+_BRIDGED = "a2wsgi.WSGIMiddleware(app)"
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,18 @@ class Options:
         if unknown:
             raise TypeError(f"clone() does not take {', '.join(unknown)}; it takes {sorted(known)}")
         own = {"http": None, "cookies": None, "base_url": base_url}
+        if not overrides and all(getattr(self, name) == own[name] for name in own):
+            return self
         return replace(self, **{**own, **overrides})
 
 
 def _check_app(app: Any) -> None:
     if isinstance(app, str):
         raise TypeError(f"app is the str {app!r}; expected the ASGI app itself: import it")
-    if isinstance(app, socketio.AsyncServer | socketio.Server | engineio.AsyncServer):
+    if isinstance(app, socketio.AsyncServer | engineio.AsyncServer):
         raise TypeError("app is the server; expected the ASGI app around it: socketio.ASGIApp(sio)")
+    if isinstance(app, _THREADED) or isinstance(getattr(app, "server", None), _THREADED):
+        raise TypeError(f"app is the server; expected an ASGI app around the WSGI app: {_BRIDGED}")
     if not callable(app):
         raise TypeError(f"app is {app!r}; expected an ASGI callable")
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__):
@@ -121,7 +127,9 @@ def _check_app(app: Any) -> None:
     except (TypeError, ValueError):
         return
     if not any(_binds(signature, count) for count in (3, 1)) and _binds(signature, _WSGI_ARGUMENTS):
-        raise TypeError(f"app is {app!r}, which looks like a WSGI app; expected an ASGI callable")
+        raise TypeError(
+            f"app is {app!r}, which looks like a WSGI app; expected an ASGI callable: {_BRIDGED}"
+        )
 
 
 def _binds(signature: inspect.Signature, count: int) -> bool:

@@ -305,6 +305,8 @@ class ServerWatch:
         if event is None:
             return None
         namespace = packet.namespace or "/"
+        if self._handler(event, namespace) is None:
+            return None
         sid = self.sio.manager.sid_from_eio_sid(eio_sid, namespace)
         return self._begin(owner, event, namespace, sid, packet.id)
 

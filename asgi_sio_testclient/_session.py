@@ -8,7 +8,6 @@ the session's own. Knows no Socket.IO.
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,7 +27,7 @@ from asgi_sio_testclient._engineio import (
 from asgi_sio_testclient._exceptions import HandshakeFailed, ProtocolError, UsageError
 from asgi_sio_testclient._places import place_of
 from asgi_sio_testclient._server import HandlerRun, ServerWatch, find_server
-from asgi_sio_testclient._transcript import RECEIVED, SENT, Transcript
+from asgi_sio_testclient._transcript import RECEIVED, SENT, TRIM_EVERY, Transcript
 from asgi_sio_testclient._transports.polling import PollingTransport
 from asgi_sio_testclient._transports.websocket import WebSocketTransport
 from asgi_sio_testclient._waiting import Quiet
@@ -112,10 +111,11 @@ class EngineSession:
         self._transports = transports
         self._listener = listener
         self._transcript = transcript
-        self._record = transcript.record
+        self._note = transcript.note
         self._numbers = transcript.numbers
+        self._trim_at = 0
         # Called in the hot path, by the watch: straight to who wants to know.
-        self.handler_started = transcript.handler
+        self.handler_started: Callable[[HandlerRun], None] = transcript.note
         self.handler_ended = listener.handler_ended
         self._polling: PollingTransport | None = None
         self._upgrade: WebSocketTransport | None = None
@@ -252,7 +252,7 @@ class EngineSession:
         # One message, as nearly always: the same without lists.
         message = messages[0]
         frame = f"4{message}" if message.__class__ is str else message
-        self._record((next(self._numbers), perf_counter(), SENT, transport.name, frame))
+        self._note((next(self._numbers), perf_counter(), SENT, transport.name, frame))
         transport.send_frame(frame)
 
     def send_frames(self, frames: Sequence[Frame]) -> None:
@@ -265,7 +265,7 @@ class EngineSession:
             raise UsageError("the session has not begun")
         name = transport.name
         for frame in frames:
-            self._record((next(self._numbers), perf_counter(), SENT, name, frame))
+            self._note((next(self._numbers), perf_counter(), SENT, name, frame))
         transport.send(frames)
 
     def leave(self, goodbye: Sequence[Frame] = ()) -> None:
@@ -338,12 +338,16 @@ class EngineSession:
         self._look()
         if transport is self._upgrade:
             probe = self.engine.probe()
-            self._record((next(self._numbers), perf_counter(), SENT, transport.name, probe))
+            self._note((next(self._numbers), perf_counter(), SENT, transport.name, probe))
             transport.send([probe])
 
-    def transport_frame(self, transport: Transport, frame: Frame) -> None:
+    def transport_frame(self, frame: Frame, name: str = "websocket") -> None:
         """A frame from the server: dealt with here and now, inside the app's send()."""
-        self._record((next(self._numbers), perf_counter(), RECEIVED, transport.name, frame))
+        number = next(self._numbers)
+        self._note((number, perf_counter(), RECEIVED, name, frame))
+        if number >= self._trim_at:
+            self._trim_at = number + TRIM_EVERY
+            self._transcript.trim()
         if self.engine.state is State.CLOSED:
             self._arrived_too_late(frame)
             return
@@ -366,7 +370,13 @@ class EngineSession:
         if transport is self._upgrade:
             self._stay_on_polling()
         elif self.engine.state is State.OPENING:
-            self._fail(handshake_failed(url, response, self._handshake.socketio_path))
+            self._fail(self._handshake_failed(url, response))
+
+    def _handshake_failed(self, url: str, response: Response) -> HandshakeFailed:
+        if self.transport is not self._polling and self._runtime.threaded_watch() is not None:
+            hint = 'a WSGI app takes no websockets: transports=("polling",)'
+            return HandshakeFailed(url, response.status, "", "", hint=hint)
+        return handshake_failed(url, response, self._handshake.socketio_path)
 
     def transport_lost(self, transport: Transport, url: str, reason: str, detail: str) -> None:
         """The app ended a transport."""
@@ -417,8 +427,7 @@ class EngineSession:
     def _too_large(self) -> str:
         """Whether a packet was sent lately that the server doesn't take."""
         limit = self.engine.max_payload
-        recent = itertools.islice(reversed(self._transcript.records), RECENT)
-        sizes = [len(frame) for _, _, direction, _, frame in recent if direction == SENT]
+        sizes = self._transcript.sizes_sent(RECENT)
         if limit is None or max(sizes, default=0) <= limit:
             return ""
         return (

@@ -92,7 +92,6 @@ class ClientState:
         self.ending: list[EngineSession] = []
         self.own_http: httpx.AsyncClient | None = None
         self.closed = False
-        self._answering = Answering(self._spawn, self._handler_failed)
         self._looking_for_unacked = False
         name = f"client{len(runtime.clients) + 1}"
         self.transcript = Transcript(options.packet_class, name, runtime.transcripts)
@@ -311,6 +310,10 @@ class ClientState:
         self.acks.fail_late(lambda ack, run: self.situation().never_acked(ack, run))
 
     # -- the test's handlers
+
+    @property
+    def _answering(self) -> Answering:
+        return Answering(self._spawn, self._handler_failed)
 
     def _run_reserved(self, event: str, incoming: _socketio.Incoming, *args: Any) -> None:
         if self.handlers:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -26,6 +25,7 @@ Frame = str | bytes
 Record = tuple[int, float, str, str, Frame]  # number, time, direction, transport, frame
 
 MAX_PACKETS = 10_000
+TRIM_EVERY = 1024
 SENT, RECEIVED = "sent", "received"
 _WIDTH = 100
 _SHOWN_ARGUMENTS = 60
@@ -110,12 +110,11 @@ class Transcript(Sequence[TranscriptEntry]):
         self.name = name
         self._packet_class = packet_class
         self._others = others
-        self.records: deque[Record] = deque(maxlen=MAX_PACKETS)
-        self._runs: deque[HandlerRun] = deque(maxlen=MAX_PACKETS)
-        # Written to in the hot path, by the session: bound methods of the deques, no functions
-        # between.
-        self.record = self.records.append
-        self.handler = self._runs.append
+        # Packets and the runs of handlers that they started, as they come: a run a packet at most.
+        # Not a deque: an empty one is 760 bytes, and most clients say little.
+        self._notes: list[Record | HandlerRun] = []
+        # Called in the hot path, by the session: the list's own method, no function between.
+        self.note: Callable[[Record | HandlerRun], None] = self._notes.append
         self.numbers = itertools.count()
         self._began: float | None = None
 
@@ -123,6 +122,10 @@ class Transcript(Sequence[TranscriptEntry]):
         """The clock starts at the first connect."""
         if self._began is None:
             self._began = perf_counter()
+
+    def trim(self) -> None:
+        """Drop what is too old. To be called now and then: each `TRIM_EVERY` packets."""
+        del self._notes[: -2 * MAX_PACKETS]
 
     # -- reading
 
@@ -138,15 +141,24 @@ class Transcript(Sequence[TranscriptEntry]):
     @property
     def dropped(self) -> int:
         """Packets that were older than the last 10,000."""
-        return self.records[0][0] if self.records else 0
+        records = self._records()
+        return records[0][0] if records else 0
 
     @property
     def handlers(self) -> list[HandlerRun]:
         """The runs of the app's handlers that packets of this client started, oldest first."""
-        return list(self._runs)
+        runs = [note for note in list(self._notes) if not isinstance(note, tuple)]
+        return runs[-MAX_PACKETS:]
+
+    def sizes_sent(self, count: int) -> list[int]:
+        """The sizes of the packets sent lately, in characters or bytes, of `count` packets."""
+        return [len(frame) for _, _, way, _, frame in self._records()[-count:] if way == SENT]
+
+    def _records(self) -> list[Record]:
+        return [note for note in list(self._notes) if isinstance(note, tuple)][-MAX_PACKETS:]
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self._records())
 
     @overload
     def __getitem__(self, index: int) -> TranscriptEntry: ...
@@ -198,11 +210,10 @@ class Transcript(Sequence[TranscriptEntry]):
         return self._began or 0.0
 
     def _entries(self, start: int = 0, stop: int | None = None) -> list[TranscriptEntry]:
-        records = list(itertools.islice(self.records, start, None))
-        runs = self._runs
+        records, runs = self._records()[start:], self.handlers
         if start:
-            runs = deque(run for run in runs if run.started >= records[0][1])
-        reader = _Reader(self._packet_class, records, list(runs), self._origin)
+            runs = [run for run in runs if run.started >= records[0][1]]
+        reader = _Reader(self._packet_class, records, runs, self._origin)
         count = len(records) if stop is None else stop - start
         return [reader.read(index) for index in range(count)]
 

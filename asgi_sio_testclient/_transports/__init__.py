@@ -55,8 +55,8 @@ class TransportListener(Protocol):
     def transport_open(self, transport: Transport) -> None:
         """The app accepted the transport: frames may be sent."""
 
-    def transport_frame(self, transport: Transport, frame: Frame) -> None:
-        """A frame from the server."""
+    def transport_frame(self, frame: Frame, name: str = "websocket") -> None:
+        """A frame from the server, over the transport of that name."""
 
     def transport_refused(self, transport: Transport, url: str, response: Response) -> None:
         """The app answered with something that is no such transport."""

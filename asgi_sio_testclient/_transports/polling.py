@@ -179,7 +179,7 @@ class PollingTransport:
         else:
             for frame in split_payload(body.decode(errors="replace")):
                 if self._listener is not None:
-                    self._listener.transport_frame(self, frame)
+                    self._listener.transport_frame(frame, self.name)
             self.poll()
         self._check_quiet()
 

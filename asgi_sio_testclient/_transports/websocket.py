@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from asgi_sio_testclient.asgi import (
@@ -47,14 +46,18 @@ class WebSocketTransport:
         self._handshake = handshake
         self._listener: TransportListener | None = listener
         self._watcher = listener
-        self._url = handshake.request_url(scope)
         # In the hot path: no function of this class between the connection and the session.
-        self.websocket_message = functools.partial(listener.transport_frame, self)
+        self.websocket_message: Callable[[Frame], None] = listener.transport_frame
         self.connection = WebSocketConnection(
             app, scope, listener=self, on_receive=listener.about_to_receive
         )
 
         self.send_frame = self.connection.send
+
+    @property
+    def url(self) -> str:
+        """What was requested, for error texts."""
+        return self._handshake.request_url(self.connection.scope)
 
     def start(self) -> None:
         """Call the app."""
@@ -107,7 +110,7 @@ class WebSocketTransport:
         self._handshake.store_cookies(response.headers)
         listener = self._detach()
         if listener is not None:
-            listener.transport_refused(self, self._url, response)
+            listener.transport_refused(self, self.url, response)
 
     def websocket_closed(self, closed: WebSocketClosed) -> None:
         listener = self._detach()
@@ -115,7 +118,7 @@ class WebSocketTransport:
             detail = f"the app closed the websocket with code {closed.code}"
             if closed.reason:
                 detail += f": {closed.reason}"
-            listener.transport_lost(self, self._url, "transport close", detail)
+            listener.transport_lost(self, self.url, "transport close", detail)
 
     def websocket_ended(self, exc: BaseException | None) -> None:
         # What this side made the app raise, by being gone, is no error of the app's.
@@ -128,7 +131,7 @@ class WebSocketTransport:
                 "without accepting" if self.connection.state == "connecting" else "and left open"
             )
             detail = f"the app {how} {without} the websocket"
-            listener.transport_lost(self, self._url, "transport close", detail)
+            listener.transport_lost(self, self.url, "transport close", detail)
         self._watcher.activity()
 
 
