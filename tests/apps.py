@@ -208,7 +208,7 @@ def _add_server_actions(built, namespace):
     async def ask(sid, *args):
         """Ask the client back, and tell it what its answer came to here."""
         try:
-            answer = await sio.call("question", args, to=sid, namespace=namespace, timeout=0.1)
+            answer = await sio.call("question", args, to=sid, namespace=namespace, timeout=0.5)
         except socketio.exceptions.TimeoutError:
             journal.note("unanswered")
             return

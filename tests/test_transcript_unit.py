@@ -34,7 +34,7 @@ class Recording:
         when = time.perf_counter() if at is None else at
         for frame in frames:
             number = next(self.transcript.numbers)
-            self.transcript.record((number, when, direction, transport, frame))
+            self.transcript.note((number, when, direction, transport, frame))
         return self
 
     def sent(self, *frames, **options):
@@ -161,7 +161,7 @@ def test_an_entry_is_a_value():
 async def test_an_event_knows_the_run_of_its_handler(watched):
     recording = Recording()
     run = HandlerRun(watched, None, "e", "/", "sid", 7)
-    recording.transcript.handler(run)
+    recording.transcript.note(run)
     recording.sent('427["e"]', '427["e"]', '42["e"]').received('427["e"]')
     assert [entry.handler for entry in recording.transcript] == [run, None, None, None]
     assert recording.transcript.handlers == [run]
@@ -172,7 +172,7 @@ async def test_an_event_knows_the_run_of_its_handler(watched):
 
 async def test_a_run_without_a_handler_of_the_app_is_not_shown(watched):
     recording = Recording()
-    recording.transcript.handler(HandlerRun(watched, None, "connect", "/", "sid", None))
+    recording.transcript.note(HandlerRun(watched, None, "connect", "/", "sid", None))
     recording.sent("40")
     assert recording.transcript[0].handler is None
 
@@ -203,7 +203,7 @@ def test_an_empty_one_says_so():
 
 def test_before_the_first_connect_its_clock_stands_at_the_process_one():
     transcript = Transcript(Packet, "client1", list)
-    transcript.record((next(transcript.numbers), 5.0, SENT, "websocket", "2"))
+    transcript.note((next(transcript.numbers), 5.0, SENT, "websocket", "2"))
     assert transcript[0].time == 5.0
 
 
@@ -219,7 +219,7 @@ async def test_one_entry_far_down_is_the_same_as_among_all(watched):
     for number in range(300):
         run = HandlerRun(watched, None, "e", "/", "sid", number)
         recording.sent(f'42{number}["e"]')
-        recording.transcript.handler(run)
+        recording.transcript.note(run)
         recording.received(f'451-["e",{PLACEHOLDER}]', b"x")
     entries = list(recording.transcript)
     for index in (0, 450, 700, 898, 899, -1):
