@@ -1,0 +1,3 @@
+"""What stands behind `asgi_sio_testclient.stock`. Its modules import aiohttp; so nothing else may
+import them before it is asked for.
+"""
