@@ -134,6 +134,22 @@ async def test_a_deadline_that_is_set_while_a_result_is_on_its_way_loses_to_it(h
     assert await asyncio.wait_for(waiting, SOON) == "result"
 
 
+def timers():
+    scheduled = asyncio.get_running_loop()._scheduled
+    return [timer for timer in scheduled if not timer.cancelled()]
+
+
+async def test_one_timer_stands_for_all_waits_and_none_for_nobody(hub):
+    before = timers()
+    waits = [asyncio.ensure_future(hub.wait(future(), timeout)) for timeout in (60, 40, 50)]
+    await asyncio.sleep(0)
+    assert len(timers()) == len(before) + 1
+    for waiting in waits:
+        waiting.cancel()
+    await asyncio.wait(waits)
+    assert timers() == before
+
+
 # -- an app that runs in the loop
 
 
@@ -149,6 +165,7 @@ class App:
 
 async def test_the_timer_goes_with_the_last_app(hub):
     loop = asyncio.get_running_loop()
+    before = timers()
     first, second = App(), App()
     hub.enter(first)
     hub.enter(second)
@@ -159,7 +176,7 @@ async def test_the_timer_goes_with_the_last_app(hub):
     hub.leave(first)
     assert hub.runtimes == [second]
     hub.leave(second)
-    assert not [timer for timer in loop._scheduled if not timer.cancelled()]
+    assert timers() == before
 
 
 async def test_a_wait_that_goes_on_keeps_its_timer(hub):
