@@ -15,6 +15,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
@@ -71,6 +72,10 @@ class ThreadEnd(asyncio.Future[None]):
         """It has ended."""
         if not self.done():
             self.set_result(None)
+
+
+class _AskedToEnd(BaseException):
+    """Ends a thread; no handler's ``except Exception`` stops it."""
 
 
 class ThreadRun(HandlerRun):
@@ -170,8 +175,7 @@ class ThreadedServerWatch(ServerWatch):
             return
         end.sleeps = True
         if end.stop.wait(seconds):
-            # Ends the thread, and `threading` says nothing about it.
-            raise SystemExit
+            raise _AskedToEnd
         end.sleeps = False
 
     def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> Any:
@@ -200,7 +204,8 @@ class ThreadedServerWatch(ServerWatch):
     def _in_thread(self, end: ThreadEnd, body: Callable[..., object], *args: Any) -> None:
         self._current.end = end
         try:
-            body(*args)
+            with contextlib.suppress(_AskedToEnd):
+                body(*args)
         finally:
             self._tell(self._thread_ended, end)
 
@@ -369,7 +374,17 @@ class ThreadedServerWatch(ServerWatch):
 
         A thread waits behind each. It would not be cancelled, and would hang for good in an attempt
         to respond to a loop that is gone.
+
+        Raises:
+            UsageError: the bridge has no thread left for one more client.
         """
+        workers, polling = _workers_of(app), len(set(self._requests.values()))
+        if workers is not None and polling + 2 > workers:
+            raise UsageError(
+                f"the app's bridge has {workers} threads, {polling} of them wait in a long poll: "
+                "each client needs one, and all together one for the rest; "
+                f"WSGIMiddleware(app, workers={2 * workers})"
+            )
 
         async def carried(scope: Any, receive: Any, send: Any) -> None:
             request = self.hub.loop.create_task(app(scope, receive, send))
@@ -498,6 +513,15 @@ def find_threaded_server(app: Any) -> Any:
             return thing.eio if isinstance(thing, socketio.Server) else thing
         if isinstance(thing, socketio.AsyncServer | engineio.AsyncServer):
             return None
+    return None
+
+
+def _workers_of(app: Any) -> int | None:
+    """How many threads the bridge has, where it has a pool as a2wsgi's; None for any number."""
+    for thing in _reachable(app):
+        pool = getattr(thing, "executor", None)
+        if isinstance(pool, ThreadPoolExecutor):
+            return pool._max_workers
     return None
 
 

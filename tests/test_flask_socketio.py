@@ -1,0 +1,946 @@
+"""Flask-SocketIO programs in threading mode, over long-polling through a2wsgi.
+
+First the scenarios that Flask-SocketIO's own suite tries with its test client, in its order; then
+what only a client with a protocol under it can see.
+"""
+
+import asyncio
+import concurrent.futures
+import functools
+import subprocess
+import sys
+import threading
+import time
+
+import flask
+import flask_login
+import flask_socketio
+import pytest
+import socketio as python_socketio
+from a2wsgi import WSGIMiddleware
+from asgiref.wsgi import WsgiToAsgi
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from asgi_sio_testclient import (
+    ConnectionRefused,
+    EventTimeout,
+    HandshakeFailed,
+    NotConnected,
+    SyncTestClient,
+    TestClient,
+    UnexpectedEvent,
+)
+
+SECRET = "only for these tests"
+
+
+class Program:
+    """A Flask-SocketIO program, and what its handlers noted."""
+
+    def __init__(self, **options):
+        self.flask = flask.Flask(__name__)
+        self.flask.secret_key = SECRET
+        self.socketio = flask_socketio.SocketIO(self.flask, async_mode="threading", **options)
+        self.asgi = WSGIMiddleware(self.flask)
+        self.noted = []
+        self.handlers()
+
+    @property
+    def eio(self):
+        return self.socketio.server.eio
+
+    def client(self, **options):
+        return TestClient(self.asgi, transports=("polling",), **options)
+
+    def handlers(self):
+        """None but what a test adds."""
+
+
+class Scenarios(Program):
+    """Handlers for each of the scenarios."""
+
+    def handlers(self):
+        for namespace, suffix in (("/", ""), ("/test", "-test")):
+            self.speak(namespace, suffix)
+            self.gather(namespace)
+        self.remember()
+        on = self.socketio.on
+
+        @on("bytes")
+        def take_bytes(data):
+            flask_socketio.emit("binary response", data)
+            return data
+
+        @on("what is the request")
+        def look_at_request(*args):
+            self.noted.append(dict(flask.request.event, sid=flask.request.sid))
+
+        @on("connect", namespace="/fussy")
+        def connect_fussy(auth):
+            if flask.request.args.get("fail"):
+                raise flask_socketio.ConnectionRefusedError("no entry", 13)
+
+    def speak(self, namespace, suffix):
+        on = functools.partial(self.socketio.on, namespace=namespace)
+
+        @on("connect")
+        def connect(auth):
+            flask_socketio.send("connected" + suffix)
+            args = flask.request.args.to_dict()
+            if "foo" in args:
+                header = flask.request.headers.get("X-Bar")
+                flask_socketio.send({"args": args["foo"], "header": header, "auth": auth})
+
+        @on("disconnect")
+        def disconnect(reason):
+            self.noted.append((namespace, reason))
+
+        @on("message")
+        def message(text):
+            flask_socketio.send(text)
+            return None if text == "no ack" else text
+
+        @on("json")
+        def json(data):
+            flask_socketio.send(data, json=True, broadcast=True)
+            return data
+
+        @on("custom")
+        def custom(data):
+            flask_socketio.emit("response", data)
+            return data
+
+        @on("send broadcast")
+        def broadcast(data):
+            flask_socketio.emit("response", data, broadcast=True)
+
+    def gather(self, namespace):
+        on = functools.partial(self.socketio.on, namespace=namespace)
+
+        @on("join")
+        def join(data):
+            flask_socketio.join_room(data["room"])
+
+        @on("leave")
+        def leave(data):
+            flask_socketio.leave_room(data["room"])
+
+        @on("to room")
+        def to_room(data):
+            flask_socketio.emit("room response", data, to=data["room"])
+
+        @on("send to room")
+        def send_to_room(data):
+            flask_socketio.send("room message", to=data["room"])
+
+    def remember(self):
+        @self.socketio.on("remember")
+        def remember(data):
+            flask.session["remembered"] = data
+
+        @self.socketio.on("recall")
+        def recall():
+            return flask.session.get("remembered")
+
+
+@pytest.fixture
+def program():
+    return Scenarios()
+
+
+@pytest.fixture
+async def client(program, nothing_left):
+    async with program.client() as client:
+        yield client
+
+
+def of(events):
+    return [(event.name, event.args) for event in events]
+
+
+# -- Flask-SocketIO's own scenarios
+
+
+async def test_connect(client):
+    await client.connect()
+    assert of(client.get_received()) == [("message", ("connected",))]
+
+
+async def test_connect_with_query_headers_and_auth(client):
+    await client.connect(query={"foo": "bar"}, headers={"X-Bar": "baz"}, auth={"a": 1})
+    expected = {"args": "bar", "header": "baz", "auth": {"a": 1}}
+    assert of(client.get_received())[1] == ("message", (expected,))
+
+
+async def test_connect_to_a_namespace(client):
+    await client.connect("/test")
+    assert client.is_connected("/test")
+    assert not client.is_connected()
+    assert of(client.get_received("/test")) == [("message", ("connected-test",))]
+
+
+async def test_connect_rejected(client):
+    with pytest.raises(ConnectionRefused) as refused:
+        await client.connect("/fussy", query="fail=1")
+    assert refused.value.data == {"message": "no entry", "data": 13}
+    assert not client.is_connected("/fussy")
+
+
+async def test_disconnect(client, program):
+    await client.connect()
+    await client.disconnect()
+    assert program.noted == [("/", "client disconnect")]
+
+
+async def test_disconnect_from_a_namespace(client, program):
+    await client.connect("/", "/test")
+    await client.disconnect("/test")
+    await client.settle()
+    assert program.noted == [("/test", "client disconnect")]
+    assert client.is_connected()
+
+
+@pytest.mark.parametrize("namespace", ["/", "/test"])
+async def test_send(client, namespace):
+    await client.connect(namespace)
+    client.get_received(namespace)
+    await client.send("echo", namespace=namespace)
+    await client.settle()
+    assert of(client.get_received(namespace)) == [("message", ("echo",))]
+
+
+@pytest.mark.parametrize("namespace", ["/", "/test"])
+async def test_send_json_to_everybody(client, namespace):
+    other = client.clone()
+    for user in (client, other):
+        await user.connect(namespace)
+        user.get_received(namespace)
+    await client.emit("json", {"a": "b"}, namespace=namespace)
+    await client.settle()
+    for user in (client, other):
+        assert of(user.get_received(namespace)) == [("json", ({"a": "b"},))]
+
+
+@pytest.mark.parametrize("namespace", ["/", "/test"])
+async def test_emit(client, namespace):
+    await client.connect(namespace)
+    await client.emit("custom", {"a": "b"}, namespace=namespace)
+    event = await client.await_event("response", namespace=namespace)
+    assert event.data == {"a": "b"}
+
+
+async def test_emit_bytes(client):
+    await client.connect()
+    assert await client.call("bytes", {"a": b"\x00\xff"}) == {"a": b"\x00\xff"}
+    assert (await client.await_event("binary response")).data == {"a": b"\x00\xff"}
+
+
+async def test_the_request_knows_the_event(client, program):
+    await client.connect()
+    await client.emit("what is the request", "foo", 2)
+    await client.settle()
+    expected = {"message": "what is the request", "args": ("foo", 2), "sid": client.sid}
+    assert program.noted == [expected]
+
+
+@pytest.mark.parametrize("namespace", ["/", "/test"])
+async def test_broadcast_stays_in_its_namespace(client, namespace):
+    other, elsewhere = client.clone(), client.clone()
+    away = "/test" if namespace == "/" else "/"
+    for user, place in ((client, namespace), (other, namespace), (elsewhere, away)):
+        await user.connect(place)
+    await client.emit("send broadcast", {"a": "b"}, namespace=namespace)
+    await elsewhere.assert_not_received("response", namespace="*")
+    for user in (client, other):
+        assert (await user.await_event("response", namespace=namespace)).data == {"a": "b"}
+
+
+async def test_managed_session_lives_as_long_as_the_connection(client, program):
+    await client.connect()
+    await client.emit("remember", "b")
+    assert await client.call("recall") == "b"
+    environ = program.socketio.server.get_environ(client.sid)
+    assert environ["saved_session"]["remembered"] == "b"
+    await client.disconnect()
+    await client.connect()
+    assert await client.call("recall") is None
+
+
+async def test_unmanaged_session_is_that_of_the_handshake():
+    program = Scenarios(manage_session=False)
+
+    @program.flask.post("/login")
+    def login():
+        flask.session["remembered"] = "from HTTP"
+        return ""
+
+    async with program.client() as client:
+        await client.http.post("/login")
+        await client.connect()
+        await client.emit("remember", "lost")
+        await client.settle()
+        assert await client.call("recall") == "from HTTP"
+
+
+async def test_rooms(client, program):
+    one, two, three = client, client.clone(), client.clone()
+    await one.connect()
+    await two.connect()
+    await three.connect("/test")
+    for user, namespace in ((one, "/"), (two, "/"), (three, "/test")):
+        await user.emit("join", {"room": "one"}, namespace=namespace)
+        await user.settle()
+        user.get_received(namespace)
+    assert one.rooms() == {"one", one.sid}
+
+    await one.emit("to room", {"a": "b", "room": "one"})
+    await one.settle()
+    assert of(one.get_received()) == of(two.get_received()) != []
+    assert three.get_received("/test") == []
+
+    await one.emit("leave", {"room": "one"})
+    await one.settle()
+    await one.emit("to room", {"a": "b", "room": "one"})
+    await one.settle()
+    assert one.get_received() == []
+    assert [event.name for event in two.get_received()] == ["room response"]
+
+    await two.disconnect()
+    program.socketio.emit("room response", {"a": "b"}, to="one")
+    await one.assert_not_received(namespace="*")
+
+    await three.emit("send to room", {"room": "one"}, namespace="/test")
+    await three.settle()
+    assert of(three.get_received("/test")) == [("message", ("room message",))]
+    program.socketio.close_room("one", namespace="/test")
+    await three.emit("send to room", {"room": "one"}, namespace="/test")
+    await three.assert_not_received(namespace="/test")
+
+
+@pytest.mark.parametrize("namespace", ["/", "/test", "/unused"])
+async def test_error_handlers_answer_for_handlers_that_raise(namespace, nothing_left):
+    program = Program()
+
+    @program.socketio.on("fail", namespace=namespace)
+    def fail():
+        raise AssertionError("on purpose")
+
+    @program.socketio.on_error()
+    def error(exc):
+        return "root"
+
+    @program.socketio.on_error("/test")
+    def error_test(exc):
+        return "test"
+
+    @program.socketio.on_error_default
+    def error_default(exc):
+        return "default"
+
+    async with program.client() as client:
+        await client.connect(namespace)
+        answer = await client.call("fail", namespace=namespace)
+    assert answer == {"/": "root", "/test": "test", "/unused": "default"}[namespace]
+    assert client.app_exceptions == []
+
+
+async def test_ack(client):
+    await client.connect()
+    assert await client.call("message", "echo") == "echo"
+    assert await client.call("json", {"a": "b"}) == {"a": "b"}
+    assert await client.call("custom", {"a": "b"}) == {"a": "b"}
+
+
+async def test_an_ack_without_a_value(client):
+    await client.connect()
+    assert await client.call("message", "no ack") is None
+
+
+async def test_an_ack_by_callback(client):
+    await client.connect()
+    acks = []
+    await client.emit("custom", {"a": "b"}, callback=acks.append)
+    await client.settle()
+    assert acks == [{"a": "b"}]
+
+
+class Rooms(flask_socketio.Namespace):
+    """A class-based namespace."""
+
+    noted: list
+
+    def on_connect(self, auth):
+        self.send("connected-ns")
+
+    def on_disconnect(self, reason):
+        self.noted.append(reason)
+
+    def on_message(self, text):
+        self.send(text)
+        return text
+
+    def on_custom(self, data):
+        self.emit("response", data)
+        flask_socketio.emit("broadcast", data, broadcast=True)
+
+    def on_exit(self, data):
+        flask_socketio.disconnect()
+
+    def on_fail(self):
+        raise KeyError("class-based")
+
+
+async def test_class_based_namespaces(nothing_left):
+    program = Program()
+    rooms = Rooms("/ns")
+    rooms.noted = program.noted
+    program.socketio.on_namespace(rooms)
+    async with program.client() as client:
+        await client.connect("/ns")
+        assert of(client.get_received("/ns")) == [("message", ("connected-ns",))]
+        assert await client.call("message", "echo", namespace="/ns") == "echo"
+        await client.emit("custom", 1, namespace="/ns")
+        await client.settle()
+        names = [event.name for event in client.get_received("/ns")]
+        assert names == ["message", "response", "broadcast"]
+        with pytest.raises(KeyError, match="class-based"):
+            await client.call("fail", namespace="/ns")
+        # Its own dispatch acks an event without a handler: only a wait can tell.
+        assert await client.call("costum", namespace="/ns") is None
+        with pytest.raises(EventTimeout, match=r"no handler for 'costum'.*did you mean 'custom'"):
+            await client.await_event("reply", namespace="/ns", timeout=0.05)
+        await client.disconnect("/ns")
+    assert program.noted == ["client disconnect"]
+
+
+async def test_the_server_disconnects(nothing_left):
+    program = Program()
+    rooms = Rooms("/ns")
+    rooms.noted = program.noted
+    program.socketio.on_namespace(rooms)
+    async with program.client() as client:
+        await client.connect("/ns")
+        await client.emit("exit", {}, namespace="/ns")
+        await client.settle()
+        assert not client.is_connected("/ns")
+        assert client.disconnect_reason == "server disconnect"
+        with pytest.raises(NotConnected, match="server disconnect"):
+            await client.emit("message", "late", namespace="/ns")
+    assert program.noted == ["server disconnect"]
+
+
+async def test_handlers_registered_before_the_app_is_known(nothing_left):
+    later = flask_socketio.SocketIO()
+
+    @later.on("custom")
+    def custom(data):
+        return data
+
+    app = flask.Flask(__name__)
+    app.secret_key = SECRET
+    later.init_app(app, async_mode="threading")
+    asgi_app = WSGIMiddleware(app)
+    async with TestClient(asgi_app, transports="polling", server=later) as client:
+        await client.connect()
+        assert await client.call("custom", 1) == 1
+
+
+# -- Flask-Login
+
+
+class Login(Program):
+    """Only who is logged in may connect."""
+
+    allowed = {"foo": "bar", "python": "is-great!"}  # noqa: RUF012
+
+    def handlers(self):
+        manager = flask_login.LoginManager(self.flask)
+
+        @manager.user_loader
+        def load(name):
+            user = flask_login.UserMixin()
+            user.id = name
+            return user
+
+        @self.flask.post("/login")
+        def login():
+            name = flask.request.form["username"]
+            if self.allowed.get(name) != flask.request.form["password"]:
+                flask.abort(401)
+            flask_login.login_user(load(name))
+            return ""
+
+        @self.socketio.on("connect")
+        def connect(auth):
+            if flask_login.current_user.is_anonymous:
+                return False
+            flask_socketio.emit("welcome", {"username": flask_login.current_user.id})
+            return True
+
+
+async def test_only_who_is_logged_in_is_welcome(nothing_left):
+    async with Login().client() as client:
+        with pytest.raises(ConnectionRefused):
+            await client.connect()
+        wrong = await client.http.post("/login", data={"username": "python", "password": "is-bad"})
+        assert wrong.status_code == 401
+        with pytest.raises(ConnectionRefused):
+            await client.connect()
+
+        right = {"username": "python", "password": "is-great!"}
+        assert (await client.http.post("/login", data=right)).status_code == 200
+        await client.connect()
+
+        (welcome,) = client.get_received()
+        assert welcome["name"] == "welcome"
+        assert len(welcome["args"]) == 1
+        assert welcome["args"][0] == {"username": "python"}
+
+        stranger = client.clone()
+        with pytest.raises(ConnectionRefused):
+            await stranger.connect()
+
+
+def test_the_same_without_await():
+    with SyncTestClient(Login().asgi, transports=("polling",)) as client:
+        with pytest.raises(ConnectionRefused):
+            client.connect()
+        client.http.post("/login", data={"username": "python", "password": "is-great!"})
+        client.connect()
+        assert client.get_received()[0]["args"] == [{"username": "python"}]
+
+
+# -- settle, however the threads run
+
+
+async def test_settle_misses_nothing(client, program):
+    @program.socketio.on("burst")
+    def burst(count):
+        for number in range(count):
+            flask_socketio.emit("part", number, broadcast=True)
+            time.sleep(0.0005 * (number % 3))
+
+    other = client.clone()
+    await client.connect()
+    await other.connect()
+    for round_ in range(40):
+        client.get_received()
+        other.get_received()
+        await client.emit("burst", round_ % 5)
+        await client.settle()
+        expected = [("part", (number,)) for number in range(round_ % 5)]
+        assert of(client.get_received())[-len(expected) or 99 :] == expected
+        assert of(other.get_received())[-len(expected) or 99 :] == expected
+
+
+async def test_settle_follows_what_the_test_and_a_route_emit(client, program):
+    @program.flask.post("/notify")
+    def notify():
+        program.socketio.emit("note", "from a route")
+        return ""
+
+    await client.connect()
+    client.get_received()
+    program.socketio.emit("note", "from the test")
+    await client.settle()
+    await client.http.post("/notify")
+    await client.settle()
+    assert [event.data for event in client.get_received()] == ["from the test", "from a route"]
+
+
+async def test_settle_names_the_handler_that_does_not_end(program):
+    go_on = threading.Event()
+
+    @program.socketio.on("stuck")
+    def stuck():
+        go_on.wait(5)
+
+    async with program.client() as client:
+        await client.connect()
+        await client.emit("stuck")
+        with pytest.raises(EventTimeout, match=r"stuck .*go_on\.wait\(5\)"):
+            await client.settle(timeout=0.1)
+        go_on.set()
+        await client.settle()
+
+
+@pytest.mark.parametrize("async_handlers", [True, False], ids=["threads", "inline"])
+async def test_what_a_handler_raises_is_raised_in_the_test(async_handlers, nothing_left):
+    program = Program(async_handlers=async_handlers)
+
+    @program.socketio.on("fail")
+    def fail(what):
+        raise ValueError(what)
+
+    async with program.client() as client:
+        await client.connect()
+        with pytest.raises(ValueError, match="in a call") as raised:
+            await client.call("fail", "in a call")
+        (note,) = raised.value.__notes__
+        assert note.endswith(f"fail (event 'fail', namespace '/', sid {client.sid!r})")
+        await client.emit("fail", "before a settle")
+        with pytest.raises(ValueError, match="before a settle"):
+            await client.settle()
+        assert len(client.app_exceptions) == 2
+
+
+async def test_what_nobody_has_seen_is_raised_at_exit():
+    program = Program()
+
+    @program.socketio.on("fail")
+    def fail():
+        raise ValueError("unseen")
+
+    async def leave_at_once():
+        async with program.client() as client:
+            await client.connect()
+            await client.emit("fail")
+
+    with pytest.raises(ValueError, match="unseen"):
+        await leave_at_once()
+
+
+async def test_a_connect_handler_that_raises(caplog):
+    program = Program()
+
+    @program.socketio.on("connect")
+    def connect(auth):
+        raise ValueError("in connect")
+
+    async with program.client() as client:
+        with pytest.raises(ValueError, match="in connect"):
+            await client.connect()
+    assert program.socketio.server.manager.rooms.get("/", {}) == {}
+
+
+async def test_a_disconnect_handler_that_raises():
+    program = Program()
+
+    @program.socketio.on("disconnect")
+    def disconnect(reason):
+        raise ValueError("in disconnect")
+
+    async with program.client() as client:
+        await client.connect()
+        with pytest.raises(ValueError, match="in disconnect"):
+            await client.disconnect()
+
+
+async def test_what_a_background_task_raises_is_raised_in_the_test(program):
+    async with program.client() as client:
+        await client.connect()
+
+        def fail():
+            raise ValueError("in the background")
+
+        program.socketio.start_background_task(fail).join()
+        with pytest.raises(ValueError, match="in the background"):
+            await client.await_event("nothing of the sort")
+
+
+async def test_the_server_calls_the_client(client, program):
+    @program.socketio.on("ask me")
+    def ask_me():
+        return flask_socketio.call("question", 20)
+
+    client.on("question", lambda number: number + 1)
+    await client.connect()
+    assert await client.call("ask me") == 21
+
+
+async def test_a_callback_of_the_server_that_raises(client, program):
+    @program.socketio.on("ask me")
+    def ask_me():
+        def answered(value):
+            raise ValueError(f"got {value}")
+
+        flask_socketio.emit("question", callback=answered)
+
+    client.on("question", lambda: 1)
+    await client.connect()
+    await client.emit("ask me")
+    with pytest.raises(ValueError, match="got 1"):
+        await client.settle()
+
+
+async def test_nothing_arrived_that_should_not(client):
+    await client.connect()
+    with pytest.raises(UnexpectedEvent, match="connected"):
+        await client.assert_not_received("message")
+
+
+# -- ends
+
+
+async def test_vanishing_is_a_ping_timeout_and_the_handler_has_ended(client, program):
+    @program.socketio.on("disconnect")
+    def disconnect(reason):
+        time.sleep(0.05)
+        program.noted.append(reason)
+
+    await client.connect()
+    await client.abort()
+    assert program.noted == ["ping timeout"]
+    assert client.disconnect_reason == "transport close"
+
+
+def engine_packets(client, kind):
+    return [packet for packet in client.transcript if packet.engineio_type == kind]
+
+
+async def test_pings_are_answered():
+    program = Program(ping_interval=0.05, ping_timeout=5)
+    async with program.client() as client:
+        await client.connect()
+        deadline = time.perf_counter() + 5
+        while len(pongs := engine_packets(client, "PONG")) < 3 and time.perf_counter() < deadline:
+            await client.http.get("/")
+        assert len(pongs) >= 3
+        assert client.is_connected()
+
+
+async def test_settle_asks_only_where_something_was_put_out(client, program):
+    await client.connect()
+    await client.settle()
+    asked = len(engine_packets(client, "NOOP"))
+    await client.settle()
+    assert len(engine_packets(client, "NOOP")) == asked == 1
+
+
+async def test_a_background_loop_of_the_app_ends_with_the_client(program):
+    beats = []
+
+    def beat():
+        while True:
+            beats.append(time.perf_counter())
+            program.socketio.sleep(10)
+
+    async with program.client() as client:
+        await client.connect()
+        thread = program.socketio.start_background_task(beat)
+    thread.join(timeout=5)
+    assert not thread.is_alive()
+    assert len(beats) == 1
+
+
+async def test_the_server_is_left_as_it_was_found(program):
+    server = program.socketio.server
+    async with program.client() as client:
+        await client.connect()
+    before, handlers = dict(vars(program.eio)), dict(program.eio.handlers)
+    threads = set(threading.enumerate())
+    async with program.client() as client:
+        await client.connect()
+        await client.clone().connect()
+        assert vars(program.eio) != before
+    after = dict(vars(program.eio))
+    for counter in (before, after):
+        counter.pop("sequence_number")
+    assert after == before
+    assert program.eio.handlers == handlers
+    assert program.eio.sockets == {}
+    assert server.environ == {}
+    left = set(threading.enumerate()) - threads
+    assert all(thread.name.startswith("WSGI_") for thread in left), left
+
+
+async def test_another_loop_may_follow(program):
+    def once():
+        async def run():
+            async with program.client() as client:
+                await client.connect()
+                return await client.call("message", "echo")
+
+        return asyncio.run(run())
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert [pool.submit(once).result(10) for _ in range(3)] == ["echo"] * 3
+
+
+def test_a_client_that_was_never_left_does_not_poison_the_next(program):
+    async def enter():
+        client = program.client()
+        await client.__aenter__()
+        await client.connect()
+        # Its requests are under way: they end, for the sake of the pool's threads.
+        for socket in program.eio.sockets.values():
+            socket.queue.put(None)
+        await asyncio.sleep(0.05)
+
+    async def use():
+        async with program.client() as client:
+            await client.connect()
+            return await client.call("message", "echo")
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(enter())
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0.05))
+    loop.close()
+    assert asyncio.run(use()) == "echo"
+
+
+PROCESS = """
+import asyncio, flask, flask_socketio
+from a2wsgi import WSGIMiddleware
+from asgi_sio_testclient import TestClient
+
+app = flask.Flask("app")
+socketio = flask_socketio.SocketIO(app, async_mode="threading")
+
+@socketio.on("stuck")
+def stuck():
+    socketio.sleep(60)
+
+@socketio.on("add")
+def add(a, b):
+    return a + b
+
+asgi = WSGIMiddleware(app)
+
+async def main():
+    async with TestClient(asgi, transports=("polling",), timeout={timeout}) as client:
+        await client.connect()
+        {body}
+
+asyncio.run(main())
+print("done")
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assert await client.call('add', 1, 2) == 3",
+        "await client.abort()",
+        "await client.clone().connect()",
+        "await client.call('add', 1, 2); await client.disconnect()",
+    ],
+    ids=["left by the exit", "abort", "clone", "disconnect"],
+)
+def test_the_process_ends_at_once(body):
+    started = time.perf_counter()
+    program = PROCESS.format(body=body, timeout=5)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.perf_counter() - started < 10
+
+
+def test_the_process_ends_though_a_handler_does_not():
+    program = PROCESS.format(body="await client.emit('stuck')", timeout=0.3)
+    done = subprocess.run(
+        [sys.executable, "-W", "always::ResourceWarning", "-c", program],
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "a handler that did not end within 0.3 s: stuck" in done.stderr
+
+
+# -- found, and told what is wrong
+
+
+async def test_the_server_is_found_behind_what_wraps_it(program):
+    wsgi = ProxyFix(program.flask.wsgi_app)
+
+    async def closure(scope, receive, send):
+        await inner(scope, receive, send)
+
+    def logged(environ, start_response):
+        program.noted.append(environ["REQUEST_METHOD"])
+        return wsgi(environ, start_response)
+
+    inner = WSGIMiddleware(logged)
+    async with TestClient(closure, transports="polling") as client:
+        await client.connect()
+        await client.settle()
+        assert client.rooms() == {client.sid}
+    assert "POST" in program.noted
+
+
+@pytest.mark.parametrize("given", ["socketio", "server", "eio"])
+async def test_the_server_is_given(program, given):
+    server = {
+        "socketio": program.socketio,
+        "server": program.socketio.server,
+        "eio": program.eio,
+    }[given]
+    hidden = {"app": program.asgi}
+
+    async def app(scope, receive, send, /):
+        await hidden["app"](scope, receive, send)
+
+    async with TestClient(app, transports="polling", server=server) as client:
+        await client.connect()
+        assert await client.call("message", "echo") == "echo"
+        await client.settle()
+
+
+async def test_over_a_websocket_the_error_says_what_to_do(program):
+    async with TestClient(program.asgi) as client:
+        with pytest.raises(HandshakeFailed, match=r'transports=\("polling",\)'):
+            await client.connect()
+
+
+async def test_an_upgrade_that_is_refused_stays_on_polling(program):
+    async with TestClient(program.asgi, transports=("polling", "websocket")) as client:
+        await client.connect()
+        assert client.transport == "polling"
+        assert await client.call("message", "echo") == "echo"
+
+
+async def test_more_clients_than_threads_are_told_so(program):
+    app = WSGIMiddleware(program.flask, workers=3)
+    async with TestClient(app, transports="polling") as client:
+        await client.connect()
+        await client.clone().connect()
+        with pytest.raises(RuntimeError, match=r"3 threads, 2 of .*workers=6"):
+            await client.clone().connect()
+        assert await client.call("message", "echo") == "echo"
+
+
+async def test_a_bridge_that_takes_one_request_at_a_time_is_refused(program):
+    async with TestClient(
+        WsgiToAsgi(program.flask), transports="polling", lifespan=False
+    ) as client:
+        with pytest.raises(RuntimeError, match="use a2wsgi"):
+            await client.connect()
+
+
+@pytest.mark.parametrize("what", ["flask", "socketio", "server"])
+def test_what_is_no_asgi_app_is_refused_with_what_would_be(program, what):
+    app = {"flask": program.flask, "socketio": program.socketio}.get(what, program.socketio.server)
+    with pytest.raises(TypeError, match=r"a2wsgi\.WSGIMiddleware\(app\)"):
+        TestClient(app)
+
+
+def test_eventlet_and_gevent_are_refused(monkeypatch, program):
+    monkeypatch.setattr(program.eio, "async_mode", "gevent")
+
+    async def enter():
+        async with program.client() as client:
+            await client.connect()
+
+    with pytest.raises(RuntimeError, match=r"async_mode='threading'"):
+        asyncio.run(enter())
+
+
+async def test_the_plain_server_without_flask(nothing_left):
+    sio = python_socketio.Server(async_mode="threading")
+
+    @sio.on("echo")
+    def echo(sid, value):
+        return value
+
+    async with TestClient(
+        WSGIMiddleware(python_socketio.WSGIApp(sio)), transports="polling"
+    ) as user:
+        await user.connect()
+        assert await user.call("echo", 1) == 1
+        async with user.session() as session:
+            session["name"] = "ada"
+        assert sio.get_session(user.sid) == {"name": "ada"}
