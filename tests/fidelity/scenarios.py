@@ -1,0 +1,374 @@
+"""What users do to an app. Each is run over every transport, by every kind of user."""
+
+from dataclasses import dataclass, field
+
+ALL = (("websocket",), ("polling",), ("polling", "websocket"))
+WEBSOCKET = (("websocket",),)
+POLLING = (("polling",),)
+
+SCENARIOS = {}
+
+
+@dataclass
+class Scenario:
+    """A scenario, the options of its server and of its users."""
+
+    run: object
+    transports: tuple = ALL
+    namespaces: tuple = ("/",)
+    users: int = 1
+    path: str = "socket.io"
+    serializer: str = "default"
+    server: dict = field(default_factory=dict)
+
+
+def scenario(**options):
+    server = options.pop("server", {})
+
+    def register(run):
+        SCENARIOS[run.__name__] = Scenario(run, server=server, **options)
+        return run
+
+    return register
+
+
+# -- connecting
+
+
+@scenario()
+async def connects_and_leaves(world, user):
+    await user.connect()
+    await user.leave()
+
+
+@scenario()
+async def connects_with_auth(world, user):
+    await user.connect(auth={"token": "abc", "number": 1})
+    await user.leave()
+
+
+@scenario()
+async def connects_with_headers_and_query(world, user):
+    await user.connect(headers={"X-Test": "yes"}, query="room=5&name=ä")
+    await user.leave()
+
+
+@scenario()
+async def connects_again(world, user):
+    await user.connect()
+    await user.leave()
+    await user.connect(auth={"second": True})
+    await user.leave()
+
+
+@scenario()
+async def greeted_while_connecting(world, user):
+    await user.connect(auth={"greet": "hello"})
+    await user.event("greeting")
+    await user.leave()
+
+
+@scenario(server={"always_connect": True})
+async def connected_before_the_handler(world, user):
+    await user.connect(auth={"greet": "hello"})
+    await user.event("greeting")
+    await user.leave()
+
+
+@scenario()
+async def slow_connect_handler(world, user):
+    await user.connect(auth={"wait": 0.05})
+    await user.leave()
+
+
+# -- refusals
+
+
+@scenario()
+async def refused_with_data(world, user):
+    assert not await user.connect(auth={"refuse": ["no entry", {"code": 7}]})
+
+
+@scenario()
+async def refused_with_false(world, user):
+    assert not await user.connect(auth={"refuse": False})
+
+
+@scenario(namespaces=("/", "/other"))
+async def namespace_nobody_handles(world, user):
+    assert not await user.connect("/unknown")
+
+
+@scenario(server={"cors_allowed_origins": ["http://good.example"]})
+async def origin_allowed(world, user):
+    await user.connect(headers={"Origin": "http://good.example"})
+    await user.leave()
+
+
+@scenario(server={"cors_allowed_origins": ["http://good.example"]})
+async def origin_refused(world, user):
+    assert not await user.connect(headers={"Origin": "http://bad.example"})
+
+
+@scenario(transports=WEBSOCKET, server={"transports": ["polling"]})
+async def websocket_refused(world, user):
+    assert not await user.connect()
+
+
+@scenario(transports=POLLING, server={"transports": ["websocket"]})
+async def polling_refused(world, user):
+    assert not await user.connect()
+
+
+@scenario(transports=(("polling", "websocket"),), server={"allow_upgrades": False})
+async def upgrade_not_offered(world, user):
+    await user.connect()
+    assert await user.call("echo", 1) == 1
+    await user.leave()
+
+
+@scenario(path="elsewhere")
+async def wrong_path(world, user):
+    assert not await user.connect(path="elsewhere")
+
+
+# -- namespaces
+
+
+@scenario(namespaces=("/", "/chat"))
+async def two_namespaces(world, user):
+    await user.connect("/", "/chat")
+    assert await user.call("echo", "a") == "a"
+    assert await user.call("echo", "b", namespace="/chat") == "b"
+    await user.leave()
+
+
+@scenario(namespaces=("/", "/chat"))
+async def put_out_of_one_namespace(world, user):
+    await user.connect("/", "/chat")
+    await user.emit("kick", namespace="/chat")
+    await user.put_out()
+    assert await user.call("echo", "still here") == "still here"
+    await user.leave()
+
+
+# -- events and acks
+
+
+@scenario()
+async def acks(world, user):
+    await user.connect()
+    assert await user.call("echo") is None
+    assert await user.call("echo", "one") == "one"
+    assert tuple(await user.call("echo", "one", 2, None, [True])) == ("one", 2, None, [True])
+    assert await user.call("echo", "") == ""
+    await user.leave()
+
+
+@scenario()
+async def events_and_messages(world, user):
+    await user.connect()
+    await user.emit("reply", "ünïcödé ☃", {"a": [1, 2.5, None]})
+    await user.event("reply")
+    await user.emit("message", "text")
+    await user.event("message")
+    await user.leave()
+
+
+@scenario()
+async def binary(world, user):
+    await user.connect()
+    assert await user.call("echo", b"\x00\xff") == b"\x00\xff"
+    assert await user.call("echo", {"a": [b"one", {"b": b""}], "c": "text"})
+    await user.emit("reply", b"one", b"two")
+    await user.event("reply")
+    await user.leave()
+
+
+@scenario()
+async def server_asks(world, user):
+    await user.connect()
+    await user.emit("ask", "what?", 1)
+    await world.until("answer")
+    await user.leave()
+
+
+@scenario()
+async def server_asks_for_bytes(world, user):
+    await user.connect()
+    await user.emit("ask", b"\x01\x02")
+    await world.until("answer")
+    await user.leave()
+
+
+@scenario()
+async def many_events_from_the_server(world, user):
+    await user.connect()
+    # The stock client, too, takes no more than 16 packets in one response.
+    assert await user.call("burst", 12) == 12
+    await user.leave()
+
+
+@scenario(server={"async_handlers": False})
+async def handlers_in_turn(world, user):
+    await user.connect()
+    await user.emit("slow", 0.02)
+    assert await user.call("echo", "after") == "after"
+    await user.leave()
+
+
+@scenario()
+async def slow_handler_beside_others(world, user):
+    await user.connect()
+    await user.emit("slow", 0.05)
+    assert await user.call("echo", "meanwhile") == "meanwhile"
+    await world.until("slow ends")
+    await user.leave()
+
+
+@scenario()
+async def event_nobody_handles(world, user):
+    await user.connect()
+    await user.emit("no such event", 1)
+    assert await user.call("echo", "on") == "on"
+    await user.leave()
+
+
+@scenario()
+async def handler_raises(world, user):
+    await user.connect()
+    await user.emit("fail")
+    assert await user.call("echo", "on") == "on"
+    await user.leave()
+
+
+@scenario(serializer="msgpack", transports=WEBSOCKET)
+async def msgpack(world, user):
+    await user.connect()
+    assert await user.call("echo", "text", b"bytes")
+    await user.emit("reply", {"a": b"\x00"})
+    await user.event("reply")
+    await user.leave()
+
+
+# -- rooms
+
+
+@scenario(users=2)
+async def rooms(world, one, two):
+    await one.connect()
+    await two.connect()
+    assert await two.call("join", "red") == "joined"
+    await one.emit("to_room", "red", "hello")
+    await two.event("room")
+    assert await two.call("leave", "red") == "left"
+    await one.emit("to_room", "red", "nobody there")
+    await one.call("echo", 1)
+    await one.leave()
+    await two.leave()
+
+
+@scenario(users=2)
+async def broadcast(world, one, two):
+    await one.connect()
+    await two.connect()
+    await one.emit("shout", "to all")
+    await one.event("shout")
+    await two.event("shout")
+    await two.leave()
+    await one.leave()
+
+
+# -- endings
+
+
+@scenario(server={"ping_interval": 0.2, "ping_timeout": 0.05})
+async def vanishes(world, user):
+    await user.connect()
+    await user.call("echo", 1)
+    await user.vanish()
+    await world.until("disconnect")
+
+
+@scenario()
+async def put_out_by_the_server(world, user):
+    await user.connect()
+    await user.emit("kick")
+    await world.until("disconnect")
+    await user.ended()
+
+
+@scenario()
+async def connection_closed_by_the_server(world, user):
+    await user.connect()
+    await user.emit("drop")
+    await world.until("disconnect")
+    await user.ended()
+
+
+@scenario(server={"ping_interval": 0.2, "ping_timeout": 1})
+async def heartbeat(world, user):
+    await user.connect()
+    await user.call("slow", 0.3)
+    await user.leave()
+
+
+@scenario(server={"ping_interval": 0.1, "ping_timeout": 0.1})
+async def answers_no_pings(world, user):
+    await user.connect()
+    user.silence()
+    # Without it two timers of the server's race: this one, and that of a client that says nothing.
+    assert await user.call("slow", 0.15) == 0.15
+    await user.emit("echo", "still here")
+    await world.until("disconnect")
+
+
+@scenario()
+async def leaves_while_a_handler_runs(world, user):
+    await user.connect()
+    await user.emit("slow", 0.05)
+    await world.until("slow begins")
+    await user.leave()
+    await world.until("slow ends")
+
+
+# -- payloads, cookies
+
+
+@scenario()
+async def large_payloads(world, user):
+    await user.connect()
+    text = "x" * 300_000
+    assert await user.call("echo", text) == text
+    assert await user.call("echo", text.encode()) == text.encode()
+    await user.leave()
+
+
+@scenario(server={"max_http_buffer_size": 1000})
+async def payload_too_large(world, user):
+    await user.connect()
+    await user.emit("echo", "x" * 2000)
+    await world.until("disconnect")
+
+
+@scenario(server={"cookie": "io"})
+async def cookie_of_the_engine(world, user):
+    await user.connect()
+    await user.call("echo", 1)
+    await user.leave()
+    await user.connect()
+    await user.leave()
+
+
+@scenario()
+async def cookie_of_a_login(world, user):
+    assert await user.get("/login") == 200
+    await user.connect()
+    await user.leave()
+
+
+@scenario(server={"http_compression": False})
+async def nothing_compressed(world, user):
+    await user.connect()
+    assert await user.call("echo", "y" * 5000)
+    await user.leave()

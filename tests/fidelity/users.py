@@ -1,0 +1,219 @@
+"""Who uses the app: the stock client, over aiohttp or over `ASGIClientSession`, and `TestClient`.
+
+All have the same few verbs, so that a scenario is written once.
+"""
+
+import asyncio
+import contextlib
+
+import socketio
+from socketio.exceptions import ConnectionError as SocketIOConnectionError
+
+from .world import WAIT
+
+
+class StockUser:
+    """python-socketio's own client."""
+
+    def __init__(self, world, http, base_url, transports, **options):
+        self.world = world
+        self.http = http
+        self.base_url = base_url
+        self.transports = list(transports)
+        self.options = options
+        self.refusals = []
+        self._begin()
+
+    def _begin(self):
+        self.client = socketio.AsyncClient(
+            http_session=self.http, reconnection=False, handle_sigint=False, **self.options
+        )
+        self._be_patient()
+        self.arrived = asyncio.Queue()
+        self.refused = asyncio.Event()
+        self.gone = asyncio.Event()
+
+    def _be_patient(self):
+        """A ping interval below 1 s is announced as 0, and this client would give up at once."""
+        eio = self.client.eio
+        connected = eio.handlers["connect"]
+
+        async def connect():
+            eio.ping_timeout = WAIT
+            await connected()
+
+        eio.handlers["connect"] = connect
+
+    async def get(self, path):
+        async with self.http.get(self.base_url + path) as response:
+            return response.status
+
+    async def connect(self, *namespaces, auth=None, headers=None, query="", path="socket.io"):
+        """Whether it was let in."""
+        namespaces = namespaces or ("/",)
+        if self.client.eio.state != "disconnected":
+            self._begin()  # see leave()
+        for namespace in namespaces:
+            self.client.on("*", self._keep, namespace=namespace)
+            self.client.on("question", self._answer, namespace=namespace)
+            self.client.on("connect_error", self._refused, namespace=namespace)
+            self.client.on("disconnect", self._gone, namespace=namespace)
+        connecting = asyncio.ensure_future(
+            self.client.connect(
+                self.base_url + (f"?{query}" if query else ""),
+                auth=auth,
+                headers=dict(headers or {}),
+                namespaces=list(namespaces),
+                transports=self.transports,
+                socketio_path=path,
+                wait_timeout=WAIT,
+            )
+        )
+        refused = asyncio.ensure_future(self.refused.wait())
+        await asyncio.wait({connecting, refused}, return_when=asyncio.FIRST_COMPLETED)
+        refused.cancel()
+        if self.refused.is_set() and self.client.transport() == "polling":
+            await self._hang_up(connecting)
+            return False
+        try:
+            await connecting
+        except SocketIOConnectionError:
+            return False
+        return True
+
+    async def _hang_up(self, leaving):
+        """Once the goodbye is sent: the client would wait for its pending request for 30 s."""
+        while self.client.eio.state == "connected":  # noqa: ASYNC110 (it tells nobody)
+            await asyncio.sleep(0)
+        await self.client.eio.queue.join()
+        self._stop()
+        leaving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await leaving
+
+    async def _refused(self, *data):
+        self.refused.set()
+
+    async def _gone(self, reason):
+        self.gone.set()
+
+    async def _keep(self, event, *args):
+        self.arrived.put_nowait((event, args))
+
+    async def _answer(self, *args):
+        return args
+
+    async def emit(self, event, *args, namespace="/"):
+        await self.client.emit(event, args, namespace=namespace)
+
+    async def call(self, event, *args, namespace="/"):
+        return await self.client.call(event, args, namespace=namespace, timeout=WAIT)
+
+    async def event(self, name):
+        async with asyncio.timeout(WAIT):
+            while True:
+                event, args = await self.arrived.get()
+                if event == name:
+                    return args
+
+    async def leave(self):
+        """Say goodbye, until the app has seen it."""
+        self.world.note("user leaves")
+        seen = self.world.count("disconnect") + len(self.client.namespaces)
+        leaving = asyncio.ensure_future(self.client.disconnect())
+        await self.world.until("disconnect", seen)
+        if self.client.transport() == "polling":
+            await self._hang_up(leaving)
+        else:
+            await leaving
+
+    def silence(self):
+        """Answer no pings from now on."""
+        send = self.client.eio._send_packet
+
+        async def send_but_pongs(packet):
+            if packet.packet_type != 3:
+                await send(packet)
+
+        self.client.eio._send_packet = send_but_pongs
+
+    async def vanish(self):
+        """Be gone, as with a network that is lost."""
+        self.world.note("user vanishes")
+        if self.client.transport() == "websocket":
+            self.client.eio.ws._response.close()
+        self._stop()
+
+    def _stop(self):
+        eio = self.client.eio
+        for task in (eio.read_loop_task, eio.write_loop_task):
+            if task is not None:
+                task.cancel()
+
+    async def ended(self):
+        """Wait until the client has noticed the end."""
+        async with asyncio.timeout(WAIT):
+            await self.gone.wait()
+
+    put_out = ended
+
+    async def close(self):
+        self._stop()
+        await asyncio.gather(self.client.eio.read_loop_task or _nothing(), return_exceptions=True)
+
+
+async def _nothing():
+    pass
+
+
+class OurUser:
+    """`TestClient`."""
+
+    def __init__(self, world, client):
+        self.world = world
+        self.client = client
+
+    async def get(self, path):
+        return (await self.client.http.get(path)).status_code
+
+    async def connect(self, *namespaces, auth=None, headers=None, query="", path="socket.io"):
+        assert path == self.client._options.socketio_path
+        for namespace in namespaces or ("/",):
+            self.client.on("question", lambda *args: args, namespace=namespace)
+        try:
+            await self.client.connect(*namespaces, auth=auth, headers=headers, query=query or None)
+        except SocketIOConnectionError:
+            await self.client.disconnect()
+            return False
+        return True
+
+    async def emit(self, event, *args, namespace="/"):
+        await self.client.emit(event, *args, namespace=namespace)
+
+    async def call(self, event, *args, namespace="/"):
+        return await self.client.call(event, *args, namespace=namespace)
+
+    async def event(self, name):
+        return (await self.client.await_event(name, namespace="*")).args
+
+    async def leave(self):
+        self.world.note("user leaves")
+        await self.client.disconnect()
+
+    def silence(self):
+        self.client.raw.answer_pings = False
+
+    async def vanish(self):
+        self.world.note("user vanishes")
+        await self.client.abort()
+
+    async def ended(self):
+        async with asyncio.timeout(WAIT):
+            await self.client.raw.over
+
+    async def put_out(self):
+        await self.client.settle()
+
+    async def close(self):
+        if self.client.is_connected():
+            await self.client.abort()
