@@ -228,7 +228,7 @@ def test_random_frames_after_the_handshake(after, ending):
 @slow
 @given(
     st.lists(st.tuples(statuses, headers, scripts), max_size=4),
-    st.tuples(statuses, st.just([])),  # owed: `test_post_that_can_not_be_decoded`
+    st.tuples(statuses, headers),
     st.booleans(),
 )
 def test_random_payloads_over_polling(answers, posts, opened):
@@ -252,7 +252,6 @@ async def test_message_that_is_json(data):
     await talk(OverWebsocket([OPEN], [CONNECT, f"4{data}"], "close"), ("websocket",))
 
 
-@pytest.mark.xfail(reason="owed", strict=True)
 async def test_post_that_can_not_be_decoded():
     answers = [(200, [], [OPEN]), (200, [], [CONNECT])]
     await talk(OverPolling(answers, (400, [(b"content-encoding", b"gzip")])), ("polling",))

@@ -175,7 +175,7 @@ class PollingTransport:
         if not self.sid and (response.status != OK or not body.startswith(OPEN_PACKET)):
             self._refused(request, Response(response.status, response.headers, body))
         elif response.status != OK:
-            self._lost(request, f"{response.status} {body.decode(errors='replace')}")
+            self._lost(request, _said(response))
         else:
             for frame in split_payload(body.decode(errors="replace")):
                 if self._listener is not None:
@@ -188,8 +188,7 @@ class PollingTransport:
         if response.status == OK:
             self._flush()
         elif self._listener is not None:
-            body = decoded_body(response).decode(errors="replace")
-            self._lost(request, f"{response.status} {body}")
+            self._lost(request, _said(response))
         if self._leaving and self._post is None:
             self._listener = None
         self._watcher.activity()
@@ -221,6 +220,15 @@ class PollingTransport:
         if self._when_quiet is not None and self._get is None and self.idle:
             when_quiet, self._when_quiet = self._when_quiet, None
             when_quiet()
+
+
+def _said(response: Response) -> str:
+    """A refusal as one line."""
+    try:
+        body = decoded_body(response).decode(errors="replace")
+    except httpx.DecodingError as exc:
+        body = f"and a body that can't be decoded: {exc}"
+    return f"{response.status} {body}"
 
 
 class _Request:
