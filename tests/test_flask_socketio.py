@@ -406,8 +406,8 @@ async def test_class_based_namespaces(nothing_left):
         with pytest.raises(KeyError, match="class-based"):
             await client.call("fail", namespace="/ns")
         # Its own dispatch acks an event without a handler: only a wait can tell.
-        assert await client.call("costum", namespace="/ns") is None
-        with pytest.raises(EventTimeout, match=r"no handler for 'costum'.*did you mean 'custom'"):
+        assert await client.call("custum", namespace="/ns") is None
+        with pytest.raises(EventTimeout, match=r"no handler for 'custum'.*did you mean 'custom'"):
             await client.await_event("reply", namespace="/ns", timeout=0.05)
         await client.disconnect("/ns")
     assert program.noted == ["client disconnect"]
