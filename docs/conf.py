@@ -4,7 +4,11 @@ Sphinx with furo and MyST: one tool gives autodoc for the reference, Markdown fo
 without a server, and a theme with a dark mode that holds on a phone; all of it is maintained.
 """
 
+from pathlib import Path
+
 from asgi_sio_testclient._version import __version__
+
+HERE = Path(__file__).parent
 
 project = "asgi-sio-testclient"
 author = "the asgi-sio-testclient authors"
@@ -56,3 +60,13 @@ html_theme_options = {
         "color-brand-content": "#5fd3a6",
     },
 }
+
+
+def leave_out_benchmarks(_app, docname, source):
+    """The page is measured and written by ``nox -s benchmarks``; a build can go without it."""
+    if docname == "index" and not (HERE / "benchmarks.md").exists():
+        source[0] = source[0].replace("\nbenchmarks\n", "\n")
+
+
+def setup(app):
+    app.connect("source-read", leave_out_benchmarks)
