@@ -310,13 +310,16 @@ class ThreadedServerWatch(ServerWatch):
             run.owner.handler_started(run)
 
     def _run_ended(self, run: ThreadRun) -> None:
+        owner = run.owner
         self._disconnect_ended(run)
-        if run.owner is not None:
-            run.owner.handler_ended(run)
+        if owner is not None:
+            owner.handler_ended(run)
 
     def _disconnect_ended(self, run: ThreadRun) -> None:
         self.runs.discard(run)
         cast("ThreadEnd", run.task).finish()
+        # The transcript keeps the run; it need not keep a connection with it.
+        run.owner = run.task = None
         self.hub.poke()
 
     def _handled(self, owner: Watched) -> None:
