@@ -123,6 +123,8 @@ def test_examples_pass(
         (pytester.path / name).write_text(text, encoding="utf-8")
     pytester.syspathinsert()
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    # The inner run has no workers, whatever the outer one has; pytest-benchmark warns of them.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
     result = pytester.runpytest_inprocess(*(f"-p{plugin}" for plugin in PLUGINS), "-W", "error")
 
