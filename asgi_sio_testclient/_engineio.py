@@ -126,12 +126,14 @@ class EngineIO:
 
     def _open(self, data: Any, frame: Frame) -> None:
         try:
-            self.sid = str(data["sid"])
-            self.upgrades = tuple(str(name) for name in data["upgrades"])
+            sid, upgrades = data["sid"], data["upgrades"]
+            if not isinstance(sid, str) or not isinstance(upgrades, list):
+                raise TypeError("sid is a str and upgrades is a list")
+            self.sid, self.upgrades = sid, tuple(map(str, upgrades))
             self.ping_interval = float(data["pingInterval"]) / 1000
             self.ping_timeout = float(data["pingTimeout"]) / 1000
             self.max_payload = int(data["maxPayload"]) if "maxPayload" in data else None
-        except (KeyError, TypeError, ValueError) as exc:
+        except (KeyError, TypeError, ValueError, OverflowError) as exc:
             raise ProtocolError("malformed handshake", frame) from exc
         self.state = State.OPEN
 

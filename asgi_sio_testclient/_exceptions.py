@@ -183,7 +183,7 @@ class UnexpectedEvent(TestClientError, AssertionError):
     """
 
     def __init__(self, headline: str, events: Sequence[ReceivedEvent]) -> None:
-        super().__init__(headline)
+        super().__init__(headline, events)
         self.headline = headline
         self.events = list(events)
 
@@ -236,7 +236,7 @@ class Leak(TestClientError):
     """
 
     def __init__(self, leaks: Sequence[str]) -> None:
-        super().__init__(*leaks)
+        super().__init__(leaks)
         self.leaks = list(leaks)
 
     def __str__(self) -> str:

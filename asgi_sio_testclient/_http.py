@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from asgi_sio_testclient._handshake import DEFAULT_HEADERS
+from asgi_sio_testclient._handshake import DEFAULT_HEADERS, DEFAULT_PORTS
 from asgi_sio_testclient.asgi import HTTPExchange, Response, http_scope
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ class AppTransport(httpx.AsyncBaseTransport):
         """
         url = request.url
         path, _, query = url.raw_path.partition(b"?")
-        port = url.port or {"http": 80, "https": 443}[url.scheme]
+        if url.scheme not in DEFAULT_PORTS:
+            raise httpx.UnsupportedProtocol(f"{url}: expected http or https", request=request)
+        port = url.port or DEFAULT_PORTS[url.scheme]
         scope = http_scope(
             request.method,
             path.decode("ascii"),

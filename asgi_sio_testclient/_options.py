@@ -73,7 +73,8 @@ class Options:
             base_url = str(self.http.base_url)
         parse_base_url(base_url)
         _check_type("headers", httpx.Headers, self.headers)
-        _check_type("cookies", httpx.Cookies, getattr(self.cookies, "jar", self.cookies))
+        jar = getattr(self.cookies, "jar", self.cookies)
+        _check_type("cookies", lambda cookies: list(httpx.Cookies(cookies).jar), jar)
         if self.client is not None and not isinstance(self.client, tuple):
             raise TypeError(f"client is {self.client!r}; expected a tuple of host and port")
         object.__setattr__(self, "base_url", base_url)

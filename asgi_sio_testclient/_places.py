@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import linecache
+import os
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ __all__ = ["codes_in_thread", "place_in_thread", "place_of", "suspended_codes"]
 
 _LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")})
 _KINDS = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
-_OWN = str(PurePath(__file__).parent)
+_OWN = f"{PurePath(__file__).parent}{os.sep}"
 
 
 def place_of(task: asyncio.Task[Any]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient import _server, asgi
+from asgi_sio_testclient._places import place_of
 from asgi_sio_testclient._threaded import ThreadedServerWatch, find_threaded_server, watch_class
 from asgi_sio_testclient._waiting import Hub, Quiet, Quietable, hub_of
 
@@ -187,6 +188,8 @@ class Runtime:
             return []
         late = [str(run) for run in self.running_handlers()]
         late += [task.get_name() for task in pending & self._tasks]
+        if not late:
+            late = [f"the app at {place_of(task)}" for task in pending]
         lines = [f"a handler that did not end within {timeout:g} s: {line}" for line in late]
         for session in self._sessions:
             lines += session.still_connected()

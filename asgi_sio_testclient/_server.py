@@ -244,6 +244,9 @@ class ServerWatch:
     def _message_hook(self, original: Any) -> Any:
         sessions, hub = self.sessions, self.hub
 
+        def runs_inline() -> bool:
+            return self.sio is None or not self.sio.async_handlers
+
         async def message(eio_sid: str, data: Any) -> None:
             owner = sessions.get(eio_sid)
             if owner is None:
@@ -251,7 +254,7 @@ class ServerWatch:
                 return
             owner.receiving = data
             run = None
-            if data.__class__ is not str or data[:1] != "2" or not self.sio.async_handlers:
+            if data.__class__ is not str or data[:1] != "2" or runs_inline():
                 run = self._inline_run(owner, eio_sid, data)
             try:
                 await original(eio_sid, data)
@@ -345,6 +348,8 @@ class ServerWatch:
         if owner is None:
             return
         context = _handler_context(exc.__traceback__)
+        if context is not None and context[0] == "disconnect":
+            exc = _first_attempt(exc)
         if context is not None:
             event, namespace, sid, handler = context
             name = _qualified(handler, event)
@@ -671,6 +676,15 @@ def _handler_context(traceback: TracebackType | None) -> tuple[str, str, str, An
             sid = next(sids, "")
             found = values["event"], values["namespace"], sid, values["handler"]
     return found
+
+
+def _first_attempt(exc: BaseException) -> BaseException:
+    """What a disconnect handler raised before python-socketio called it again without a reason.
+
+    AsyncServer._trigger_event takes every TypeError for a handler that knows no reason.
+    """
+    first = exc.__context__
+    return first if isinstance(exc, TypeError) and isinstance(first, TypeError) else exc
 
 
 def _callback_context(traceback: TracebackType | None) -> tuple[str, str, Any] | None:

@@ -31,7 +31,8 @@ from asgi_sio_testclient._transcript import RECEIVED, SENT, TRIM_EVERY, Transcri
 from asgi_sio_testclient._transports.polling import PollingTransport
 from asgi_sio_testclient._transports.websocket import WebSocketTransport
 from asgi_sio_testclient._waiting import Quiet
-from asgi_sio_testclient.asgi import FORBIDDEN, HTTPExchange, Response
+from asgi_sio_testclient.asgi import FORBIDDEN, HTTPExchange, Response, WebSocketConnection
+from asgi_sio_testclient.faults import Schedule, Wire, is_message
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._handshake import Handshake
@@ -121,6 +122,7 @@ class EngineSession:
         self._upgrade: WebSocketTransport | None = None
         self._used: list[Transport] = []
         self._held: list[Frame] = []
+        self._wires: tuple[Wire, Wire] | None = None
         self._looking = True
         self._looks = 0
         self._poll_released = False
@@ -178,6 +180,44 @@ class EngineSession:
         """
         return await self._request("GET", b"", [], sid, timeout)
 
+    async def websocket(
+        self, *, sid: str | None = None, timeout: float = 5.0
+    ) -> WebSocketConnection:
+        """Open a websocket with the session's id, beside whatever is under way, to drive by hand.
+
+        While the session polls it is an upgrade that goes no further than the test takes it.
+
+        Raises:
+            ConnectionRefusedError: the app refused it: ``.args[0]`` is the `Response`.
+            TimeoutError: no answer within `timeout` seconds.
+        """
+        scope = self._handshake.websocket_scope(self.sid if sid is None else sid)
+        connection = WebSocketConnection(self._runtime.app, scope)
+        try:
+            await connection.connect(timeout)
+        finally:
+            if connection.task is not None:
+                self._runtime.keep(connection.task)
+        return connection
+
+    def disturb(self, schedule: Schedule | None) -> None:
+        """From now on, do to messages what `schedule` says, in both directions.
+
+        What is held back counts as under way: `TestClient.settle` waits for it.
+
+        Args:
+            schedule: see `asgi_sio_testclient.faults`; None ends it, and what is held back arrives.
+        """
+        for wire in self._wires or ():
+            wire.flush()
+        self._wires = None
+        if schedule is not None:
+            later = self._runtime.loop.call_later
+            self._wires = (
+                Wire(schedule, "sent", self._send_on, later),
+                Wire(schedule, "received", self._take, later),
+            )
+
     def drop(self, code: int | None = None) -> None:
         """Lose the connection without a goodbye.
 
@@ -190,7 +230,8 @@ class EngineSession:
         times_out = polling is not None and self.watch is not None and opened
         # The pending GET goes when the app's disconnect handler has ended: `time_out` releases it.
         self._poll_released |= times_out
-        self._end(lambda transport: transport.vanish(code) if opened else transport.leave())
+        lost = opened or code is not None
+        self._end(lambda transport: transport.vanish(code) if lost else transport.leave())
         if times_out and self.watch is not None:
             # No app can see a polling client go; what it would see in 45 s is brought forward.
             self._runtime.keep(self._runtime.loop.create_task(self.watch.time_out(self.sid)))
@@ -244,8 +285,11 @@ class EngineSession:
 
     def send_messages(self, messages: Sequence[Frame]) -> None:
         """Send Socket.IO's messages, each in a MESSAGE packet."""
-        self.sent += len(messages)
         transport = self.transport
+        if self._wires is not None:
+            self.send_frames(_message_frames(messages))
+            return
+        self.sent += len(messages)
         if len(messages) > 1 or self._upgrade is not None or transport is None:
             self.send_frames(_message_frames(messages))
             return
@@ -266,12 +310,17 @@ class EngineSession:
         name = transport.name
         for frame in frames:
             self._note((next(self._numbers), perf_counter(), SENT, name, frame))
-        transport.send(frames)
+        if self._wires is None:
+            transport.send(frames)
+            return
+        for frame in frames:
+            self._wires[0].carry(frame)
 
     def leave(self, goodbye: Sequence[Frame] = ()) -> None:
         """End in an orderly way, with `goodbye` as the last messages."""
         if self.engine.state is State.CLOSED:
             return
+        self.disturb(None)
         frames = _message_frames(goodbye) if self._upgrade is None else []
         self.sent += len(frames)
         if self._polling is not None and self.engine.state is State.OPEN:
@@ -319,6 +368,8 @@ class EngineSession:
         """
         if self.receiving is not None or self._upgrade is not None:
             return Quiet.BUSY
+        if any(wire.holding for wire in self._wires or ()):
+            return Quiet.BUSY
         if self.engine.state is State.CLOSED:
             return Quiet.BUSY if self._at_work() else Quiet.QUIET
         if self.transport is None or not self.transport.idle:
@@ -341,8 +392,17 @@ class EngineSession:
             self._note((next(self._numbers), perf_counter(), SENT, transport.name, probe))
             transport.send([probe])
 
-    def transport_frame(self, frame: Frame, name: str = "websocket") -> None:
-        """A frame from the server: dealt with here and now, inside the app's send()."""
+    def transport_frame(
+        self, frame: Frame, name: str = "websocket", *, arrived: bool = False
+    ) -> None:
+        """A frame from the server: dealt with here and now, inside the app's send().
+
+        `arrived` means that it has come through the bad network, if there is one.
+        """
+        if self._wires is not None and not arrived:
+            self._wires[1].carry(frame)
+            self._hub.poke()
+            return
         number = next(self._numbers)
         self._note((number, perf_counter(), RECEIVED, name, frame))
         if number >= self._trim_at:
@@ -516,7 +576,21 @@ class EngineSession:
         self._end(lambda transport: transport.vanish())
         self._listener.session_ended(self, "transport error", exc)
 
+    def _send_on(self, frame: Frame) -> None:
+        """A frame that has come through the bad network."""
+        if self.transport is not None:
+            self.sent += is_message(frame)
+            self.transport.send([frame])
+
+    def _take(self, frame: Frame) -> None:
+        """A frame that has come through the bad network, for `transport_frame`."""
+        if self.transport is not None:
+            self.transport_frame(frame, self.transport.name, arrived=True)
+
     def _end(self, how: Callable[[Transport], None]) -> None:
+        for wire in self._wires or ():
+            wire.cut()
+        self._wires = None
         self.engine.close()
         for transport in (self.transport, self._upgrade):
             if transport is not None:

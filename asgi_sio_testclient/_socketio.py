@@ -161,7 +161,8 @@ class SocketIO:
         packet = self._incomplete
         if packet is None:
             return None
-        name = packet.data[0] if isinstance(packet.data, list) and packet.data else "ACK"
+        is_event = packet.packet_type == BINARY_EVENT and isinstance(packet.data, list)
+        name = packet.data[0] if is_event and packet.data else "ACK"
         return str(name), len(packet.attachments), packet.attachment_count
 
     def reset(self) -> None:
@@ -332,9 +333,13 @@ def _checked(packet: Any) -> Incoming:
         ValueError: its type or data is none that the protocol allows.
     """
     kind = _PLAIN.get(packet.packet_type, packet.packet_type)
+    namespace = packet.namespace or ROOT
+    if not isinstance(namespace, str) or not isinstance(packet.id, int | None):
+        # As msgpack can have it.
+        raise ValueError("a namespace that is no str, or an id that is no int")
     if not _is_valid(kind, packet.data, packet.id):
         raise ValueError(f"no valid {packet_name(kind)}")
-    return Incoming(kind, packet.namespace or ROOT, packet.data, packet.id)
+    return Incoming(kind, namespace, packet.data, packet.id)
 
 
 def _is_valid(kind: int, data: Any, id_: int | None) -> bool:

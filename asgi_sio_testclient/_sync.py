@@ -24,6 +24,7 @@ from asgi_sio_testclient._inbox import Match
 from asgi_sio_testclient._session import EngineSession
 from asgi_sio_testclient._transcript import Transcript
 from asgi_sio_testclient.asgi import Response
+from asgi_sio_testclient.faults import Schedule
 
 __all__ = ["SyncEngineSession", "SyncTestClient"]
 
@@ -201,6 +202,10 @@ class SyncEngineSession:
     def poll(self, *, sid: str | None = None, timeout: float = 5.0) -> Response:
         """See `EngineSession.poll`."""
         return self._loop.run(lambda: self._session.poll(sid=sid, timeout=timeout))
+
+    def disturb(self, schedule: Schedule | None) -> None:
+        """See `EngineSession.disturb`."""
+        self._loop.do(self._session.disturb, schedule)
 
     def drop(self, code: int | None = None) -> None:
         """See `EngineSession.drop`."""

@@ -351,8 +351,7 @@ class ThreadedServerWatch(ServerWatch):
 
     def noop_arrived(self, eio_sid: str) -> None:
         """See `ServerWatch`."""
-        if eio_sid in self._asked:
-            self._delivered[eio_sid] = self._asked.pop(eio_sid)
+        self._delivered[eio_sid] = self._asked.pop(eio_sid, self._delivered.get(eio_sid, 0))
 
     def sends(self, eio_sid: str) -> bool:
         """See `ServerWatch`. What `has_output` asks for tells of itself."""
@@ -408,7 +407,7 @@ class ThreadedServerWatch(ServerWatch):
     async def time_out(self, eio_sid: str) -> None:
         """See `ServerWatch`. The disconnect handler runs in a thread of its own."""
         socket = self.eio.sockets.get(eio_sid)
-        if socket is None or socket.closed:
+        if socket is None:
             return
         end = ThreadEnd(self.hub.loop, _nothing)
         reason = self.eio.reason.PING_TIMEOUT

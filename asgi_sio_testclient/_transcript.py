@@ -291,7 +291,10 @@ class _Reader:
             if len(parts) == count:
                 break
             if way == direction:
-                packet = _engineio.decode(frame)
+                try:
+                    packet = _engineio.decode(frame)
+                except ProtocolError:
+                    break
                 if not packet.binary:
                     break
                 parts.append(packet.data)

@@ -458,7 +458,7 @@ class WebSocketConnection(_Run):
         """Hand the app one message. What is sent to a connection that has ended is lost, as on a
         network.
         """
-        if self.state == "closed":
+        if self.state in {"refused", "closed"}:
             return
         if isinstance(data, str):
             self._feed({"type": "websocket.receive", "text": data})
@@ -631,7 +631,6 @@ class Lifespan(_Run):
         self._feed({"type": "lifespan.startup"})
         self.start()
         await self._answer(timeout)
-        self._phase = "shutdown"
 
     async def shutdown(self, timeout: float = DEFAULT_TIMEOUT) -> None:
         """Shut the app down. Nothing is done where it has no lifespan.
@@ -671,6 +670,7 @@ class Lifespan(_Run):
     async def _send(self, message: Any) -> None:
         kind = message["type"]
         if kind == f"lifespan.{self._phase}.complete":
+            self._phase = "shutdown"
             self._mailbox.put(None)
         elif kind == f"lifespan.{self._phase}.failed":
             # Sent from within an except block as a rule: there the exception can be had, even where

@@ -84,6 +84,7 @@ NOT_FOR_TESTS = {
     "transport_open",
     "transport_refused",
     "vanish",
+    "websocket",  # a `WebSocketConnection` belongs to its loop
 }
 # Set in the constructor, so the class does not have it.
 ATTRIBUTES = {"answer_pings"}

@@ -31,7 +31,7 @@ def echo_server() -> tuple[socketio.AsyncServer, socketio.ASGIApp]:
 async def misspelt_awaited_event():
     _, app = echo_server()
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.emit("echo", "hi")
         await client.await_event("ecohed")
 
@@ -45,7 +45,7 @@ async def misspelt_awaited_event():
 async def misspelt_emitted_event():
     _, app = echo_server()
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.emit("ecoh", "hi")
         await client.await_event("echoed")
 
@@ -124,7 +124,7 @@ async def awaited_in_wrong_namespace():
 async def too_few_events():
     _, app = echo_server()
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.emit("echo", 1)
         await client.emit("echo", 2)
         await client.await_events(3, "echoed")
@@ -143,7 +143,7 @@ async def predicate_never_fits():
         return event.data == "Hello"
 
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.emit("echo", "hello")
         await client.await_event("echoed", match=greeting)
 
@@ -190,7 +190,7 @@ async def taken_by_own_handler():
 async def read_before():
     _, app = echo_server()
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.emit("echo", "hello")
         await client.settle()
         client.get_received()
@@ -206,7 +206,7 @@ async def read_before():
 async def nobody_sends():
     _, app = echo_server()
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.await_event("news")
 
 
@@ -224,7 +224,7 @@ async def room_never_entered():
         await sio.emit("news", news, to="readers")
 
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.emit("publish", "rain")
         await client.await_event("news")
 

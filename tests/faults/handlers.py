@@ -211,7 +211,7 @@ async def called_handler_hangs():
         await stock(article)
 
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.call("order", "tea")
 
 
@@ -229,7 +229,7 @@ async def handler_hangs_while_waiting():
         await asyncio.Event().wait()
 
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.emit("order", "tea")
         await client.await_event("ordered")
 
@@ -249,7 +249,7 @@ async def settle_with_hanging_handler():
             await asyncio.sleep(0.01)
 
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.emit("order", "tea")
         await client.settle()
 
@@ -268,7 +268,7 @@ async def blocking_handler():
         time.sleep(0.2)  # noqa: ASYNC251 (the fault)
 
     async with TestClient(app, timeout=0.1) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.emit("order", "tea")
         await client.await_event("ordered")
 
@@ -305,7 +305,7 @@ async def servers_call_unanswered():
         return await sio.call("confirm", article, to=sid, timeout=5)
 
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.call("order", "tea")
 
 

@@ -25,7 +25,7 @@ async def handler_runs_at_exit():
 
     async def scenario():
         async with TestClient(app, timeout=SHORT) as client:
-            await client.connect()
+            await client.connect(timeout=5)
             await client.emit("order", "tea")
 
     return await warned_by(scenario())
@@ -45,7 +45,7 @@ async def handler_runs_at_strict_exit():
         await asyncio.Event().wait()
 
     async with TestClient(app, timeout=SHORT, strict=True) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.emit("order", "tea")
 
 
@@ -102,7 +102,7 @@ async def disconnect_handler_hangs():
 
     async def scenario():
         async with TestClient(app, timeout=SHORT) as client:
-            await client.connect()
+            await client.connect(timeout=5)
 
     return await warned_by(scenario())
 

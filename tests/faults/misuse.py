@@ -36,9 +36,9 @@ async def server_for_app():
 
 @faults.fault(
     "Hands over a WSGI app.",
-    first_line="TypeError: app is <socketio.middleware.WSGIApp object at 0x...>, which looks like a WSGI app; expected an ASGI callable",
+    first_line="TypeError: app is <socketio.middleware.WSGIApp object at 0x...>, which looks like a WSGI app; expected an ASGI callable: a2wsgi.WSGIMiddleware(app)",
     within=KNOWN_EARLY,
-    remedy="Use `socketio.AsyncServer` and `socketio.ASGIApp`; this client speaks ASGI only.",
+    remedy="Wrap it as the message says, and pass the server as `server=`.",
 )
 async def wsgi_app():
     TestClient(socketio.WSGIApp(socketio.Server(async_mode="threading")))
@@ -89,14 +89,14 @@ async def url_for_http_client():
 
 
 @faults.fault(
-    "Names a server that isn't an AsyncServer.",
-    first_line="TypeError: server is <socketio.server.Server object at 0x...>; expected a socketio.AsyncServer",
+    "Names the app as the server.",
+    first_line="TypeError: server is <socketio.asgi.ASGIApp object at 0x...>; expected a socketio.AsyncServer",
     within=KNOWN_EARLY,
     remedy="Pass the `socketio.AsyncServer` behind the app, or leave `server=` out.",
 )
-async def sync_server_named():
+async def app_named_as_server():
     _, app = server()
-    TestClient(app, server=socketio.Server(async_mode="threading"))
+    TestClient(app, server=app)
 
 
 @faults.fault(

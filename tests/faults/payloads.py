@@ -228,5 +228,5 @@ async def attachment_missing():
         OPEN, '40{"sid":"by-hand"}', '451-["photo",{"_placeholder":true,"num":0}]'
     )
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         await client.await_event("photo")
