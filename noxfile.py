@@ -53,8 +53,9 @@ INSTALLED = [
 ]
 
 
-def run_tests(session: nox.Session) -> None:
-    session.run("python", "-m", "pytest", *session.posargs)
+def run_tests(session: nox.Session, *python: str) -> None:
+    """Spread over the cores: most of what a test of this suite does is compute."""
+    session.run(*python, "-m", "pytest", "--numprocesses=auto", *session.posargs)
 
 
 def build_site(session: nox.Session) -> None:
@@ -67,7 +68,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests on the running interpreter, and hold their coverage at 100 %."""
     session.install("-e", EXTRAS, *group("tests"))
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    run_tests(session, "coverage", "run")
     session.run("coverage", "combine", "--quiet")
     # Part of the tests covers part of the code.
     session.run("coverage", "report", *(["--fail-under=0"] if session.posargs else []))
@@ -78,7 +79,7 @@ def tests(session: nox.Session) -> None:
 def tests_all(session: nox.Session) -> None:
     """Run the tests on each supported interpreter that is installed."""
     session.install("-e", EXTRAS, *group("tests"))
-    run_tests(session)
+    run_tests(session, "python")
 
 
 @nox.session
@@ -93,7 +94,7 @@ def lowest(session: nox.Session) -> None:
     )
     session.run("uv", "pip", "install", "-e", EXTRAS, *group("tests"), "--constraint", str(pins))
     session.run("uv", "pip", "list", "--quiet")
-    run_tests(session)
+    run_tests(session, "python")
 
 
 @nox.session
@@ -110,6 +111,7 @@ def types(session: nox.Session) -> None:
     session.install("-e", EXTRAS, *group("types"))
     session.run("mypy")
     session.run("pyright")
+    session.run("python", "-m", "pytest", "tests/check_typing.py")
 
 
 @nox.session

@@ -11,6 +11,9 @@ import socketio
 
 from asgi_sio_testclient import EventTimeout, TestClient
 
+# Seconds: less than a wait that ends by its timeout takes, more than a busy machine needs.
+AT_ONCE = 4.0
+
 
 class Boom(Exception):
     """Raised by apps under test; each instance is told apart by identity."""
@@ -332,7 +335,7 @@ async def test_collected_connect_error_still_ends_connect_at_once():
         started = time.perf_counter()
         with pytest.raises(socketio.exceptions.ConnectionError, match="not today"):
             await client.connect()
-        assert time.perf_counter() - started < 1
+        assert time.perf_counter() - started < AT_ONCE
         assert client.app_exceptions == [error]
 
 
@@ -398,7 +401,7 @@ async def test_call_raises_at_once():
         started = time.perf_counter()
         with pytest.raises(Boom):
             await client.call("boom")
-        assert time.perf_counter() - started < 1
+        assert time.perf_counter() - started < AT_ONCE
 
 
 async def test_call_raises_the_error_of_its_own_run_only():
@@ -453,7 +456,7 @@ async def test_every_wait_raises_what_was_not_seen_yet(wait):
         started = time.perf_counter()
         with pytest.raises(Boom):
             await wait(client)
-        assert time.perf_counter() - started < 1
+        assert time.perf_counter() - started < AT_ONCE
 
 
 async def test_a_handler_that_raises_later_ends_the_wait_then():
@@ -614,7 +617,7 @@ async def test_collected_error_of_a_call_ends_it_at_once():
         started = time.perf_counter()
         with pytest.raises(EventTimeout) as caught:
             await client.call("boom")
-        assert time.perf_counter() - started < 1
+        assert time.perf_counter() - started < AT_ONCE
         first_line = str(caught.value).splitlines()[0]
         assert "'boom'" in first_line
         assert "raised" in first_line

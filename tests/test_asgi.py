@@ -17,7 +17,7 @@ from asgi_sio_testclient.asgi import (
     websocket_scope,
 )
 
-SOON = 1.0  # seconds, the bound of waits that end at once
+SOON = 10.0  # seconds, the bound of waits that end at once
 NEVER = 0.01  # seconds, for waits that can't end
 
 

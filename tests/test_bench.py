@@ -769,7 +769,7 @@ class TestErrors:
 
     async def test_handlers_that_do_not_end(self, lab):
         async with TestClient(lab[0], timeout=0.05) as client:
-            await client.connect()
+            await client.connect(timeout=5)
             report = await bench.measure(
                 client, "ping", 1, "hang", calls=6, warmup=0, mode="emit", await_event="pong"
             )

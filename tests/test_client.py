@@ -8,7 +8,7 @@ from apps import Recorder
 
 from asgi_sio_testclient import NotConnected, TestClient
 
-SOON = 1.0
+SOON = 10.0
 
 
 @pytest.fixture

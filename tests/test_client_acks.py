@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from apps import lab
+from apps import WAIT, lab
 
 from asgi_sio_testclient import EventTimeout, NotConnected, TestClient
 
@@ -79,7 +79,7 @@ class TestFromTheServer:
         async def leave_me(sid):
             await app.sio.disconnect(sid)
 
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(WAIT):
             with pytest.raises(NotConnected) as caught:
                 await client.call("leave_me", timeout=30)
         assert caught.value.reason == "server disconnect"

@@ -5,7 +5,7 @@ import urllib.parse
 
 import pytest
 import socketio
-from apps import Gate, lab
+from apps import WAIT, Gate, lab
 
 from asgi_sio_testclient import (
     ConnectionRefused,
@@ -315,7 +315,7 @@ class TestTimeout:
 
         async with TestClient(app.app, transports=transports) as client:
             with pytest.raises(ConnectTimeout) as caught:
-                await client.connect(timeout=0.05)
+                await client.connect(timeout=0.3)
             assert isinstance(caught.value, TestClientError)
             assert isinstance(caught.value, socketio.exceptions.ConnectionError)
             assert gate.reached.is_set()
@@ -335,7 +335,7 @@ class TestTimeout:
             if scope["type"] != "lifespan":
                 await gate.pass_through()
 
-        async with TestClient(app, transports=transports, lifespan=False, timeout=0.05) as client:
+        async with TestClient(app, transports=transports, lifespan=False, timeout=0.2) as client:
             with pytest.raises(ConnectTimeout):
                 await client.connect()
             assert gate.reached.is_set()
@@ -351,7 +351,7 @@ class TestTimeout:
             await gate.pass_through()
 
         async with TestClient(app.app, timeout=30) as client:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(WAIT):
                 with pytest.raises(ConnectTimeout):
                     await client.connect(timeout=0.02)
             gate.opened.set()

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from apps import Gate, lab
+from apps import WAIT, Gate, lab
 
 from asgi_sio_testclient import NotConnected, TestClient, TestClientError
 
@@ -203,7 +203,7 @@ class TestByTheServer:
             await app.sio.eio.disconnect(app.sio.manager.eio_sid_from_sid(sid, "/"))
 
         async with TestClient(app.app, transports=transports, timeout=0.5) as client:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(WAIT):
                 with pytest.raises(TestClientError):
                     await client.connect()
             assert_ended(client)

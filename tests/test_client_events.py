@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 import socketio
-from apps import Gate, lab
+from apps import WAIT, Gate, lab
 
 from asgi_sio_testclient import (
     EventTimeout,
@@ -272,8 +272,8 @@ class TestTimeout:
             await gate.pass_through()
 
         async with TestClient(app.app, timeout=0.05) as client:
-            await client.connect()
-            async with asyncio.timeout(2):
+            await client.connect(timeout=5)
+            async with asyncio.timeout(WAIT):
                 with pytest.raises(EventTimeout):
                     await client.await_event("never")
                 with pytest.raises(EventTimeout):
@@ -284,7 +284,7 @@ class TestTimeout:
 
     async def test_a_longer_one_at_the_call_wins(self, app):
         async with TestClient(app.app, timeout=0.02) as client:
-            await client.connect()
+            await client.connect(timeout=5)
             assert await client.call("slow", 0.05, "patience", timeout=2) == "patience"
 
     async def test_a_wait_that_timed_out_takes_nothing_later(self, client):
@@ -368,7 +368,7 @@ class TestAwaitEvents:
                 await asyncio.sleep(0.02)
 
         feeding = asyncio.ensure_future(feed())
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(WAIT):
             with pytest.raises(EventTimeout):
                 await client.await_events(1000, "reply", timeout=0.1)
         feeding.cancel()

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import socketio
-from apps import lab
+from apps import WAIT, lab
 from fastapi import FastAPI
 from starlette.applications import Starlette
 
@@ -149,7 +149,7 @@ class TestUnsupported:
 class TestFailingStartup:
     async def fails(self, app, **options):
         options.setdefault("timeout", 30)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(WAIT):
             with pytest.raises(LifespanFailed) as caught:
                 async with TestClient(app, **options):
                     raise AssertionError("the block must not run")

@@ -10,7 +10,7 @@ from asgi_sio_testclient import TestClient
 from asgi_sio_testclient._http import AppTransport
 from asgi_sio_testclient.asgi import single_callable
 
-SOON = 1.0
+SOON = 10.0
 
 
 class Seen:

@@ -9,7 +9,7 @@ import engineio
 import httpx
 import pytest
 import socketio
-from apps import Gate, lab
+from apps import WAIT, Gate, lab
 
 from asgi_sio_testclient import ConnectionRefused, TestClient
 
@@ -204,7 +204,7 @@ class TestThreeHundred:
     async def test_at_once_each_with_its_own_cookies(self, app, transports):
         async def one(number):
             async with TestClient(
-                app.app, transports=transports, cookies={"user": str(number)}
+                app.app, transports=transports, cookies={"user": str(number)}, timeout=WAIT
             ) as client:
                 await client.connect()
                 assert await client.call("echo", number) == number
@@ -221,7 +221,7 @@ class TestThreeHundred:
         app.assert_forgotten()
 
     async def test_clones_hear_a_broadcast_once_each(self, app):
-        async with TestClient(app.app) as first:
+        async with TestClient(app.app, timeout=WAIT) as first:
             clients = [first, *(first.clone() for _ in range(299))]
             await asyncio.gather(*(client.connect() for client in clients))
             assert len({client.sid for client in clients}) == 300

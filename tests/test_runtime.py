@@ -9,7 +9,7 @@ from asgi_sio_testclient import LifespanFailed, TestClient
 from asgi_sio_testclient._runtime import Runtime
 from asgi_sio_testclient._waiting import Quiet, hub_of
 
-SOON = 1.0
+SOON = 10.0
 SHORT = 0.05
 
 

@@ -11,7 +11,7 @@ from asgi_sio_testclient._server import engineio_server_of, find_server, unwatch
 from asgi_sio_testclient._waiting import Hub
 from asgi_sio_testclient.asgi import WebSocketConnection, websocket_scope
 
-SOON = 1.0
+SOON = 10.0
 UPGRADE = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
 
 

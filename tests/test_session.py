@@ -15,7 +15,7 @@ from asgi_sio_testclient import (
     UsageError,
 )
 
-SOON = 1.0  # seconds, the bound of waits that end at once
+SOON = 10.0  # seconds, the bound of waits that end at once
 NEVER = 0.05  # seconds, for waits that can't end
 OPEN = "0" + json.dumps(
     {"sid": "abc", "upgrades": ["websocket"], "pingInterval": 25000, "pingTimeout": 20000}

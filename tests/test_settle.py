@@ -8,6 +8,9 @@ import socketio
 
 from asgi_sio_testclient import EventTimeout, TestClient, UnexpectedEvent
 
+# Seconds: less than a wait that ends by its timeout takes, more than a busy machine needs.
+AT_ONCE = 4.0
+
 
 def new_server(**settings):
     sio = socketio.AsyncServer(async_mode="asgi", **settings)
@@ -338,7 +341,7 @@ async def test_background_tasks_and_plain_tasks_do_not_count():
         assert names(client) == ["started"]
         started = time.perf_counter()
         await client.settle()
-        assert time.perf_counter() - started < 0.2
+        assert time.perf_counter() - started < AT_ONCE
         tasks[0].cancel()
 
 
@@ -444,7 +447,7 @@ async def test_a_handler_that_does_not_end_is_named_with_its_innermost_frame():
         started = time.perf_counter()
         with pytest.raises(EventTimeout) as caught:
             await client.settle(timeout=0.1)
-        assert 0.1 <= time.perf_counter() - started < 0.6
+        assert 0.1 <= time.perf_counter() - started < AT_ONCE
         (running,) = caught.value.running
         first_line = str(caught.value).splitlines()[0]
         line = stock_of.__code__.co_firstlineno + 1
@@ -584,22 +587,24 @@ async def test_what_was_read_before_does_not_count():
         await client.assert_not_received("echoed")
 
 
-async def test_a_thousand_negative_assertions_take_half_a_second():
+async def test_a_thousand_negative_assertions_wait_for_no_timer(monkeypatch):
     sio, app = new_server()
     sio.on("quiet", lambda sid: None)
+    loop = asyncio.get_running_loop()
+    delays = []
 
-    async with TestClient(app) as client:
+    def call_at(when, *arguments, **options):
+        delays.append(when - loop.time())
+        return type(loop).call_at(loop, when, *arguments, **options)
+
+    async with TestClient(app, timeout=60) as client:
         await client.connect()
+        monkeypatch.setattr(loop, "call_at", call_at)
+        for _ in range(1000):
+            await client.emit("quiet")
+            await client.assert_not_received("answer")
 
-        async def thousand():
-            started = time.perf_counter()
-            for _ in range(1000):
-                await client.emit("quiet")
-                await client.assert_not_received("answer")
-            return time.perf_counter() - started
-
-        # The machine may be busy with others: the best of a few is what the code can do.
-        assert min([await thousand() for _ in range(3)]) < 0.5
+    assert [delay for delay in delays if delay < 30] == []
 
 
 async def test_quiescence_is_not_a_matter_of_the_clock():

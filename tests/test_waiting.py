@@ -8,7 +8,7 @@ import pytest
 
 from asgi_sio_testclient._waiting import EXPIRED, Hub, Quiet, fail, finish, hub_of
 
-SOON = 1.0  # seconds, the bound of what ends at once
+SOON = 10.0  # seconds, the bound of what ends at once
 
 
 @pytest.fixture

@@ -9,6 +9,9 @@ import socketio
 
 from asgi_sio_testclient import EventTimeout, NotConnected, TestClient, TestClientError
 
+# Seconds: less than a wait that ends by its timeout takes, more than a busy machine needs.
+AT_ONCE = 4.0
+
 
 def new_server(**settings):
     """A server with an echo: ``echo`` is answered by ``echoed`` with the same arguments."""
@@ -43,7 +46,7 @@ async def test_event_timeout_says_what_was_waited_for_and_how_long():
         await client.connect()
         with Stopwatch() as watch, pytest.raises(EventTimeout) as caught:
             await client.await_event("news", timeout=0.1)
-        assert 0.1 <= watch.seconds < 0.6
+        assert 0.1 <= watch.seconds < AT_ONCE
         assert caught.value.event == "news"
         assert caught.value.namespace == "/"
         assert caught.value.timeout == 0.1
@@ -71,11 +74,11 @@ async def test_event_timeout_is_everybodys_timeout():
 async def test_the_clients_own_timeout_is_the_default():
     _, app = new_server()
     async with TestClient(app, timeout=0.05) as client:
-        await client.connect()
+        await client.connect(timeout=5)
         with Stopwatch() as watch, pytest.raises(EventTimeout) as caught:
             await client.await_event("news")
         assert caught.value.timeout == 0.05
-        assert watch.seconds < 0.5
+        assert watch.seconds < AT_ONCE
 
 
 async def test_a_timeout_of_nought_takes_what_is_there():
@@ -87,7 +90,7 @@ async def test_a_timeout_of_nought_takes_what_is_there():
         assert (await client.await_event("echoed", timeout=0)).data == 1
         with Stopwatch() as watch, pytest.raises(EventTimeout):
             await client.await_event("echoed", timeout=0)
-        assert watch.seconds < 0.3
+        assert watch.seconds < AT_ONCE
 
 
 async def test_what_arrived_instead_is_listed_and_stays_readable():
@@ -332,7 +335,7 @@ async def test_a_call_without_handler_fails_at_once():
         await client.connect()
         with Stopwatch() as watch, pytest.raises(EventTimeout) as caught:
             await client.call("ecoh", "hi")
-        assert watch.seconds < 0.5
+        assert watch.seconds < AT_ONCE
         assert "'ecoh'" in first_line(caught)
         assert "no handler" in first_line(caught)
         assert "'echo'" in first_line(caught)
@@ -352,7 +355,7 @@ async def test_a_call_whose_handler_returned_without_an_ack_fails_then(async_han
         await client.connect()
         with Stopwatch() as watch, pytest.raises(EventTimeout) as caught:
             await client.call("order")
-        assert 0.05 <= watch.seconds < 0.6
+        assert 0.05 <= watch.seconds < AT_ONCE
         assert "order" in first_line(caught)
         assert "returned" in first_line(caught)
 
@@ -370,7 +373,7 @@ async def test_a_call_that_times_out_names_the_running_handler():
         await client.connect()
         with Stopwatch() as watch, pytest.raises(EventTimeout) as caught:
             await client.call("order", timeout=0.1)
-        assert 0.1 <= watch.seconds < 0.6
+        assert 0.1 <= watch.seconds < AT_ONCE
         assert "test_waits_explain.py" in first_line(caught)
         assert len(caught.value.running) == 1
         go.set()
@@ -461,7 +464,7 @@ async def test_a_wait_whose_connection_ends_fails_at_once(end, reason, wait, tra
                     await waiting
                 assert reason in first_line(caught)
                 assert caught.value.reason == reason
-        assert watch.seconds < 1
+        assert watch.seconds < AT_ONCE
         assert client.disconnect_reason == reason
         go.set()
 
@@ -493,7 +496,7 @@ async def test_events_from_before_the_end_are_still_handed_out():
         assert (await client.await_event("bye")).name == "bye"
         with Stopwatch() as watch, pytest.raises(NotConnected) as caught:
             await client.await_event("bye")
-        assert watch.seconds < 0.5
+        assert watch.seconds < AT_ONCE
         assert "server disconnect" in first_line(caught)
 
 

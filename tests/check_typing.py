@@ -1,4 +1,7 @@
-"""mypy and pyright, both strict, have nothing to say about a user's tests."""
+"""mypy and pyright, both strict, have nothing to say about a user's tests.
+
+A minute of type checkers: the session ``types`` names this file, ``tests`` leaves it out.
+"""
 
 import importlib.util
 import json
