@@ -2,14 +2,21 @@
 repository's settings.
 """
 
-import os
-import subprocess
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["pytester"]
+
+# pytester forgets what a run has imported. Imported twice, classes would be two; once is enough
+# for what takes its time.
+for name in ("_client", "_exceptions", "_sync"):
+    importlib.import_module(f"asgi_sio_testclient.{name}")
+
 ROOT = Path(__file__).parent.parent
+FAILED = pytest.ExitCode.TESTS_FAILED
 
 APP = """
 import pytest
@@ -116,46 +123,32 @@ ASYNCIO = ("-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_sc
 ANYIO = ("-p", "anyio.pytest_plugin")
 
 
-@pytest.fixture
-def project(tmp_path):
-    """A project with that app and this plugin: give it a test module, and arguments for pytest."""
+OWN = ("-W", "error", "-p", "no:cacheprovider", "-p", "asgi_sio_testclient.pytest_plugin")
 
-    def run(source, *arguments, app=APP, fails=False):
-        (tmp_path / "test_it.py").write_text(app + source)
-        (tmp_path / "pytest.ini").write_text("[pytest]\n")
-        environment = {
-            **os.environ,
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPATH": str(ROOT),
-            "COLUMNS": "100",
-        }
-        environment.pop("PYTEST_ADDOPTS", None)
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-W",
-                "error",
-                "-m",
-                "pytest",
-                "-W",
-                "error",
-                "-p",
-                "no:cacheprovider",
-                "-p",
-                "asgi_sio_testclient.pytest_plugin",
-                "--strict-markers",
-                *arguments,
-            ],
-            check=False,
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        printed = done.stdout + done.stderr
-        assert done.returncode == (1 if fails else 0), printed
+
+@pytest.fixture
+def project(pytester, monkeypatch):
+    """A project with that app and this plugin: give it a test module, and arguments for pytest.
+
+    Its pytest runs in this process, unless what it runs concerns the process.
+    """
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    pytester.makeini("[pytest]\n")
+    pytester.syspathinsert()
+
+    def run(source, *arguments, app=APP, ends=pytest.ExitCode.OK, process=False):
+        pytester.makepyfile(test_it=app + source)
+        arguments = (*OWN, "--strict-markers", *arguments)
+        if process:
+            done = pytester.run(sys.executable, "-Werror", "-mpytest", *arguments, timeout=60)
+        else:
+            done = pytester.runpytest_inprocess(*arguments)
+        printed = f"{done.stdout}\n{done.stderr}"
+        assert done.ret == ends, printed
         return printed
 
     return run
@@ -227,7 +220,7 @@ def test_trio_is_refused_in_words(project):
 async def test_it(sio_client):
     pass
 """
-    printed = project(source, *ANYIO, "-k", "trio", fails=True)
+    printed = project(source, *ANYIO, "-k", "trio", ends=FAILED)
     assert "asyncio-only" in printed
 
 
@@ -241,13 +234,13 @@ def test_an_async_client_for_a_plain_function_is_refused_in_words(project):
 def test_it(sio_client):
     pass
 """
-    printed = project(source, *ASYNCIO, "--asyncio-mode=auto", fails=True)
+    printed = project(source, *ASYNCIO, "--asyncio-mode=auto", ends=FAILED)
     assert "sio_client is for async tests" in printed
     assert "sio_sync_client" in printed
 
 
 def test_no_app_is_said_in_words(project):
-    printed = project("\ndef test_it(sio_sync_client):\n    pass\n", app="", fails=True)
+    printed = project("\ndef test_it(sio_sync_client):\n    pass\n", app="", ends=FAILED)
     assert "define a fixture sio_app" in printed
 
 
@@ -257,7 +250,7 @@ def test_positional_arguments_of_the_marker_are_refused(project):
 def test_it(sio_sync_client):
     pass
 """
-    assert "keyword arguments only" in project(source, fails=True)
+    assert "keyword arguments only" in project(source, ends=FAILED)
 
 
 def test_sync_and_async_clients_in_one_test_are_refused(project):
@@ -265,7 +258,7 @@ def test_sync_and_async_clients_in_one_test_are_refused(project):
 async def test_it(sio_client, sio_sync_client):
     pass
 """
-    printed = project(source, *ASYNCIO, "--asyncio-mode=auto", fails=True)
+    printed = project(source, *ASYNCIO, "--asyncio-mode=auto", ends=FAILED)
     assert "can't run in two event loops" in printed
 
 
@@ -339,29 +332,10 @@ def test_one_transport(project):
     assert "test_marked PASSED" in printed
 
 
-def test_an_unknown_transport(tmp_path):
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "asgi_sio_testclient.pytest_plugin",
-            "-c",
-            os.devnull,
-            "-p",
-            "no:randomly",
-            "--sio-transports=carrier-pigeon",
-            str(tmp_path),
-        ],
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "'carrier-pigeon' is none of websocket, polling, upgrade" in done.stderr
+def test_an_unknown_transport(project):
+    option = "--sio-transports=carrier-pigeon"
+    printed = project("", option, ends=pytest.ExitCode.USAGE_ERROR)
+    assert "'carrier-pigeon' is none of websocket, polling, upgrade" in printed
 
 
 # -- transcripts
@@ -395,7 +369,7 @@ def test_before_the_first_packet(sio_sync_client):
 
 
 def test_a_failure_shows_the_transcript_of_every_client(project):
-    printed = project(FAILURES, *ASYNCIO, "--asyncio-mode=auto", fails=True)
+    printed = project(FAILURES, *ASYNCIO, "--asyncio-mode=auto", ends=FAILED)
     assert "2 failed, 2 passed, 2 errors" in printed
     failure = printed.partition("test_in_the_test")[2].partition("____")[2]
     assert "Socket.IO transcript of client1" in failure
@@ -410,7 +384,7 @@ def test_a_failure_shows_the_transcript_of_every_client(project):
 
 
 def test_always(project):
-    printed = project(FAILURES, *ASYNCIO, "--asyncio-mode=auto", "--sio-transcript", fails=True)
+    printed = project(FAILURES, *ASYNCIO, "--asyncio-mode=auto", "--sio-transcript", ends=FAILED)
     assert "test_passes: Socket.IO transcript of client1" in printed
     assert "in a test that passed" in printed
     assert printed.count("first said this") == 1 + 1 + 1
@@ -432,7 +406,8 @@ def test_xdist_and_randomly(project, workers):
         *ASYNCIO,
         *("--asyncio-mode=auto", "--sio-transcript", "--sio-transports=websocket,polling,upgrade"),
         *("-p", "xdist", f"-n{workers}", "-p", "pytest_randomly"),
-        fails=True,
+        ends=FAILED,
+        process=True,
     )
     assert "6 failed, 13 passed, 6 errors" in printed
     assert printed.count("in a test that passed") == 3 * 2
@@ -470,4 +445,4 @@ import sys
 def test_it():
     assert not {"socketio", "engineio", "httpx", "asgi_sio_testclient._client"} & set(sys.modules)
 """
-    assert "1 passed" in project(source, app="")
+    assert "1 passed" in project(source, app="", process=True)
