@@ -99,6 +99,10 @@ class TranscriptEntry:
         return " ".join(parts)
 
 
+observers: list[Callable[[Transcript], None]] = []
+"""Called with each new transcript: the pytest plugin shows those of a test that fails."""
+
+
 class Transcript(Sequence[TranscriptEntry]):
     """The packets of one client, oldest first; the last 10,000 of them. ``str()`` of it is for
     people.
@@ -116,6 +120,8 @@ class Transcript(Sequence[TranscriptEntry]):
         # Called in the hot path, by the session: the list's own method, no function between.
         self.note: Callable[[Record | HandlerRun], None] = self._notes.append
         self.numbers = itertools.count()
+        for observer in observers:
+            observer(self)
         self._began: float | None = None
 
     def begin(self) -> None:

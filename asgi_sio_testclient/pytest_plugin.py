@@ -48,6 +48,7 @@ TRANSPORTS: dict[str, tuple[str, ...]] = {
 }
 LOOP_SCOPES = ("function", "class", "module", "package", "session")
 SECTION = "Socket.IO transcript"
+_TRANSCRIPTS = pytest.StashKey[list[Any]]()
 
 
 class _Setup:
@@ -58,6 +59,7 @@ class _Setup:
     ) -> None:
         self.clients: list[Any] = []
         self._app = app
+        self._transcripts = node.stash[_TRANSCRIPTS]
         self._options = dict(options)
         if transports is not None:
             self._options["transports"] = transports
@@ -75,14 +77,16 @@ class _Setup:
             raise pytest.UsageError(
                 "sio_client and sio_sync_client in one test: its app can't run in two event loops"
             )
-        client = client_class(self._app, **self._options)
-        self.clients.append(client)
-        return client
+        return self._with(client_class(self._app, **self._options))
 
     def another(self, overrides: dict[str, Any]) -> Any:
         """One more user of that app."""
-        client = self.clients[0].clone(**overrides)
+        return self._with(self.clients[0].clone(**overrides))
+
+    def _with(self, client: Any) -> Any:
         self.clients.append(client)
+        if all(transcript is not client.transcript for transcript in self._transcripts):
+            self._transcripts.append(client.transcript)
         return client
 
 
@@ -94,9 +98,6 @@ def _marked(node: Any) -> dict[str, Any]:
             raise pytest.UsageError("@pytest.mark.sio takes keyword arguments only")
         merged.update(marker.kwargs)
     return merged
-
-
-_SETUP = pytest.StashKey[_Setup]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -183,9 +184,7 @@ def sio_transports() -> Sequence[str] | None:
 def _sio_setup(
     request: pytest.FixtureRequest, sio_app: Any, sio_options: Any, sio_transports: Any
 ) -> _Setup:
-    setup = _Setup(request.node, sio_app, sio_options, sio_transports)
-    request.node.stash[_SETUP] = setup
-    return setup
+    return _Setup(request.node, sio_app, sio_options, sio_transports)
 
 
 @pytest.fixture
@@ -306,14 +305,28 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the transcripts to the report of a failure, as captured logs are."""
     report = yield
-    setup = item.stash.get(_SETUP, None)
     always = report.when == "call" and item.config.getoption("sio_transcript")
-    if setup is not None and (report.failed or always):
-        for client in setup.clients:
-            if len(client.transcript):
-                title = f"{SECTION} of {client.transcript.name}"
-                report.sections.append((title, str(client.transcript)))
+    if report.failed or always:
+        for transcript in item.stash[_TRANSCRIPTS]:
+            if len(transcript):
+                report.sections.append((f"{SECTION} of {transcript.name}", str(transcript)))
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Keep the transcripts of the clients that a test makes, by a fixture or by itself."""
+    transcripts: list[Any] = []
+    item.stash[_TRANSCRIPTS] = transcripts
+    module = sys.modules.get("asgi_sio_testclient._transcript")
+    # Where it is not imported yet, only a fixture can make a client, and sees to it itself.
+    observers: list[Any] = [] if module is None else module.observers
+    observers.append(transcripts.append)
+    try:
+        return (yield)
+    finally:
+        observers.remove(transcripts.append)
+        transcripts.clear()
 
 
 @pytest.hookimpl(trylast=True)

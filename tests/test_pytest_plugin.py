@@ -446,3 +446,21 @@ def test_it():
     assert not {"socketio", "engineio", "httpx", "asgi_sio_testclient._client"} & set(sys.modules)
 """
     assert "1 passed" in project(source, app="", process=True)
+
+
+OWN_CLIENT = """
+from asgi_sio_testclient import TestClient
+
+
+async def test_it(sio_app):
+    async with TestClient(sio_app) as client:
+        await client.connect()
+        await client.call("echo", "by a client of its own")
+        assert False
+"""
+
+
+def test_a_failure_shows_the_clients_that_the_test_made_itself(project):
+    printed = project(OWN_CLIENT, *ASYNCIO, "--asyncio-mode=auto", ends=FAILED)
+    assert "Socket.IO transcript of client1" in printed
+    assert "by a client of its own" in printed.partition("Socket.IO transcript")[2]
