@@ -122,6 +122,7 @@ class ThreadedServerWatch(ServerWatch):
             )
         self._current = threading.local()
         self._lock = threading.Lock()
+        self._sockets: dict[str, Any] = {}
         self._put: dict[str, int] = {}
         self._delivered: dict[str, int] = {}
         self._asked: dict[str, int] = {}
@@ -254,6 +255,7 @@ class ThreadedServerWatch(ServerWatch):
                 original(eio_sid, data)
                 return
             self._current.owner = owner
+            self._sockets[eio_sid] = self.eio.sockets.get(eio_sid)
             run = self._inline_run(owner, eio_sid, data)
             try:
                 original(eio_sid, data)
@@ -417,7 +419,7 @@ class ThreadedServerWatch(ServerWatch):
 
     def forget(self, eio_sid: str) -> list[asyncio.Task[Any]]:
         """See `ServerWatch`."""
-        socket = self.eio.sockets.get(eio_sid)
+        socket = self._sockets.pop(eio_sid, None)
         owner = self.sessions.get(eio_sid)
         if socket is not None:
             # Socket.close(wait=True) would wait for a client that has gone to take what is there.

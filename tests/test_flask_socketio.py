@@ -7,6 +7,8 @@ what only a client with a protocol under it can see.
 import asyncio
 import concurrent.futures
 import functools
+import json
+import queue
 import subprocess
 import sys
 import threading
@@ -23,13 +25,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from asgi_sio_testclient import (
     ConnectionRefused,
+    ConnectTimeout,
     EventTimeout,
     HandshakeFailed,
+    Leak,
     NotConnected,
     SyncTestClient,
     TestClient,
     UnexpectedEvent,
 )
+from asgi_sio_testclient._server import unwatch, watch
+from asgi_sio_testclient._threaded import watch_class
+from asgi_sio_testclient._waiting import hub_of
 
 SECRET = "only for these tests"
 
@@ -101,7 +108,7 @@ class Scenarios(Program):
             return None if text == "no ack" else text
 
         @on("json")
-        def json(data):
+        def take_json(data):
             flask_socketio.send(data, json=True, broadcast=True)
             return data
 
@@ -758,10 +765,13 @@ async def test_another_loop_may_follow(program):
 
 
 def test_a_client_that_was_never_left_does_not_poison_the_next(program):
+    threads = []
+
     async def enter():
         client = program.client()
         await client.__aenter__()
         await client.connect()
+        threads.append(program.socketio.start_background_task(program.socketio.sleep, 30))
         # Its requests are under way: they end, for the sake of the pool's threads.
         for socket in program.eio.sockets.values():
             socket.queue.put(None)
@@ -779,6 +789,8 @@ def test_a_client_that_was_never_left_does_not_poison_the_next(program):
     loop.run_until_complete(asyncio.sleep(0.05))
     loop.close()
     assert asyncio.run(use()) == "echo"
+    threads[0].join(5)
+    assert not threads[0].is_alive()
 
 
 PROCESS = """
@@ -839,6 +851,149 @@ def test_the_process_ends_though_a_handler_does_not():
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "a handler that did not end within 0.3 s: stuck" in done.stderr
+
+
+# -- beside others
+
+
+async def test_other_clients_of_the_server_are_left_alone(program, client, monkeypatch):
+    heard = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: heard.append(args.exc_value))
+
+    @program.socketio.on("fail")
+    def fail():
+        program.noted.append("failed")
+        raise ValueError("of another client's")
+
+    await client.connect()
+    client.get_received()
+    stranger = f"/socket.io/?transport=polling&EIO=4&sid={await handshake(client)}"
+    for packet in ("40", '42["fail"]', '42["send broadcast",1]'):
+        assert (await client.http.post(stranger, content=packet)).text == "OK"
+    assert (await client.await_event("response")).data == 1
+    deadline = time.perf_counter() + 5
+    while not heard and time.perf_counter() < deadline:
+        await client.http.get(stranger)
+    assert [str(exc) for exc in heard] == ["of another client's"]
+    assert client.app_exceptions == []
+    await client.http.post(stranger, content="1")
+
+
+async def handshake(client):
+    response = await client.http.get("/socket.io/?transport=polling&EIO=4")
+    return json.loads(response.text[1:])["sid"]
+
+
+async def test_a_background_task_of_nobody_raises_as_before(program, monkeypatch):
+    heard = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: heard.append(args.exc_value))
+
+    def fail():
+        raise ValueError("nobody's")
+
+    async with program.client(server=program.socketio):
+        program.socketio.start_background_task(fail).join()
+    assert [str(exc) for exc in heard] == ["nobody's"]
+
+
+async def test_a_listener_of_a_broker_goes_on():
+    class Broker(python_socketio.PubSubManager):
+        name = "in a queue"
+
+        def __init__(self):
+            super().__init__()
+            self.messages = queue.Queue()
+
+        def _publish(self, data):
+            self.messages.put(json.dumps(data))
+
+        def _listen(self):
+            while True:
+                yield self.messages.get()
+
+    program = Scenarios(client_manager=Broker())
+    for _ in range(2):
+        async with program.client() as client:
+            await client.connect()
+            program.socketio.emit("news", 1)
+            assert (await client.await_event("news")).data == 1
+            await client.assert_not_received("news")
+
+
+async def test_hooks_of_others_stay(program):
+    sleeps = []
+    own = program.eio.sleep = sleeps.append
+    async with program.client() as client:
+        await client.connect()
+        program.socketio.sleep(1)
+        over = program.eio.send_packet = functools.partial(program.eio.send_packet)
+    assert program.eio.sleep is own
+    assert program.eio.send_packet is over
+    assert sleeps == [1]
+
+
+# -- ends that are not orderly
+
+
+async def test_the_engine_disconnects(client, program):
+    await client.connect()
+    await asyncio.wait_for(asyncio.to_thread(program.eio.disconnect, client.raw.sid), 5)
+    await client.settle()
+    # A poll that comes after the CLOSE was put out, and not before, is answered 400.
+    assert client.disconnect_reason in {"server disconnect", "transport error"}
+    assert program.noted == [("/", "server disconnect")]
+
+
+async def test_a_disconnect_handler_that_raises_after_vanishing():
+    program = Program()
+
+    @program.socketio.on("disconnect")
+    def disconnect(reason):
+        raise ValueError(f"after {reason}")
+
+    async with program.client() as client:
+        await client.connect()
+        with pytest.raises(ValueError, match="after ping timeout"):
+            await client.abort()
+
+
+async def test_a_noop_that_nobody_asked_for(client):
+    await client.connect()
+    await client.settle()
+    client.raw.send_packet(5)
+    await client.settle()
+    assert await client.call("message", "echo") == "echo"
+
+
+async def test_a_connect_handler_that_does_not_end_is_named():
+    program, go_on = Program(), threading.Event()
+
+    @program.socketio.on("connect")
+    def connect(auth):
+        go_on.wait(5)
+
+    async def connect_and_leave():
+        async with program.client(timeout=0.2, strict=True) as client:
+            with pytest.raises(ConnectTimeout, match=r"connect .*go_on\.wait\(5\)"):
+                await client.connect()
+
+    with pytest.raises(Leak, match="did not end within"):
+        await connect_and_leave()
+    go_on.set()
+    async with program.client() as client:
+        await client.connect()
+
+
+async def test_what_the_watch_does_not_know_it_leaves(program):
+    loop = asyncio.get_running_loop()
+    one = watch(program.eio, hub_of(loop), watch_class(program.eio))
+    await one.time_out("unknown")
+    assert one.forget("unknown") == []
+    assert not one.has_output("unknown")
+    assert not one.lost(ValueError())
+    one.adopt()
+    one.release_poll("unknown")
+    assert unwatch(one) == []
 
 
 # -- found, and told what is wrong
