@@ -544,11 +544,13 @@ class TestMeasure:
         assert (report.count, report.errors) == (4, {})
 
     async def test_no_collection_while_it_measures(self, client, lab):
+        gc.unfreeze()
         assert gc.isenabled()
         await bench.measure(client, "echo", calls=10, warmup=0)
         assert lab[1]["collector"] == {False}
         assert gc.isenabled()
         assert gc.get_freeze_count() == 0
+        gc.freeze()
 
     async def test_a_collector_that_is_off_stays_off(self, client):
         gc.disable()

@@ -6,7 +6,7 @@ import json
 import pytest
 from engineio.packet import Packet
 from engineio.payload import Payload
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 
 from asgi_sio_testclient import ProtocolError
 from asgi_sio_testclient._engineio import (
@@ -234,7 +234,6 @@ def test_another_answer_than_the_probe_is_a_protocol_error():
 @example('4{"a":1}')
 @example("4null")
 @example("4")
-@settings(deadline=None)
 def test_an_open_session_reads_a_message_as_python_engineio_does(frame):
     engine = opened()
     try:
@@ -268,7 +267,6 @@ def test_what_is_encoded_can_be_decoded(kind, text):
 
 
 @given(st.text() | st.binary() | st.builds(lambda data: "0" + json.dumps(data), anything_json))
-@settings(deadline=None)
 def test_whatever_comes_first_is_a_handshake_or_a_protocol_error(frame):
     engine = EngineIO()
     try:
@@ -329,7 +327,6 @@ def test_binary_packets_travel_in_base64():
 
 
 @given(frames, st.none() | st.integers(0, 200))
-@settings(deadline=None)
 def test_batches_lose_nothing_keep_the_order_and_fit(sent, max_payload):
     cut = [list(batch) for batch in batches(sent, max_payload)]
     assert [frame for batch in cut for frame in batch] == sent
@@ -340,7 +337,6 @@ def test_batches_lose_nothing_keep_the_order_and_fit(sent, max_payload):
 
 
 @given(frames, st.integers(0, 200))
-@settings(deadline=None)
 def test_no_batch_could_have_taken_the_next_packet(sent, max_payload):
     cut = [list(batch) for batch in batches(sent, max_payload)]
     for batch, following in itertools.pairwise(cut):

@@ -209,7 +209,7 @@ async def small_talk(app, transports):
         str(client.transcript)
 
 
-slow = settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
+slow = settings(suppress_health_check=list(HealthCheck))
 
 
 @slow

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from asgi_sio_testclient import ReceivedEvent
 from asgi_sio_testclient._inbox import ALL, Inbox, Waiter
@@ -143,7 +143,6 @@ async def test_an_event_that_goes_back_may_go_to_somebody_else():
 
 
 @given(st.lists(st.booleans(), max_size=12), st.randoms(use_true_random=False))
-@settings(deadline=None)
 def test_events_keep_their_order_whatever_was_taken_and_put_back(takes, random):
     events = [ReceivedEvent("e", (number,)) for number in range(len(takes))]
     inbox = filled(*events)

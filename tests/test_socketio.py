@@ -8,7 +8,7 @@ import types
 import engineio.json
 import msgpack
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 from socketio.msgpack_packet import MsgPackPacket
 from socketio.packet import Packet
 
@@ -93,19 +93,16 @@ def ack(namespace, id, given_values):
 
 
 @given(names, st.lists(values, max_size=4), odd_namespaces, ids)
-@settings(deadline=None)
 def test_a_text_event_is_encoded_byte_for_byte_as_python_socketio_does(name, args, namespace, id):
     assert event(name, args, namespace, id) == encoded_event(name, args, namespace, id)
 
 
 @given(names, st.lists(with_bytes, max_size=4), odd_namespaces, ids)
-@settings(deadline=None)
 def test_an_event_with_bytes_is_encoded_as_python_socketio_does(name, args, namespace, id):
     assert event(name, args, namespace, id) == encoded_event(name, args, namespace, id)
 
 
 @given(odd_namespaces, st.integers(0, 10**20), st.lists(values | with_bytes, max_size=4))
-@settings(deadline=None)
 def test_an_ack_is_encoded_as_python_socketio_does(namespace, id, given_values):
     assert ack(namespace, id, given_values) == encoded(ACK, namespace, id, given_values)
 
@@ -174,7 +171,6 @@ def test_after_an_error_the_next_event_is_whole():
 
 
 @given(odd_namespaces, st.none() | values)
-@settings(deadline=None)
 def test_connect_is_encoded_as_python_socketio_does(namespace, auth):
     sent = messages_or_type_error(lambda: SocketIO().connect(namespace, auth))
     assert sent == encoded(CONNECT, namespace, None, auth)
@@ -244,7 +240,6 @@ def assert_read_alike(message):
     st.lists(values, max_size=4),
     st.booleans(),
 )
-@settings(deadline=None)
 def test_events_and_acks_are_read_as_python_socketio_reads_them(kind, space, id, data, ascii_only):
     number = "" if id is None else str(id)
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=ascii_only)
@@ -278,7 +273,6 @@ pieces = st.lists(st.sampled_from([*marks, *fragments]), max_size=8).map("".join
 @example(f'2{"1" * 101}["a"]')
 @example(f'2["a",{"1" * 101}]')
 @example('2["a",NaN,Infinity,-Infinity]')
-@settings(deadline=None, max_examples=500)
 def test_text_of_any_kind_is_read_as_python_socketio_reads_it(message):
     if message[:1] in {"5", "6"}:
         return
@@ -351,7 +345,6 @@ def test_what_the_protocol_does_not_allow_is_a_protocol_error_with_the_packet(me
     odd_namespaces.filter(lambda namespace: namespace and "," not in namespace),
     ids,
 )
-@settings(deadline=None)
 def test_what_was_taken_apart_is_put_together_again(name, args, namespace, id):
     sent = encoded(EVENT, namespace, id, [name, *args])
     protocol = SocketIO()
@@ -428,7 +421,6 @@ def test_a_reset_forgets_a_half_received_packet():
 
 
 @given(st.lists(pieces | st.binary(max_size=3) | st.sampled_from(["51-[]", "52-", "61-1[]"])))
-@settings(deadline=None)
 def test_no_sequence_of_messages_raises_anything_but_a_protocol_error(messages):
     protocol = SocketIO()
     for message in messages:
@@ -473,7 +465,6 @@ simple = st.recursive(
 
 
 @given(st.text(), st.lists(simple, max_size=4), st.sampled_from(["/", "/chat"]), ids)
-@settings(deadline=None)
 def test_msgpack_packets_are_whole_in_one_message(name, args, namespace, id):
     id = None if id is None else id % 2**64
     protocol = SocketIO(MsgPackPacket)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 import socketio
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from socketio.packet import Packet
 
 from asgi_sio_testclient._server import HandlerRun, unwatch, watch
@@ -243,7 +243,6 @@ anything = st.text(max_size=6) | st.binary(max_size=3) | st.sampled_from(
 
 
 @given(st.lists(st.tuples(st.sampled_from([SENT, RECEIVED]), anything), max_size=8))
-@settings(deadline=None)
 def test_whatever_travelled_can_be_read_and_shown(frames):
     recording = Recording()
     for direction, frame in frames:

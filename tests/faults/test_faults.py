@@ -10,15 +10,6 @@ from .catalogue import read
 from .page import PAGE, page
 
 
-@pytest.fixture(scope="module", autouse=True)
-def collecting_is_cheap():
-    """Every fault is followed by a collection: spare it all that was there before."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 async def test_fault(fault):
     lost = []
