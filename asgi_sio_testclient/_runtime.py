@@ -243,9 +243,7 @@ class Runtime:
         self.given_watch = None
         self._searched = False
         if self._lifespan is not None:
-            self._lifespan.cancel()
-            if self._lifespan.task is not None:
-                tasks.add(self._lifespan.task)
+            tasks.add(cast("asyncio.Task[Any]", self._lifespan.task))
             self._lifespan = None
         for task in tasks:
             task.cancel()

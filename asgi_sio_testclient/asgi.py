@@ -253,10 +253,10 @@ class _Run:
                 break
 
     async def _send(self, message: Any) -> None:
-        raise UsageError(f"nothing takes {message['type']!r}")
+        """Take what the app sends."""
 
     def _ended(self, exc: BaseException | None) -> None:
-        raise UsageError(f"nothing takes the end of the app: {exc!r}")
+        """Take the end of the app: it returned, or raised `exc`."""
 
 
 class _Mailbox:

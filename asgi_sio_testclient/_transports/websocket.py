@@ -44,8 +44,8 @@ class WebSocketTransport:
     ) -> None:
         scope = handshake.websocket_scope(sid)
         self._handshake = handshake
-        self._listener: TransportListener | None = listener
-        self._watcher = listener
+        self._listener = listener
+        self._detached = False
         # In the hot path: no function of this class between the connection and the session.
         self.websocket_message: Callable[[Frame], None] = listener.transport_frame
         self.connection = WebSocketConnection(
@@ -94,45 +94,41 @@ class WebSocketTransport:
         task = self.connection.task
         return {task} if task is not None and self.running else set()
 
-    def _detach(self) -> TransportListener | None:
-        listener, self._listener = self._listener, None
+    def _detach(self) -> None:
+        self._detached = True
         self.connection.deliver = _nobody
-        return listener
 
     # -- what the connection tells, see asgi.WebSocketListener
 
     def websocket_accepted(self, subprotocol: str | None, headers: Headers) -> None:
         self._handshake.store_cookies(headers)
-        if self._listener is not None:
-            self._listener.transport_open(self)
+        self._listener.transport_open(self)
 
     def websocket_refused(self, response: Response) -> None:
         self._handshake.store_cookies(response.headers)
-        listener = self._detach()
-        if listener is not None:
-            listener.transport_refused(self, self.url, response)
+        self._detach()
+        self._listener.transport_refused(self, self.url, response)
 
     def websocket_closed(self, closed: WebSocketClosed) -> None:
-        listener = self._detach()
-        if listener is not None:
-            detail = f"the app closed the websocket with code {closed.code}"
-            if closed.reason:
-                detail += f": {closed.reason}"
-            listener.transport_lost(self, self.url, "transport close", detail)
+        self._detach()
+        detail = f"the app closed the websocket with code {closed.code}"
+        if closed.reason:
+            detail += f": {closed.reason}"
+        self._listener.transport_lost(self, self.url, "transport close", detail)
 
     def websocket_ended(self, exc: BaseException | None) -> None:
         # What this side made the app raise, by being gone, is no error of the app's.
         if isinstance(exc, Exception) and not isinstance(exc, ClientDisconnected):
-            self._watcher.app_raised(exc)
-        listener = self._detach()
-        if listener is not None:
+            self._listener.app_raised(exc)
+        if not self._detached:
+            self._detach()
             how = "returned" if exc is None else f"raised {type(exc).__name__}"
             without = (
                 "without accepting" if self.connection.state == "connecting" else "and left open"
             )
             detail = f"the app {how} {without} the websocket"
-            listener.transport_lost(self, self.url, "transport close", detail)
-        self._watcher.activity()
+            self._listener.transport_lost(self, self.url, "transport close", detail)
+        self._listener.activity()
 
 
 def _nobody(data: Frame) -> None:
