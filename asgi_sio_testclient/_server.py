@@ -431,7 +431,7 @@ class ServerWatch:
         # Else the writer, or the pending GET, is back in queue.get(): what it took has been sent.
         return socket is not None and not socket.queue._getters and not socket.closed
 
-    def noop_arrived(self, eio_sid: str) -> None:
+    def noop_arrived(self, eio_sid: str, data: Any) -> None:
         """A NOOP came over a connection. For servers that have to be asked by it."""
 
     def session(

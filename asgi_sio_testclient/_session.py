@@ -523,7 +523,7 @@ class EngineSession:
             self._polling.pause(self._switch)
         elif kind == NOOP:
             if self.watch is not None:
-                self.watch.noop_arrived(self.sid)
+                self.watch.noop_arrived(self.sid, data)
         elif kind not in {PING, PONG}:
             self._opened()
 

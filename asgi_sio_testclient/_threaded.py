@@ -348,12 +348,14 @@ class ThreadedServerWatch(ServerWatch):
             return False
         if eio_sid not in self._asked:
             self._asked[eio_sid] = put
-            socket.queue.put(Packet(NOOP))
+            socket.queue.put(Packet(NOOP, str(put)))
         return True
 
-    def noop_arrived(self, eio_sid: str) -> None:
+    def noop_arrived(self, eio_sid: str, data: Any) -> None:
         """See `ServerWatch`."""
-        self._delivered[eio_sid] = self._asked.pop(eio_sid, self._delivered.get(eio_sid, 0))
+        # The server has NOOPs of its own, without data.
+        if data == str(self._asked.get(eio_sid)):
+            self._delivered[eio_sid] = self._asked.pop(eio_sid)
 
     def sends(self, eio_sid: str) -> bool:
         """See `ServerWatch`. What `has_output` asks for tells of itself."""
@@ -456,9 +458,6 @@ class ThreadedServerWatch(ServerWatch):
         waiting = [end for end in self._threads if end.sleeps]
         for end in [*self._threads, *pings]:
             end.cancel()
-        for eio_sid in list(self.eio.sockets):
-            if eio_sid in self.sessions:
-                self.release_poll(eio_sid)
         ends = [*pings, *waiting, *map(self._end_of_request, self._requests)]
         self._ping_ends.clear()
         return [*cast("Any", ends), *self.stop_service()]
