@@ -123,7 +123,11 @@ ASYNCIO = ("-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_sc
 ANYIO = ("-p", "anyio.pytest_plugin")
 
 
-OWN = ("-W", "error", "-p", "no:cacheprovider", "-p", "asgi_sio_testclient.pytest_plugin")
+OWN = (
+    *("-W", "error", "-p", "no:cacheprovider", "-p", "asgi_sio_testclient.pytest_plugin"),
+    # Other tests of this process have imported the plugin before.
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
 
 
 @pytest.fixture
