@@ -14,6 +14,7 @@ import email.message
 import functools
 import http.cookiejar as http_cookiejar
 import os
+import re
 import time
 import urllib.parse
 import urllib.request
@@ -36,6 +37,8 @@ HeaderTypes = Any  # httpx's own, and httpx2's
 CookieTypes = Any
 
 ENGINEIO_VERSION = "4"
+_SHOWN_IN_QUERIES = {"transport", "EIO", "sid"}
+_MASK = "***"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 DEFAULT_HEADERS = {
@@ -73,10 +76,14 @@ def parse_base_url(base_url: str) -> Origin:
     try:
         url = httpx.URL(base_url)
     except httpx.InvalidURL as exc:
-        raise ValueError(f"base_url is {base_url!r}: {exc}") from None
+        shown = _without_userinfo(base_url)
+        # httpx quotes what it can't read, which may be a part of the password.
+        why = exc if shown == base_url else "it is no URL"
+        raise ValueError(f"base_url is {shown!r}: {why}") from None
     scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
     if scheme not in DEFAULT_PORTS or not url.host:
-        raise ValueError(f"base_url is {base_url!r}; expected something like 'http://testserver'")
+        shown = _without_userinfo(base_url)
+        raise ValueError(f"base_url is {shown!r}; expected something like 'http://testserver'")
     port = url.port or DEFAULT_PORTS[scheme]
     path = url.raw_path.split(b"?")[0].decode("ascii").rstrip("/")
     return Origin(scheme, url.netloc.decode("ascii"), path, (url.host, port), url.userinfo)
@@ -283,8 +290,11 @@ class Handshake:
         self._identity.store_cookies(self.url, headers)
 
     def request_url(self, scope: Any) -> str:
-        """The URL of a scope, for error texts: without the stamp, which tells nothing."""
-        query = scope["query_string"].decode().partition("&t=")[0]
+        """The URL of a scope, for error texts: the user's values masked, tokens as they may be, and
+        without the stamp, which tells nothing.
+        """
+        engineio = scope["query_string"].decode()[len(self._query) :].partition("&t=")[0]
+        query = _masked(self._query) + engineio
         return f"{scope['scheme']}://{self._origin.netloc}{self._path}?{query}"
 
     def _cookies(self) -> RawHeaders:
@@ -369,3 +379,20 @@ def _query(query: Mapping[str, Any] | str | None) -> str:
     text = query.lstrip("?") if isinstance(query, str) else str(httpx.QueryParams(query))
     text = urllib.parse.quote(text, safe="/%:@!$&'()*+,;=-._~?[]|")
     return f"{text}&" if text else ""
+
+
+def _masked(query: str) -> str:
+    """A query string with its values masked, but for Engine.IO's own."""
+    return "&".join(map(_masked_pair, query.split("&")))
+
+
+def _masked_pair(pair: str) -> str:
+    name, equals, value = pair.partition("=")
+    if not equals:
+        # "?t0k3n": what stands alone may be the secret itself.
+        return _MASK if name else ""
+    return f"{name}={_MASK}" if value and name not in _SHOWN_IN_QUERIES else pair
+
+
+def _without_userinfo(base_url: str) -> str:
+    return re.sub("//.*@", f"//{_MASK}@", base_url)

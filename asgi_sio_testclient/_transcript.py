@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
@@ -30,6 +30,7 @@ SENT, RECEIVED = "sent", "received"
 _WIDTH = 100
 _SHOWN_ARGUMENTS = 60
 _MASK = "***"
+_CONNECT = "0"
 _CONTEXT = 200  # packets before the one that is read: what it belongs to is looked for there
 _ARROWS = {SENT: "->", RECEIVED: "<-"}
 
@@ -93,11 +94,27 @@ class TranscriptEntry:
             parts.append(repr(self.event))
         if self.attachments:
             parts.append(f"({self.attachments} attachment{'s' if self.attachments > 1 else ''})")
-        # The auth payload: tokens and passwords as a rule. The data has it, the text does not.
-        secret = self.socketio_type == "CONNECT" and self.direction == SENT
-        parts.extend(_MASK if secret else shorten(arg) for arg in self.args)
+        parts.extend(_MASK if self._has_auth else shorten(arg) for arg in self.args)
         return " ".join(parts)
 
+    def __repr__(self) -> str:
+        """A dataclass's, but masked as the label is: pytest shows it where an assert fails."""
+        shown = {name: getattr(self, name) for name in _SHOWN_IN_REPR}
+        if self._has_auth:
+            shown["args"] = (_MASK,) * len(self.args)
+        return f"TranscriptEntry({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+
+    @property
+    def _has_auth(self) -> bool:
+        """The auth payload: tokens and passwords as a rule. The data has it, the text does not."""
+        if self.direction != SENT:
+            return False
+        if self.socketio_type == "MALFORMED":
+            return isinstance(self.args[0], str) and self.args[0].startswith(_CONNECT)
+        return self.socketio_type == "CONNECT"
+
+
+_SHOWN_IN_REPR = [attribute.name for attribute in fields(TranscriptEntry) if attribute.repr]
 
 observers: list[Callable[[Transcript], None]] = []
 """Called with each new transcript: the pytest plugin shows those of a test that fails."""

@@ -176,10 +176,23 @@ def test_the_users_query_comes_first(query, first):
     assert scope["query_string"].decode() == f"{first}transport=polling&EIO=4"
 
 
-def test_the_url_of_a_request_is_told_without_its_stamp():
-    shake = handshake(query="a=1")
-    scope = shake.websocket_scope()
-    assert shake.request_url(scope) == ("ws://testserver/socket.io/?a=1&transport=websocket&EIO=4")
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        (None, ""),
+        ("a=1", "a=***&"),
+        ({"token": "s3cret", "room": ""}, "token=***&room=&"),
+        ("t0k3n", "***&"),
+        ("a=1&t=2&b=3=4", "a=***&t=***&b=***&"),
+        ("EIO=3&transport=polling", "EIO=3&transport=polling&"),
+    ],
+)
+def test_the_url_of_a_request_is_told_without_its_stamp_and_the_users_values(query, told):
+    shake = handshake(query=query)
+    scope = shake.websocket_scope("abc")
+    assert shake.request_url(scope) == (
+        f"ws://testserver/socket.io/?{told}transport=websocket&EIO=4&sid=abc"
+    )
 
 
 # -- headers
