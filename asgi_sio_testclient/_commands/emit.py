@@ -91,12 +91,7 @@ async def _emit(
 
 
 def _nobody_handled(client: TestClient, event: str) -> bool:
-    return any(
-        (entry.direction, entry.event) == ("sent", event)
-        and entry.handler is not None
-        and not entry.handler.name
-        for entry in client.transcript
-    )
+    return any(run.event == event and not run.name for run in client.transcript.handlers)
 
 
 def _readable(event: ReceivedEvent) -> dict[str, Any]:
