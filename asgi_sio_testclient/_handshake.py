@@ -30,7 +30,7 @@ from asgi_sio_testclient._version import __version__
 if TYPE_CHECKING:
     from asgiref.typing import HTTPScope, WebSocketScope
 
-__all__ = ["DEFAULT_HEADERS", "Handshake", "Identity", "decoded_body"]
+__all__ = ["DEFAULT_HEADERS", "Handshake", "Identity", "decoded_body", "masked_url"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 HeaderTypes = Any  # httpx's own, and httpx2's
@@ -379,6 +379,12 @@ def _query(query: Mapping[str, Any] | str | None) -> str:
     text = query.lstrip("?") if isinstance(query, str) else str(httpx.QueryParams(query))
     text = urllib.parse.quote(text, safe="/%:@!$&'()*+,;=-._~?[]|")
     return f"{text}&" if text else ""
+
+
+def masked_url(url: str) -> str:
+    """A URL that the app gave, with the values of its query masked."""
+    base, mark, query = url.partition("?")
+    return base + mark + _masked(query.partition("&t=")[0])
 
 
 def _masked(query: str) -> str:

@@ -157,7 +157,9 @@ def _check_type(name: str, accept: Callable[[Any], object], value: Any) -> None:
     try:
         accept(value)
     except (TypeError, ValueError, AttributeError) as exc:
-        raise TypeError(f"{name} is {value!r}; expected one of httpx's types for it") from exc
+        # Not the value itself: it may be a secret.
+        kind = type(value).__name__
+        raise TypeError(f"{name} is of type {kind}; expected one of httpx's for it") from exc
 
 
 def check_timeout(timeout: Any) -> None:

@@ -363,11 +363,9 @@ class ServerWatch:
             where = f"event {run.event!r}, namespace {run.namespace!r}, sid {run.sid!r}"
             note(exc, run.name or "the server", where)
         else:
-            note(
-                exc,
-                "the server",
-                f"while it read {data!r:.100}; do both sides use the same serializer?",
-            )
+            # Not the packet itself: with CONNECT it carries what the client logs in with.
+            what = f"a packet of {len(data)} {'characters' if isinstance(data, str) else 'bytes'}"
+            note(exc, "the server", f"while it read {what}; do both sides use the same serializer?")
         owner.app_raised(exc, run)
 
     # -- questions
@@ -758,5 +756,4 @@ def note(exc: BaseException | None, name: str, where: str) -> None:
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled():
-        task.exception()
+    task.exception()

@@ -25,6 +25,7 @@ from asgi_sio_testclient._engineio import (
     encode,
 )
 from asgi_sio_testclient._exceptions import HandshakeFailed, ProtocolError, UsageError
+from asgi_sio_testclient._handshake import masked_url
 from asgi_sio_testclient._places import place_of
 from asgi_sio_testclient._server import HandlerRun, ServerWatch, find_server
 from asgi_sio_testclient._transcript import RECEIVED, SENT, TRIM_EVERY, Transcript
@@ -641,7 +642,7 @@ def handshake_failed(url: str, response: Response, socketio_path: str) -> Handsh
     question = f"is socketio_path={socketio_path!r} right?"
     hint = ""
     if location is not None:
-        hint = f"redirected to {location.decode('latin-1')}"
+        hint = f"redirected to {masked_url(location.decode('latin-1'))}"
     elif response.status == NOT_FOUND or (response.status == FORBIDDEN and not reason):
         hint = f"no Socket.IO server answers there; {question}"
     elif response.status < BAD_REQUEST:

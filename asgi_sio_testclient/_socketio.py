@@ -336,7 +336,7 @@ def _checked(packet: Any) -> Incoming:
     namespace = packet.namespace or ROOT
     if not isinstance(namespace, str) or not isinstance(packet.id, int | None):
         # As msgpack can have it.
-        raise ValueError("a namespace that is no str, or an id that is no int")
+        raise TypeError("a namespace that is no str, or an id that is no int")
     if not _is_valid(kind, packet.data, packet.id):
         raise ValueError(f"no valid {packet_name(kind)}")
     return Incoming(kind, namespace, packet.data, packet.id)
