@@ -16,6 +16,8 @@ from types import ModuleType
 
 import pytest
 
+import asgi_sio_testclient
+
 RECORD = Path(__file__).with_name("public_api.txt")
 MODULES = (
     "asgi_sio_testclient",
@@ -104,3 +106,7 @@ def test_every_exported_name_says_what_it_is(name: str) -> None:
 
 if __name__ == "__main__":
     print(describe_all(MODULES))  # noqa: T201 (it writes the record)
+
+
+def test_dir_lists_names_that_are_not_imported_yet() -> None:
+    assert set(asgi_sio_testclient.__all__) <= set(dir(asgi_sio_testclient))
