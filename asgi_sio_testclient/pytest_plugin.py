@@ -32,6 +32,7 @@ pytest until one of its fixtures is used.
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -85,8 +86,8 @@ class _Setup:
 
     def _with(self, client: Any) -> Any:
         self.clients.append(client)
-        if all(transcript is not client.transcript for transcript in self._transcripts):
-            self._transcripts.append(client.transcript)
+        if all(seen() is not client.transcript for seen in self._transcripts):
+            self._transcripts.append(weakref.ref(client.transcript))
         return client
 
 
@@ -307,8 +308,9 @@ def pytest_runtest_makereport(
     report = yield
     always = report.when == "call" and item.config.getoption("sio_transcript")
     if report.failed or always:
-        for transcript in item.stash[_TRANSCRIPTS]:
-            if len(transcript):
+        for seen in item.stash[_TRANSCRIPTS]:
+            transcript = seen()
+            if transcript:
                 report.sections.append((f"{SECTION} of {transcript.name}", str(transcript)))
     return report
 
@@ -316,16 +318,21 @@ def pytest_runtest_makereport(
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Keep the transcripts of the clients that a test makes, by a fixture or by itself."""
+    # Weakly: a test may make thousands. Those of a failure are held by its traceback.
     transcripts: list[Any] = []
     item.stash[_TRANSCRIPTS] = transcripts
     module = sys.modules.get("asgi_sio_testclient._transcript")
     # Where it is not imported yet, only a fixture can make a client, and sees to it itself.
     observers: list[Any] = [] if module is None else module.observers
-    observers.append(transcripts.append)
+
+    def observe(transcript: Any) -> None:
+        transcripts.append(weakref.ref(transcript))
+
+    observers.append(observe)
     try:
         return (yield)
     finally:
-        observers.remove(transcripts.append)
+        observers.remove(observe)
         transcripts.clear()
 
 

@@ -680,7 +680,7 @@ class TestOpenLoop:
             rate=20,
             progress=lambda progress: seen.append(progress.done),
         )
-        assert len(seen) >= 4
+        assert len(seen) >= 2
 
     async def test_errors_are_counted(self, client):
         report = await bench.measure(client, "fail_every", 4, calls=20, warmup=0, rate=1000)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
+from asgi_sio_testclient import _transcript
 from asgi_sio_testclient._bench.report import LatencyReport, Sample
 from asgi_sio_testclient._bench.subject import Subject
 from asgi_sio_testclient._bench.yardstick import lay
@@ -392,7 +393,8 @@ class _Handlers:
                 break
             new.append(run)
         else:
-            self._lost = self._lost or self._last is not None
+            forgotten = self._last is not None or len(runs) >= _transcript.MAX_PACKETS
+            self._lost = self._lost or forgotten
         for run in reversed(new):
             if (run.event, run.namespace) == self._event:
                 self._unended.add(len(self._runs))
