@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Iterator, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from time import perf_counter
 from types import FrameType, TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import engineio
 import socketio
@@ -227,8 +227,7 @@ class ServerWatch:
         except Exception as exc:
             run.error = exc
             # It reaches the test; asyncio need not complain that nobody retrieved it.
-            if run.task is not None:
-                run.task.add_done_callback(_retrieve)
+            cast("asyncio.Task[Any]", run.task).add_done_callback(_retrieve)
             self._report(run.owner, exc, run)
             raise
         finally:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from asgi_sio_testclient._engineio import (
     CLOSE,
@@ -197,8 +197,7 @@ class EngineSession:
         try:
             await connection.connect(timeout)
         finally:
-            if connection.task is not None:
-                self._runtime.keep(connection.task)
+            self._runtime.keep(cast("asyncio.Task[None]", connection.task))
         return connection
 
     def disturb(self, schedule: Schedule | None) -> None:
@@ -305,9 +304,7 @@ class EngineSession:
         if self._upgrade is not None:
             self._held.extend(frames)
             return
-        transport = self.transport
-        if transport is None:
-            raise UsageError("the session has not begun")
+        transport = cast("Transport", self.transport)
         name = transport.name
         for frame in frames:
             self._note((next(self._numbers), perf_counter(), SENT, name, frame))
@@ -554,17 +551,14 @@ class EngineSession:
         websocket.
         """
         upgrade, self._upgrade = self._upgrade, None
-        if upgrade is None or self._polling is None:
-            return
-        self._polling.vanish()
+        cast("PollingTransport", self._polling).vanish()
         self._polling, self.transport = None, upgrade
         self.send_frames([encode(UPGRADE)])
         self._go_on()
 
     def _stay_on_polling(self) -> None:
         self._upgrade = None
-        if self._polling is not None:
-            self._polling.resume()
+        cast("PollingTransport", self._polling).resume()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -579,14 +573,12 @@ class EngineSession:
 
     def _send_on(self, frame: Frame) -> None:
         """A frame that has come through the bad network."""
-        if self.transport is not None:
-            self.sent += is_message(frame)
-            self.transport.send([frame])
+        self.sent += is_message(frame)
+        cast("Transport", self.transport).send([frame])
 
     def _take(self, frame: Frame) -> None:
         """A frame that has come through the bad network, for `transport_frame`."""
-        if self.transport is not None:
-            self.transport_frame(frame, self.transport.name, arrived=True)
+        self.transport_frame(frame, cast("Transport", self.transport).name, arrived=True)
 
     def _end(self, how: Callable[[Transport], None]) -> None:
         for wire in self._wires or ():

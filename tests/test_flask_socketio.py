@@ -764,7 +764,9 @@ async def test_another_loop_may_follow(program):
         assert [pool.submit(once).result(10) for _ in range(3)] == ["echo"] * 3
 
 
-def test_a_client_that_was_never_left_does_not_poison_the_next(program):
+@pytest.mark.parametrize("monitored", [True, False])
+def test_a_client_that_was_never_left_does_not_poison_the_next(program, monitored):
+    program.eio.start_service_task = monitored
     threads = []
 
     async def enter():
@@ -954,6 +956,20 @@ async def test_a_disconnect_handler_that_raises_after_vanishing():
     async with program.client() as client:
         await client.connect()
         with pytest.raises(ValueError, match="after ping timeout"):
+            await client.abort()
+
+
+async def test_a_disconnect_handler_that_raises_a_type_error_raises_it_once():
+    """python-engineio takes it for a handler that knows no reason, and calls again without one."""
+    program = Program()
+
+    @program.socketio.on("disconnect")
+    def disconnect(reason):
+        raise TypeError("mine")
+
+    async with program.client() as client:
+        await client.connect()
+        with pytest.raises(TypeError, match="mine"):
             await client.abort()
 
 

@@ -141,3 +141,9 @@ async def test_the_auth_of_a_sync_client_that_was_handed_in_is_used(library, aut
             await client.http.get("/")
     sent = [value for name, value in app.scope["headers"] if name == b"authorization"]
     assert sent == ([b"Basic bWU6cHc="] if auth else [])
+
+
+async def test_only_http_is_spoken():
+    async with Http(raises) as client:
+        with pytest.raises(httpx.UnsupportedProtocol, match="expected http or https"):
+            await client.get("ftp://testserver/")

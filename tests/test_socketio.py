@@ -590,3 +590,10 @@ def test_every_kind_has_its_name_and_others_their_number():
         "CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "BINARY_EVENT", "BINARY_ACK",
     ]  # fmt: skip
     assert packet_name(7) == "7"
+
+
+@pytest.mark.parametrize("odd", [{"nsp": ["/"]}, {"id": [1]}], ids=repr)
+def test_a_namespace_is_a_str_and_an_id_an_int_also_in_msgpack(odd):
+    message = msgpack.dumps({"type": EVENT, "data": ["e"], "nsp": "/", **odd})
+    with pytest.raises(ProtocolError, match=r"malformed Socket\.IO packet"):
+        SocketIO(MsgPackPacket).receive(message)

@@ -617,3 +617,12 @@ class TestInUnittest(unittest.TestCase):
 
 def test_leaves_no_thread(client):
     assert len(portal_threads()) == 1
+
+
+def test_time_passes_on_request():
+    sio = socketio.AsyncServer(async_mode="asgi", ping_interval=25, ping_timeout=20)
+    with SyncTestClient(socketio.ASGIApp(sio)) as client:
+        client.connect()
+        with client.time_travel():
+            client.advance(26)
+        assert "PING" in str(client.transcript)

@@ -8,7 +8,7 @@ not be cancelled with the test's wait.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import httpx
 
@@ -96,6 +96,7 @@ class PollingTransport:
     def leave(self) -> None:
         """See `Transport`."""
         self.paused = True
+        self._when_quiet = None
         self._leaving = True
         # The answer to a handshake under way is waited for: the session that it opens must be
         # closed.
@@ -105,14 +106,15 @@ class PollingTransport:
     def vanish(self, code: int | None = None) -> None:
         """See `Transport`; there is no code to tell."""
         self.paused = True
+        self._when_quiet = None
         self._listener = None
         self._outgoing.clear()
 
     def hang_up(self) -> None:
         """Cancel the pending GET: for servers that can't be told to let it go."""
-        if self._get is not None and self._get.exchange.task is not None:
-            self._get.exchange.disconnect()
-            self._get.exchange.task.cancel()
+        exchange = cast("_Request", self._get).exchange
+        exchange.disconnect()
+        cast("asyncio.Task[None]", exchange.task).cancel()
 
     @property
     def idle(self) -> bool:
@@ -195,9 +197,8 @@ class PollingTransport:
         self._check_quiet()
 
     def _refused(self, request: _Request, response: Response) -> None:
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.transport_refused(self, request.url, response)
+        listener, self._listener = cast("TransportListener", self._listener), None
+        listener.transport_refused(self, request.url, response)
 
     def _lost(self, request: _Request, detail: str) -> None:
         listener, self._listener = self._listener, None
