@@ -429,7 +429,7 @@ def test_it(sio_sync_client, benchmark):
         "--benchmark-max-time=0.05",
         "--benchmark-min-rounds=2",
     )
-    printed = project(source, *options, "--benchmark-warmup=off")
+    printed = project(source, *options, "--benchmark-warmup=off", process=True)
     assert "1 passed" in printed
 
 
