@@ -92,3 +92,9 @@ def test_plain_asyncio():
 def test_uvloop():
     pytest.importorskip("uvloop")
     assert "9 loops" in run("-X", "dev", "plain_run.py", "uvloop")
+
+
+def test_cases_of_django_and_around_flask():
+    printed = run("framework_cases.py")
+    assert "Ran 2 tests" in printed
+    assert printed.rstrip().endswith("OK")
