@@ -6,6 +6,7 @@ The stock client over aiohttp and uvicorn is recorded here and now; nothing is s
 import asyncio
 import difflib
 import pprint
+import sys
 
 import pytest
 
@@ -17,10 +18,16 @@ from .scenarios import SCENARIOS
 CASES = [(name, transports) for name, s in SCENARIOS.items() for transports in s.transports]
 IDS = [f"{name}-{'+'.join(transports)}" for name, transports in CASES]
 
-pytestmark = pytest.mark.filterwarnings(
+# The stock client's goodbye races with the server's tasks, and later versions of asyncio decide the
+# race in another way: the table of deviations holds for the version that it was made with.
+AS_RECORDED = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="the table of deviations was made with Python 3.11"
+)
+WARNINGS = pytest.mark.filterwarnings(
     # The stock client can't be stopped while it polls, but by dropping its connection.
     "ignore:Unclosed connection:ResourceWarning",
 )
+pytestmark = [AS_RECORDED, WARNINGS]
 
 
 @pytest.fixture(scope="module")
