@@ -203,8 +203,9 @@ class TestReport:
         ids=["whole", "empty", "nested"],
     )
     def test_through_json_and_back(self, report):
-        assert bench.LatencyReport.from_json(report.to_json()) == report
-        assert bench.LatencyReport.from_dict(report.to_dict()) == report
+        # By their text: nan equals itself in a dataclass up to Python 3.12 only.
+        assert repr(bench.LatencyReport.from_json(report.to_json())) == repr(report)
+        assert repr(bench.LatencyReport.from_dict(report.to_dict())) == repr(report)
         assert "NaN" not in report.to_json()
 
     @pytest.mark.parametrize("values", [[], {}, {"count": 1}, "text", None])
@@ -833,7 +834,7 @@ class TestSwarm:
         assert report.events["echo"].count == 20
         assert report.events["echo"].handler.count == 20
         assert report.events["echo"].max <= report.max
-        assert bench.LatencyReport.from_json(report.to_json()) == report
+        assert repr(bench.LatencyReport.from_json(report.to_json())) == repr(report)
 
     async def test_on_a_schedule(self, lab):
         async def scenario(client):

@@ -417,8 +417,10 @@ def test_xdist_and_randomly(project, workers):
     assert printed.count("in a test that passed") == 3 * 2
 
 
-def test_benchmark(project):
+def test_benchmark(project, monkeypatch):
     pytest.importorskip("pytest_benchmark")
+    # It measures nothing where it believes to be one of xdist's workers.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     source = """
 def test_it(sio_sync_client, benchmark):
     assert benchmark(sio_sync_client.call, "echo", 1) == 1
