@@ -52,8 +52,14 @@ ROWS = (
         Box("the server's inside", ("_server", "_threaded"), 0.33),
         Box("scopes", ("asgi",), 0.25),
     ),
-    (Box("inbox, acks, errors, fan-out", ("_inbox", "_acks", "_exceptions", "pubsub")),),
-    (Box("facts", ("_events", "_handlers", "_places", "_waiting", "_version", "faults")),),
+    (
+        Box("inbox, acks, errors", ("_inbox", "_acks", "_exceptions"), 0.56),
+        Box("fan-out, a bad network", ("pubsub", "faults"), 0.44),
+    ),
+    (
+        Box("facts", ("_events", "_handlers", "_places", "_waiting"), 0.6),
+        Box("versions", ("_version", "_deprecation"), 0.4),
+    ),
 )
 
 STYLE = """

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 USERS = ROOT / "tests" / "typing_users.py"
 
 
-def run(*arguments):
+def run(*arguments, ends=0):
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
         check=False,
@@ -24,13 +24,24 @@ def run(*arguments):
         text=True,
         timeout=240,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == ends, done.stdout + done.stderr
     return done.stdout
 
 
 def needs(tool):
     missing = importlib.util.find_spec(tool) is None
     return pytest.mark.skipif(missing, reason=f"{tool} is not installed (group types)")
+
+
+DEPRECATED = """
+from asgi_sio_testclient._deprecation import deprecated
+
+@deprecated("wait() is deprecated since 0.4 and goes in 1.0: use await_event()")
+def wait() -> int:
+    return 1
+
+wait()
+"""
 
 
 @needs("mypy")
@@ -41,6 +52,18 @@ def test_mypy(tmp_path):
     settings.write_text("[mypy]\nstrict = true\nfollow_imports = silent\n")
     cache = f"--cache-dir={tmp_path / 'cache'}"
     assert "Success" in run("mypy", f"--config-file={settings}", cache, str(USERS))
+
+
+@needs("mypy")
+@pytest.mark.timeout(300)
+def test_mypy_reports_a_deprecated_name(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(DEPRECATED)
+    cache = f"--cache-dir={tmp_path / 'cache'}"
+    options = ("--enable-error-code=deprecated", "--follow-imports=silent", "--no-pretty")
+    printed = run("mypy", "--config-file=", *options, cache, str(program), ends=1)
+    assert "program.py:8: error: " in printed
+    assert "wait() is deprecated since 0.4 and goes in 1.0: use await_event()" in printed
 
 
 @needs("pyright")

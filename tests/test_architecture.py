@@ -25,7 +25,10 @@ PICTURE = Path(__file__).parents[1] / "docs" / "_pictures" / "layers.svg"
 # Bottom-up. A unit is a module or a whole sub-package. It imports from layers below its own only:
 # neither from above, nor from beside. What only a type checker reads does not count: nothing runs.
 LAYERS: tuple[set[str], ...] = (
-    {"_demo", "_events", "_handlers", "_places", "_version", "_waiting", "faults"},
+    {
+        *("_demo", "_deprecation", "_events", "_handlers", "_places", "_version", "_waiting"),
+        "faults",
+    },
     {"_acks", "_exceptions", "_inbox", "pubsub"},
     {"_engineio", "_server", "_socketio", "_time", "asgi"},
     {"_conformance", "_handshake", "_threaded", "_transcript"},

@@ -103,7 +103,7 @@ def read(path: Path) -> Page:
 
 
 def pages() -> Iterator[Page]:
-    found = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
     yield from (read(path) for path in sorted(found) if path not in GENERATED)
 
 
