@@ -91,17 +91,25 @@ class EngineIO:
         Raises:
             ProtocolError: the packet is malformed, or not allowed now.
         """
-        if self.state is State.OPEN:
-            if not isinstance(frame, str):
-                return MESSAGE, frame
-            # What Packet.decode() makes of a MESSAGE whose data begins with a digit, as every
-            # Socket.IO packet does.
-            if frame[:1] == "4" and frame[1:2].isnumeric():
-                return MESSAGE, frame[1:]
+        message = self.message(frame)
+        if message is not None:
+            return MESSAGE, message
         packet = decode(frame)
         if self.state is not State.CLOSED:
             self._check(packet.packet_type, packet.data, frame)
         return packet.packet_type, packet.data
+
+    def message(self, frame: Frame) -> Frame | None:
+        """The data of a MESSAGE that needs no more than a look; None where `receive` is needed.
+
+        Text is what `Packet.decode` makes of data that begins with a digit, as every Socket.IO
+        packet does.
+        """
+        if self.state is not State.OPEN:
+            return None
+        if frame.__class__ is not str:
+            return frame
+        return frame[1:] if frame[:1] == "4" and frame[1:2].isnumeric() else None  # type: ignore[operator, union-attr]
 
     def probe(self) -> str:
         """The packet that asks whether a second transport works."""

@@ -69,18 +69,18 @@ class Runtime:
             LifespanFailed: it failed.
         """
         self.loop = asyncio.get_running_loop()
+        self.hub = hub_of(self.loop)
+        self.hub.enter(self)
         if self._with_lifespan:
             self._lifespan = asgi.Lifespan(self.app, is_unsupported=_server.is_server_entry)
             try:
                 await self._lifespan.startup(timeout)
             except BaseException:
                 self._lifespan.cancel()
+                self.hub.leave(self)
                 await self.over([cast("asyncio.Task[Any]", self._lifespan.task)], timeout)
                 self._lifespan = None
                 raise
-        # Not before the lifespan has started: nobody holds the hub while no app runs.
-        self.hub = hub_of(self.loop)
-        self.hub.enter(self)
         if self._given_server is not None:
             self.given_watch = self.watch(_server.engineio_server_of(self._given_server))
         self.running = True

@@ -113,6 +113,7 @@ class EngineSession:
         self._transports = transports
         self._listener = listener
         self._transcript = transcript
+        self._take_message = listener.session_message
         self._note = transcript.note
         self._numbers = transcript.numbers
         self._trim_at = 0
@@ -124,6 +125,8 @@ class EngineSession:
         self._used: list[Transport] = []
         self._held: list[Frame] = []
         self._wires: tuple[Wire, Wire] | None = None
+        self._straight: Callable[[Frame], None] | None = None
+        self._transport_name = ""
         self._looking = True
         self._looks = 0
         self._poll_released = False
@@ -217,6 +220,7 @@ class EngineSession:
                 Wire(schedule, "sent", self._send_on, later),
                 Wire(schedule, "received", self._take, later),
             )
+        self._route()
 
     def drop(self, code: int | None = None) -> None:
         """Lose the connection without a goodbye.
@@ -273,6 +277,7 @@ class EngineSession:
             websocket = WebSocketTransport(app, self._handshake, self)
             self.transport = websocket
             self._used.append(websocket)
+            self._route()
             websocket.start()
         else:
             threaded = self._runtime.threaded_watch()
@@ -281,23 +286,22 @@ class EngineSession:
             self._polling = PollingTransport(app, self._handshake, self)
             self.transport = self._polling
             self._used.append(self._polling)
+            self._route()
             self._polling.start()
 
     def send_messages(self, messages: Sequence[Frame]) -> None:
         """Send Socket.IO's messages, each in a MESSAGE packet."""
-        transport = self.transport
-        if self._wires is not None:
-            self.send_frames(_message_frames(messages))
-            return
-        self.sent += len(messages)
-        if len(messages) > 1 or self._upgrade is not None or transport is None:
+        straight = self._straight
+        if straight is None or len(messages) > 1:
+            self.sent += 0 if self._wires else len(messages)
             self.send_frames(_message_frames(messages))
             return
         # One message, as nearly always: the same without lists.
         message = messages[0]
+        self.sent += 1
         frame = f"4{message}" if message.__class__ is str else message
-        self._note((next(self._numbers), perf_counter(), SENT, transport.name, frame))
-        transport.send_frame(frame)
+        self._note((next(self._numbers), perf_counter(), SENT, self._transport_name, frame))
+        straight(frame)
 
     def send_frames(self, frames: Sequence[Frame]) -> None:
         """Send encoded packets, in order; during an upgrade they wait for its end."""
@@ -406,22 +410,29 @@ class EngineSession:
         if number >= self._trim_at:
             self._trim_at = number + TRIM_EVERY
             self._transcript.trim()
-        if self.engine.state is State.CLOSED:
-            self._arrived_too_late(frame)
-            return
-        if self._looking:
-            self._look()
         try:
-            kind, data = self.engine.receive(frame)
-            if kind == MESSAGE:
-                self._listener.session_message(data)
+            message = self.engine.message(frame)
+            if message is None:
+                self._other_frame(frame)
             else:
-                self._control(kind, data)
-                self._listener.frame_delivered()
+                self._take_message(message)
         except ProtocolError as exc:
             self._fail(exc)
         if self._hub.watchers:
             self._hub.poke()
+
+    def _other_frame(self, frame: Frame) -> None:
+        """What is no ordinary MESSAGE."""
+        if self.engine.state is State.CLOSED:
+            self._arrived_too_late(frame)
+            return
+        self._look()
+        kind, data = self.engine.receive(frame)
+        if kind == MESSAGE:
+            self._take_message(data)
+        else:
+            self._control(kind, data)
+            self._listener.frame_delivered()
 
     def transport_refused(self, transport: Transport, url: str, response: Response) -> None:
         """The app refused a transport. A refused upgrade leaves the session where it is."""
@@ -465,6 +476,13 @@ class EngineSession:
         self._hub.poke()
 
     # -- inside
+
+    def _route(self) -> None:
+        """The way of a single message: straight to the transport, unless something is between."""
+        transport = self.transport
+        straight = transport is not None and self._upgrade is None and self._wires is None
+        self._straight = transport.send_frame if straight and transport is not None else None
+        self._transport_name = "" if transport is None else transport.name
 
     def _at_work(self) -> bool:
         return any(transport.running for transport in self._used)
@@ -536,6 +554,7 @@ class EngineSession:
         if "websocket" in self._transports and "websocket" in self.engine.upgrades:
             self._upgrade = WebSocketTransport(self._runtime.app, self._handshake, self, self.sid)
             self._used.append(self._upgrade)
+            self._route()
             self._upgrade.start()
         else:
             self._be_ready()
@@ -553,11 +572,13 @@ class EngineSession:
         upgrade, self._upgrade = self._upgrade, None
         cast("PollingTransport", self._polling).vanish()
         self._polling, self.transport = None, upgrade
+        self._route()
         self.send_frames([encode(UPGRADE)])
         self._go_on()
 
     def _stay_on_polling(self) -> None:
         self._upgrade = None
+        self._route()
         cast("PollingTransport", self._polling).resume()
         self._go_on()
 
@@ -589,6 +610,7 @@ class EngineSession:
             if transport is not None:
                 how(transport)
         self._upgrade = None
+        self._route()
         self.activity()
 
     def _release_poll(self) -> None:

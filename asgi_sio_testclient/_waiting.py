@@ -20,6 +20,7 @@ EXPIRED: Any = object()  # the result of a wait whose deadline came first
 # Turns of the loop that the server's writer takes from sending a packet back to waiting for the
 # next (3 with Python 3.11's wait_for).
 _TURNS = 10
+_NEVER = float("inf")
 
 
 def finish(future: asyncio.Future[Any], result: Any = None) -> bool:
@@ -104,25 +105,21 @@ class Hub:
         self._previous: Any = None
         self._deadlines: dict[asyncio.Future[Any], float] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._armed_for = 0.0
+        self._armed_for = _NEVER
         self.late_by = 0.0
 
     async def wait(self, future: asyncio.Future[Any], timeout: float) -> Any:
         """The future's result, or `EXPIRED` after `timeout` seconds. A future that expires is done,
         with that as its result.
         """
-        if future.done():
-            return future.result()
         when = self.loop.time() + timeout
         self._deadlines[future] = when
-        if self._timer is None or when < self._armed_for:
+        if when < self._armed_for:
             self._arm(when)
         try:
             return await future
         finally:
             del self._deadlines[future]
-            if not self.runtimes:
-                self._retire()
 
     def enter(self, runtime: Any) -> None:
         """An app runs in this loop from now on."""
@@ -140,15 +137,15 @@ class Hub:
         if self.loop.get_exception_handler() == self._lost:
             self.loop.set_exception_handler(self._previous)
         self._previous = None
-        self._retire()
+        self.retire()
 
-    def _retire(self) -> None:
+    def retire(self) -> None:
         """Hold neither timer nor loop, where nobody waits and no app runs."""
-        if self._deadlines:
+        if self._deadlines or self.runtimes:
             return
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._armed_for = None, _NEVER
         _HUBS.pop(self.loop, None)
 
     def _lost(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -176,6 +173,7 @@ class Hub:
             if (when <= now or when <= self._armed_for) and not future.done():
                 future.set_result(EXPIRED)
         left = [when for future, when in self._deadlines.items() if not future.done()]
+        self._armed_for = _NEVER
         if left:
             self._arm(min(left))
 

@@ -194,7 +194,7 @@ class _Run:
         # A queue of two lists: an empty deque is 760 bytes, and most connections are idle.
         self._messages: list[Message] = []
         self._next: list[Message] = []
-        self._receivers: list[asyncio.Future[None]] = []
+        self._receivers: list[asyncio.Future[Message]] = []
         self.on_receive = on_receive
 
     def start(self) -> asyncio.Task[None]:
@@ -225,32 +225,38 @@ class _Run:
         self._ended(exc)
 
     async def _receive(self) -> Message:
-        # Called before the loop, since whoever watches wants to know that the app is about to wait.
+        # Called first, since whoever watches wants to know that the app is about to wait.
         if self.on_receive is not None:
             self.on_receive()
-        while not self._messages and not self._next:
-            receiver = self._loop.create_future()
-            self._receivers.append(receiver)
-            try:
-                await receiver
-            except asyncio.CancelledError:
-                # python-engineio's wait_for cancels a receive(): the message stays, the waiter
-                # goes.
-                if receiver in self._receivers:
-                    self._receivers.remove(receiver)
-                raise
+        if self._messages or self._next:
+            return self._oldest()
+        receiver = self._loop.create_future()
+        self._receivers.append(receiver)
+        try:
+            return await receiver
+        except asyncio.CancelledError:
+            # python-engineio's wait_for cancels a receive(): the waiter goes, the message stays.
+            if receiver in self._receivers:
+                self._receivers.remove(receiver)
+            elif not receiver.cancelled():
+                self._next.append(receiver.result())
+                if self._receivers:
+                    self._feed(self._oldest())
+            raise
+
+    def _oldest(self) -> Message:
         if not self._next:
             self._next, self._messages = self._messages, self._next
             self._next.reverse()
         return self._next.pop()
 
     def _feed(self, message: Message) -> None:
-        self._messages.append(message)
         while self._receivers:
             receiver = self._receivers.pop(0)
             if not receiver.done():
-                receiver.set_result(None)
-                break
+                receiver.set_result(message)
+                return
+        self._messages.append(message)
 
     async def _send(self, message: Any) -> None:
         """Take what the app sends."""
@@ -283,6 +289,7 @@ class _Mailbox:
                     raise TimeoutError(f"nothing came within {timeout:g} s")
             finally:
                 self._readers.remove(reader)
+                hub.retire()
         item = self._arrived.popleft()
         if isinstance(item, BaseException):
             raise item
