@@ -556,13 +556,13 @@ class TestMeasure:
 
     async def test_a_collector_that_is_off_stays_off(self, client):
         gc.disable()
+        # For good, as in conftest.py: thawed, it is in the way of each collection to come.
         gc.freeze()
         try:
             await bench.measure(client, "echo", calls=10, warmup=0)
             assert not gc.isenabled()
             assert gc.get_freeze_count() > 0
         finally:
-            gc.unfreeze()
             gc.enable()
 
     async def test_more_calls_than_the_transcript_keeps(self, lab, monkeypatch):
