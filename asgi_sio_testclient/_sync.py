@@ -7,6 +7,7 @@ Nothing of Socket.IO or Engine.IO may be known here.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -52,8 +53,17 @@ class _Loop:
             if self._context is None:
                 self._context = start_blocking_portal()
                 self._portal = self._context.__enter__()
-                self._thread = self._portal.call(threading.get_ident)
+                self._thread = self._portal.call(self._keep)
             self._users += 1
+
+    def _keep(self) -> int:
+        """Let the event loop hold what would end it, for as long as it runs.
+
+        A client that is never left, in a REPL say, would be collected when the interpreter ends.
+        The loop's thread stands still by then, and anyio's portal would wait for it for ever.
+        """
+        vars(asyncio.get_running_loop())[type(self).__name__] = self
+        return threading.get_ident()
 
     def release(self) -> None:
         """One less; the loop ends with the last, and cancels what still runs."""

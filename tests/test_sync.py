@@ -586,21 +586,32 @@ def test_a_doctest():
     assert (results.attempted, results.failed) == (3, 0)
 
 
-def test_in_a_repl_that_is_left_without_a_goodbye():
-    program = """
+APP = """
 import socketio
-from asgi_sio_testclient import SyncTestClient
 sio = socketio.AsyncServer(async_mode="asgi")
 sio.on("double", lambda sid, number: 2 * number)
-client = SyncTestClient(socketio.ASGIApp(sio))
+app = socketio.ASGIApp(sio)
+"""
+
+REPL = """
+from app import app
+from asgi_sio_testclient import SyncTestClient
+client = SyncTestClient(app)
 client.__enter__()
-client.connect(transports="polling")
+client.connect(transports="{}")
 print(client.call("double", 21))
 """
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_in_a_repl_that_is_left_without_a_goodbye(transport, tmp_path):
+    # The app is in a module of its own: so the client goes before it when the interpreter ends.
+    (tmp_path / "app.py").write_text(APP)
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
+        [sys.executable, "-W", "error", "-c", REPL.format(transport)],
         check=True,
         capture_output=True,
+        cwd=tmp_path,
         text=True,
         timeout=30,
     )
