@@ -67,22 +67,20 @@ class Runtime:
 
         Raises:
             LifespanFailed: it failed.
+            UsageError: the server that was given can't be served here.
         """
         self.loop = asyncio.get_running_loop()
         self.hub = hub_of(self.loop)
         self.hub.enter(self)
-        if self._with_lifespan:
-            self._lifespan = asgi.Lifespan(self.app, is_unsupported=_server.is_server_entry)
-            try:
+        try:
+            if self._given_server is not None:
+                self.given_watch = self.watch(_server.engineio_server_of(self._given_server))
+            if self._with_lifespan:
+                self._lifespan = asgi.Lifespan(self.app, is_unsupported=_server.is_server_entry)
                 await self._lifespan.startup(timeout)
-            except BaseException:
-                self._lifespan.cancel()
-                self.hub.leave(self)
-                await self.over([cast("asyncio.Task[Any]", self._lifespan.task)], timeout)
-                self._lifespan = None
-                raise
-        if self._given_server is not None:
-            self.given_watch = self.watch(_server.engineio_server_of(self._given_server))
+        except BaseException:
+            await self.over(self.release(), timeout)
+            raise
         self.running = True
 
     def watch(self, eio: Any) -> _server.ServerWatch:

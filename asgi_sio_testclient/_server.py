@@ -22,7 +22,7 @@ from typing import Any, Protocol, cast
 import engineio
 import socketio
 
-from asgi_sio_testclient._exceptions import add_note
+from asgi_sio_testclient._exceptions import UsageError, add_note
 from asgi_sio_testclient._places import place_of, suspended_codes
 from asgi_sio_testclient._waiting import Hub
 
@@ -588,9 +588,18 @@ _WATCHES: weakref.WeakKeyDictionary[Any, ServerWatch] = weakref.WeakKeyDictionar
 
 
 def watch(eio: Any, hub: Hub, kind: type[ServerWatch] = ServerWatch) -> ServerWatch:
-    """The watch on a server in this loop, of that kind; `unwatch` it as often."""
+    """The watch on a server in this loop, of that kind; `unwatch` it as often.
+
+    Raises:
+        UsageError: a client of the same server is in use in another loop, in another thread.
+    """
     current = _WATCHES.get(eio)
     if current is not None and current.hub is not hub:
+        if current.hub.loop is not hub.loop and current.hub.loop.is_running():
+            raise UsageError(
+                "the app's server is in use by a client in another event loop, and can't run in "
+                "two at once: leave that client first, or take its clone() for one more user"
+            )
         # Left behind on a loop that is gone, by a client that was never closed.
         current.restore()
         current.abandon()

@@ -504,6 +504,50 @@ def test_entered_twice(built):
     assert not portal_threads()
 
 
+IN_TWO_LOOPS = "server is in use by a client in another event loop"
+
+
+def test_another_app_around_the_same_server(client, built, transports):
+    with SyncTestClient(socketio.ASGIApp(built.sio), transports=transports) as other:
+        with pytest.raises(UsageError, match=IN_TWO_LOOPS):
+            other.connect()
+        assert client.call("echo", 1) == 1
+    assert client.call("echo", 2) == 2
+
+
+def test_an_async_client_beside_it(client, built, transports):
+    async def beside():
+        async with TestClient(built.app, transports=transports) as other:
+            with pytest.raises(UsageError, match=IN_TWO_LOOPS):
+                await other.connect()
+
+    asyncio.run(beside())
+    assert client.call("echo", 1) == 1
+
+
+def test_a_server_that_is_given_is_refused_before_anything_begins(client, built):
+    began = []
+    app = socketio.ASGIApp(built.sio, on_startup=lambda: began.append(True))
+
+    async def beside():
+        with pytest.raises(UsageError, match=IN_TWO_LOOPS):
+            await TestClient(app, server=built.sio).__aenter__()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    client.settle()
+    asyncio.run(beside())
+    assert began == []
+    assert client.call("echo", 1) == 1
+
+
+def test_two_apps_have_a_loop_each(client):
+    with SyncTestClient(lab().app) as other:
+        other.connect()
+        assert len(portal_threads()) == 2
+        assert (client.call("echo", 1), other.call("echo", 2)) == (1, 2)
+    assert client.call("echo", 3) == 3
+
+
 def test_no_app():
     with pytest.raises(TypeError, match="ASGI"):
         SyncTestClient(socketio.AsyncServer(async_mode="asgi"))
