@@ -5,6 +5,7 @@ And the connections that end where only a network ends them: in the handshake, a
 
 import asyncio
 import random
+from time import perf_counter
 
 import pytest
 import socketio
@@ -263,6 +264,22 @@ async def test_an_upgrade_by_hand_that_is_never_finished(server):
         websocket.send("2probe")
         assert await websocket.receive() == "3probe"
         websocket.lose(1006)
+        assert await client.call("tell", 1) == 1
+
+
+async def test_beside_such_an_upgrade_a_client_polls_as_slowly_as_over_a_network(server):
+    """The server holds no GET any more: each is answered at once, with NOOP."""
+    async with TestClient(server.app, transports=("polling",)) as client:
+        await client.connect()
+        websocket = await client.raw.websocket()
+        websocket.send("2probe")
+        assert await websocket.receive() == "3probe"
+        started = perf_counter()
+        with pytest.raises(EventTimeout):
+            await client.await_event(timeout=0.2)
+        noops = str(client.transcript).count("NOOP")
+        assert 2 <= noops <= 3 + (perf_counter() - started) / 0.05
+        websocket.lose()
         assert await client.call("tell", 1) == 1
 
 

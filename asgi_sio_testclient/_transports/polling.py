@@ -7,6 +7,7 @@ not be cancelled with the test's wait.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -17,8 +18,6 @@ from asgi_sio_testclient._handshake import decoded_body
 from asgi_sio_testclient.asgi import HTTPExchange, Response
 
 if TYPE_CHECKING:
-    import asyncio
-
     from asgiref.typing import ASGI3Application, HTTPScope
 
     from asgi_sio_testclient._handshake import Handshake
@@ -27,6 +26,11 @@ if TYPE_CHECKING:
 OK = 200
 OPEN_PACKET = b"0"  # what a handshake's response begins with
 TRANSPORT_ERROR = "transport error"
+NOTHING: tuple[list[str], ...] = (
+    [],
+    ["6"],
+)  # what a payload without news has in it: no packet, or a NOOP
+ROUND_TRIP = 0.05  # seconds; over a network no answer comes sooner than that
 
 
 class PollingTransport:
@@ -61,6 +65,8 @@ class PollingTransport:
         self._running: set[_Request] = set()
         self._when_quiet: Callable[[], None] | None = None
         self._leaving = False
+        self._in_vain = 0
+        self._later: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Begin the handshake's GET."""
@@ -68,11 +74,13 @@ class PollingTransport:
 
     def poll(self) -> None:
         """Begin a GET, unless one is pending or polling is paused."""
+        self._wait_no_longer()
         if self._get is None and not self.paused and self._listener is not None:
             self._poll()
 
     def pause(self, when_quiet: Callable[[], None]) -> None:
         """Begin no further GET; `when_quiet` is called once no request is under way."""
+        self._wait_no_longer()
         self.paused = True
         self._when_quiet = when_quiet
         self._check_quiet()
@@ -95,6 +103,7 @@ class PollingTransport:
 
     def leave(self) -> None:
         """See `Transport`."""
+        self._wait_no_longer()
         self.paused = True
         self._when_quiet = None
         self._leaving = True
@@ -105,6 +114,7 @@ class PollingTransport:
 
     def vanish(self, code: int | None = None) -> None:
         """See `Transport`; there is no code to tell."""
+        self._wait_no_longer()
         self.paused = True
         self._when_quiet = None
         self._listener = None
@@ -139,6 +149,20 @@ class PollingTransport:
 
     def _poll(self) -> None:
         self._get = self._request("GET", b"", self._got)
+
+    def _poll_on(self) -> None:
+        """Poll again; but not at once where the server holds no GET any more, as python-engineio's
+        doesn't from the begin of an upgrade on: nobody would do anything else.
+        """
+        if self._in_vain < 2 or self._listener is None:  # noqa: PLR2004
+            self.poll()
+        elif self._later is None:
+            self._later = asyncio.get_running_loop().call_later(ROUND_TRIP, self.poll)
+
+    def _wait_no_longer(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
     def _flush(self) -> None:
         if self._post is not None or not self._outgoing:
@@ -179,10 +203,12 @@ class PollingTransport:
         elif response.status != OK:
             self._lost(request, _said(response))
         else:
-            for frame in split_payload(body.decode(errors="replace")):
+            frames = split_payload(body.decode(errors="replace"))
+            self._in_vain = self._in_vain + 1 if frames in NOTHING else 0
+            for frame in frames:
                 if self._listener is not None:
                     self._listener.transport_frame(frame, self.name)
-            self.poll()
+            self._poll_on()
         self._check_quiet()
 
     def _posted(self, request: _Request, response: Response) -> None:
