@@ -41,6 +41,7 @@ __all__ = [
 
 _ENTRY = engineio.AsyncServer.handle_request.__code__
 _CALL = socketio.AsyncServer.call.__code__
+_TURNS = 10  # of the loop, that a request takes from the app's door into the server's queue
 HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts it, a task per event
 
 
@@ -446,6 +447,28 @@ class ServerWatch:
         socket = self.eio.sockets.get(eio_sid)
         if socket is not None:
             socket.queue.put_nowait(None)
+
+    def expire_poll(self, eio_sid: str) -> None:
+        """Let it answer as it would after those 45 s: with 400."""
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None:
+            self._expire_getter(socket, _TURNS)
+
+    def _expire_getter(self, socket: Any, turns: int) -> None:
+        # AsyncSocket.poll() takes a cancelled wait for one that was too long.
+        getters = list(socket.queue._getters)
+        for getter in getters:
+            getter.cancel()
+        if not getters and turns:
+            # The GET is on its way there.
+            self.hub.loop.call_soon(self._expire_getter, socket, turns - 1)
+        elif not getters:
+            socket.queue.put_nowait(None)
+
+    def is_open(self, eio_sid: str) -> bool:
+        """Whether the server takes a connection for open."""
+        socket = self.eio.sockets.get(eio_sid)
+        return socket is not None and not socket.closed and not socket.closing
 
     async def time_out(self, eio_sid: str) -> None:
         """Bring forward what the server does with a client that is gone and can't say so:

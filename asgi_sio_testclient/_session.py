@@ -130,6 +130,7 @@ class EngineSession:
         self._looking = True
         self._looks = 0
         self._poll_released = False
+        self._timing_out: asyncio.Task[None] | None = None
         self._forgotten = False
 
     # -- public: raw packets and frames
@@ -236,9 +237,8 @@ class EngineSession:
         self._poll_released |= times_out
         lost = opened or code is not None
         self._end(lambda transport: transport.vanish(code) if lost else transport.leave())
-        if times_out and self.watch is not None:
-            # No app can see a polling client go; what it would see in 45 s is brought forward.
-            self._runtime.keep(self._runtime.loop.create_task(self.watch.time_out(self.sid)))
+        if times_out:
+            self._time_out()
         self._listener.session_ended(self, TRANSPORT_CLOSE, SessionLost("the client dropped it"))
 
     def pause_reading(self) -> None:
@@ -471,7 +471,11 @@ class EngineSession:
         """A call of the app ended, or something it did."""
         if self.engine.state is State.CLOSED:
             self._release_poll()
-            if not self._at_work():
+            if self._at_work():
+                pass
+            elif self._unnoticed():
+                self._time_out()
+            else:
                 self._finish()
         self._hub.poke()
 
@@ -485,7 +489,29 @@ class EngineSession:
         self._transport_name = "" if transport is None else transport.name
 
     def _at_work(self) -> bool:
+        if self._timing_out is not None and not self._timing_out.done():
+            return True
         return any(transport.running for transport in self._used)
+
+    def _unnoticed(self) -> bool:
+        """Whether the app is through with a session that the server takes for open: something
+        raised on the way.
+        """
+        return (
+            self._timing_out is None
+            and self._runtime.running
+            and self.watch is not None
+            and self.watch.is_open(self.sid)
+        )
+
+    def _time_out(self) -> None:
+        """No server can see that such a client is gone; what it does when its ping is not answered,
+        in 45 s, is brought forward.
+        """
+        watch, runtime = cast("ServerWatch", self.watch), self._runtime
+        self._timing_out = runtime.loop.create_task(watch.time_out(self.sid))
+        self._timing_out.add_done_callback(lambda _: self.activity())
+        runtime.keep(self._timing_out)
 
     def _look(self) -> None:
         """Look for the server where it must stand in the call stack, if it was not found yet."""

@@ -408,6 +408,8 @@ class ThreadedServerWatch(ServerWatch):
         if socket is not None:
             socket.queue.put(None)
 
+    expire_poll = release_poll
+
     async def time_out(self, eio_sid: str) -> None:
         """See `ServerWatch`. The disconnect handler runs in a thread of its own."""
         socket = self.eio.sockets.get(eio_sid)

@@ -165,14 +165,36 @@ async def test_upgrade_that_nobody_asked_for_is_answered_with_noop(client):
 
 @pytest.mark.parametrize("text", ["abc", ""])
 async def test_malformed_engine_packet_over_websocket_raises_out_of_the_app(client, server, text):
-    """And the app's disconnect handler isn't called: engine.io has let go of the websocket only."""
+    """And the app's disconnect handler is told of a ping timeout: engine.io has let go of the
+    websocket only, and takes the session for open until no pong comes.
+    """
     client.raw.send_text(text)
     errors = await raised(client)
     assert len(errors) == 1
     assert errors[0].startswith("ValueError: ")
     assert not client.is_connected()
     assert client.disconnect_reason == "transport close"
-    assert server.reasons == []
+    assert server.reasons == ["ping timeout"]
+    assert server.sio.eio.sockets == {}
+
+
+async def test_a_middleware_that_raises_is_a_lost_network_to_the_server(server):
+    async def middleware(scope, receive, send):
+        async def strict():
+            message = await receive()
+            if message.get("text") == '42["forbidden"]':
+                raise LookupError("as told")
+            return message
+
+        await server(scope, strict, send)
+
+    async with TestClient(middleware, raise_app_exceptions=False) as client:
+        await client.connect()
+        await client.emit("forbidden")
+        with pytest.raises(NotConnected):
+            await client.await_event()
+        await client.settle()
+        assert server.reasons == ["transport close"]
 
 
 @pytest.mark.parametrize("text", ["abc", "", "4fine\x1eabc"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import subprocess
 import sys
 from http.cookies import SimpleCookie
@@ -146,7 +147,63 @@ async def test_a_polling_client_need_not_wait_for_its_pending_request():
             await sio.disconnect()
 
 
+async def test_a_pending_request_is_answered_as_when_the_server_gives_it_up():
+    """With 400, and not in 45 s; also when the goodbye comes right behind it."""
+    url = f"{URL}/socket.io/?EIO=4&transport=polling"
+    async with ASGIClientSession(lab().app) as http:
+        for turns in (0, 20):
+            async with http.get(url) as response:
+                sid = json.loads((await response.text())[1:])["sid"]
+            pending = asyncio.ensure_future(_status(http.get(f"{url}&sid={sid}")))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            assert await _status(http.post(f"{url}&sid={sid}", data="1")) == 200
+            async with asyncio.timeout(WAIT):
+                assert await pending == 400
+
+
+async def test_a_pending_request_that_never_gets_there_is_let_go_all_the_same():
+    """One that some middleware holds for longer than any server takes."""
+    built, reached, gate = lab(), asyncio.Event(), asyncio.Event()
+
+    async def slow(scope, receive, send):
+        if scope.get("method") == "GET" and b"sid=" in scope["query_string"]:
+            reached.set()
+            await gate.wait()
+        await built.app(scope, receive, send)
+
+    url = f"{URL}/socket.io/?EIO=4&transport=polling"
+    async with ASGIClientSession(slow) as http:
+        async with http.get(url) as response:
+            sid = json.loads((await response.text())[1:])["sid"]
+        pending = asyncio.ensure_future(_status(http.get(f"{url}&sid={sid}")))
+        await reached.wait()
+        assert await _status(http.post(f"{url}&sid={sid}", data="1")) == 200
+        gate.set()
+        async with asyncio.timeout(WAIT):
+            assert await pending == 400
+
+
+async def _status(request):
+    async with request as response:
+        return response.status
+
+
 # -- the end
+
+
+async def test_a_websocket_that_ends_unnoticed_times_out_at_the_end():
+    """python-engineio lets go of it when a packet is malformed, and of its client only then."""
+    built = lab()
+    async with ASGIClientSession(built.app, raise_app_exceptions=False) as http:
+        sio = stock_client(http, reconnection=False)
+        await sio.connect(URL, transports=["websocket"])
+        await sio.eio.ws.send_str("abc")
+        await sio.wait()
+        assert built.disconnects == []
+    assert built.disconnects == [("/", "ping timeout")]
+    assert [type(error) for error in http.app_exceptions] == [ValueError]
+    built.assert_forgotten()
 
 
 @pytest.mark.parametrize(
@@ -772,6 +829,8 @@ async def test_an_app_that_ends_without_closing_has_gone(how):
         websocket = await http.ws_connect(URL)
         await websocket.send_str(how)
         assert (await websocket.receive(WAIT)).type is aiohttp.WSMsgType.CLOSED
+        assert websocket.close_code == 1006
+        assert type(websocket.exception()) is aiohttp.ClientConnectionResetError
         assert [type(error) for error in http.app_exceptions] == (
             [LookupError] if how == "raise" else []
         )

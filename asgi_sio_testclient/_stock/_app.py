@@ -115,7 +115,7 @@ class App:
                 self.engine_opened(frame.decode(errors="replace"), polling=True)
         elif call.body.rpartition(SEPARATOR)[2] == CLOSE_PACKET and sid in self._engines:
             # The server would hold the pending GET for 45 s.
-            self._engines[sid][0].release_poll(sid)
+            self._engines[sid][0].expire_poll(sid)
 
     def engine_opened(self, frame: str, *, polling: bool) -> None:
         """Take note of an Engine.IO session, if `frame` opens one."""
@@ -173,12 +173,16 @@ class App:
         if not runtime.running:
             return []
         try:
-            await self._drop_connections()
+            self._drop_connections()
+            self._time_out(sid for sid, (_, polling) in self._engines.items() if polling)
             runtime.stop_services()
             for task in self._tasks(self._calls):
                 runtime.keep(task)
             deadline = runtime.loop.time() + self._timeout
             late = await runtime.finish_handlers(deadline, self._timeout)
+            # A websocket that ended without the server's noticing: something raised on the way.
+            self._time_out(self._engines)
+            late += await runtime.finish_handlers(deadline, self._timeout)
             await runtime.shutdown(self._timeout)
         finally:
             tasks = set(self._tasks(self._calls))
@@ -188,17 +192,21 @@ class App:
             await runtime.over(tasks | runtime.release(), self._timeout)
         return late
 
-    async def _drop_connections(self) -> None:
+    def _drop_connections(self) -> None:
         for call in list(self._calls):
             call.lose()
             if isinstance(call, Call) and not self._runtime.watches and call.task is not None:
                 # Nobody is known who could be told to let it go.
                 call.task.cancel()
-        for sid, (watch, polling) in list(self._engines.items()):
-            if polling:
-                # No app can see a polling client go; what it would see in 45 s is brought forward.
-                await watch.time_out(sid)
-                watch.release_poll(sid)
+
+    def _time_out(self, sids: Iterable[str]) -> None:
+        """No server can see that such a client is gone; what it does when its ping is not answered,
+        in 45 s, is brought forward.
+        """
+        for sid in sids:
+            watch = self._engines[sid][0]
+            if watch.is_open(sid):
+                self._runtime.keep(self._runtime.loop.create_task(watch.time_out(sid)))
 
     @staticmethod
     def _tasks(calls: Iterable[Call | WebSocketConnection]) -> list[asyncio.Task[None]]:

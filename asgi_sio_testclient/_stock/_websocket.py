@@ -109,7 +109,8 @@ class WebSocket:
         # A server that called an app which answered nothing answers in its place.
         self._answer(Response(INTERNAL_SERVER_ERROR, (), b"Internal Server Error"))
         if self.connection.state == "open":
-            self.lose()
+            self.connection.lose()
+            self.inbox.fail(aiohttp.EofStream())
         self._on_end(self, exc)
 
     def _answer(self, answer: Headers | Response) -> None:
@@ -136,25 +137,25 @@ class _Inbox:
     def __init__(self) -> None:
         self.on_data: Callable[[], None] = _nothing
         self._arrived: deque[aiohttp.WSMessage] = deque()
-        self._failure: Exception | None = None
+        self.failure: Exception | None = None
         self._reader: asyncio.Future[None] | None = None
 
     def feed_data(self, message: aiohttp.WSMessage, size: int = 0) -> None:
         self.on_data()
-        if self._failure is None:
+        if self.failure is None:
             self._arrived.append(message)
             self._wake()
 
     def fail(self, failure: Exception) -> None:
         """What has arrived is still read, then comes the failure."""
-        if self._failure is None:
-            self._failure = failure
+        if self.failure is None:
+            self.failure = failure
             self._wake()
 
     async def read(self) -> aiohttp.WSMessage:
         while not self._arrived:
-            if self._failure is not None:
-                raise self._failure
+            if self.failure is not None:
+                raise self.failure
             self._reader = asyncio.get_running_loop().create_future()
             try:
                 await self._reader
@@ -196,3 +197,6 @@ class _Outbox:
                 await asyncio.sleep(0)
             # The server's side of the closing handshake.
             self._inbox.feed_data(aiohttp.WSMessage(aiohttp.WSMsgType.CLOSE, code, reason))
+        elif isinstance(self._inbox.failure, aiohttp.EofStream):
+            # The server let go of the connection, as it does with an app that ends without closing.
+            raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
