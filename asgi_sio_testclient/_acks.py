@@ -51,11 +51,12 @@ class Acks:
         self.late: dict[Key, HandlerRun] = {}
         self.owed: dict[Key, ReceivedEvent] = {}
 
-    def drop(self, key: Key) -> None:
-        """Nobody waits for it any more."""
-        self.pending.pop(key, None)
+    def take(self, namespace: str, id: int | None) -> Ack | None:
+        """What waits for that ack, and now does no more; None where nobody does."""
+        key = namespace, id
         if self.late:
             self.late.pop(key, None)
+        return self.pending.pop(key, None)
 
     def handler_ended(self, run: HandlerRun) -> bool:
         """The handler of an event that wanted an ack ended. True where that is still to come."""
@@ -78,7 +79,7 @@ class Acks:
         """The connection to `namespace` (`ALL`: to every one) is over."""
         for key, ack in list(self.pending.items()):
             if namespace in {ALL, key[0]} and ack.future is not None:
-                self.drop(key)
+                self.take(*key)
                 fail(ack.future, make())
 
     def fail_run(self, run: HandlerRun, exc: BaseException) -> bool:

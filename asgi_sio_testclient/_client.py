@@ -484,10 +484,10 @@ class TestClient:
             session.send_messages(messages)
             values = await self._runtime.hub.wait(future, limit)
         except BaseException:
-            state.acks.drop(key)
+            state.acks.take(*key)
             raise
         if values is EXPIRED:
-            state.acks.drop(key)
+            state.acks.take(*key)
             raise state.situation().no_ack(event, namespace, limit)
         if len(values) == 1:
             return values[0]

@@ -109,7 +109,7 @@ class EngineIO:
             return None
         if frame.__class__ is not str:
             return frame
-        return frame[1:] if frame[:1] == "4" and frame[1:2].isnumeric() else None  # type: ignore[operator, union-attr]
+        return frame[1:] if frame[:1] == "4" and frame[1:2].isnumeric() else None
 
     def probe(self) -> str:
         """The packet that asks whether a second transport works."""

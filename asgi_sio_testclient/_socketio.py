@@ -11,9 +11,11 @@ results and errors are always theirs.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +51,7 @@ __all__ = [
 Message = str | bytes  # the data of one Engine.IO MESSAGE
 
 ROOT = "/"
+_new_ids = functools.partial(itertools.count, 1)
 SERIALIZERS = ("default", "msgpack")
 
 
@@ -81,14 +84,11 @@ class SocketIO:
         self.packet_class = packet_class
         self._fast = _FAST_TEXT if _is_stock(packet_class) else None
         self._incomplete: Any = None  # the packet whose attachments are still to come
-        self._ids: dict[str, itertools.count[int]] = {}
+        self._ids: dict[str, itertools.count[int]] = defaultdict(_new_ids)
 
     def next_id(self, namespace: str) -> int:
         """A fresh ack id of that namespace, counted from 1 as python-socketio's client does."""
-        ids = self._ids.get(namespace)
-        if ids is None:
-            ids = self._ids[namespace] = itertools.count(1)
-        return next(ids)
+        return next(self._ids[namespace])
 
     def connect(self, namespace: str, auth: Any) -> Sequence[Message]:
         """CONNECT. Without auth there is no payload at all, as python-socketio's client and the
@@ -199,20 +199,19 @@ class SocketIO:
         return encoded if isinstance(encoded, list) else (encoded,)
 
 
-def _json_encoder() -> Callable[[Any], str]:
+def _json_encoder() -> Callable[[Any, int], Iterable[str]]:
     """What `json.dumps(..., separators=(",", ":"))` does, without a new encoder for each call."""
     encoder = json.JSONEncoder(separators=(",", ":"))
     make = json.encoder.c_make_encoder  # type: ignore[attr-defined]
     if make is None:
-        return encoder.encode
+        return lambda data, _indent: (encoder.encode(data),)
     # JSONEncoder.iterencode() makes one of these each time. The first argument is its memory of
-    # what
-    # it is inside of; without one, a circular structure ends in a RecursionError, and is passed on.
-    iterencode = make(
+    # what it is inside of; without one, a circular structure ends in a RecursionError, and is
+    # passed on.
+    return make(  # type: ignore[no-any-return]
         None, encoder.default, json.encoder.encode_basestring_ascii, None,
         encoder.key_separator, encoder.item_separator, False, False, True,
     )  # fmt: skip
-    return lambda data: "".join(iterencode(data, 0))
 
 
 def _json_scanner() -> Callable[[str, int], tuple[Any, int]]:
@@ -230,7 +229,7 @@ class _FastText:
     JSON module.
     """
 
-    _dumps: Callable[[Any], str] = field(default_factory=_json_encoder)
+    _chunks: Callable[[Any, int], Iterable[str]] = field(default_factory=_json_encoder)
     _scan: Callable[[str, int], tuple[Any, int]] = field(default_factory=_json_scanner)
 
     def encode(self, kind: str, namespace: str, id: int | None, data: list[Any]) -> str | None:
@@ -238,15 +237,16 @@ class _FastText:
         serialised.
         """
         try:
-            text = self._dumps(data)
+            text = "".join(self._chunks(data, 0))
         except (TypeError, ValueError, RecursionError):
             return None
-        number = "" if id is None else str(id)
-        return f"{kind}{number}{text}" if namespace == ROOT else f"{kind}{namespace},{number}{text}"
+        if id is not None:
+            text = f"{id}{text}"
+        return f"{kind}{text}" if namespace == ROOT else f"{kind}{namespace},{text}"
 
     def decode(self, message: Message) -> Incoming | None:
         """The packet; None where the packet class has to read it."""
-        if not isinstance(message, str):
+        if message.__class__ is not str:
             return None
         kind = _KINDS.get(message[:1])
         if kind is None:
@@ -257,8 +257,7 @@ class _FastText:
             namespace = message[1 : start - 1]
             if start == 0 or "?" in namespace:
                 return None
-        opening = "{" if kind == CONNECT else "["
-        bracket = message.find(opening, start, start + _MAX_ID_DIGITS + 1)
+        bracket = message.find(_OPENINGS[kind], start, start + _MAX_ID_DIGITS + 1)
         id_ = None
         if bracket != start:
             number = message[start:bracket]
@@ -275,6 +274,7 @@ class _FastText:
 
 
 _KINDS = {"0": CONNECT, "2": EVENT, "3": ACK}
+_OPENINGS = {CONNECT: "{", EVENT: "[", ACK: "["}
 _MAX_ID_DIGITS = 18
 _FAST_TEXT = _FastText()
 

@@ -151,12 +151,11 @@ class ClientState:
 
     def handler_ended(self, run: HandlerRun) -> None:
         """A handler ended. An ack that its event wanted is on its way now, or will never come."""
-        if run.id is None or not self.acks.handler_ended(run):
+        if not self.acks.handler_ended(run):
             return
         session = self.session
-        if session is None or session.watch is None or session.watch.has_output(session.sid):
-            return
-        self._look_for_unacked()
+        if session is not None and not session.has_output():
+            self._look_for_unacked()
 
     def frame_delivered(self) -> None:
         """Something has arrived that was no message."""
@@ -166,10 +165,7 @@ class ClientState:
     # -- packets
 
     def _acked(self, incoming: _socketio.Incoming) -> None:
-        acks, key = self.acks, (incoming.namespace, incoming.id)
-        ack = acks.pending.pop(key, None)
-        if acks.late:
-            acks.late.pop(key, None)
+        ack = self.acks.take(incoming.namespace, incoming.id)
         if ack is None:
             return
         if ack.future is None:

@@ -120,6 +120,8 @@ class Hub:
             return await future
         finally:
             del self._deadlines[future]
+            if not self.runtimes:
+                self._retire()
 
     def enter(self, runtime: Any) -> None:
         """An app runs in this loop from now on."""
@@ -137,11 +139,11 @@ class Hub:
         if self.loop.get_exception_handler() == self._lost:
             self.loop.set_exception_handler(self._previous)
         self._previous = None
-        self.retire()
+        self._retire()
 
-    def retire(self) -> None:
+    def _retire(self) -> None:
         """Hold neither timer nor loop, where nobody waits and no app runs."""
-        if self._deadlines or self.runtimes:
+        if self._deadlines:
             return
         if self._timer is not None:
             self._timer.cancel()

@@ -230,7 +230,7 @@ class _Run:
             self.on_receive()
         if self._messages or self._next:
             return self._oldest()
-        receiver = self._loop.create_future()
+        receiver: asyncio.Future[Message] = self._loop.create_future()
         self._receivers.append(receiver)
         try:
             return await receiver
@@ -289,7 +289,6 @@ class _Mailbox:
                     raise TimeoutError(f"nothing came within {timeout:g} s")
             finally:
                 self._readers.remove(reader)
-                hub.retire()
         item = self._arrived.popleft()
         if isinstance(item, BaseException):
             raise item

@@ -66,14 +66,13 @@ async def test_what_is_late_fails_only_where_somebody_still_waits():
     assert acks.pending["/", 1] is emitted
 
 
-async def test_a_dropped_ack_is_neither_pending_nor_late():
+async def test_an_ack_that_was_taken_is_neither_pending_nor_late():
     acks = Acks()
-    call(acks, id=1)
-    call(acks, id=2)
+    late, other = call(acks, id=1), call(acks, id=2)
     acks.handler_ended(Run("/", 1))
-    acks.drop(("/", 1))
-    acks.drop(("/", 2))
-    acks.drop(("/", 3))
+    assert acks.take("/", 1) is late
+    assert acks.take("/", 2) is other
+    assert acks.take("/", 3) is None
     assert not acks.pending
     assert not acks.late
 
