@@ -5,6 +5,7 @@ terminal, what is imported) is run as one.
 """
 
 import importlib
+import io
 import json
 import os
 import pty
@@ -49,6 +50,11 @@ CHAT = """
     async def many(sid, count):
         for number in range(count):
             await sio.emit("number", number, to=sid)
+
+    @sio.event
+    async def long(sid, count):
+        for _ in range(count):
+            await sio.emit("long", "x" * 10_000, to=sid)
 
     @sio.event
     async def binary(sid):
@@ -236,6 +242,13 @@ class TestEmitPrints:
     def test_no_ascii_escapes_where_the_terminal_can_show_the_letters(self, emit, capsys):
         assert main(["emit", "chat:app", "echo", '"žluťoučký kůň"']) == 0
         assert "žluťoučký kůň" in capsys.readouterr().out
+
+    def test_ascii_escapes_where_it_can_not(self, emit, monkeypatch):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+
+        assert main(["emit", "chat:app", "echo", '"kůň"']) == 0
+        assert json.loads(written.getvalue())["args"] == ["kůň"]
 
     def test_half_a_surrogate_pair_as_json_has_it(self, emit):
         _, out, _ = emit("echo", r'"\ud800"')
@@ -519,20 +532,10 @@ class TestAsAProcess:
 
         assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
 
-    def test_through_an_entry_point_which_has_no_current_directory(self, module, tmp_path):
-        module(CHAT)
-        code = "import sys; sys.path.remove(''); from asgi_sio_testclient._cli import main; main()"
-
-        done = run_process(
-            *("-c", code, "emit", "chat:app", "add", "1", "2", "--ack"), cwd=tmp_path
-        )
-
-        assert (done.stdout, done.stderr) == ("3\n", "")
-
     def test_a_reader_that_has_seen_enough(self, module, tmp_path):
         module(CHAT)
         with subprocess.Popen(
-            [sys.executable, "-m", "asgi_sio_testclient", "emit", "chat:app", "many", "5000"],
+            [sys.executable, "-m", "asgi_sio_testclient", "emit", "chat:app", "long", "20"],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -544,17 +547,6 @@ class TestAsAProcess:
 
         assert process.returncode == 1
         assert err == b""
-
-    def test_an_encoding_that_lacks_the_letters(self, module, tmp_path):
-        module(CHAT)
-
-        done = run_process(
-            *("-m", "asgi_sio_testclient", "emit", "chat:app", "echo", '"kůň"'),
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "1"},
-        )
-
-        assert json.loads(done.stdout)["args"] == ["kůň"]
 
     def test_ctrl_c(self, module, tmp_path):
         module(
@@ -578,20 +570,46 @@ class TestAsAProcess:
         assert (done.returncode, done.stdout) == (130, "")
         assert "Traceback" not in done.stderr
 
-    def test_nothing_is_imported_that_was_not_asked_for(self, module, tmp_path):
+    def test_an_entry_point_has_no_current_directory_and_imports_what_it_needs(
+        self, module, tmp_path
+    ):
         module(CHAT)
         module("raise SystemExit('imported')", name="conftest")
         code = """
 import sys
+sys.path.remove("")
 from asgi_sio_testclient._cli import main
 code = main()
 optional = {"starlette", "fastapi", "uvicorn", "pytest", "asgi_sio_testclient._demo"}
 sys.exit(code or str(optional & set(sys.modules) or "nothing else"))
 """
 
-        done = run_process("-c", code, "emit", "chat:app", "nothing", cwd=tmp_path)
+        done = run_process(
+            *("-c", code, "emit", "chat:app", "add", "1", "2", "--ack"), cwd=tmp_path
+        )
 
-        assert done.stderr == "nothing else\n"
+        assert (done.stdout, done.stderr) == ("3\n", "nothing else\n")
+
+
+class Terminal(io.StringIO):
+    """What a stream into a terminal says of itself."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def on_terminal(monkeypatch):
+    """Runs the command line with a terminal as its output: what it wrote there."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+    def run(*arguments):
+        with monkeypatch.context() as during:
+            during.setattr(sys, "stdout", Terminal())
+            assert main(arguments) == 0
+            return sys.stdout.getvalue()
+
+    return run
 
 
 class TestDemo:
@@ -648,35 +666,38 @@ sys.exit(main())
         assert (done.returncode, done.stderr) == (0, "")
         assert "14 steps" in done.stdout
 
-    def test_plain_text_where_there_is_no_terminal(self, tmp_path):
-        done = run_process("-m", "asgi_sio_testclient", "demo", cwd=tmp_path)
+    def test_plain_text_where_there_is_no_terminal(self, capsys):
+        assert main(["demo"]) == 0
 
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "\x1b" not in done.stdout
+        assert "\x1b" not in capsys.readouterr().out
 
     @pytest.mark.parametrize(
-        ("environment", "coloured"),
-        [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)],
+        ("no_color", "coloured"), [(None, True), ("", True), ("1", False)], ids=["unset", "", "1"]
     )
-    def test_colour_on_a_terminal_unless_it_is_not_wanted(self, tmp_path, environment, coloured):
-        output = run_on_terminal(
-            ["-m", "asgi_sio_testclient", "demo"], cwd=tmp_path, environment=environment
-        )
+    def test_colour_on_a_terminal_unless_it_is_not_wanted(
+        self, on_terminal, monkeypatch, no_color, coloured
+    ):
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        if no_color is not None:
+            monkeypatch.setenv("NO_COLOR", no_color)
+
+        output = on_terminal("demo")
 
         assert ("\x1b[" in output) is coloured
         assert "14 steps" in output
 
-    def test_plain_text_on_a_terminal_without_rich(self, tmp_path):
-        code = """
-import sys
-sys.modules["rich.console"] = None
-from asgi_sio_testclient._cli import main
-sys.exit(main())
-"""
+    def test_plain_text_on_a_terminal_without_rich(self, on_terminal, monkeypatch):
+        monkeypatch.setitem(sys.modules, "rich.console", None)
 
-        output = run_on_terminal(["-c", code, "demo"], cwd=tmp_path, environment={})
+        output = on_terminal("demo")
 
         assert "\x1b" not in output
+        assert "14 steps" in output
+
+    def test_colour_on_a_real_terminal(self, tmp_path):
+        output = run_on_terminal(["-m", "asgi_sio_testclient", "demo"], cwd=tmp_path)
+
+        assert "\x1b[" in output
         assert "14 steps" in output
 
 
@@ -720,7 +741,7 @@ class TestBundledApp:
             await ada.assert_not_received()
 
 
-def run_on_terminal(arguments, *, cwd, environment):
+def run_on_terminal(arguments, *, cwd):
     """What a process writes on a terminal of its own."""
     inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     ours, theirs = pty.openpty()
@@ -730,7 +751,7 @@ def run_on_terminal(arguments, *, cwd, environment):
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env={**inherited, "TERM": "xterm-256color", **environment},
+        env={**inherited, "TERM": "xterm-256color"},
     ) as process:
         os.close(theirs)
         output = b""
