@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import os
 import re
 import shlex
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from markdown_it import MarkdownIt
+
+from asgi_sio_testclient._cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,21 +150,34 @@ RUNNABLE = [
 ]
 
 
+@pytest.fixture
+def in_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """What is imported from there is forgotten again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = {*sys.modules}
+    yield tmp_path
+    for name in {*sys.modules} - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
 @pytest.mark.parametrize(("page", "command", "shown"), RUNNABLE)
-def test_commands_print_what_is_shown(page: Page, command: str, shown: str, tmp_path: Path) -> None:
+def test_commands_print_what_is_shown(
+    page: Page,
+    command: str,
+    shown: str,
+    in_its_directory: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """In this process: tests/test_cli.py has the commands as processes."""
     for name, text in page.files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    _, *arguments = shlex.split(command)
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-    printed = done.stdout + done.stderr
+        (in_its_directory / name).write_text(text, encoding="utf-8")
+    _, _, _, *arguments = shlex.split(command)
+
+    main(arguments)
+
+    printed = "".join(capfd.readouterr())
     assert doctest.OutputChecker().check_output(
         shown, printed, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     ), printed
