@@ -836,6 +836,8 @@ def _unread(state: ClientState) -> list[str]:
 
 
 async def _resolve(auth: Any) -> Any:
+    if auth is None:
+        return None
     value = auth() if callable(auth) else auth
     return await value if inspect.isawaitable(value) else value
 

@@ -26,11 +26,12 @@ DEFAULT_BASE_URL = "http://testserver"
 TRANSPORTS = ("polling", "websocket")
 _OF_THE_APP = frozenset({"app", "server", "lifespan"})
 _WSGI_ARGUMENTS = 2
+_ASYNC = (socketio.AsyncServer, engineio.AsyncServer)
 _THREADED = (socketio.Server, engineio.Server)
 _BRIDGED = "a2wsgi.WSGIMiddleware(app)"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Options:
     """See `TestClient`, whose arguments these are.
 
@@ -77,10 +78,10 @@ class Options:
         _check_type("cookies", lambda cookies: list(httpx.Cookies(cookies).jar), jar)
         if self.client is not None and not isinstance(self.client, tuple):
             raise TypeError(f"client is {self.client!r}; expected a tuple of host and port")
-        object.__setattr__(self, "base_url", base_url)
-        object.__setattr__(self, "transports", self.transports_of(self.transports))
-        object.__setattr__(self, "single_app", asgi.single_callable(self.app))
-        object.__setattr__(self, "packet_class", packet_class_for(self.serializer, self.json))
+        self.base_url = base_url
+        self.transports = self.transports_of(self.transports)
+        self.single_app = asgi.single_callable(self.app)
+        self.packet_class = packet_class_for(self.serializer, self.json)
 
     def transports_of(self, transports: Sequence[str] | str | None) -> tuple[str, ...]:
         """`transports` as a tuple, or those of the client for None.
@@ -92,7 +93,7 @@ class Options:
         if transports is None:
             return self.transports  # type: ignore[no-any-return]
         names: tuple[Any, ...] = (transports,)
-        if isinstance(transports, Iterable) and not isinstance(transports, str):
+        if not isinstance(transports, str) and isinstance(transports, Iterable):
             names = tuple(transports)
         if not all(isinstance(name, str) for name in names):
             raise TypeError(f"transports is {transports!r}; expected names out of {TRANSPORTS}")
@@ -115,13 +116,13 @@ class Options:
 def _check_app(app: Any) -> None:
     if isinstance(app, str):
         raise TypeError(f"app is the str {app!r}; expected the ASGI app itself: import it")
-    if isinstance(app, socketio.AsyncServer | engineio.AsyncServer):
+    if isinstance(app, _ASYNC):
         raise TypeError("app is the server; expected the ASGI app around it: socketio.ASGIApp(sio)")
     if isinstance(app, _THREADED) or isinstance(getattr(app, "server", None), _THREADED):
         raise TypeError(f"app is the server; expected an ASGI app around the WSGI app: {_BRIDGED}")
     if not callable(app):
         raise TypeError(f"app is {app!r}; expected an ASGI callable")
-    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__):
+    if inspect.iscoroutinefunction(type(app).__call__) or inspect.iscoroutinefunction(app):
         return
     try:
         signature = inspect.signature(app)

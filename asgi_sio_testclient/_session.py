@@ -495,7 +495,10 @@ class EngineSession:
     def _at_work(self) -> bool:
         if self._timing_out is not None and not self._timing_out.done():
             return True
-        return any(transport.running for transport in self._used)
+        for transport in self._used:  # noqa: SIM110 (asked often; a generator costs as much again)
+            if transport.running:
+                return True
+        return False
 
     def _unnoticed(self) -> bool:
         """Whether the app is through with a session that the server takes for open: something
@@ -640,7 +643,6 @@ class EngineSession:
             if transport is not None:
                 how(transport)
         self._upgrade = None
-        self._route()
         self.activity()
 
     def _release_poll(self) -> None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -60,6 +59,8 @@ def single_callable(app: Any) -> ASGI3Application:
     a two-step callable, since it
     isn't a coroutine function; so what accepts three arguments is left alone.
     """
+    if inspect.iscoroutinefunction(type(app).__call__):
+        return cast("ASGI3Application", app)  # as asgiref finds, by a longer way
     if not is_double_callable(app) or _takes(app, _SINGLE_CALLABLE_ARGUMENTS):
         return cast("ASGI3Application", app)
     return cast("ASGI3Application", double_to_single_callable(app))
@@ -269,8 +270,8 @@ class _Mailbox:
     """What arrived and was not read yet, for those who drive a scope by hand."""
 
     def __init__(self) -> None:
-        self._arrived: deque[Any] = deque()
-        self._readers: deque[asyncio.Future[None]] = deque()
+        self._arrived: list[Any] = []
+        self._readers: list[asyncio.Future[None]] = []
 
     def put(self, item: Any) -> None:
         self._arrived.append(item)
@@ -278,7 +279,15 @@ class _Mailbox:
             if not reader.done():
                 reader.set_result(None)
 
+    async def get_soon(self, timeout: float) -> Any:
+        """`get`, with a turn of the loop first: most answers need no more, and no timer."""
+        if not self._arrived:
+            await asyncio.sleep(0)
+        return await self.get(timeout)
+
     async def get(self, timeout: float) -> Any:
+        if self._arrived:
+            return self._oldest()
         hub = hub_of(asyncio.get_running_loop())
         deadline = hub.loop.time() + timeout
         while not self._arrived:
@@ -289,7 +298,10 @@ class _Mailbox:
                     raise TimeoutError(f"nothing came within {timeout:g} s")
             finally:
                 self._readers.remove(reader)
-        item = self._arrived.popleft()
+        return self._oldest()
+
+    def _oldest(self) -> Any:
+        item = self._arrived.pop(0)
         if isinstance(item, BaseException):
             raise item
         return item
@@ -659,7 +671,7 @@ class Lifespan(_Run):
 
     async def _answer(self, timeout: float) -> None:
         try:
-            await self._mailbox.get(timeout)
+            await self._mailbox.get_soon(timeout)
         except TimeoutError:
             text = f"no answer within {timeout:g} s"
             where = place_of(cast("asyncio.Task[None]", self.task))
