@@ -40,13 +40,13 @@ def run(*arguments, plugins=()):
     return done.stdout + done.stderr
 
 
-def run_pytest(program, *arguments, plugins, tmp_path):
+def run_pytest(*arguments, plugins, tmp_path):
     """As in an empty project: with none of this repository's settings."""
     settings = tmp_path / "pytest.ini"
     settings.write_text("[pytest]\n")
     return run(
         *("-m", "pytest", "-q", "-W", "error", "-c", str(settings), f"--rootdir={RUNNERS}"),
-        *("-p", "no:cacheprovider", *arguments, program),
+        *("-p", "no:cacheprovider", *arguments),
         plugins=plugins,
     )
 
@@ -69,32 +69,22 @@ def test_pytest_asyncio_strict(tmp_path):
     assert "12 passed" in printed
 
 
-def test_anyio_plugin(tmp_path):
+def test_anyio_plugin_and_a_refusal_of_trio_in_words(tmp_path):
     pytest.importorskip("uvloop")
-    printed = run_pytest("anyio_plugin.py", plugins=["anyio.pytest_plugin"], tmp_path=tmp_path)
-    assert "32 passed" in printed
-
-
-def test_trio_is_refused_in_words(tmp_path):
     pytest.importorskip("trio")
-    printed = run_pytest("trio_refused.py", plugins=["anyio.pytest_plugin"], tmp_path=tmp_path)
-    assert "1 passed" in printed
+    printed = run_pytest(
+        *("anyio_plugin.py", "trio_refused.py"), plugins=["anyio.pytest_plugin"], tmp_path=tmp_path
+    )
+    assert "33 passed" in printed
 
 
-def test_unittest():
-    assert "Ran 7 tests" in run("-X", "dev", "unittest_case.py")
-
-
-def test_plain_asyncio():
-    assert "9 loops" in run("-X", "dev", "plain_run.py")
-
-
-def test_uvloop():
-    pytest.importorskip("uvloop")
-    assert "9 loops" in run("-X", "dev", "plain_run.py", "uvloop")
-
-
-def test_cases_of_django_and_around_flask():
-    printed = run("framework_cases.py")
-    assert "Ran 2 tests" in printed
+def test_unittest_and_the_cases_of_django_and_around_flask():
+    printed = run("-X", "dev", "-m", "unittest", "unittest_case", "framework_cases")
+    assert "Ran 9 tests" in printed
     assert printed.rstrip().endswith("OK")
+
+
+def test_plain_asyncio_and_uvloop():
+    pytest.importorskip("uvloop")
+    printed = run("-X", "dev", "plain_run.py", "asyncio", "uvloop")
+    assert printed.splitlines() == ["9 loops of asyncio", "9 loops of uvloop"]

@@ -1,7 +1,8 @@
-"""asyncio.run, many times, with one sio for all of them. With "uvloop" as argument: on uvloop."""
+"""`run` of asyncio, or of uvloop, many times, with one sio for all of them; arguments say whose."""
 
 import asyncio
 import gc
+import importlib
 import sys
 
 from shared_app import TRANSPORTS, app, converse
@@ -17,19 +18,12 @@ async def main(transports):
     assert asyncio.all_tasks() == before, asyncio.all_tasks()
 
 
-def run(coroutine):
-    if sys.argv[1:] == ["uvloop"]:
-        import uvloop  # noqa: PLC0415 (only where it is asked for)
-
-        uvloop.run(coroutine)
-    else:
-        asyncio.run(coroutine)
-
-
 if __name__ == "__main__":
-    for _ in range(3):
-        for transports in TRANSPORTS:
-            run(main(transports))
-    # What a loop left behind is warned of here, at the latest.
-    gc.collect()
-    print("9 loops")  # noqa: T201 (a script)
+    for name in sys.argv[1:]:
+        run = importlib.import_module(name).run
+        for _ in range(3):
+            for transports in TRANSPORTS:
+                run(main(transports))
+        # What a loop left behind is warned of here, at the latest.
+        gc.collect()
+        print("9 loops of", name)  # noqa: T201 (a script)
