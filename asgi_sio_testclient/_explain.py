@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from asgi_sio_testclient._events import ReceivedEvent
@@ -17,7 +18,7 @@ from asgi_sio_testclient._exceptions import (
     EventTimeout,
     NotConnected,
 )
-from asgi_sio_testclient._transcript import Transcript, shorten
+from asgi_sio_testclient._transcript import RECEIVED, Transcript, shorten
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._acks import Ack
@@ -28,6 +29,7 @@ __all__ = ["Situation", "near", "show_event"]
 ALL = "*"
 _TAIL = 8
 _SHOWN_EVENTS = 10
+_CONTEXT = 50  # packets, among which the last event is looked for
 _NOBODY_SERVES = "Unable to connect"  # AsyncServer._handle_connect
 
 
@@ -88,7 +90,7 @@ class Situation:
         elif running:
             cause = f"its handler is still running: {self._waits(running[0])}"
         else:
-            cause = self._blocked() or "the server did not answer"
+            cause = self._blocked() or self._broker_failed() or "the server did not answer"
         headline = f"no ack for {event!r} within {limit:g} s: {cause}"
         return self._timeout(headline, event, namespace, limit)
 
@@ -140,6 +142,7 @@ class Situation:
         return (
             (f"the app raised {self.errors[0]!r}" if self.errors else "")
             or self._why_not_taken(event, namespace, match)
+            or self._broker_failed()
             or self._why_gone(event, namespace)
             or self._why_nothing_ran()
         )
@@ -154,6 +157,18 @@ class Situation:
             return f"it did arrive in namespace {same_name[0].namespace!r}"
         similar = near(event, {seen.name for seen in self.received})
         return f"{similar!r} did arrive" if similar else ""
+
+    def _broker_failed(self) -> str:
+        """The client manager has lost its broker, and no event has come since."""
+        failure = None if self.watch is None else self.watch.broker_failure
+        if failure is None:
+            return ""
+        when, words = failure
+        latest = self.transcript[-_CONTEXT:]
+        came = [entry.time for entry in latest if entry.direction == RECEIVED and entry.event]
+        if came and self.transcript._origin + came[-1] > when:
+            return ""
+        return f"the server's client manager logged {words!r} {perf_counter() - when:.1f} s ago"
 
     def _why_gone(self, event: str | None, namespace: str) -> str:
         """It arrived and was taken, or arrived in part."""

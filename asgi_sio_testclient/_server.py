@@ -136,7 +136,11 @@ class ServerWatch:
         sessions: the connections under watch, by Engine.IO sid.
         runs: the handlers that run now.
         background: tasks that the app began with ``start_background_task``.
+        broker_failure: when, by ``perf_counter()``, and with what words the server's client manager
+            last said that its broker fails it; None where it did not.
     """
+
+    broker_failure: tuple[float, str] | None = None
 
     def __init__(self, eio: Any, hub: Hub) -> None:
         self.eio = eio
@@ -164,7 +168,16 @@ class ServerWatch:
                 self._original[event] = original, hook(original)
                 self.eio.handlers[event] = self._original[event][1]
 
+        self._watch_manager()
         self._watch_broker()
+
+    def _watch_manager(self) -> None:
+        manager: Any = getattr(self.sio, "manager", None)
+        # Those with a channel have a broker. They log what fails, and go on.
+        self._manager = manager if hasattr(manager, "channel") else None
+        if self._manager is not None:
+            self._logger = manager.logger
+            manager.logger = _ManagerLogger(manager._get_logger(), self)
 
     def _watch_broker(self) -> None:
         manager: Any = getattr(self.sio, "manager", None)
@@ -196,6 +209,8 @@ class ServerWatch:
         for event, (original, hook) in self._original.items():
             if self.eio.handlers.get(event) is hook:
                 self.eio.handlers[event] = original
+        if self._manager is not None and isinstance(self._manager.logger, _ManagerLogger):
+            self._manager.logger = self._logger
 
     def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
         name = getattr(target, "__name__", "")
@@ -605,6 +620,24 @@ class ServerWatch:
         self.eio.service_task_handle = None
         self.eio.service_task_event = None
         self.eio.start_service_task = True
+
+
+class _ManagerLogger:
+    """A client manager's logger; the watch hears of errors, too."""
+
+    def __init__(self, logger: Any, watch: ServerWatch) -> None:
+        self._logger = logger
+        self._watch = watch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._logger, name)
+
+    def error(self, message: str, *args: Any, **options: Any) -> None:
+        # AsyncRedisManager._publish() and its like give the exception as redis_exception, ...
+        extra = options.get("extra") or {}
+        words = [message % args, *(str(extra[key]) for key in extra if key.endswith("_exception"))]
+        self._watch.broker_failure = perf_counter(), ": ".join(words)
+        self._logger.error(message, *args, **{"stacklevel": 2, **options})
 
 
 _WATCHES: weakref.WeakKeyDictionary[Any, ServerWatch] = weakref.WeakKeyDictionary()
