@@ -401,17 +401,17 @@ def test_nothing_where_nothing_is_wanted(project):
 # -- beside other plugins
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_xdist_and_randomly(project, workers):
+@pytest.mark.parametrize("xdist", [(), ("-p", "xdist", "-n2")], ids=["alone", "xdist"])
+def test_randomly_and_xdist(project, xdist):
     pytest.importorskip("xdist")
     pytest.importorskip("pytest_randomly")
     printed = project(
         FAILURES + SYNC.replace("test_", "test_plain_"),
         *ASYNCIO,
         *("--asyncio-mode=auto", "--sio-transcript", "--sio-transports=websocket,polling,upgrade"),
-        *("-p", "xdist", f"-n{workers}", "-p", "pytest_randomly"),
+        *("-p", "pytest_randomly", *xdist),
         ends=FAILED,
-        process=True,
+        process=bool(xdist),
     )
     assert "6 failed, 13 passed, 6 errors" in printed
     assert printed.count("in a test that passed") == 3 * 2
