@@ -176,8 +176,10 @@ def encode(kind: int, data: str | bytes | None = None) -> Any:
 def encode_payload(frames: Iterable[Frame]) -> str:
     """The body of a POST: packets joined by the record separator, binary ones in base64."""
     return SEPARATOR.join(
-        frame if isinstance(frame, str) else Packet(MESSAGE, frame).encode(b64=True)
-        for frame in frames
+        [
+            frame if isinstance(frame, str) else Packet(MESSAGE, frame).encode(b64=True)
+            for frame in frames
+        ]
     )
 
 

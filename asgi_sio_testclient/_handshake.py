@@ -209,6 +209,9 @@ class Handshake:
         headers: on top of the identity's, for every request of this connection.
         query: comes first in every request's query string.
         state: the lifespan's state.
+
+    Attributes:
+        url: where the server is, for the cookie jar.
     """
 
     def __init__(
@@ -230,11 +233,7 @@ class Handshake:
         if not any(name == b"host" for name, _ in self._headers):
             self._headers = [(b"host", self._origin.netloc.encode("ascii")), *self._headers]
         self._http_scopes: dict[str, HTTPScope] = {}
-
-    @property
-    def url(self) -> str:
-        """Where the server is, for the cookie jar."""
-        return f"{self._origin.scheme}://{self._origin.netloc}{self._path}"
+        self.url = f"{self._origin.scheme}://{self._origin.netloc}{self._path}"
 
     async def authorize(self) -> None:
         """Take what the http client's auth adds. The headers that were given go before it."""
@@ -319,7 +318,7 @@ def decoded_body(response: asgi.Response) -> bytes:
     Raises:
         httpx.DecodingError: it isn't encoded as its header says.
     """
-    if not any(name == b"content-encoding" for name, _ in response.headers):
+    if b"content-encoding" not in [name for name, _ in response.headers]:
         return response.body
     return httpx.Response(
         response.status, headers=list(response.headers), content=response.body

@@ -352,7 +352,7 @@ class HTTPExchange(_Run):
         self._headers: tuple[tuple[bytes, bytes], ...] = ()
         self._parts: list[bytes] = []
         self.complete = False
-        self._feed({"type": "http.request", "body": body, "more_body": False})
+        self._messages.append({"type": "http.request", "body": body, "more_body": False})
 
     async def response(self, timeout: float = DEFAULT_TIMEOUT) -> Response:
         """The response, once it is whole.
@@ -455,7 +455,7 @@ class WebSocketConnection(_Run):
         self.deliver: Callable[[str | bytes], object] = self._listener.websocket_message
         self._refusal: Response | None = None
         self._gate: asyncio.Event | None = None
-        self._feed({"type": "websocket.connect"})
+        self._messages.append({"type": "websocket.connect"})
 
     async def connect(self, timeout: float = DEFAULT_TIMEOUT) -> str | None:
         """Start the app and wait until it accepts; returns the subprotocol.
@@ -729,4 +729,4 @@ def _by_hand(mailbox: _Mailbox | None) -> _Mailbox:
 
 
 def _headers(headers: Any) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple((bytes(name).lower(), bytes(value)) for name, value in headers)
+    return tuple([(bytes(name).lower(), bytes(value)) for name, value in headers])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._transports import Frame, TransportListener
 
 OK = 200
+_TEXT = (b"content-type", b"text/plain;charset=UTF-8")
 OPEN_PACKET = b"0"  # what a handshake's response begins with
 TRANSPORT_ERROR = "transport error"
 NOTHING: tuple[list[str], ...] = (
@@ -167,19 +168,19 @@ class PollingTransport:
     def _flush(self) -> None:
         if self._post is not None or not self._outgoing:
             return
-        batch = next(batches(self._outgoing, self.max_payload))
+        batch: Sequence[Frame] = self._outgoing
+        if len(batch) > 1:
+            batch = next(batches(self._outgoing, self.max_payload))
+        body = encode_payload(batch).encode()
         del self._outgoing[: len(batch)]
-        self._post = self._request("POST", encode_payload(batch).encode(), self._posted)
+        self._post = self._request("POST", body, self._posted)
 
     def _request(
         self, method: str, body: bytes, then: Callable[[_Request, Response], None]
     ) -> _Request:
-        headers = []
+        headers: tuple[tuple[bytes, bytes], ...] = ()
         if method == "POST":
-            headers = [
-                (b"content-type", b"text/plain;charset=UTF-8"),
-                (b"content-length", b"%d" % len(body)),
-            ]
+            headers = (_TEXT, (b"content-length", b"%d" % len(body)))
         scope = self._handshake.http_scope(method, self.sid, headers)
         request = _Request(self, scope, then)
         request.exchange = HTTPExchange(
