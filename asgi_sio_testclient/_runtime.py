@@ -165,6 +165,11 @@ class Runtime:
         runs = [run for watch in self._watches.values() for run in watch.runs if run.owner]
         return sorted(runs, key=lambda run: run.started)
 
+    def _own_runs(self) -> list[HandlerRun]:
+        """Those of this client and its clones: another client on the same server may go on."""
+        runs = self.running_handlers()
+        return [run for run in runs if cast("EngineSession", run.owner)._runtime is self]
+
     # -- the end
 
     async def finish_handlers(self, deadline: float, timeout: float) -> list[str]:
@@ -176,7 +181,7 @@ class Runtime:
         for session in list(self._sessions):
             await self.hub.wait(session.over, deadline - self.loop.time())
         while pending := self._handler_tasks():
-            waiting = {run.task for run in self.running_handlers() if run.awaits_client}
+            waiting = {run.task for run in self._own_runs() if run.awaits_client}
             left = deadline - self.loop.time()
             # No client is left that could give the ack that a handler waits for.
             if left <= 0 or (waiting and waiting == pending):
@@ -184,7 +189,7 @@ class Runtime:
             await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if not pending:
             return []
-        late = [str(run) for run in self.running_handlers()]
+        late = [str(run) for run in self._own_runs()]
         late += [task.get_name() for task in pending & self._tasks]
         if not late:
             late = [f"the app at {place_of(task)}" for task in pending]
@@ -198,8 +203,7 @@ class Runtime:
 
     def _handler_tasks(self) -> set[asyncio.Task[Any]]:
         tasks = set(self._tasks)
-        for watch in self._watches.values():
-            tasks |= {run.task for run in watch.runs if run.owner and run.task is not None}
+        tasks |= {run.task for run in self._own_runs() if run.task is not None}
         for session in self._sessions:
             tasks |= session.tasks
         return {task for task in tasks if not task.done()}

@@ -276,3 +276,26 @@ class TestFailingShutdown:
         with pytest.raises(ZeroDivisionError):
             async with TestClient(app):
                 raise ZeroDivisionError
+
+
+async def test_who_leaves_lets_the_handlers_of_others_run(transports):
+    """Two clients that are entered on their own, on one server and in one loop."""
+    sio = socketio.AsyncServer(async_mode="asgi")
+    app = socketio.ASGIApp(sio)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    @sio.event
+    async def slow(sid):
+        begun.set()
+        await go_on.wait()
+        return "done"
+
+    async with TestClient(app, transports=transports) as stays:
+        await stays.connect()
+        async with TestClient(app, transports=transports, timeout=WAIT) as leaves:
+            await leaves.connect()
+            answer = asyncio.ensure_future(stays.call("slow"))
+            await begun.wait()
+        assert not answer.done()
+        go_on.set()
+        assert await answer == "done"
