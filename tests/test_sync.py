@@ -69,6 +69,7 @@ NOT_FOR_TESTS = {
     "handler_ended",
     "handler_started",
     "handshake_stands",
+    "has_output",
     "leave",
     "quiet",
     "send_frames",
