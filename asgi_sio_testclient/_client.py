@@ -191,7 +191,7 @@ class TestClient:
         """Wait until the app has nothing left to do for a client; returns what leaked."""
         leaks = state.leaks()
         for session in list(state.ending):
-            await self._runtime.hub.wait(session.over, deadline - self._runtime.loop.time())
+            await session.over(deadline - self._runtime.loop.time())
             leaks += session.still_connected() if session.tasks else []
         state.ending.clear()
         await state.close_http()
@@ -329,7 +329,7 @@ class TestClient:
         if session is not None and isinstance(exc, ConnectionRefused):
             # Its connect handlers have ended, so it is over in a moment. Elsewhere a handler may be
             # at it for as long as it likes, and the exit waits for it.
-            await self._runtime.hub.wait(session.over, limit)
+            await session.over(limit)
         elif session is not None and isinstance(exc, ConnectTimeout):
             session.cancel_handshake()
 

@@ -232,8 +232,8 @@ class Handshake:
         self._own_cookie = any(name == b"cookie" for name, _ in self._headers)
         if not any(name == b"host" for name, _ in self._headers):
             self._headers = [(b"host", self._origin.netloc.encode("ascii")), *self._headers]
-        self._http_scopes: dict[str, HTTPScope] = {}
-        self.url = f"{self._origin.scheme}://{self._origin.netloc}{self._path}"
+        self._http_scopes: dict[str, HTTPScope] | None = None
+        self.url = _url(self._origin, self._path)
 
     async def authorize(self) -> None:
         """Take what the http client's auth adds. The headers that were given go before it."""
@@ -243,6 +243,8 @@ class Handshake:
         self, method: str, sid: str = "", headers: Iterable[tuple[bytes, bytes]] = ()
     ) -> HTTPScope:
         """The scope of one request of long-polling."""
+        if self._http_scopes is None:
+            self._http_scopes = {}
         scope = self._http_scopes.get(method)
         if scope is None:
             scope = self._http_scopes[method] = asgi.http_scope(
@@ -380,6 +382,11 @@ def _websocket_key() -> bytes:
 def _path(base: str, socketio_path: str) -> str:
     path = f"{base}/{socketio_path.strip('/')}".rstrip("/") + "/"
     return urllib.parse.quote(path, safe="/%:@!$&'()*+,;=-._~")
+
+
+@functools.lru_cache(maxsize=256)
+def _url(origin: Origin, path: str) -> str:
+    return f"{origin.scheme}://{origin.netloc}{path}"
 
 
 def _query(query: Mapping[str, Any] | str | None) -> str:

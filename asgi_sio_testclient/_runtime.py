@@ -33,6 +33,7 @@ class Runtime:
     Attributes:
         running: between `start` and `stop`.
         clients: everyone who uses it; the one that started it first.
+        transcripts: called, gives those of all clients.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -42,6 +43,7 @@ class Runtime:
         self.app = app
         self.running = False
         self.clients: list[ClientState] = []
+        self.transcripts = self._all_transcripts  # one object for all clients that are given it
         self.given_watch: _server.ServerWatch | None = None
         self._given_server = server
         self._searched = False
@@ -53,8 +55,7 @@ class Runtime:
         self._ending: list[asyncio.Task[Any]] = []
         self._unwatched: list[_server.ServerWatch] = []
 
-    def transcripts(self) -> list[Transcript]:
-        """Those of all clients."""
+    def _all_transcripts(self) -> list[Transcript]:
         return [client.transcript for client in self.clients]
 
     @property
@@ -179,7 +180,7 @@ class Runtime:
             a line for each that had to be cancelled.
         """
         for session in list(self._sessions):
-            await self.hub.wait(session.over, deadline - self.loop.time())
+            await session.over(deadline - self.loop.time())
         while pending := self._handler_tasks():
             waiting = {run.task for run in self._own_runs() if run.awaits_client}
             left = deadline - self.loop.time()

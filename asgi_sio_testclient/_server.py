@@ -313,20 +313,24 @@ class ServerWatch:
         """
         if self.sio is None:
             return None
-        packet = self.sio._binary_packet.get(eio_sid)
-        if packet is None:
-            try:
-                packet = _packet(self.sio.packet_class, data)
-            except Exception:  # noqa: BLE001 (a message that can't be read starts no handler; the server says so itself)
+        packet, started = self.sio._binary_packet.get(eio_sid), None
+        if packet is None and self.sio.packet_class.uses_binary_events:
+            started = _reserved_event(data)
+        if started is None:
+            if packet is None:
+                try:
+                    packet = self.sio.packet_class(encoded_packet=data)
+                except Exception:  # noqa: BLE001 (a message that can't be read starts no handler; the server says so itself)
+                    return None
+            event = _event_of(packet, inline=not self.sio.async_handlers)
+            if event is None:
                 return None
-        event = _event_of(packet, inline=not self.sio.async_handlers)
-        if event is None:
-            return None
-        namespace = packet.namespace or "/"
+            started = event, packet.namespace or "/", packet.id
+        event, namespace, id_ = started
         if self._handler(event, namespace) is None:
             return None
         sid = self.sio.manager.sid_from_eio_sid(eio_sid, namespace)
-        return self._begin(owner, event, namespace, sid, packet.id)
+        return self._begin(owner, event, namespace, sid, id_)
 
     def _begin(
         self, owner: Watched, event: str, namespace: str, sid: str | None, id: int | None
@@ -689,7 +693,12 @@ def find_server() -> Any:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_code is _ENTRY:
-            return frame.f_locals["self"]
+            values = frame.f_locals
+            eio = values["self"]
+            if isinstance(values, dict):
+                # Up to Python 3.12 a copy, which would stay for as long as the connection.
+                values.clear()
+            return eio
         frame = frame.f_back
     return None
 
@@ -783,14 +792,18 @@ def _dispatches(namespace_handler: Any, event: str) -> bool:
     return own or hasattr(namespace_handler, f"on_{event}")
 
 
-def _packet(packet_class: Any, data: Any) -> Any:
-    """A packet; of a CONNECT or DISCONNECT in text only type and namespace, which costs next to
-    nothing.
+def _reserved_event(data: Any) -> tuple[str, str, None] | None:
+    """Event, namespace and id of a CONNECT or DISCONNECT in text, without its payload, which the
+    server is about to read; None for everything else.
     """
-    if isinstance(data, str) and data[:1] in {"0", "1"} and packet_class.uses_binary_events:
-        namespace = data[1:].partition(",")[0].partition("?")[0] if data[1:2] == "/" else "/"
-        return socketio.packet.Packet(int(data[0]), namespace=namespace, binary=False)
-    return packet_class(encoded_packet=data)
+    event = _RESERVED.get(data[:1]) if isinstance(data, str) else None
+    if event is None:
+        return None
+    namespace = data[1:].partition(",")[0].partition("?")[0] if data[1:2] == "/" else "/"
+    return event, namespace, None
+
+
+_RESERVED = {"0": "connect", "1": "disconnect"}
 
 
 def _event_of(packet: Any, *, inline: bool) -> str | None:

@@ -31,7 +31,7 @@ from asgi_sio_testclient._server import HandlerRun, ServerWatch, find_server
 from asgi_sio_testclient._transcript import RECEIVED, SENT, TRIM_EVERY, Transcript
 from asgi_sio_testclient._transports.polling import PollingTransport
 from asgi_sio_testclient._transports.websocket import WebSocketTransport
-from asgi_sio_testclient._waiting import Quiet
+from asgi_sio_testclient._waiting import Quiet, finish
 from asgi_sio_testclient.asgi import FORBIDDEN, HTTPExchange, Response, WebSocketConnection
 from asgi_sio_testclient.faults import Schedule, Wire, is_message
 
@@ -90,6 +90,15 @@ class EngineSession:
         receiving: the one that it is dealing with now.
     """
 
+    # Not a dictionary: with more than 30 attributes one takes 1.6 kB.
+    __slots__ = (
+        "_awaited", "_forgotten", "_handshake", "_held", "_hub", "_listener", "_looking", "_looks",
+        "_note", "_numbers", "_poll_released", "_polling", "_runtime", "_straight", "_timing_out",
+        "_transcript", "_transport_name", "_transports", "_trim_at", "_upgrade", "_used", "_wires",
+        "answer_pings", "engine", "handled", "handler_ended", "handler_started", "ready",
+        "receiving", "sent", "transport", "watch",
+    )  # fmt: skip
+
     def __init__(
         self,
         runtime: Runtime,
@@ -106,14 +115,12 @@ class EngineSession:
         self.engine = EngineIO()
         self.watch: ServerWatch | None = runtime.given_watch
         self.transport: Transport | None = None
-        self.over: asyncio.Future[None] = runtime.loop.create_future()
         self._runtime = runtime
         self._hub = runtime.hub
         self._handshake = handshake
         self._transports = transports
         self._listener = listener
         self._transcript = transcript
-        self._take_message = listener.session_message
         self._note = transcript.note
         self._numbers = transcript.numbers
         self._trim_at = 0
@@ -123,7 +130,9 @@ class EngineSession:
         self._polling: PollingTransport | None = None
         self._upgrade: WebSocketTransport | None = None
         self._used: list[Transport] = []
-        self._held: list[Frame] = []
+        # Empty tuples where most sessions never have anything: they take no memory.
+        self._held: Sequence[Frame] = ()
+        self._awaited: Sequence[asyncio.Future[None]] = ()
         self._wires: tuple[Wire, Wire] | None = None
         self._straight: Callable[[Frame], None] | None = None
         self._transport_name = ""
@@ -306,7 +315,7 @@ class EngineSession:
     def send_frames(self, frames: Sequence[Frame]) -> None:
         """Send encoded packets, in order; during an upgrade they wait for its end."""
         if self._upgrade is not None:
-            self._held.extend(frames)
+            self._held = (*self._held, *frames)
             return
         transport = cast("Transport", self.transport)
         name = transport.name
@@ -336,6 +345,13 @@ class EngineSession:
         if not self.sid:
             for task in self.tasks:
                 task.cancel()
+
+    async def over(self, timeout: float) -> None:
+        """Return once nothing of the app runs for it any more, or after `timeout` seconds."""
+        if not self._forgotten:
+            future: asyncio.Future[None] = self._runtime.loop.create_future()
+            self._awaited = (*self._awaited, future)
+            await self._hub.wait(future, timeout)
 
     def handshake_stands(self) -> str:
         """Why the handshake is not through, and where the app is."""
@@ -419,7 +435,7 @@ class EngineSession:
             if message is None:
                 self._other_frame(frame)
             else:
-                self._take_message(message)
+                self._listener.session_message(message)
         except ProtocolError as exc:
             self._fail(exc)
         if self._hub.watchers:
@@ -433,7 +449,7 @@ class EngineSession:
         self._look()
         kind, data = self.engine.receive(frame)
         if kind == MESSAGE:
-            self._take_message(data)
+            self._listener.session_message(data)
         else:
             self._control(kind, data)
             self._listener.frame_delivered()
@@ -595,7 +611,7 @@ class EngineSession:
     def _be_ready(self) -> None:
         self.ready = True
         if isinstance(self.transport, WebSocketTransport) and not self._looking:
-            self.transport.connection.on_receive = self._hub.poke
+            self.transport.connection.on_receive = self._hub.poked
         self._listener.session_ready()
 
     def _switch(self) -> None:
@@ -616,7 +632,7 @@ class EngineSession:
         self._go_on()
 
     def _go_on(self) -> None:
-        held, self._held = self._held, []
+        held, self._held = self._held, ()
         if held:
             self.send_frames(held)
         self._be_ready()
@@ -662,8 +678,8 @@ class EngineSession:
         self._forgotten = True
         self._runtime.session_over(self)
         self._listener.session_over(self)
-        if not self.over.done():
-            self.over.set_result(None)
+        for future in self._awaited:
+            finish(future)
 
 
 def _message_frames(messages: Sequence[Frame]) -> list[Frame]:

@@ -101,6 +101,7 @@ class Hub:
         self.loop = loop
         self.runtimes: list[Any] = []
         self.watchers: list[_Watcher] = []
+        self.poked = self.poke  # one object for all connections that call it
         self._looking = False
         self._previous: Any = None
         self._deadlines: dict[asyncio.Future[Any], float] = {}
