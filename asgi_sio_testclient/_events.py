@@ -18,8 +18,7 @@ class ReceivedEvent:
         namespace: where it arrived, "/" by default.
 
     ``event["name"]``, ``event["args"]`` (a list) and ``event["namespace"]`` work too, as in
-    Flask-SocketIO's
-    ``get_received()``.
+    Flask-SocketIO's ``get_received()``.
     """
 
     name: str

@@ -2,9 +2,8 @@
 scope, and back into the jar.
 
 httpx's clients, httpx2's and Starlette's TestClient are taken by their shape: `headers`, `cookies`,
-`base_url`, `auth`. Which cookies go
-where is decided by the standard library's cookie jar, which is what those clients keep inside.
-Knows nothing of Engine.IO's packets.
+`base_url`, `auth`. Which cookies go where is decided by the standard library's cookie jar, which is
+what those clients keep inside. Knows nothing of Engine.IO's packets.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
 """The one room that knows python-socketio's server: finds it, watches it, cleans up behind it.
 
 Watching is done on the instance, as `AsyncServer.instrument()` does, through three hooks, counted
-and undone: `eio.start_background_task`,
-and the "message" and "disconnect" entries of `eio.handlers`. They pass everything through and raise
-on what they see raised; no
-other module may reach into the server. Line references are to python-socketio 5.18 and
-python-engineio 4.15.
+and undone: `eio.start_background_task`, and the "message" and "disconnect" entries of
+`eio.handlers`. They pass everything through and raise on what they see raised; no other module may
+reach into the server. Line references are to python-socketio 5.18 and python-engineio 4.15.
 """
 
 from __future__ import annotations
@@ -686,9 +684,8 @@ def find_server() -> Any:
     or None.
 
     It stands in the call stack as the `self` of ``engineio.AsyncServer.handle_request``, however
-    the app wraps it: mounts, middleware,
-    closures. A walk through the app's attributes would have to know each of them, and finds none in
-    a closure.
+    the app wraps it: mounts, middleware, closures. A walk through the app's attributes would have
+    to know each of them, and finds none in a closure.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

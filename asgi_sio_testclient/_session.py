@@ -78,8 +78,7 @@ class EngineSession:
     """One Engine.IO session.
 
     Public, for those who test servers rather than apps, as ``client.raw``: packets and frames can
-    be sent at any moment, in any order, well
-    formed or not.
+    be sent at any moment, in any order, well formed or not.
 
     Attributes:
         sid: the Engine.IO session id.

@@ -4,9 +4,8 @@ asyncio.
 Source: https://github.com/socketio/socket.io-protocol (v5). Packets are python-socketio's own
     classes. Plain text events and acks of the
 default class take a shorter way to the same bytes (`_FastText`): python-socketio builds a JSON
-encoder and decoder for every packet, this
-keeps one of each. Whatever it can't take, or what raises in it, goes to the packet class, so that
-results and errors are always theirs.
+encoder and decoder for every packet, this keeps one of each. Whatever it can't take, or what raises
+in it, goes to the packet class, so that results and errors are always theirs.
 """
 
 from __future__ import annotations

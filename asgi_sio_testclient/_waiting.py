@@ -1,8 +1,8 @@
 """Waits with a bound, and the question whether everything is quiet: one `Hub` for each event loop.
 
 A timer for each wait would cost more than what is waited for. So every wait notes its deadline, and
-one timer stands at the earliest; when
-a wait is over its note goes, and a timer that then fires too early only sets itself anew.
+one timer stands at the earliest; when a wait is over its note goes, and a timer that then fires too
+early only sets itself anew.
 """
 
 from __future__ import annotations

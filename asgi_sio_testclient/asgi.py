@@ -1,14 +1,12 @@
 """One ASGI scope each, driven by hand: `HTTPExchange`, `WebSocketConnection` and `Lifespan`.
 
 What the app sends is handed over inside its own ``await send(...)``: to a listener where one is
-given, else to a mailbox
-that the by-hand methods read. So there is no reader task, and when ``send()`` returns the message
-can be seen.
+given, else to a mailbox that the by-hand methods read. So there is no reader task, and when
+``send()`` returns the message can be seen.
 
 This module knows ASGI and nothing of Engine.IO or Socket.IO. The app runs in plain asyncio tasks;
-nothing here holds a cancel scope
-or a task group open. Source of the rules: the ASGI specification 3.0 and its www and lifespan
-pages; where it leaves room, uvicorn 0.54.
+nothing here holds a cancel scope or a task group open. Source of the rules: the ASGI specification
+3.0 and its www and lifespan pages; where it leaves room, uvicorn 0.54.
 """
 
 from __future__ import annotations
@@ -56,8 +54,8 @@ def single_callable(app: Any) -> ASGI3Application:
     """`app` as an ASGI 3 callable; ASGI 2's two-step callables are wrapped by asgiref.
 
     asgiref takes a plain ``def app(scope, receive, send): return inner(scope, receive, send)`` for
-    a two-step callable, since it
-    isn't a coroutine function; so what accepts three arguments is left alone.
+    a two-step callable, since it isn't a coroutine function; so what accepts three arguments is
+    left alone.
     """
     if inspect.iscoroutinefunction(type(app).__call__):
         return cast("ASGI3Application", app)  # as asgiref finds, by a longer way
@@ -559,9 +557,8 @@ class WebSocketConnection(_Run):
             self._add_to_refusal(message)
         elif kind == "http.response.body" and self._refusal is not None:
             # A mistake that servers answer with a RuntimeError at http.response.start
-            # (engineio.ASGIApp makes it for an unknown
-            # path). Raised here, one message later, so that whoever asked can still be told the
-            # status and the body.
+            # (engineio.ASGIApp makes it for an unknown path). Raised here, one message later, so
+            # that whoever asked can still be told the status and the body.
             self._add_to_refusal(message)
             raise RuntimeError(f"Unexpected ASGI message {kind!r} on a websocket scope.")
         else:
@@ -610,9 +607,8 @@ class Lifespan(_Run):
     Args:
         app: an ASGI callable.
         is_unsupported: asked about an exception that the app raised in its startup: True where it
-            only means that the app doesn't
-            know lifespans. (One that it raises before it has received anything always means that:
-            ASGI spec, "Lifespan".)
+            only means that the app doesn't know lifespans. (One that it raises before it has
+            received anything always means that: ASGI spec, "Lifespan".)
 
     Attributes:
         state: the dictionary that the app may fill; a shallow copy goes into every scope that
