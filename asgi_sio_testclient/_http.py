@@ -4,6 +4,7 @@ of Socket.IO.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,6 @@ from asgi_sio_testclient._handshake import DEFAULT_HEADERS, DEFAULT_PORTS
 from asgi_sio_testclient.asgi import HTTPExchange, Response, http_scope
 
 if TYPE_CHECKING:
-    import asyncio
-
     from asgiref.typing import ASGI3Application
 
     from asgi_sio_testclient._handshake import Identity
@@ -118,7 +117,11 @@ class AppTransport(httpx.AsyncBaseTransport):
         exchange = HTTPExchange(self._app, scope, await request.aread())
         self._keep(exchange.start())
         limit = request.extensions.get("timeout", {}).get("read")
-        response = await self._response(exchange, self._timeout if limit is None else limit)
+        try:
+            response = await self._response(exchange, self._timeout if limit is None else limit)
+        except asyncio.CancelledError:
+            exchange.disconnect()
+            raise
         if response is None:
             exchange.disconnect()
             raise httpx.ReadTimeout(f"no response to {request.method} {url}", request=request)

@@ -12,21 +12,23 @@ PREFACE = """\
 
 <!-- Written by `python -m tests.fidelity.page` from tests/fidelity/; a test holds it so. -->
 
-An app can't tell whether it is tested in memory. That is measured, not claimed: an ASGI middleware
-records everything an app sees and does: scopes with every header, messages in order, close codes,
-what its handlers were called with, and the reasons that its disconnect handlers are given. Each
-scenario is played three times: by python-socketio's own client over aiohttp and a real uvicorn, by
-the same client over [`ASGIClientSession`](stock.md), and by `TestClient`. Then the recordings are
-compared. A difference that is not on this page fails the tests; so does a line of this page that
-nothing differs by any more.
+What an app sees in memory is what it sees behind uvicorn, but for what this page lists. It is
+measured: an ASGI middleware records the scopes with every header, the messages in order, close
+codes, http.disconnect, the lifespan, what the app's handlers were called with, and the reasons that
+its disconnect handlers are given. Each scenario is played three times: by python-socketio's own
+client over aiohttp and a real uvicorn, by the same client over [`ASGIClientSession`](stock.md), and
+by `TestClient`. Then the recordings are compared. In these scenarios, at the end of the page, a
+difference that is not on it fails the tests; so does a line of it that nothing differs by any more.
+
+Nothing is stored: uvicorn is recorded anew whenever the tests run. The page itself is written by
+`python -m tests.fidelity.page`.
 """
 
 STOCK = """\
 ## The stock client in memory
 
 With `ASGIClientSession` in the place of aiohttp's session, the recordings are **equal**, in all
-scenarios, over all transports, headers and their order included. These differences lie outside of
-what is recorded:
+scenarios that a client can play, over all transports, headers and their order included.
 """
 
 TEST_CLIENT = """\
@@ -34,6 +36,12 @@ TEST_CLIENT = """\
 
 It is a client of its own, and differs from python-socketio's on purpose in these points, and in no
 other:
+"""
+
+BEYOND = """\
+## What no scenario shows
+
+These differences lie outside of what is recorded, or in what only a server does:
 """
 
 
@@ -44,9 +52,10 @@ def page() -> str:
         [
             PREFACE,
             STOCK,
-            table(BEYOND_THE_RECORDINGS),
             TEST_CLIENT,
             table(DEVIATIONS),
+            BEYOND,
+            table(BEYOND_THE_RECORDINGS),
             "## What is evened out\n",
             "Before recordings are compared, what differs from run to run anyway is replaced:\n",
             *(f"- {what}: {why}" for what, why in ALLOWANCES),

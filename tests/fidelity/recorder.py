@@ -2,36 +2,44 @@
 comparable: ids, times and ports are replaced, and nothing else.
 """
 
+import asyncio
 import gzip
 import re
 import zlib
+from urllib.parse import parse_qs
 
 PACKET_SEPARATOR = b"\x1e"
+OK = 200
 
 
 class Recorder:
     """Keeps every scope and, per connection, every message in order.
 
-    Long-polling is kept as what it stands for: the packets in both directions, in order, beside
+    Long-polling is kept as what it stands for: the packets in both directions, in one order, beside
     what each kind of request looked like. How many packets share a request is a matter of time.
     """
 
     def __init__(self, app):
         self.app = app
         self.connections = []
+        self.lifespan = []
         self.journal = []
+        self._polled = []
 
     async def __call__(self, scope, receive, send):
         connection = Connection(scope)
-        self.connections.append(connection)
+        if scope["type"] == "lifespan":
+            self.lifespan = [connection]
+        else:
+            self.connections.append(connection)
 
         async def recording_receive():
             message = await receive()
-            connection.messages.append(("receives", dict(message)))
+            self._record(connection, "receives", message)
             return message
 
         async def recording_send(message):
-            connection.messages.append(("sends", dict(message)))
+            self._record(connection, "sends", message)
             await send(message)
 
         try:
@@ -39,6 +47,27 @@ class Recorder:
         except Exception as exc:
             connection.messages.append(("raises", type(exc).__name__))
             raise
+
+    def _record(self, connection, way, message):
+        connection.messages.append((way, dict(message)))
+        if connection.carries(way) and "body" in message and not message.get("more_body"):
+            self._polled.append((way, connection.body(way)))
+
+    def let_polls_expire(self, is_over):
+        """What takes 45 s: GETs that pend for a session that `is_over` are given up. The server's
+        wait is cancelled, which it takes for one that was too long.
+        """
+        for sid, connection in self.pending_polls():
+            if is_over(sid):
+                connection.task.cancel()
+
+    def pending_polls(self):
+        """The GETs that the server holds, each with its session's id."""
+        for connection in self.connections:
+            query = parse_qs(connection.scope["query_string"].decode())
+            pending = connection.scope.get("method") == "GET" and connection.status is None
+            if pending and "sid" in query:
+                yield query["sid"][0], connection
 
     def recording(self):
         """All of it, as plain data, normalised."""
@@ -55,6 +84,13 @@ class Recorder:
                 f"{method} {query}": request.plain()
                 for (method, query), request in requests.items()
             },
+            "polling": [
+                (way, packet) for way, body in self._polled for packet in names.packets(body)
+            ],
+            "lifespan": [
+                {"scope": names.plain(c.scope), "messages": list(map(names.message, c.messages))}
+                for c in self.lifespan
+            ],
             "websockets": [
                 {"scope": names.scope(c.scope), "messages": list(map(names.message, c.messages))}
                 for c in self.connections
@@ -67,8 +103,34 @@ class Connection:
     """One call of the app."""
 
     def __init__(self, scope):
-        self.scope = {**scope, "headers": list(scope["headers"])}
+        self.scope = {**scope}
+        if "headers" in scope:
+            self.scope["headers"] = list(scope["headers"])
         self.messages = []
+        self.task = asyncio.current_task()
+
+    def carries(self, way):
+        """Whether what goes that way in it is Engine.IO's, over long-polling."""
+        if b"transport=polling" not in self.scope.get("query_string", b""):
+            return False
+        if self.scope["method"] == "GET":
+            return way == "sends" and self.status == OK
+        return self.scope["method"] == "POST" and way == "receives"
+
+    @property
+    def start(self):
+        """The start of its response."""
+        return next((m for way, m in self.messages if way == "sends" and "status" in m), None)
+
+    @property
+    def status(self):
+        return None if self.start is None else self.start["status"]
+
+    def body(self, way):
+        """What went that way, whole and plain."""
+        whole = b"".join(m.get("body", b"") for each, m in self.messages if each == way)
+        headers = dict(self.start.get("headers", ())) if way == "sends" else {}
+        return decoded(whole, headers.get(b"Content-Encoding"))
 
 
 class Request:
@@ -80,9 +142,9 @@ class Request:
         self.received = []
         self.sent = []
         self.endings = []
+        self.disconnects = []
 
     def add(self, connection, names):
-        body = b"".join(m.get("body", b"") for way, m in connection.messages if way == "receives")
         scope = names.scope(connection.scope)
         # The length goes with how many packets share a request.
         scope["headers"] = [
@@ -91,16 +153,16 @@ class Request:
         ]
         if scope not in self.scopes:
             self.scopes.append(scope)
-        self.received += names.packets(body)
-        starts = [m for way, m in connection.messages if way == "sends" and "status" in m]
-        sent = b"".join(m.get("body", b"") for way, m in connection.messages if way == "sends")
-        for start in starts:
-            headers = dict(start.get("headers", ()))
-            self.sent += names.packets(decoded(sent, headers.get(b"Content-Encoding")))
+        self.received += names.packets(connection.body("receives"))
+        start = connection.start
+        if start is not None:
+            self.sent += names.packets(connection.body("sends"))
             answer = start["status"], names.headers(start.get("headers", ()))
             if answer not in self.answers:
                 self.answers.append(answer)
         self.endings += [m for way, m in connection.messages if way == "raises"]
+        received = [m for way, m in connection.messages if way == "receives"]
+        self.disconnects += [m for m in received if m["type"] != "http.request"]
 
     def plain(self):
         # POSTs are answered OK each: how many there are is a matter of time.
@@ -111,6 +173,7 @@ class Request:
             "receives": self.received,
             "sends": sent,
             "raises": self.endings,
+            "disconnects": self.disconnects,
         }
 
 
@@ -168,13 +231,13 @@ class Names:
         plain = [(name.decode().lower(), self.text(value.decode())) for name, value in headers]
         return [(name, unique.get(name, value)) for name, value in plain]
 
+    def plain(self, scope):
+        return {**scope, "asgi": dict(scope["asgi"]), "state": dict(scope["state"])}
+
     def scope(self, scope):
-        plain = {
-            **scope,
+        return {
+            **self.plain(scope),
             "query_string": self.text(scope["query_string"].decode()),
             "headers": self.headers(scope["headers"]),
             "client": (scope["client"][0], "<port>"),
         }
-        plain["asgi"] = dict(scope["asgi"])
-        plain.pop("fidelity", None)
-        return plain

@@ -11,7 +11,12 @@ SCENARIOS = {}
 
 @dataclass
 class Scenario:
-    """A scenario, the options of its server and of its users."""
+    """A scenario, the options of its server and of its users.
+
+    Attributes:
+        tls, root_path, lifespan: options of the web server; it is started for the scenario alone.
+        in_memory: who can play it: the stock client in memory ("stock"), `TestClient` ("ours").
+    """
 
     run: object
     transports: tuple = ALL
@@ -20,6 +25,10 @@ class Scenario:
     path: str = "socket.io"
     serializer: str = "default"
     server: dict = field(default_factory=dict)
+    tls: bool = False
+    root_path: str = ""
+    lifespan: bool = False
+    in_memory: tuple = ("stock", "ours")
 
 
 def scenario(**options):
@@ -330,6 +339,55 @@ async def leaves_while_a_handler_runs(world, user):
     await world.until("slow begins")
     await user.leave()
     await world.until("slow ends")
+
+
+@scenario(
+    transports=(("websocket",), ("polling", "websocket")),
+    server={"ping_interval": 0.2, "ping_timeout": 0.05},
+)
+async def malformed_packet(world, user):
+    await user.connect()
+    await user.say("abc")
+    await world.until("disconnect")
+
+
+@scenario(lifespan=True, transports=(("websocket",), ("polling", "websocket")), in_memory=("ours",))
+async def server_shuts_down(world, user):
+    await user.connect()
+    await user.call("echo", 1)
+    await user.lose_the_server()
+    await world.until("disconnect")
+
+
+# -- the rest of the app
+
+
+@scenario()
+async def request_given_up(world, user):
+    await user.connect()
+    await user.give_up("/hold")
+    await user.leave()
+
+
+@scenario(lifespan=True)
+async def lifespan_and_its_state(world, user):
+    assert await user.get("/login") == 200
+    await user.connect()
+    await user.leave()
+
+
+@scenario(tls=True)
+async def over_tls(world, user):
+    assert await user.get("/login") == 200
+    await user.connect()
+    await user.call("echo", 1)
+    await user.leave()
+
+
+@scenario(root_path="/api", in_memory=("ours",))
+async def behind_a_root_path(world, user):
+    await user.connect()
+    await user.leave()
 
 
 # -- payloads, cookies

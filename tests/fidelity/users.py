@@ -81,6 +81,13 @@ class StockUser:
             return False
         return True
 
+    async def _polls(self):
+        """What is on its way to the server when the client leaves may get there or not."""
+        async with asyncio.timeout(WAIT):
+            pending = self.world.recorder.pending_polls
+            while self.client.eio.sid not in dict(pending()):  # noqa: ASYNC110 (it tells nobody)
+                await asyncio.sleep(0.001)
+
     async def _hang_up(self, leaving):
         """Once the goodbye is sent: the client would wait for its pending request for 30 s."""
         while self.client.eio.state == "connected":  # noqa: ASYNC110 (it tells nobody)
@@ -118,6 +125,8 @@ class StockUser:
 
     async def leave(self):
         """Say goodbye, until the app has seen it."""
+        if self.client.transport() == "polling":
+            await self._polls()
         self.world.note("user leaves")
         seen = self.world.count("disconnect") + len(self.client.namespaces)
         leaving = asyncio.ensure_future(self.client.disconnect())
@@ -126,6 +135,17 @@ class StockUser:
             await self._hang_up(leaving)
         else:
             await leaving
+
+    async def give_up(self, path):
+        """Make a request, and let go of it while the app is at it."""
+        await given_up(self.world, self.get(path))
+
+    async def say(self, text):
+        """Send a frame of one's own."""
+        await self.client.eio.ws.send_str(text)
+
+    async def lose_the_server(self):
+        self.world.stop_server()
 
     def silence(self):
         """Answer no pings from now on."""
@@ -162,6 +182,15 @@ class StockUser:
         await asyncio.gather(self.client.eio.read_loop_task or _nothing(), return_exceptions=True)
 
 
+async def given_up(world, request):
+    asking = asyncio.ensure_future(request)
+    await world.until("holds")
+    asking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asking
+    await world.until("let go")
+
+
 async def _nothing():
     pass
 
@@ -177,7 +206,7 @@ class OurUser:
         return (await self.client.http.get(path)).status_code
 
     async def connect(self, *namespaces, auth=None, headers=None, query="", path="socket.io"):
-        assert path == self.client._options.socketio_path
+        assert self.client._options.socketio_path.endswith(path)
         for namespace in namespaces or ("/",):
             self.client.on("question", lambda *args: args, namespace=namespace)
         try:
@@ -199,6 +228,15 @@ class OurUser:
     async def leave(self):
         self.world.note("user leaves")
         await self.client.disconnect()
+
+    async def give_up(self, path):
+        await given_up(self.world, self.client.http.get(path))
+
+    async def say(self, text):
+        self.client.raw.send_text(text)
+
+    async def lose_the_server(self):
+        self.client.raw.drop(1012)
 
     def silence(self):
         self.client.raw.answer_pings = False

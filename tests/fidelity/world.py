@@ -12,9 +12,13 @@ WAIT = 5.0  # seconds; bounds every wait
 class World:
     """One app, its recording, and what its handlers saw."""
 
-    def __init__(self, namespaces=("/",), **options):
+    stop_server = None
+
+    def __init__(self, namespaces=("/",), root_path="", **options):
         self.sio = socketio.AsyncServer(async_mode="asgi", **options)
-        self.recorder = Recorder(socketio.ASGIApp(self.sio, other_asgi_app=pages))
+        path = f"{root_path}/socket.io"
+        app = socketio.ASGIApp(self.sio, other_asgi_app=self.pages, socketio_path=path)
+        self.recorder = Recorder(app)
         self.journal = self.recorder.journal
         self.sids = {}
         self._noted = []
@@ -29,6 +33,11 @@ class World:
         for future in self._noted:
             if not future.done():
                 future.set_result(None)
+
+    def let_polls_expire(self):
+        """As if 45 s had passed for those who have left over long-polling."""
+        sockets = self.sio.eio.sockets
+        self.recorder.let_polls_expire(lambda sid: sid not in sockets or sockets[sid].closed)
 
     def count(self, kind):
         return sum(note[0] == kind for note in self.journal)
@@ -133,18 +142,31 @@ class World:
         async def drop(sid):
             await sio.eio.disconnect(sio.manager.eio_sid_from_sid(sid, namespace))
 
-
-async def pages(scope, receive, send):
-    """What isn't Socket.IO: a login, and 404."""
-    if scope["type"] == "websocket":
+    async def pages(self, scope, receive, send):
+        """What isn't Socket.IO: a login, a page that never comes, and 404."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+            return
         await receive()
-        await send({"type": "websocket.close", "code": 1000, "reason": ""})
-        return
-    found = scope["path"] == "/login"
-    headers = [(b"content-type", b"text/plain")]
-    if found:
-        headers.append((b"set-cookie", b"session=abc; Path=/"))
-    await receive()
-    status = 200 if found else 404
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"welcome" if found else b"not found"})
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000, "reason": ""})
+            return
+        if scope["path"] == "/hold":
+            self.note("holds")
+            self.note("let go", (await receive())["type"])
+            return
+        found = scope["path"] == "/login"
+        headers = [(b"content-type", b"text/plain")]
+        if found:
+            secure = b"; Secure" if scope["scheme"] == "https" else b""
+            headers.append((b"set-cookie", b"session=abc; Path=/" + secure))
+        status = 200 if found else 404
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"welcome" if found else b"not found"})
+
+    async def _live(self, scope, receive, send):
+        scope["state"]["opened"] = []
+        for phase in ("startup", "shutdown"):
+            await receive()
+            self.note(phase)
+            await send({"type": f"lifespan.{phase}.complete"})
