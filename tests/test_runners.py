@@ -12,6 +12,8 @@ ROOT = RUNNERS.parent.parent
 
 # pytest-asyncio itself warns where this isn't set.
 SCOPE = ("-o", "asyncio_default_fixture_loop_scope=function")
+# Of framework and transports: 7 over each of 3, and Flask-SocketIO without the websocket.
+COMBINATIONS = 7 * 3 + 2
 
 
 def run(*arguments, plugins=()):
@@ -51,35 +53,39 @@ def run_pytest(*arguments, plugins, tmp_path):
     )
 
 
+PLUGIN = "asgi_sio_testclient.pytest_plugin"
+
+
 def test_pytest_asyncio_auto(tmp_path):
     printed = run_pytest(
-        "asyncio_auto.py",
-        "--asyncio-mode=auto",
-        *SCOPE,
-        plugins=["pytest_asyncio.plugin"],
+        *("asyncio_auto.py", "frameworks_auto.py", "--asyncio-mode=auto", *SCOPE),
+        plugins=["pytest_asyncio.plugin", PLUGIN],
         tmp_path=tmp_path,
     )
-    assert "30 passed" in printed
+    assert f"{30 + COMBINATIONS} passed" in printed
 
 
-def test_pytest_asyncio_strict(tmp_path):
-    printed = run_pytest(
-        "asyncio_strict.py", *SCOPE, plugins=["pytest_asyncio.plugin"], tmp_path=tmp_path
-    )
-    assert "12 passed" in printed
-
-
-def test_anyio_plugin_and_a_refusal_of_trio_in_words(tmp_path):
+def test_pytest_asyncio_strict_and_anyio_and_plain_functions(tmp_path):
     pytest.importorskip("uvloop")
     pytest.importorskip("trio")
     printed = run_pytest(
-        *("anyio_plugin.py", "trio_refused.py"), plugins=["anyio.pytest_plugin"], tmp_path=tmp_path
+        *("asyncio_strict.py", "anyio_plugin.py", "trio_refused.py", "frameworks_pytest.py"),
+        *("--benchmark-disable", *SCOPE),
+        plugins=[
+            *("pytest_asyncio.plugin", "anyio.pytest_plugin", "pytest_benchmark.plugin"),
+            PLUGIN,
+        ],
+        tmp_path=tmp_path,
     )
-    assert "33 passed" in printed
+    assert f"{12 + 32 + 1 + 6 * COMBINATIONS} passed" in printed
 
 
-def test_unittest_and_the_cases_of_django_and_around_flask():
-    printed = run("-X", "dev", "-m", "unittest", "unittest_case", "framework_cases")
+def test_unittest():
+    assert "Ran 7 tests" in run("-X", "dev", "-m", "unittest", "unittest_case")
+
+
+def test_unittest_and_django_with_each_framework_and_none_of_them():
+    printed = run("-m", "unittest", "frameworks_cases")
     assert "Ran 9 tests" in printed
     assert printed.rstrip().endswith("OK")
 
