@@ -11,7 +11,8 @@ Override one fixture, and the others are ready:
 * ``sio_transports``: the transports of this test; None for those of ``sio_options``.
 
 ``@pytest.mark.sio(auth=..., headers=..., namespaces=["/chat"], transports="polling")`` takes the
-arguments of `TestClient`, and the namespaces to connect to.
+arguments of `TestClient`, and the namespaces to connect to; with ``connect=False`` the test logs in
+first, and connects by itself.
 ``--sio-transports=websocket,polling,upgrade`` runs each test that uses these fixtures over each of
 them, except where the marker says otherwise. A failed test's report has the transcript of each of
 its clients; ``--sio-transcript`` shows them always.
@@ -67,6 +68,7 @@ class _Setup:
         self._options.update(_marked(node))
         namespaces = self._options.pop("namespaces", ())
         self.namespaces = (namespaces,) if isinstance(namespaces, str) else tuple(namespaces)
+        self.connects = bool(self._options.pop("connect", True))
 
     def first(self, client_class: Any) -> Any:
         """The client that runs the app.
@@ -132,8 +134,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """See the module's docstring."""
     config.addinivalue_line(
         "markers",
-        "sio(namespaces=..., **options): what the clients of the sio_* fixtures connect to, "
-        "and arguments of theirs: auth, headers, transports, ...",
+        "sio(namespaces=..., connect=True, **options): what the clients of the sio_* fixtures "
+        "connect to, whether they do, and arguments of theirs: auth, headers, transports, ...",
     )
     # Its name as a plugin depends on how it was loaded.
     plugin = sys.modules.get("pytest_asyncio.plugin")
@@ -208,7 +210,9 @@ def sio_client_factory(
 
     async def connected(*namespaces: str, **overrides: Any) -> TestClient:
         client: TestClient = _sio_setup.another(overrides)
-        return await client.connect(*(namespaces or _sio_setup.namespaces))
+        if _sio_setup.connects or namespaces:
+            await client.connect(*(namespaces or _sio_setup.namespaces))
+        return client
 
     return connected
 
@@ -224,7 +228,8 @@ def _sio_sync_running(_sio_setup: _Setup) -> Iterator[SyncTestClient]:
 @pytest.fixture
 def sio_sync_client(_sio_setup: _Setup, _sio_sync_running: SyncTestClient) -> SyncTestClient:
     """A connected `SyncTestClient`."""
-    return _sio_sync_running.connect(*_sio_setup.namespaces)
+    client = _sio_sync_running
+    return client.connect(*_sio_setup.namespaces) if _sio_setup.connects else client
 
 
 @pytest.fixture
@@ -238,7 +243,9 @@ def sio_sync_client_factory(
 
     def connected(*namespaces: str, **overrides: Any) -> SyncTestClient:
         client: SyncTestClient = _sio_setup.another(overrides)
-        return client.connect(*(namespaces or _sio_setup.namespaces))
+        if _sio_setup.connects or namespaces:
+            client.connect(*(namespaces or _sio_setup.namespaces))
+        return client
 
     return connected
 
@@ -254,7 +261,7 @@ def _async_fixtures() -> dict[str, Any]:
 
     async def connected(_sio_setup: _Setup) -> TestClient:
         client: TestClient = _sio_setup.clients[0]
-        return await client.connect(*_sio_setup.namespaces)
+        return await client.connect(*_sio_setup.namespaces) if _sio_setup.connects else client
 
     return {"_sio_running": running, "_sio_connected": connected}
 

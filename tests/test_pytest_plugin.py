@@ -285,6 +285,30 @@ def test_marked(sio_sync_client):
     assert "2 passed" in project(source)
 
 
+NOT_CONNECTED = """
+@pytest.mark.sio(connect=False, auth="later")
+class TestIt:
+    async def test_async(self, sio_client, sio_client_factory):
+        assert not sio_client.is_connected()
+        await sio_client.connect()
+        assert await sio_client.call("who") == "later"
+        second = await sio_client_factory()
+        assert not second.is_connected()
+        third = await sio_client_factory("/chat")
+        assert third.is_connected("/chat")
+
+    def test_sync(self, sio_sync_client, sio_sync_client_factory):
+        assert not sio_sync_client.is_connected()
+        sio_sync_client.connect()
+        assert not sio_sync_client_factory().is_connected()
+        assert sio_sync_client_factory("/chat").is_connected("/chat")
+"""
+
+
+def test_who_logs_in_first_connects_later(project):
+    assert "2 passed" in project(NOT_CONNECTED, *ASYNCIO, "--asyncio-mode=auto")
+
+
 # -- --sio-transports
 
 OVER_EACH = """
