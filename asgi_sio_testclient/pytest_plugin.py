@@ -32,6 +32,8 @@ pytest until one of its fixtures is used.
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import sys
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
@@ -49,6 +51,7 @@ TRANSPORTS: dict[str, tuple[str, ...]] = {
     "upgrade": ("polling", "websocket"),
 }
 LOOP_SCOPES = ("function", "class", "module", "package", "session")
+OWN_OPTIONS = {"connect", "namespaces"}
 SECTION = "Socket.IO transcript"
 _TRANSCRIPTS = pytest.StashKey[list[Any]]()
 
@@ -74,12 +77,18 @@ class _Setup:
         """The client that runs the app.
 
         Raises:
-            pytest.UsageError: there is one already.
+            pytest.UsageError: there is one already, or an option is not one of its arguments.
         """
         if self.clients:
             raise pytest.UsageError(
                 "sio_client and sio_sync_client in one test: its app can't run in two event loops"
             )
+        known = sorted(set(inspect.signature(client_class).parameters) - {"app"} | OWN_OPTIONS)
+        for name in self._options:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(known)}"
+                raise pytest.UsageError(f"@pytest.mark.sio or sio_options has {name!r}; {hint}")
         return self._with(client_class(self._app, **self._options))
 
     def another(self, overrides: dict[str, Any]) -> Any:

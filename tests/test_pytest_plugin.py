@@ -257,6 +257,24 @@ def test_it(sio_sync_client):
     assert "keyword arguments only" in project(source, ends=FAILED)
 
 
+WRONG_ARGUMENTS = """
+@pytest.mark.sio(transport="polling")
+def test_near(sio_sync_client):
+    pass
+
+
+@pytest.mark.sio(colour="red")
+def test_far(sio_sync_client):
+    pass
+"""
+
+
+def test_an_argument_that_no_client_takes(project):
+    printed = project(WRONG_ARGUMENTS, ends=FAILED)
+    assert "sio_options has 'transport'; did you mean 'transports'?" in printed
+    assert "sio_options has 'colour'; it takes auth, base_url, client, connect, " in printed
+
+
 def test_sync_and_async_clients_in_one_test_are_refused(project):
     source = """
 async def test_it(sio_client, sio_sync_client):
