@@ -9,6 +9,7 @@ what those clients keep inside. Knows nothing of Engine.IO's packets.
 from __future__ import annotations
 
 import base64
+import binascii
 import email.message
 import functools
 import http.cookiejar as http_cookiejar
@@ -228,8 +229,9 @@ class Handshake:
         self._query = _query(query)
         self._state = state
         self._headers = identity.base_headers(headers)
-        self._own_cookie = any(name == b"cookie" for name, _ in self._headers)
-        if not any(name == b"host" for name, _ in self._headers):
+        names = [name for name, _ in self._headers]
+        self._own_cookie = b"cookie" in names
+        if b"host" not in names:
             self._headers = [(b"host", self._origin.netloc.encode("ascii")), *self._headers]
         self._http_scopes: dict[str, HTTPScope] | None = None
         self.url = _url(self._origin, self._path)
@@ -374,7 +376,7 @@ _random = random.Random()  # noqa: S311
 
 
 def _websocket_key() -> bytes:
-    return base64.b64encode(_random.randbytes(16))
+    return binascii.b2a_base64(_random.randbytes(16), newline=False)
 
 
 @functools.lru_cache(maxsize=256)

@@ -267,9 +267,8 @@ class _FastText:
             data, end = self._scan(message, bracket)
         except (ValueError, StopIteration, RecursionError):
             return None
-        if end != len(message) or not _is_valid(kind, data, id_):
-            return None
-        return Incoming(kind, namespace, data, id_)
+        valid = id_ is not None if kind == ACK else _is_valid(kind, data, id_)
+        return Incoming(kind, namespace, data, id_) if valid and end == len(message) else None
 
 
 _KINDS = {"0": CONNECT, "2": EVENT, "3": ACK}
