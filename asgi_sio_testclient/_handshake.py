@@ -19,7 +19,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -59,7 +59,7 @@ class Origin:
     netloc: str
     path: str
     server: tuple[str, int]
-    userinfo: bytes
+    userinfo: bytes = field(repr=False)
 
     @property
     def url(self) -> str:

@@ -33,7 +33,8 @@ _BRIDGED = "a2wsgi.WSGIMiddleware(app)"
 
 @dataclass(eq=False)
 class Options:
-    """See `TestClient`, whose arguments these are.
+    """See `TestClient`, whose arguments these are. Those with secrets in them are not in the repr,
+    which pytest and others show where a local variable is shown.
 
     Attributes:
         single_app: the app as an ASGI 3 callable.
@@ -41,11 +42,11 @@ class Options:
     """
 
     app: Any
-    http: Any
-    base_url: Any
-    headers: Any
-    cookies: Any
-    auth: Any
+    http: Any = field(repr=False)
+    base_url: Any = field(repr=False)
+    headers: Any = field(repr=False)
+    cookies: Any = field(repr=False)
+    auth: Any = field(repr=False)
     socketio_path: str
     transports: Any
     serializer: Any

@@ -5,6 +5,7 @@ received is run.
 import ast
 import asyncio
 import base64
+import gc
 import json
 import textwrap
 import time
@@ -24,6 +25,7 @@ from asgi_sio_testclient import (
     NotConnected,
     ProtocolError,
     TestClient,
+    stock,
 )
 from asgi_sio_testclient._cli import main
 
@@ -217,6 +219,28 @@ async def test_the_app_gets_what_no_text_shows(transports):
         assert str(transcript).count("CONNECT ***") == 1
         assert str(transcript).count("CONNECT /chat ***") == 1
         assert repr(entries).count("args=('***',)") == 2
+
+
+async def test_no_object_of_this_package_shows_them():
+    """Wherever local variables are shown: `pytest --showlocals`, a debugger, an error reporter."""
+    app = lab()
+    async with user(app.app, transports=("polling",)) as client:
+        await client.connect(query={"token": QUERY})
+        await client.call("echo", 1)
+        ours = [each for each in gc.get_objects() if is_ours(type(each))]
+        assert {"Options", "TestClient", "EngineSession"} <= {type(each).__name__ for each in ours}
+        assert {type(each).__name__ for each in ours if shown(repr(each))} == set()
+    async with stock.ASGIClientSession(
+        app.app,
+        base_url=f"http://ann:{PASSWORD}@testserver",
+        headers={"X-Api-Key": HEADER},
+        cookies={"session": COOKIE},
+    ) as http:
+        assert shown(repr(http)) == []
+
+
+def is_ours(kind):
+    return kind.__module__.partition(".")[0] == "asgi_sio_testclient"
 
 
 async def test_a_malformed_auth_payload_is_masked_too():
