@@ -205,14 +205,10 @@ class OverAnUpgrade(OneClient):
     transports = ("polling", "websocket")
 
 
-short = settings(
-    max_examples=25,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+# How many examples, and whether any others, is the profile's matter: see conftest.py.
+long = settings(stateful_step_count=25, suppress_health_check=list(HealthCheck))
 for machine in (OneClient, OverPolling, OverAnUpgrade):
-    machine.TestCase.settings = short
+    machine.TestCase.settings = long
 
 TestWebsocket = OneClient.TestCase
 TestPolling = OverPolling.TestCase
