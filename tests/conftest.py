@@ -2,7 +2,12 @@
 
 import asyncio
 import gc
+import importlib
 import os
+import pkgutil
+import sys
+import threading
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import settings
@@ -14,6 +19,65 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 TRANSPORTS = (("websocket",), ("polling",), ("polling", "websocket"))
 TRANSPORT_IDS = ("websocket", "polling", "upgrade")
+
+
+# -- the coverage tool's tracer doubles the time of whatever runs under it, ours or not
+
+TRACERS = sys.gettrace(), threading.gettrace()
+
+# They run long, and go through code that the tests of that code have shown already: many clients,
+# many rounds, whole programs. `coverage report` would tell if one showed something of its own.
+UNTRACED = {
+    *("test_benchmarks", "test_docs", "test_fidelity", "test_runners", "test_scenarios"),
+    *("test_settle", "test_soak", "test_stateful"),
+}
+
+
+def trace(of_this_thread, of_new_threads):
+    sys.settrace(of_this_thread)
+    threading.settrace(of_new_threads)
+
+
+if any(TRACERS):
+    # Seen while they are imported: nobody sees that again.
+    package = importlib.import_module("asgi_sio_testclient")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+    # What pytest does between the tests, collecting them above all, is no affair of coverage.
+    trace(None, None)
+
+
+@contextmanager
+def traced(item):
+    """Trace a phase of a test, and the processes that it starts, unless others do."""
+    if item.path.stem in UNTRACED:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+            yield
+        return
+    trace(*TRACERS)
+    try:
+        yield
+    finally:
+        trace(None, None)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item):
+    with traced(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item):
+    with traced(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item):
+    with traced(item):
+        return (yield)
 
 
 def pytest_collection_finish():

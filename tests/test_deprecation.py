@@ -86,6 +86,10 @@ def here() -> int:
     return inspect.currentframe().f_back.f_lineno
 
 
+async def line_of_an_await() -> int:
+    return here()
+
+
 class TestAWarning:
     def test_names_the_line_of_the_call(self, line_of_the_warning):
         line = here() + 1
@@ -139,6 +143,13 @@ class TestWhatIsMarked:
     def test_says_so_as_pep_702_has_it(self):
         for marked in (wait, wait_async, Waiter):
             assert marked.__deprecated__ == MESSAGE
+
+    @pytest.mark.parametrize("thing", [here, line_of_an_await, Client], ids=lambda it: it.__name__)
+    def test_keeps_its_name_and_place(self, thing):
+        class_or_function = type(thing.__name__, (thing,), {}) if inspect.isclass(thing) else thing
+        marked = deprecated(MESSAGE)(class_or_function)
+        assert (marked.__name__, marked.__module__) == (thing.__name__, __name__)
+        assert marked.__deprecated__ == MESSAGE
 
 
 class TestAMessage:

@@ -44,6 +44,11 @@ GENERATED = {
 }
 # What a reader has installed, and not what our own tests need besides.
 PLUGINS = ("pytest_asyncio.plugin", "pytest_benchmark.plugin", "asgi_sio_testclient.pytest_plugin")
+WARNINGS = (
+    *("-W", "error"),
+    # Other tests of this process have imported the plugin before, or have not, as xdist deals them.
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
 FILE_NAME = re.compile(r"# (?P<name>[\w/]+\.py)\n")
 CONFIGURATION = """
 [tool.pytest.ini_options]
@@ -126,7 +131,7 @@ def test_examples_pass(
     # The inner run has no workers, whatever the outer one has; pytest-benchmark warns of them.
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
-    result = pytester.runpytest_inprocess(*(f"-p{plugin}" for plugin in PLUGINS), "-W", "error")
+    result = pytester.runpytest_inprocess(*(f"-p{plugin}" for plugin in PLUGINS), *WARNINGS)
 
     outcomes = result.parseoutcomes()
     assert page.number_of_tests, "an example without a test shows nothing"
