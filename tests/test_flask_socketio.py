@@ -63,6 +63,43 @@ class Program:
         """None but what a test adds."""
 
 
+class Speaker(flask_socketio.Namespace):
+    """What `Scenarios.speak` registers, as methods."""
+
+    def __init__(self, namespace, program):
+        super().__init__(namespace)
+        self.program = program
+
+    # Namespace.send() and emit() would go to everybody, which `Rooms` has.
+    def on_connect(self, auth):
+        flask_socketio.send("connected-class")
+        if "foo" in flask.request.args:
+            header = flask.request.headers.get("X-Bar")
+            args = flask.request.args["foo"]
+            flask_socketio.send({"args": args, "header": header, "auth": auth})
+
+    def on_disconnect(self, reason):
+        self.program.noted.append(("/class", reason))
+
+    def on_message(self, text):
+        flask_socketio.send(text)
+        return None if text == "no ack" else text
+
+    def on_json(self, data):
+        flask_socketio.send(data, json=True, broadcast=True)
+        return data
+
+    def on_custom(self, data):
+        flask_socketio.emit("response", data)
+        return data
+
+    def on_send_broadcast(self, data):
+        flask_socketio.emit("response", data, broadcast=True)
+
+    def on_request(self, *args):
+        self.program.noted.append(dict(flask.request.event, sid=flask.request.sid))
+
+
 class Scenarios(Program):
     """Handlers for each of the scenarios."""
 
@@ -71,16 +108,14 @@ class Scenarios(Program):
             self.speak(namespace, suffix)
             self.gather(namespace)
         self.remember()
+        self.socketio.on_namespace(Speaker("/class", self))
+        self.socketio.on_event("by on_event", lambda data: [data], namespace="/test")
         on = self.socketio.on
 
         @on("bytes")
         def take_bytes(data):
             flask_socketio.emit("binary response", data)
             return data
-
-        @on("what is the request")
-        def look_at_request(*args):
-            self.noted.append(dict(flask.request.event, sid=flask.request.sid))
 
         @on("connect", namespace="/fussy")
         def connect_fussy(auth):
@@ -117,9 +152,13 @@ class Scenarios(Program):
             flask_socketio.emit("response", data)
             return data
 
-        @on("send broadcast")
+        @on("send_broadcast")
         def broadcast(data):
             flask_socketio.emit("response", data, broadcast=True)
+
+        @on("request")
+        def look_at_request(*args):
+            self.noted.append(dict(flask.request.event, sid=flask.request.sid))
 
     def gather(self, namespace):
         on = functools.partial(self.socketio.on, namespace=namespace)
@@ -167,23 +206,28 @@ def of(events):
 
 # -- Flask-SocketIO's own scenarios
 
+# Its default one, one of its own, and a class-based one.
+NAMESPACES = ["/", "/test", "/class"]
+
 
 async def test_connect(client):
     await client.connect()
     assert of(client.get_received()) == [("message", ("connected",))]
 
 
-async def test_connect_with_query_headers_and_auth(client):
-    await client.connect(query={"foo": "bar"}, headers={"X-Bar": "baz"}, auth={"a": 1})
+@pytest.mark.parametrize("namespace", NAMESPACES)
+async def test_connect_with_query_headers_and_auth(client, namespace):
+    await client.connect(namespace, query="foo=bar", headers={"X-Bar": "baz"}, auth={"a": 1})
     expected = {"args": "bar", "header": "baz", "auth": {"a": 1}}
-    assert of(client.get_received())[1] == ("message", (expected,))
+    assert of(client.get_received(namespace))[1] == ("message", (expected,))
 
 
-async def test_connect_to_a_namespace(client):
-    await client.connect("/test")
-    assert client.is_connected("/test")
+@pytest.mark.parametrize("name", ["test", "class"])
+async def test_connect_to_a_namespace(client, name):
+    await client.connect(f"/{name}")
+    assert client.is_connected(f"/{name}")
     assert not client.is_connected()
-    assert of(client.get_received("/test")) == [("message", ("connected-test",))]
+    assert of(client.get_received(f"/{name}")) == [("message", (f"connected-{name}",))]
 
 
 async def test_connect_rejected(client):
@@ -199,15 +243,16 @@ async def test_disconnect(client, program):
     assert program.noted == [("/", "client disconnect")]
 
 
-async def test_disconnect_from_a_namespace(client, program):
-    await client.connect("/", "/test")
-    await client.disconnect("/test")
+@pytest.mark.parametrize("namespace", ["/test", "/class"])
+async def test_disconnect_from_a_namespace(client, program, namespace):
+    await client.connect("/", namespace)
+    await client.disconnect(namespace)
     await client.settle()
-    assert program.noted == [("/test", "client disconnect")]
+    assert program.noted == [(namespace, "client disconnect")]
     assert client.is_connected()
 
 
-@pytest.mark.parametrize("namespace", ["/", "/test"])
+@pytest.mark.parametrize("namespace", NAMESPACES)
 async def test_send(client, namespace):
     await client.connect(namespace)
     client.get_received(namespace)
@@ -216,7 +261,7 @@ async def test_send(client, namespace):
     assert of(client.get_received(namespace)) == [("message", ("echo",))]
 
 
-@pytest.mark.parametrize("namespace", ["/", "/test"])
+@pytest.mark.parametrize("namespace", NAMESPACES)
 async def test_send_json_to_everybody(client, namespace):
     other = client.clone()
     for user in (client, other):
@@ -228,7 +273,7 @@ async def test_send_json_to_everybody(client, namespace):
         assert of(user.get_received(namespace)) == [("json", ({"a": "b"},))]
 
 
-@pytest.mark.parametrize("namespace", ["/", "/test"])
+@pytest.mark.parametrize("namespace", NAMESPACES)
 async def test_emit(client, namespace):
     await client.connect(namespace)
     await client.emit("custom", {"a": "b"}, namespace=namespace)
@@ -242,21 +287,22 @@ async def test_emit_bytes(client):
     assert (await client.await_event("binary response")).data == {"a": b"\x00\xff"}
 
 
-async def test_the_request_knows_the_event(client, program):
-    await client.connect()
-    await client.emit("what is the request", "foo", 2)
+@pytest.mark.parametrize("namespace", NAMESPACES)
+async def test_the_request_knows_the_event(client, program, namespace):
+    await client.connect(namespace)
+    await client.emit("request", "foo", 2, namespace=namespace)
     await client.settle()
-    expected = {"message": "what is the request", "args": ("foo", 2), "sid": client.sid}
-    assert program.noted == [expected]
+    sid = client.get_sid(namespace)
+    assert program.noted == [{"message": "request", "args": ("foo", 2), "sid": sid}]
 
 
-@pytest.mark.parametrize("namespace", ["/", "/test"])
+@pytest.mark.parametrize("namespace", NAMESPACES)
 async def test_broadcast_stays_in_its_namespace(client, namespace):
     other, elsewhere = client.clone(), client.clone()
     away = "/test" if namespace == "/" else "/"
     for user, place in ((client, namespace), (other, namespace), (elsewhere, away)):
         await user.connect(place)
-    await client.emit("send broadcast", {"a": "b"}, namespace=namespace)
+    await client.emit("send_broadcast", {"a": "b"}, namespace=namespace)
     await elsewhere.assert_not_received("response", namespace="*")
     for user in (client, other):
         assert (await user.await_event("response", namespace=namespace)).data == {"a": "b"}
@@ -351,16 +397,23 @@ async def test_error_handlers_answer_for_handlers_that_raise(namespace, nothing_
     assert client.app_exceptions == []
 
 
-async def test_ack(client):
-    await client.connect()
-    assert await client.call("message", "echo") == "echo"
-    assert await client.call("json", {"a": "b"}) == {"a": "b"}
-    assert await client.call("custom", {"a": "b"}) == {"a": "b"}
+@pytest.mark.parametrize("namespace", NAMESPACES)
+async def test_ack(client, namespace):
+    await client.connect(namespace)
+    assert await client.call("message", "echo", namespace=namespace) == "echo"
+    assert await client.call("json", {"a": "b"}, namespace=namespace) == {"a": "b"}
+    assert await client.call("custom", {"a": "b"}, namespace=namespace) == {"a": "b"}
 
 
-async def test_an_ack_without_a_value(client):
-    await client.connect()
-    assert await client.call("message", "no ack") is None
+@pytest.mark.parametrize("namespace", NAMESPACES)
+async def test_an_ack_without_a_value(client, namespace):
+    await client.connect(namespace)
+    assert await client.call("message", "no ack", namespace=namespace) is None
+
+
+async def test_a_handler_registered_by_on_event(client):
+    await client.connect("/test")
+    assert await client.call("by on_event", 1, namespace="/test") == [1]
 
 
 async def test_an_ack_by_callback(client):
@@ -869,7 +922,7 @@ async def test_other_clients_of_the_server_are_left_alone(program, client, monke
     await client.connect()
     client.get_received()
     stranger = f"/socket.io/?transport=polling&EIO=4&sid={await handshake(client)}"
-    for packet in ("40", '42["fail"]', '42["send broadcast",1]'):
+    for packet in ("40", '42["fail"]', '42["send_broadcast",1]'):
         assert (await client.http.post(stranger, content=packet)).text == "OK"
     assert (await client.await_event("response")).data == 1
     deadline = time.perf_counter() + 5
