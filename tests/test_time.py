@@ -1,13 +1,25 @@
 """Heartbeats, timeouts and every reason of a disconnect: minutes for the server, none for us."""
 
 import asyncio
+import contextlib
 import time
 
 import pytest
 import socketio
 from apps import lab
+from starlette.applications import Starlette
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
 
-from asgi_sio_testclient import EventTimeout, TestClient, UsageError, _time
+from asgi_sio_testclient import (
+    EventTimeout,
+    NotConnected,
+    SyncTestClient,
+    TestClient,
+    UsageError,
+    _time,
+)
 
 # Of real time: whoever waits for 45 s is found out.
 SOON = 10.0
@@ -193,6 +205,69 @@ async def test_transport_error():
             assert built.disconnects == []
             await advance(client, 2)
         assert built.disconnects == [("/", "transport error")]
+
+
+GONE = {"websocket": "transport close", "upgrade": "transport close", "polling": "ping timeout"}
+
+
+def fall_silent(client):
+    client.raw.answer_pings = False
+    client.advance(100)
+
+
+# What the client does, and what the server calls it over each transport.
+ENDS = {
+    "disconnect": (SyncTestClient.disconnect, dict.fromkeys(GONE, "client disconnect")),
+    "kicked": (lambda client: client.call("kick"), dict.fromkeys(GONE, "server disconnect")),
+    "abort": (SyncTestClient.abort, GONE),
+    "silence": (fall_silent, GONE),
+}
+
+
+@pytest.mark.parametrize(("end", "reasons"), ENDS.values(), ids=ENDS)
+def test_every_end_without_await(built, transports, request, end, reasons):
+    with SyncTestClient(built.app, transports=transports) as client, client.time_travel():
+        client.connect()
+        with contextlib.suppress(NotConnected):
+            end(client)
+        client.settle()
+        assert not client.is_connected()
+    transport = request.node.callspec.id.partition("-")[0]
+    assert built.disconnects == [("/", reasons[transport])]
+
+
+async def test_the_engines_session_expires(built):
+    async with TestClient(built.app, transports="polling") as client:
+        await client.connect()
+        async with time_travel(client):
+            expired = client.raw.sid
+            client.raw.answer_pings = False
+            await advance(client, 100)
+        query = {"EIO": 4, "transport": "polling", "sid": expired}
+        answer = await client.http.get("/socket.io/", params=query)
+        assert (answer.status_code, answer.json()) == (400, f"Invalid session {expired}")
+
+
+async def test_an_http_session_expires_where_the_wall_clock_is_moved_as_well(monkeypatch):
+    built, wall_clock = lab(), time.time
+
+    async def login(request):
+        request.session["user"] = "ada"
+        return Response()
+
+    async def who(request):
+        return PlainTextResponse(request.session.get("user", "nobody"))
+
+    routes = [Route("/login", login, methods=["POST"]), Route("/who", who), Mount("/", built.app)]
+    app = SessionMiddleware(Starlette(routes=routes), secret_key="x", max_age=60)
+    async with TestClient(app) as client, time_travel(client):
+        await client.http.post("/login")
+        await client.connect()
+        await advance(client, 61)
+        assert (await client.http.get("/who")).text == "ada"
+        monkeypatch.setattr(time, "time", lambda: wall_clock() + 61)
+        assert (await client.http.get("/who")).text == "nobody"
+        assert client.is_connected()
 
 
 async def test_back_after_a_timeout(client, built):
