@@ -63,8 +63,8 @@ INSTALLED = [
 def run_tests(session: nox.Session, *python: str) -> None:
     """Spread over the cores: most of what a test of this suite does is compute.
 
-    With bytecode, even where the environment asks for none: without it each worker, and each process
-    that a test starts, compiles all of it again.
+    With bytecode, even where the environment asks for none: without it each worker, and each
+    process that a test starts, compiles all of it again.
     """
     arguments = ("-m", "pytest", "--numprocesses=auto", "--dist=loadgroup", *session.posargs)
     session.run(*python, *arguments, env={"PYTHONDONTWRITEBYTECODE": ""})

@@ -10,7 +10,8 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
+from hypothesis.strategies import integers
 
 # The same examples on every run, as many as a change has time for; any others on demand.
 settings.register_profile("quick", derandomize=True, deadline=None, max_examples=30)
@@ -27,10 +28,37 @@ TRACERS = sys.gettrace(), threading.gettrace()
 
 # They run long, and go through code that the tests of that code have shown already: many clients,
 # many rounds, whole programs. `coverage report` would tell if one showed something of its own.
-UNTRACED = {
-    *("test_benchmarks", "test_docs", "test_fidelity", "test_runners", "test_scenarios"),
-    *("test_settle", "test_soak", "test_stateful"),
-}
+UNTRACED = (
+    "tests/conformance/test_conformance.py::test_command_prints_the_table",
+    "tests/fidelity/",
+    "tests/test_bench_cli.py::test_a_real_terminal",
+    "tests/test_benchmarks.py",
+    "tests/test_cli.py::TestAsAProcess::test_a_reader",
+    "tests/test_cli.py::TestAsAProcess::test_an_entry_point",
+    "tests/test_cli.py::TestAsAProcess::test_ctrl_c",
+    "tests/test_cli.py::TestDemo::test_colour_on_a_real_terminal",
+    "tests/test_cli.py::TestDemo::test_needs_nothing",
+    "tests/test_docs.py",
+    "tests/test_flask_socketio.py::test_the_process_ends",
+    "tests/test_killed.py::test_a_killed_test[polling",
+    "tests/test_killed.py::test_a_killed_test[upgrade",
+    "tests/test_killed.py::test_a_killed_test_with_the_stock_client[polling",
+    "tests/test_killed.py::test_a_killed_test_with_the_stock_client[upgrade",
+    "tests/test_nothing_left.py::TestThreeHundred",
+    "tests/test_project.py",
+    "tests/test_pytest_plugin.py::test_benchmark",
+    "tests/test_pytest_plugin.py::test_it_imports_nothing",
+    "tests/test_pytest_plugin.py::test_randomly_and_xdist[xdist",
+    "tests/test_runners.py",
+    "tests/test_scenarios.py",
+    "tests/test_settle.py",
+    "tests/test_soak.py",
+    "tests/test_socketio.py::test_it_works_where_json_is_all_python",
+    "tests/test_stateful.py",
+    "tests/test_sync.py::test_in_a_repl",
+    "tests/test_transcript.py::test_bounded",
+    "tests/test_transcript_unit.py::test_the_last_ten_thousand",
+)
 
 
 def trace(of_this_thread, of_new_threads):
@@ -47,10 +75,16 @@ if any(TRACERS):
     trace(None, None)
 
 
+@given(integers())
+@settings(max_examples=1, database=None)
+def draw_something(_):
+    """Hypothesis reads all source at its first draw. Under a tracer that takes several seconds."""
+
+
 @contextmanager
 def traced(item):
     """Trace a phase of a test, and the processes that it starts, unless others do."""
-    if item.path.stem in UNTRACED:
+    if item.nodeid.startswith(UNTRACED):
         with pytest.MonkeyPatch.context() as environment:
             environment.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
             yield
@@ -82,6 +116,8 @@ def pytest_runtest_teardown(item):
 
 def pytest_collection_finish():
     """Spare every later collection what is there for good: all that was imported."""
+    if any(TRACERS):
+        draw_something()
     gc.collect()
     gc.freeze()
 

@@ -1,6 +1,7 @@
 """Nothing piles up over many calls and connects: `benchmarks.soak` in short, and what it sees."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -13,6 +14,13 @@ from benchmarks.app import make_app
 
 CALLS = 2_000
 CONNECTS = 100
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_of_other_tests():
+    """What they left is looked at once, and not in each of the many collections here."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.mark.parametrize(
