@@ -8,15 +8,19 @@ Nothing of Socket.IO or Engine.IO may be known here.
 from __future__ import annotations
 
 import asyncio
+import queue
+import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from asgiref.sync import AsyncToSync
 
 from asgi_sio_testclient._client import TestClient
 from asgi_sio_testclient._events import ReceivedEvent
@@ -44,6 +48,7 @@ class _Loop:
         self._context: AbstractContextManager[BlockingPortal] | None = None
         self._portal: BlockingPortal | None = None
         self._thread = 0
+        self._tests_thread: _TestsThread | None = None
         self._lock = threading.Lock()
         self._users = 0
 
@@ -51,6 +56,7 @@ class _Loop:
         """One more user."""
         with self._lock:
             if self._context is None:
+                self._tests_thread = _TestsThread() if _django_is_under_test() else None
                 self._context = start_blocking_portal()
                 self._portal = self._context.__enter__()
                 self._thread = self._portal.call(self._keep)
@@ -88,8 +94,14 @@ class _Loop:
                 "a SyncTestClient can't be called from its own event loop, where the handlers of "
                 "on() run: return the ack, or write the test with the async TestClient"
             )
-        future = portal.start_task_soon(function, *args)
+        thread = self._tests_thread
+        if thread is None:
+            future = portal.start_task_soon(function, *args)
+        else:
+            future = portal.start_task_soon(thread.begin, function, *args)
         try:
+            if thread is not None:
+                thread.work_until(future)
             return future.result()
         except BaseException:
             # Ctrl-C, or a test runner's timeout, raised right here: the call must not go on alone.
@@ -120,6 +132,61 @@ class _Loop:
         if self._portal is None:
             raise UsageError("use it within `with SyncTestClient(app) as client:`")
         return self._portal
+
+
+class _TestsThread(Executor):
+    """Runs what the app hands to ``sync_to_async()`` in the test's thread, while that waits here.
+
+    Django's connections belong to a thread, and so does the transaction in which its TestCase wraps
+    a test: Django's own test client keeps to that thread in this way.
+    """
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+
+    async def begin(self, function: Callable[..., Awaitable[Result]], *args: Any) -> Result:
+        """Await ``function(*args)`` as if `async_to_sync` in the test's thread had begun it; the
+        tasks that come of it are the same in this.
+        """
+        AsyncToSync.executors.current = self
+        return await function(*args)
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def work() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    result = function(*args, **options)
+                except BaseException as exc:  # noqa: BLE001 (as any executor: it is the caller's)
+                    future.set_exception(exc)
+                else:
+                    future.set_result(result)
+
+        self._work.put(work)
+        return future
+
+    def work_until(self, future: Future[Any]) -> None:
+        """Work until `future` is done; other threads than the test's just wait for it."""
+        if threading.get_ident() != self._thread:
+            return
+        future.add_done_callback(lambda _: self._work.put(None))
+        while (work := self._work.get()) is not None:
+            work()
+
+
+def _django_is_under_test() -> bool:
+    """Whether an app's code may be bound to this thread. Where a loop runs in it, as in a notebook,
+    Django refuses to work.
+    """
+    if "django.db" not in sys.modules:
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
 
 
 _LOOPS: weakref.WeakValueDictionary[int, _Loop] = weakref.WeakValueDictionary()

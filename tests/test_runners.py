@@ -90,6 +90,11 @@ def test_unittest_and_django_with_each_framework_and_none_of_them():
     assert printed.rstrip().endswith("OK")
 
 
+def test_djangos_cases_with_their_database():
+    printed = run(str(ROOT / "docs" / "examples" / "django_cases.py"))
+    assert "Ran 4 tests" in printed
+
+
 def test_plain_asyncio_and_uvloop():
     pytest.importorskip("uvloop")
     printed = run("-X", "dev", "plain_run.py", "asyncio", "uvloop")

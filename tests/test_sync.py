@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,7 @@ import httpx
 import pytest
 import socketio
 from apps import lab
+from asgiref.sync import sync_to_async
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
@@ -48,7 +50,13 @@ def client(built, transports):
 
 
 def public(cls):
-    return {name for name in dir(cls) if not name.startswith("_")}
+    """What a class says that it can do; its slots are what it keeps."""
+    return {
+        name
+        for name in dir(cls)
+        if not name.startswith("_")
+        and not inspect.ismemberdescriptor(inspect.getattr_static(cls, name))
+    }
 
 
 def portal_threads():
@@ -71,6 +79,7 @@ NOT_FOR_TESTS = {
     "handshake_stands",
     "has_output",
     "leave",
+    "over",
     "quiet",
     "send_frames",
     "send_messages",
@@ -629,6 +638,54 @@ def test_a_doctest():
     )
     results = doctest.DocTestRunner().run(found)
     assert (results.attempted, results.failed) == (3, 0)
+
+
+@pytest.fixture
+def threads_app(monkeypatch):
+    """An app that does its work by sync_to_async, where Django is imported."""
+    monkeypatch.setitem(sys.modules, "django.db", types.ModuleType("django.db"))
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    @sio.event
+    async def where(sid):
+        return await sync_to_async(lambda: threading.current_thread().name)()
+
+    @sio.event
+    async def fail(sid):
+        await sync_to_async(lambda: 1 / 0)()
+
+    return socketio.ASGIApp(sio)
+
+
+def test_beside_django_sync_code_runs_in_the_tests_thread(threads_app, transports):
+    here = threading.current_thread().name
+    with SyncTestClient(threads_app, transports=transports) as client:
+        client.connect()
+        assert client.call("where") == here
+        client.emit("where")
+        client.settle()
+        with pytest.raises(ZeroDivisionError):
+            client.call("fail")
+        with client.session():
+            assert client.clone().connect().call("where") == here
+
+
+def test_beside_django_another_thread_may_call_too(threads_app):
+    """Its app's code waits for the test's thread, which waits here for nothing else."""
+    with SyncTestClient(threads_app) as client, ThreadPoolExecutor(1) as pool:
+        client.connect()
+        elsewhere = pool.submit(client.call, "where")
+        while not elsewhere.done():
+            client.settle()
+        assert elsewhere.result() == threading.current_thread().name
+
+
+def test_beside_django_in_a_notebook_sync_code_stays_out_of_the_loops_thread(threads_app):
+    async def cell():
+        with SyncTestClient(threads_app) as client:
+            return client.connect().call("where")
+
+    assert asyncio.run(cell()) != threading.current_thread().name
 
 
 APP = """
