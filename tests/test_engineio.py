@@ -263,7 +263,8 @@ def test_a_binary_message_is_encoded_as_it_is(data):
 def test_what_is_encoded_can_be_decoded(kind, text):
     packet = decode(encode(kind, text))
     assert packet.packet_type == kind
-    assert packet.data == Packet(encoded_packet=f"{kind}{text}").data
+    # Compared as text, since NaN, which Python's JSON knows, is not equal to itself.
+    assert repr(packet.data) == repr(Packet(encoded_packet=f"{kind}{text}").data)
 
 
 @given(st.text() | st.binary() | st.builds(lambda data: "0" + json.dumps(data), anything_json))

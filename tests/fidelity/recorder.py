@@ -53,6 +53,11 @@ class Recorder:
         if connection.carries(way) and "body" in message and not message.get("more_body"):
             self._polled.append((way, connection.body(way)))
 
+    @property
+    def size(self):
+        """How much there is."""
+        return sum(len(connection.messages) + 1 for connection in self.connections)
+
     def let_polls_expire(self, is_over):
         """What takes 45 s: GETs that pend for a session that `is_over` are given up. The server's
         wait is cancelled, which it takes for one that was too long.

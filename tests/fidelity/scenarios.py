@@ -30,6 +30,11 @@ class Scenario:
     lifespan: bool = False
     in_memory: tuple = ("stock", "ours")
 
+    @property
+    def timed(self):
+        """Whether a timer of the server's has to be met within a tenth of a second."""
+        return "ping_interval" in self.server
+
 
 def scenario(**options):
     server = options.pop("server", {})

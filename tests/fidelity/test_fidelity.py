@@ -3,6 +3,7 @@
 The stock client over aiohttp and uvicorn is recorded here and now; nothing is stored.
 """
 
+import asyncio
 import copy
 import difflib
 import pprint
@@ -11,7 +12,7 @@ import sys
 import pytest
 
 from .deviations import CLOSED, DEVIATIONS, NOOP_SENT, without_deviations
-from .harness import record_stock, record_test_client, record_uvicorn
+from .harness import ATTEMPTS, record_stock, record_test_client, record_uvicorn
 from .page import PAGE, page
 from .scenarios import SCENARIOS
 
@@ -61,20 +62,32 @@ def difference(real, ours):
     return "\n".join(difflib.unified_diff(before, after, "uvicorn", "in memory", lineterm="", n=2))
 
 
+async def compare(real, name, transports, play, comparable):
+    """Compare a recording of `play` with the real one, and give it back. Where a timer of the
+    server's has to be met, and the machine was too busy for it, both are made once more: a
+    difference that is one comes again.
+    """
+    for attempts_left in reversed(range(ATTEMPTS if SCENARIOS[name].timed else 1)):
+        port, recording = real[name, transports]
+        played = await play(name, transports, port)
+        want, got = comparable(recording, transports), comparable(played, transports)
+        if got == want or not attempts_left:
+            break
+        real |= await asyncio.to_thread(record_uvicorn, [(name, transports)])
+    assert got == want, difference(want, got)
+    return played
+
+
 @cases("stock")
 async def test_the_stock_client_in_memory_makes_no_difference(real, name, transports):
-    port, want = real[name, transports]
-    recorded = await record_stock(name, transports, port)
-    assert recorded == want, difference(want, recorded)
+    await compare(real, name, transports, record_stock, lambda recording, _: recording)
 
 
 @cases("ours")
 async def test_the_test_client_differs_where_the_table_says_so(real, ours, name, transports):
-    port, recording = real[name, transports]
-    ours[name, transports] = await record_test_client(name, transports, port)
-    want = without_deviations(recording, transports)
-    recorded = without_deviations(ours[name, transports], transports)
-    assert recorded == want, difference(want, recorded)
+    ours[name, transports] = await compare(
+        real, name, transports, record_test_client, without_deviations
+    )
 
 
 @pytest.mark.parametrize("entry", DEVIATIONS, ids=lambda entry: entry.title)

@@ -89,10 +89,13 @@ class StockUser:
                 await asyncio.sleep(0.001)
 
     async def _hang_up(self, leaving):
-        """Once the goodbye is sent: the client would wait for its pending request for 30 s."""
+        """Once the goodbye is there: the client would wait for its pending request for 30 s."""
         while self.client.eio.state == "connected":  # noqa: ASYNC110 (it tells nobody)
             await asyncio.sleep(0)
         await self.client.eio.queue.join()
+        async with asyncio.timeout(WAIT):
+            while not self.world.is_over(self.client.eio.sid):  # noqa: ASYNC110 (as above)
+                await asyncio.sleep(0.001)
         self._stop()
         leaving.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -246,8 +249,7 @@ class OurUser:
         await self.client.abort()
 
     async def ended(self):
-        async with asyncio.timeout(WAIT):
-            await self.client.raw.over
+        await self.client.raw.over(WAIT)
 
     async def put_out(self):
         await self.client.settle()

@@ -36,8 +36,12 @@ class World:
 
     def let_polls_expire(self):
         """As if 45 s had passed for those who have left over long-polling."""
+        self.recorder.let_polls_expire(self.is_over)
+
+    def is_over(self, sid):
+        """Whether the server is through with an Engine.IO session."""
         sockets = self.sio.eio.sockets
-        self.recorder.let_polls_expire(lambda sid: sid not in sockets or sockets[sid].closed)
+        return sid not in sockets or sockets[sid].closed
 
     def count(self, kind):
         return sum(note[0] == kind for note in self.journal)
