@@ -10,10 +10,6 @@ from .known import DEVIATIONS, NOTES, REASONS
 PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
 
 PREFACE = """\
----
-orphan: true
----
-
 # Protocol conformance
 
 <!-- Written by `python -m tests.conformance.page`; a test holds it up to date. -->
