@@ -52,6 +52,14 @@ def node(manager):
         await sio.disconnect(other)
 
     @sio.event
+    async def whisper(sid, text):
+        await sio.emit("whispered", text, skip_sid=sid)
+
+    @sio.event
+    async def demand(sid, other, *args):
+        return await sio.call("sum", args, to=other, timeout=WAIT)
+
+    @sio.event
     async def ask(sid, other, *args):
         answered = asyncio.get_running_loop().create_future()
 
@@ -87,58 +95,90 @@ async def two(broker, transports, nothing_left):
         yield connected
 
 
-# -- in memory
+@pytest.fixture(params=["in memory", "on Redis"])
+async def pair(request, transports):
+    """A client on each of two nodes: what must not depend on what carries it."""
+    if request.param == "in memory":
+        broker = InMemoryBroker()
+        apps = [node(AsyncInMemoryManager(broker)) for _ in range(2)]
+        async with clients(*apps, transports=transports) as connected:
+            yield connected
+    else:
+        redis = request.getfixturevalue("redis")
+        async with redis_clients(redis.url, 2, transports) as connected:
+            await listening(redis, 2)
+            yield connected
 
 
-async def test_nodes_share_rooms(two):
-    one, other = two
+# -- either way
+
+
+async def test_nodes_share_rooms(pair):
+    one, other = pair
     await one.call("join", "room")
     await other.call("join", "room")
     assert await one.call("say", "room", "hello", b"\x00\xff") == "told"
-    for client in two:
+    for client in pair:
         assert (await client.await_event("said")).args == ("hello", b"\x00\xff")
 
 
-async def test_who_is_not_in_the_room_hears_nothing(two, broker):
-    one, other = two
+async def test_who_is_not_in_the_room_hears_nothing(pair):
+    one, other = pair
     await other.call("join", "another room")
     await one.call("say", "room", "hello")
     await one.call("say", "another room", "the last word")
     assert (await other.await_event("said")).data == "the last word"
 
 
-async def test_what_one_node_does_to_the_clients_of_another(two):
-    one, other = two
-    await one.emit("invite", other.sid, "room")
-    await one.emit("say", "room", 1)
+async def test_what_one_node_does_to_the_clients_of_another(pair):
+    one, other = pair
+    await one.call("invite", other.sid, "room")
+    await one.call("say", "room", 1)
     assert (await other.await_event("said")).data == 1
-    await one.emit("expel", other.sid, "room")
-    await one.emit("say", "room", 2)
-    await one.emit("invite", other.sid, "room")
-    await one.emit("say", "room", 3)
+    await one.call("expel", other.sid, "room")
+    await one.call("say", "room", 2)
+    await one.call("invite", other.sid, "room")
+    await one.call("say", "room", 3)
     assert (await other.await_event("said")).data == 3
-    await one.emit("close", "room")
-    await one.emit("say", "room", 4)
-    await one.emit("say", other.sid, 5)
+    await one.call("close", "room")
+    await one.call("say", "room", 4)
+    await one.call("say", other.sid, 5)
     assert (await other.await_event("said")).data == 5
     assert one.get_received() == []
 
 
-async def test_acks_come_back(two):
-    one, other = two
+async def test_acks_come_back(pair):
+    one, other = pair
     other.on("question", lambda *args: ("answer", *args))
     assert await one.call("ask", other.sid, "why") == ("answer", "why")
 
 
-async def test_a_client_of_another_node_is_disconnected(two):
-    one, other = two
+async def test_a_client_of_another_node_is_disconnected(pair):
+    one, other = pair
     gone = asyncio.Event()
     other.on("disconnect", lambda reason: gone.set())
-    await one.emit("kick", other.sid)
+    await one.call("kick", other.sid)
     async with asyncio.timeout(WAIT):
         await gone.wait()
     assert other.disconnect_reason == "server disconnect"
     assert one.is_connected()
+
+
+async def test_what_skips_its_sender(pair):
+    one, other = pair
+    await one.call("whisper", "nobody hears")
+    await one.call("say", one.sid, "the last word")
+    assert (await other.await_event("whispered")).data == "nobody hears"
+    assert (await one.await_event()).data == "the last word"
+
+
+async def test_a_call_to_a_client_of_another_node(pair):
+    one, other = pair
+    other.on("sum", lambda *numbers: sum(numbers))
+    assert await one.call("demand", other.sid, 1, 2) == 3
+
+
+# -- in memory
 
 
 async def test_a_write_only_manager(two, broker):
