@@ -51,6 +51,13 @@ def node(manager):
     async def kick(sid, other):
         await sio.disconnect(other)
 
+    between_clients(sio)
+    return socketio.ASGIApp(sio)
+
+
+def between_clients(sio):
+    """What a client asks of another one, or of all others."""
+
     @sio.event
     async def whisper(sid, text):
         await sio.emit("whispered", text, skip_sid=sid)
@@ -69,8 +76,6 @@ def node(manager):
         await sio.emit("question", args, to=other, callback=answer)
         async with asyncio.timeout(WAIT):
             return await answered
-
-    return socketio.ASGIApp(sio)
 
 
 @contextlib.asynccontextmanager

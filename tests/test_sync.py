@@ -10,7 +10,7 @@ import threading
 import time
 import types
 import unittest
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -33,7 +33,7 @@ from asgi_sio_testclient import (
     UsageError,
 )
 from asgi_sio_testclient._session import EngineSession
-from asgi_sio_testclient._sync import SyncEngineSession
+from asgi_sio_testclient._sync import SyncEngineSession, _TestsThread
 
 WAIT = 5.0
 
@@ -678,6 +678,15 @@ def test_beside_django_another_thread_may_call_too(threads_app):
         while not elsewhere.done():
             client.settle()
         assert elsewhere.result() == threading.current_thread().name
+
+
+def test_beside_django_what_was_cancelled_is_not_begun():
+    thread, begun, done = _TestsThread(), [], Future()
+    assert thread.submit(begun.append, 1).cancel()
+    thread.submit(begun.append, 2)
+    done.set_result(None)
+    thread.work_until(done)
+    assert begun == [2]
 
 
 def test_beside_django_in_a_notebook_sync_code_stays_out_of_the_loops_thread(threads_app):
