@@ -197,6 +197,24 @@ class TestOwnHttp:
             assert (await client.http.get("/page")).status_code == 200
 
 
+async def test_an_app_is_told_when_its_request_is_given_up():
+    """As by a server whose client closes the connection."""
+    received, reached = [], asyncio.Event()
+
+    async def app(scope, receive, send):
+        received.append((await receive())["type"])
+        reached.set()
+        received.append((await receive())["type"])
+
+    async with TestClient(app, lifespan=False) as client:
+        asking = asyncio.ensure_future(client.http.get("/"))
+        await reached.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    assert received == ["http.request", "http.disconnect"]
+
+
 class TestCookieRules:
     """httpx's own rules: a request of httpx itself to the same URL carries the same cookies."""
 

@@ -229,7 +229,9 @@ async def test_what_is_asked_about_a_connection_that_is_gone_is_nothing(sio):
     current = watch(sio.eio, Hub(asyncio.get_running_loop()))
     assert not current.has_output("gone")
     assert not current.sends("gone")
+    assert not current.is_open("gone")
     current.release_poll("gone")
+    current.expire_poll("gone")
     await current.time_out("gone")
     assert current.forget("gone") == []
     unwatch(current)

@@ -157,7 +157,7 @@ class PollingTransport:
         """
         if self._in_vain < 2 or self._listener is None:  # noqa: PLR2004
             self.poll()
-        elif self._later is None:
+        else:
             self._later = asyncio.get_running_loop().call_later(ROUND_TRIP, self.poll)
 
     def _wait_no_longer(self) -> None:
