@@ -116,6 +116,11 @@ class TestClient:
         )  # fmt: skip
         self._set_up(Runtime(self._options.single_app, server, lifespan=lifespan))
 
+    def __repr__(self) -> str:
+        state = self._state
+        where = f"connected to {', '.join(state.sids)} over {self.transport}"
+        return f"<{type(self).__name__} {where if state.sids else 'not connected'}>"
+
     def _set_up(self, runtime: Runtime) -> None:
         options = self._options
         self._runtime = runtime

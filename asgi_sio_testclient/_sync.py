@@ -342,6 +342,9 @@ class SyncTestClient:
         )  # fmt: skip
         self._set_up(inner, _loop_of(app), http)
 
+    def __repr__(self) -> str:
+        return repr(self._client).replace(type(self._client).__name__, type(self).__name__, 1)
+
     def _set_up(self, inner: TestClient, loop: _Loop, http: Any) -> None:
         self._client = inner
         self._loop = loop

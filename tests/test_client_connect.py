@@ -436,3 +436,12 @@ class TestPaths:
             assert isinstance(error, TestClientError)
             assert not client.is_connected()
             assert client.transport is None
+
+
+async def test_a_client_shows_what_it_is_connected_to():
+    sio = socketio.AsyncServer(async_mode="asgi")
+    sio.on("connect", lambda sid, environ: None, namespace="/chat")
+    async with TestClient(socketio.ASGIApp(sio)) as client:
+        assert repr(client) == "<TestClient not connected>"
+        await client.connect("/", "/chat")
+        assert repr(client) == "<TestClient connected to /, /chat over websocket>"

@@ -128,6 +128,10 @@ def bare(function):
     return [(p.name, p.kind, p.default, p.annotation) for p in parameters]
 
 
+def test_it_shows_what_it_is_connected_to(client):
+    assert repr(client) == f"<SyncTestClient connected to / over {client.transport}>"
+
+
 def test_pytest_never_collects_it():
     assert SyncTestClient.__test__ is False
 
