@@ -240,7 +240,7 @@ async def test_no_object_of_this_package_shows_them():
 
 
 def is_ours(kind):
-    # Some types of Cython's, which are there once anything has imported one, have a descriptor here.
+    # Some types of Cython's, there once anything has imported one, have a descriptor here.
     return str(kind.__module__).partition(".")[0] == "asgi_sio_testclient"
 
 
