@@ -34,5 +34,5 @@ class ReceivedEvent:
 
     def __getitem__(self, key: str) -> Any:
         if key not in _FIELDS:
-            raise KeyError(key)
+            raise KeyError(f"{key!r}: an event has 'name', 'args', 'namespace'; its data is .data")
         return list(self.args) if key == "args" else getattr(self, key)

@@ -42,6 +42,7 @@ __all__ = ["ThreadedServerWatch", "find_threaded_server", "watch_class"]
 _CALL = socketio.Server.call.__code__
 _THREADING = "threading"
 _ONE_AT_A_TIME = ("asgiref.wsgi", "WsgiToAsgi")
+_FLASKS_CLIENT = "flask_socketio.test_client"
 _SEARCHED = 5_000  # objects that are looked at before an app is taken to have no server
 
 
@@ -111,7 +112,8 @@ class ThreadedServerWatch(ServerWatch):
     the thread gave after them.
 
     Raises:
-        UsageError: the server runs in eventlet or gevent.
+        UsageError: the server runs in eventlet or gevent, or Flask-SocketIO's own test client has
+            taken it over.
     """
 
     def __init__(self, eio: Any, hub: Hub) -> None:
@@ -119,6 +121,12 @@ class ThreadedServerWatch(ServerWatch):
             raise UsageError(
                 f"the server's async_mode is {eio.async_mode!r}, which replaces what asyncio "
                 "stands on; for tests make it SocketIO(async_mode='threading')"
+            )
+        if _taken_over(eio):
+            raise UsageError(
+                "Flask-SocketIO's socketio.test_client() was made of this server: it replaces the "
+                "server's methods for good, and nothing reaches other clients any more; give "
+                "tests of the two kinds a SocketIO each"
             )
         self._current = threading.local()
         self._lock = threading.Lock()
@@ -519,6 +527,12 @@ def find_threaded_server(app: Any) -> Any:
         if isinstance(thing, socketio.AsyncServer | engineio.AsyncServer):
             return None
     return None
+
+
+def _taken_over(eio: Any) -> bool:
+    """Whether ``SocketIOTestClient.__init__`` has put its own ``_send_packet`` into the server."""
+    sio = getattr(eio.handlers.get("message"), "__self__", None)
+    return getattr(getattr(sio, "_send_packet", None), "__module__", "") == _FLASKS_CLIENT
 
 
 def _workers_of(app: Any) -> int | None:

@@ -292,7 +292,7 @@ class TestBaseline:
         code, out, err = against(times=0.001)
         assert code == 1
         assert "slower: p50 " in out
-        assert "not within 1 of the baseline: slower" in err
+        assert "failed by --fail-above 1: slower: p50 " in err
 
     def test_much_slower_and_allowed(self, against):
         code, out, err = against("echo", "--fail-above", "1e9", times=0.001)

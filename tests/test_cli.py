@@ -378,7 +378,7 @@ class TestEmitRefuses:
         )
 
     def test_a_missing_event(self, rejected):
-        assert "required: EVENT" in rejected()
+        assert rejected().endswith("required: EVENT")
 
     @pytest.mark.parametrize(
         ("app", "said"),
@@ -464,6 +464,14 @@ class TestEmitFails:
 
         assert (code, out) == (1, [])
         assert "socketio_path" in err
+        assert "--path says where Socket.IO is" in err
+
+    def test_a_handshake_that_the_app_refuses_for_its_own_reasons(self, emit):
+        code, out, err = emit("echo", "-H", "Origin: https://elsewhere.example")
+
+        assert (code, out) == (1, [])
+        assert "elsewhere.example is not an accepted origin" in err
+        assert "--path" not in err
 
     def test_an_event_that_does_not_come(self, emit):
         code, out, err = emit("echo", "--wait", "echoed", "--wait", "ecohed", "--timeout", "0.05")

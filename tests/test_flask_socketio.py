@@ -1152,6 +1152,13 @@ def test_eventlet_and_gevent_are_refused(monkeypatch, program):
         asyncio.run(enter())
 
 
+async def test_a_server_that_flask_socketios_own_client_took_over_is_refused(program):
+    program.socketio.test_client(program.flask)
+    async with program.client() as client:
+        with pytest.raises(RuntimeError, match=r"a SocketIO each"):
+            await client.connect()
+
+
 async def test_the_plain_server_without_flask(nothing_left):
     sio = python_socketio.Server(async_mode="threading")
 

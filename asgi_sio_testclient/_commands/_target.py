@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from asgi_sio_testclient import TestClient
+from asgi_sio_testclient import HandshakeFailed, TestClient
 from asgi_sio_testclient._cli import CommandLineError
 
 TRANSPORTS = {
@@ -39,6 +39,7 @@ def add_event_arguments(parser: argparse.ArgumentParser) -> None:
         "data",
         metavar="JSON",
         nargs="*",
+        default=[],  # without one argparse says that it is required
         type=json_value,
         help="the event's arguments, each a JSON value of its own; with none, none are sent",
     )
@@ -120,6 +121,22 @@ def build_client(arguments: argparse.Namespace) -> TestClient:
         )
     except (TypeError, ValueError) as error:
         raise CommandLineError(f"{arguments.app}: {error}") from None
+
+
+async def connect(client: TestClient, namespace: str) -> None:
+    """Connect, and name the option where the client's hint is about an argument of its own.
+
+    Raises:
+        TestClientError: see `TestClient.connect`.
+    """
+    try:
+        await client.connect(namespace)
+    except HandshakeFailed as error:
+        if error.hint:
+            error.add_note(
+                "--path says where Socket.IO is, such as /ws/socket.io for a mounted app"
+            )
+        raise
 
 
 def load_app(target: str, *, factory: bool) -> Any:

@@ -73,7 +73,7 @@ class _Bench:
         arguments = self._arguments
         mode = arguments.mode or ("call" if arguments.await_event is None else "emit")
         async with client:
-            await client.connect(arguments.namespace)
+            await _target.connect(client, arguments.namespace)
             with self._screen.bar() as show:
 
                 def watch(progress: bench.Progress) -> None:
@@ -127,7 +127,7 @@ class _Bench:
             self._complain(_what_failed(report))
             failed = True
         if comparison is not None and comparison.fails(arguments.fail_above):
-            self._complain(f"not within {arguments.fail_above:g} of the baseline: {comparison}")
+            self._complain(f"failed by --fail-above {arguments.fail_above:g}: {comparison}")
             failed = True
         return int(failed)
 

@@ -23,6 +23,8 @@ _DESCRIPTION = """\
 Run every case of the official Engine.IO v4 and Socket.IO v5 protocol test suites against an app, in
 memory, and print what the specification asks for and what the app answered.
 
+The table goes to standard output, what the app logs about the cases to standard error.
+
 The app has to follow the suites' rules:
 
 """
@@ -36,6 +38,12 @@ exit codes: 0 every case conforms; 1 some don't; 2 wrong arguments."""
 
 NARROWEST, WIDEST = 60, 160  # columns
 INDENT = "  "
+
+ECHOES = {
+    "engine.io: message, websocket: echoes a text packet",
+    "socket.io: message: echoes an event",
+}
+"""Cases that fail where the app doesn't follow the suites' rules, and next to nowhere else."""
 
 
 def main(argv: Sequence[str], prog: str) -> int:
@@ -54,7 +62,10 @@ def main(argv: Sequence[str], prog: str) -> int:
         results = asyncio.run(conformance.run(app, arguments.suite, paths=paths))
     if not results:
         nowhere = " nor ".join(paths.values())
-        raise CommandLineError(f"{arguments.app} serves neither {nowhere}: where is it mounted?")
+        raise CommandLineError(
+            f"{arguments.app} serves neither {nowhere}: where is it mounted? "
+            "--engineio-path and --socketio-path say so"
+        )
     width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
     sys.stdout.write("".join(f"{line}\n" for line in table(results, width)))
     return 0 if all(result.conforms for result in results) else 1
@@ -107,8 +118,19 @@ def table(results: Sequence[Result], width: int) -> Iterator[str]:
     yield ""
     if differing:
         yield f"{differing} of {len(results)} cases differ from the specification"
+        yield from _rules_broken(results)
     else:
         yield f"all {len(results)} cases conform"
+
+
+def _rules_broken(results: Sequence[Result]) -> Iterator[str]:
+    names = [result.case.name for result in results if not result.conforms]
+    silent = [name for name in names if name in ECHOES]
+    if silent:
+        yield (
+            f"The app did not echo ({'; '.join(silent)}). Where it doesn't follow the suites' "
+            "rules, most cases can't conform, whatever the server is worth: --help has the rules."
+        )
 
 
 def _section(result: Result) -> tuple[str, str]:

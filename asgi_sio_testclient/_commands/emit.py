@@ -77,7 +77,7 @@ async def _emit(
 ) -> None:
     namespace, event, data = arguments.namespace, arguments.event, arguments.data
     async with client:
-        await client.connect(namespace)
+        await _target.connect(client, namespace)
         if arguments.ack:
             output(await client.call(event, *data, namespace=namespace))
         else:

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import engineio
 import pytest
 
 from asgi_sio_testclient import LifespanFailed, conformance
@@ -344,6 +345,18 @@ def test_command_prints_the_table():
     assert "engine.io: handshake, polling" in lines
     assert "socket.io: message" in lines
     assert lines[-1] == f"{len(DEVIATIONS)} of {len(CASES)} cases differ from the specification"
+
+
+async def test_command_names_the_rules_where_nothing_echoes(servers_are_silent, monkeypatch):
+    nothing = engineio.ASGIApp(engineio.AsyncServer(async_mode="asgi"), engineio_path="socket.io")
+    chosen = only("refuses a missing and an unknown EIO") + only("echoes an event")
+    monkeypatch.setattr(conformance, "CASES", tuple(chosen))
+    found = await conformance.run(nothing, ("socket.io",), lifespan=False)
+
+    *_, summary, hint = the_command.table(found, 80)
+
+    assert summary == "1 of 3 cases differ from the specification"
+    assert hint.startswith("The app did not echo (socket.io: message: echoes an event). Where")
 
 
 def test_command_tells_where_it_looked(capsys):
