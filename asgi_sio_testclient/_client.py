@@ -72,8 +72,8 @@ class TestClient:
         server: the `socketio.AsyncServer`, where it can't be found from `app`; or, of a WSGI app
             behind a bridge, the `socketio.Server` or Flask-SocketIO's `SocketIO`.
         lifespan: run the app's lifespan.
-        root_path: for the scopes.
-        client: for the scopes.
+        root_path: for the scopes; the path is left as it is, as by httpx's ASGITransport.
+        client: for the scopes: host and port.
         timeout: seconds; the default of everything that waits.
         raise_app_exceptions: raise what the app raises in the test; else collect it in
             `app_exceptions` only.

@@ -181,11 +181,14 @@ class Runtime:
         """
         for session in list(self._sessions):
             await session.over(deadline - self.loop.time())
+        reason = f"did not end within {timeout:g} s"
         while pending := self._handler_tasks():
             waiting = {run.task for run in self._own_runs() if run.awaits_client}
             left = deadline - self.loop.time()
-            # No client is left that could give the ack that a handler waits for.
-            if left <= 0 or (waiting and waiting == pending):
+            if left <= 0:
+                break
+            if waiting and waiting == pending:
+                reason = "waits for an ack that no client is left to give"
                 break
             await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if not pending:
@@ -194,7 +197,7 @@ class Runtime:
         late += [task.get_name() for task in pending & self._tasks]
         if not late:
             late = [f"the app at {place_of(task)}" for task in pending]
-        lines = [f"a handler that did not end within {timeout:g} s: {line}" for line in late]
+        lines = [f"a handler that {reason}: {line}" for line in late]
         for session in self._sessions:
             lines += session.still_connected()
         for task in pending:

@@ -32,6 +32,28 @@ async def handler_runs_at_exit():
 
 
 @faults.fault(
+    "Leaves while a handler awaits this client's ack.",
+    first_line="ResourceWarning: left over at exit: a handler that waits for an ack that no client is left to give: ask (event 'ask', namespace '/') at leaving.py:<line> in ask: await sio.call(\"sure\", to=sid)",
+    within=KNOWN_EARLY,
+    remedy="Answer with `client.on`, or read the event and let the handler's own timeout come.",
+)
+async def handler_awaits_an_ack_at_exit():
+    sio, app = server()
+
+    @sio.event
+    async def ask(sid):
+        await sio.call("sure", to=sid)
+
+    async def scenario():
+        async with TestClient(app) as client:
+            await client.connect()
+            await client.emit("ask")
+            await client.await_event("sure")
+
+    return await warned_by(scenario())
+
+
+@faults.fault(
     "Leaves while a handler still runs, with `strict=True`.",
     first_line="Leak: left over at exit: a handler that did not end within 0.2 s: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.Event().wait()",
     within=AT_TIMEOUT,
