@@ -13,7 +13,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
 from test_public_api import MODULES
 
 import asgi_sio_testclient
