@@ -38,7 +38,7 @@ async def server_for_app():
     "Hands over a WSGI app.",
     first_line="TypeError: app is <socketio.middleware.WSGIApp object at 0x...>, which looks like a WSGI app; expected an ASGI callable: a2wsgi.WSGIMiddleware(app)",
     within=KNOWN_EARLY,
-    remedy="Wrap it as the message says, and pass the server as `server=`.",
+    remedy="Wrap it as the message says. The server is found behind the bridge.",
 )
 async def wsgi_app():
     TestClient(socketio.WSGIApp(socketio.Server(async_mode="threading")))
