@@ -17,7 +17,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
 import httpx
 
@@ -149,6 +149,15 @@ class TestClient:
             self._owner = True
         self._state.closed = False
         return self
+
+    def __enter__(self) -> NoReturn:
+        """Raises:
+        TypeError: always; Starlette's TestClient is entered so, this one is not.
+        """
+        raise TypeError("use `async with`, or SyncTestClient where the test is no coroutine")
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Never called."""
 
     async def __aexit__(
         self,
@@ -518,6 +527,7 @@ class TestClient:
 
         Raises:
             EventTimeout: none came in time.
+            TypeError: `match` can't be called.
             NotConnected: there is no connection that it could come over, or it ended meanwhile.
             Exception: what the app raised because of this client, and no call has raised yet.
         """
@@ -567,6 +577,8 @@ class TestClient:
     ) -> Numbered | None:
         """The next that fits, with its number; None when none came in time."""
         state = self._state
+        if match is not None:
+            _check_match(match)
         found = state.inbox.take(event, namespace, match)
         if found is not None:
             return found
@@ -673,6 +685,8 @@ class TestClient:
             UnexpectedEvent: one does.
             Exception: as in `settle`.
         """
+        if match is not None:
+            _check_match(match)
         await self.settle()
         namespace = namespace or ROOT
         events = self._state.inbox.matching(event, namespace, match)
@@ -702,8 +716,10 @@ class TestClient:
         without arguments, with the refusal's data, with the reason.
 
         Raises:
-            TypeError: `handler` can't be called.
+            TypeError: `event` is no name, or `handler` can't be called.
         """
+        if not isinstance(event, str):
+            raise TypeError(f"event is {event!r}; expected its name: @client.on('name')")
         if handler is None:
             return lambda function: self.on(event, function, namespace=namespace)
         if not callable(handler):
@@ -838,6 +854,13 @@ def _unread(state: ClientState) -> list[str]:
     return [
         f"event {show_event(event)} was received and never read" for event in state.inbox.peek(ALL)
     ]
+
+
+def _check_match(match: Any) -> None:
+    if not callable(match):
+        raise TypeError(
+            f"match is {match!r}; expected a predicate: lambda event: event.data == ..."
+        )
 
 
 async def _resolve(auth: Any) -> Any:

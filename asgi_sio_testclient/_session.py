@@ -28,6 +28,7 @@ from asgi_sio_testclient._exceptions import HandshakeFailed, ProtocolError, Usag
 from asgi_sio_testclient._handshake import masked_url
 from asgi_sio_testclient._places import place_of
 from asgi_sio_testclient._server import HandlerRun, ServerWatch, find_server
+from asgi_sio_testclient._threaded import paths_served
 from asgi_sio_testclient._transcript import RECEIVED, SENT, TRIM_EVERY, Transcript
 from asgi_sio_testclient._transports.polling import PollingTransport
 from asgi_sio_testclient._transports.websocket import WebSocketTransport
@@ -464,7 +465,9 @@ class EngineSession:
         if self.transport is not self._polling and self._runtime.threaded_watch() is not None:
             hint = 'a WSGI app takes no websockets: transports=("polling",)'
             return HandshakeFailed(url, response.status, "", "", hint=hint)
-        return handshake_failed(url, response, self._handshake.socketio_path)
+        return handshake_failed(
+            url, response, self._handshake.socketio_path, paths_served(self._runtime.app)
+        )
 
     def transport_lost(self, transport: Transport, url: str, reason: str, detail: str) -> None:
         """The app ended a transport."""
@@ -690,9 +693,11 @@ class SessionLost(Exception):
     """Why a session ended, for the text of the error that says so."""
 
 
-def handshake_failed(url: str, response: Response, socketio_path: str) -> HandshakeFailed:
+def handshake_failed(
+    url: str, response: Response, socketio_path: str, served: set[str]
+) -> HandshakeFailed:
     """The error for a refused handshake: the server's own words, and a hint where the path may be
-    wrong.
+    wrong. `served`: where the app has a server.
     """
     body = response.body.decode(errors="replace")
     reason = body.strip().splitlines()[0] if body.strip() else ""
@@ -701,6 +706,9 @@ def handshake_failed(url: str, response: Response, socketio_path: str) -> Handsh
         reason = reason[1:-1].replace('\\"', '"')
     location = next((value for name, value in response.headers if name == b"location"), None)
     question = f"is socketio_path={socketio_path!r} right?"
+    elsewhere = sorted(served - {f"/{socketio_path.strip('/')}"})
+    if elsewhere:
+        question += f" The app's ASGIApp has {' and '.join(map(repr, elsewhere))}"
     hint = ""
     if location is not None:
         hint = f"redirected to {masked_url(location.decode('latin-1'))}"

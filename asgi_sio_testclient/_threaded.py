@@ -37,7 +37,7 @@ from asgi_sio_testclient._server import (
 if TYPE_CHECKING:
     from asgi_sio_testclient._waiting import Hub
 
-__all__ = ["ThreadedServerWatch", "find_threaded_server", "watch_class"]
+__all__ = ["ThreadedServerWatch", "find_threaded_server", "paths_served", "watch_class"]
 
 _CALL = socketio.Server.call.__code__
 _THREADING = "threading"
@@ -527,6 +527,12 @@ def find_threaded_server(app: Any) -> Any:
         if isinstance(thing, socketio.AsyncServer | engineio.AsyncServer):
             return None
     return None
+
+
+def paths_served(app: Any) -> set[str]:
+    """The paths at which an ASGI app leads to a Socket.IO server, as far as attributes tell."""
+    found = (thing for thing in _reachable(app) if isinstance(thing, engineio.ASGIApp))
+    return {f"/{thing.engineio_path.strip('/')}" for thing in found if thing.engineio_path}
 
 
 def _taken_over(eio: Any) -> bool:

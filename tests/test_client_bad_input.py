@@ -134,12 +134,32 @@ class TestEmit:
                 await client.emit(42)
             assert await client.call("echo", 1) == 1
 
+    async def test_a_match_is_callable(self):
+        async with TestClient(lab().app) as client:
+            await client.connect()
+            for wait in (
+                client.await_event("e", match={"id": 1}),
+                client.await_events(2, match={"id": 1}),
+                client.assert_not_received(match={"id": 1}),
+            ):
+                with pytest.raises(TypeError, match="expected a predicate"):
+                    await wait
+
+    def test_what_is_async_says_so_in_a_plain_with(self):
+        client = TestClient(lab().app)
+        with pytest.raises(TypeError, match="`async with`, or SyncTestClient"), client:
+            pytest.fail("it was entered")
+
     async def test_a_callback_is_callable(self):
         async with TestClient(lab().app) as client:
             await client.connect()
             with pytest.raises(TypeError):
                 await client.emit("echo", callback="me")
             assert await client.call("echo", 1) == 1
+
+    async def test_a_handler_has_an_event(self):
+        with pytest.raises(TypeError, match=r"expected its name: @client\.on\('name'\)"):
+            TestClient(lab().app).on(print)
 
     async def test_a_handler_is_callable(self):
         client = TestClient(lab().app)

@@ -28,7 +28,7 @@ faults = Family()
 
 @faults.fault(
     "Misspells `socketio_path`.",
-    first_line="HandshakeFailed: ws://testserver/socketio/?transport=websocket&EIO=4: 404: Not Found: no Socket.IO server answers there; is socketio_path='socketio' right?",
+    first_line="HandshakeFailed: ws://testserver/socketio/?transport=websocket&EIO=4: 404: Not Found: no Socket.IO server answers there; is socketio_path='socketio' right? The app's ASGIApp has '/socket.io'",
     within=KNOWN_EARLY,
     remedy="Pass the path of the server: `socket.io` unless the app says otherwise.",
 )
@@ -40,7 +40,7 @@ async def wrong_path():
 
 @faults.fault(
     "Misspells `socketio_path`, over long-polling.",
-    first_line="HandshakeFailed: http://testserver/socketio/?transport=polling&EIO=4: 404: Not Found: no Socket.IO server answers there; is socketio_path='socketio' right?",
+    first_line="HandshakeFailed: http://testserver/socketio/?transport=polling&EIO=4: 404: Not Found: no Socket.IO server answers there; is socketio_path='socketio' right? The app's ASGIApp has '/socket.io'",
     within=KNOWN_EARLY,
     remedy="Pass the path of the server: `socket.io` unless the app says otherwise.",
 )
@@ -52,7 +52,7 @@ async def wrong_path_over_polling():
 
 @faults.fault(
     "Forgets that the Socket.IO app is mounted under `/ws`.",
-    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 403: no Socket.IO server answers there; is socketio_path='socket.io' right?",
+    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 403: no Socket.IO server answers there; is socketio_path='socket.io' right? The app's ASGIApp has '/ws/socket.io'",
     within=KNOWN_EARLY,
     remedy="Put the mount in front: `socketio_path='/ws/socket.io'`.",
 )
@@ -314,7 +314,7 @@ async def websocket_that_says_nothing():
 
 @faults.fault(
     "Mounts the Socket.IO app under `/ws`, and the app doesn't know.",
-    first_line="HandshakeFailed: ws://testserver/ws/socket.io/?transport=websocket&EIO=4: 404: Not Found: no Socket.IO server answers there; is socketio_path='/ws/socket.io' right?",
+    first_line="HandshakeFailed: ws://testserver/ws/socket.io/?transport=websocket&EIO=4: 404: Not Found: no Socket.IO server answers there; is socketio_path='/ws/socket.io' right? The app's ASGIApp has '/socket.io'",
     within=KNOWN_EARLY,
     remedy="A mounted app sees the whole path: `socketio.ASGIApp(sio, socketio_path='ws/socket.io')`.",
 )
