@@ -63,11 +63,14 @@ INSTALLED = [
 def run_tests(session: nox.Session, *python: str) -> None:
     """Spread over the cores: most of what a test of this suite does is compute.
 
+    By module or class: what tests/fidelity adds up over its tests is known to one worker only. In
+    the order of the files, of which the long ones are not last.
     With bytecode, even where the environment asks for none: without it each worker, and each
     process that a test starts, compiles all of it again.
     """
-    arguments = ("-m", "pytest", "--numprocesses=auto", "--dist=loadgroup", *session.posargs)
-    session.run(*python, *arguments, env={"PYTHONDONTWRITEBYTECODE": ""})
+    spread = ("--numprocesses=auto", "--dist=loadscope", "--no-loadscope-reorder")
+    bytecode = {"PYTHONDONTWRITEBYTECODE": ""}
+    session.run(*python, "-m", "pytest", *spread, *session.posargs, env=bytecode)
 
 
 def build_site(session: nox.Session) -> None:

@@ -40,9 +40,7 @@ WARNINGS = pytest.mark.filterwarnings(
     # The stock client can't be stopped while it polls, but by dropping its connection.
     "ignore:Unclosed connection:ResourceWarning",
 )
-# What the server was recorded with, and what all scenarios add up to, is known to one worker only.
-TOGETHER = pytest.mark.xdist_group("fidelity")
-pytestmark = [AS_RECORDED, WARNINGS, TOGETHER]
+pytestmark = [AS_RECORDED, WARNINGS]
 
 
 @pytest.fixture(scope="module")
