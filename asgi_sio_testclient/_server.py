@@ -2,8 +2,9 @@
 
 Watching is done on the instance, as `AsyncServer.instrument()` does, through three hooks, counted
 and undone: `eio.start_background_task`, and the "message" and "disconnect" entries of
-`eio.handlers`. They pass everything through and raise on what they see raised; no other module may
-reach into the server. Line references are to python-socketio 5.18 and python-engineio 4.15.
+`eio.handlers`; of a client manager with a broker also its logger and what opens its connections.
+They pass everything through and raise on what they see raised; no other module may reach into the
+server. Line references are to python-socketio 5.18 and python-engineio 4.15.
 """
 
 from __future__ import annotations
