@@ -680,6 +680,10 @@ def unwatch(current: ServerWatch) -> list[asyncio.Task[Any]]:
     return current.stop_tasks()
 
 
+# Up to Python 3.12 a frame's f_locals are a copy, which stays for as long as the frame.
+_forget_copy: Any = dict.clear if sys.version_info < (3, 13) else id
+
+
 def find_server() -> Any:
     """The Engine.IO server that is waiting for the caller's ``receive()`` or ``send()`` to return,
     or None.
@@ -693,9 +697,7 @@ def find_server() -> Any:
         if frame.f_code is _ENTRY:
             values = frame.f_locals
             eio = values["self"]
-            if isinstance(values, dict):
-                # Up to Python 3.12 a copy, which would stay for as long as the connection.
-                values.clear()
+            _forget_copy(values)
             return eio
         frame = frame.f_back
     return None

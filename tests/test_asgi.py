@@ -858,6 +858,25 @@ async def test_a_message_that_comes_in_the_step_of_the_cancellation_is_kept():
     await app.finish()
 
 
+async def test_a_message_that_a_cancelled_receive_was_given_goes_to_the_next():
+    app, connection = await opened()
+
+    async def be_sent_something_and_cancel(receive, send):
+        first = asyncio.ensure_future(receive())
+        await turn()
+        second = asyncio.ensure_future(receive())
+        await turn()
+        connection.send("handed on")
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        return await second
+
+    received = await app.do(be_sent_something_and_cancel)
+    assert received == {"type": "websocket.receive", "text": "handed on"}
+    await app.finish()
+
+
 async def test_several_readers_are_served_one_message_each():
     app, connection = await opened()
     readers = [asyncio.ensure_future(connection.receive(SOON)) for _ in range(3)]

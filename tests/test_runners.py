@@ -84,6 +84,7 @@ def test_unittest():
     assert "Ran 7 tests" in run("-X", "dev", "-m", "unittest", "unittest_case")
 
 
+@pytest.mark.timeout(120)  # 23 combinations in one process: 9 s, and more where it shares a core
 def test_unittest_and_django_with_each_framework_and_none_of_them():
     printed = run("-m", "unittest", "frameworks_cases")
     assert "Ran 9 tests" in printed

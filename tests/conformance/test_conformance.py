@@ -17,7 +17,7 @@ from asgi_sio_testclient._conformance.probe import Probe
 from asgi_sio_testclient.conformance import CASES, SUITES, Case, Result
 
 from .by_the_book import by_the_book
-from .known import AUTH_FIRST, DEVIATIONS, NOTES
+from .known import AUTH_FIRST, DEVIATIONS, NOTES, RACES
 from .page import PAGE, page
 from .servers import both, engineio_app, socketio_app
 
@@ -41,7 +41,9 @@ def results(servers_are_silent):
 def test_python_socketio(case, results):
     result = results[case.name]
 
-    if case.name in DEVIATIONS:
+    if case.name in RACES:
+        assert result.conforms or result.answer == DEVIATIONS[case.name]
+    elif case.name in DEVIATIONS:
         assert result.answer == DEVIATIONS[case.name]
         assert not result.conforms
     else:
@@ -344,7 +346,11 @@ def test_command_prints_the_table():
     assert lines[0].split("  ")[0] == "case"
     assert "engine.io: handshake, polling" in lines
     assert "socket.io: message" in lines
-    assert lines[-1] == f"{len(DEVIATIONS)} of {len(CASES)} cases differ from the specification"
+    lost = range(len(RACES) + 1)
+    assert lines[-1] in {
+        f"{len(DEVIATIONS) - races} of {len(CASES)} cases differ from the specification"
+        for races in lost
+    }
 
 
 async def test_command_names_the_rules_where_nothing_echoes(servers_are_silent, monkeypatch):
