@@ -63,7 +63,11 @@ def as_page(run: dict) -> str:
         "## Where a call's time goes\n",
         _PROFILE,
         _profile_tables(run),
-        _METHOD.format(rounds=run["rounds"], collector=run["collector"]),
+        _METHOD.format(
+            rounds=run["rounds"],
+            climbs=len(next(iter(run["growth"].values()))["call"]),
+            collector=run["collector"],
+        ),
     ]
     return "\n".join(parts)
 
@@ -111,13 +115,14 @@ loop's. `python -m benchmarks.profile` prints the same for every operation and e
 _METHOD = """\
 ## How it is measured
 
-- {rounds} rounds (growth: 9). In each round every contender runs one batch, in an order that
-  rotates; a round's ratio is its time over the floor's in that round, and what is reported is the
-  median of the rounds' ratios. A machine that slows down slows both sides of a ratio.
-- A batch is a new app, a new event loop, a warm-up, then enough operations for about 0.15 s on
-  `time.perf_counter_ns`, set-up and tear-down excluded.
-- The garbage collector runs before each batch and is {collector} during it (off as in `timeit`;
-  `pyperf` leaves it on, and so does `python -m benchmarks --gc`).
+- {rounds} rounds (growth: {climbs}). In each round every contender runs one slice of about 20 ms on
+  `time.perf_counter_ns`, in an order that rotates; a round's ratio is its time over the floor's in
+  that round, and what is reported is the median of the rounds' ratios. A machine that slows down
+  slows both sides of a ratio.
+- Every 10 rounds all start anew: a new app, a new event loop, a new connection, a warm-up. Set-up
+  and tear-down are not on the clock, unless they are what is measured.
+- The garbage collector runs before those 10 rounds and is {collector} during them (off as in
+  `timeit`; `pyperf` leaves it on, and so does `python -m benchmarks --gc`).
 - asyncio's own event loop, for everybody.
 - Memory is what `tracemalloc` counts between one client and that many more, in a process of its
   own.
@@ -161,7 +166,7 @@ def _ratio(entry: dict) -> str:
 
 
 def _bounds_table(run: dict) -> str:
-    rows = ["| | this client over the floor | quartiles | bound |", "|---|---|---|---|"]
+    rows = ["| | this client over the floor | quartiles | the aim |", "|---|---|---|---|"]
     for measure in MEASURES:
         entry = run["measures"][measure.key][OURS]
         if measure.bound is None or "over_floor" not in entry:
