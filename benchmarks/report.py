@@ -231,8 +231,8 @@ def _memory_over_floor(run: dict) -> float:
 
 def _memory_table(run: dict) -> str:
     rows = [
-        "| | per connected client | over the floor | left after it closed |",
-        "|---|---|---|---|",
+        "| | per connected client | over the floor | left after it closed | and at the end |",
+        "|---|---|---|---|---|",
     ]
     floor = run["memory"][FLOOR]["bytes_per_client"]
     for who, entry in run["memory"].items():
@@ -245,7 +245,8 @@ def _memory_table(run: dict) -> str:
     clients = run["memory"][FLOOR]["clients"]
     return "\n".join(rows) + (
         f"\n\nAt {clients:,} clients. What the floor leaves is the server's: a ping timer of 25 s "
-        "per client that nobody ends. Not measured: Flask-SocketIO's client has no connection, "
+        "per client that nobody ends. What this client leaves until the app's own client is left "
+        "is its transcript. Not measured: Flask-SocketIO's client has no connection, "
         "Starlette's lives on a thread, httpx-ws needs a task group held open per client, and two "
         "sockets per client put uvicorn's and the stock client's memory partly into the kernel.\n"
     )
