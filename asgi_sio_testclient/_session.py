@@ -302,7 +302,8 @@ class EngineSession:
         """Send Socket.IO's messages, each in a MESSAGE packet."""
         straight = self._straight
         if straight is None or len(messages) > 1:
-            self.sent += 0 if self._wires else len(messages)
+            if self._wires is None:
+                self.sent += len(messages)
             self.send_frames(_message_frames(messages))
             return
         # One message, as nearly always: the same without lists.
@@ -506,9 +507,11 @@ class EngineSession:
     def _route(self) -> None:
         """The way of a single message: straight to the transport, unless something is between."""
         transport = self.transport
-        straight = transport is not None and self._upgrade is None and self._wires is None
-        self._straight = transport.send_frame if straight and transport is not None else None
-        self._transport_name = "" if transport is None else transport.name
+        if transport is None:
+            return  # it was left before it had begun
+        between = self._upgrade is not None or self._wires is not None
+        self._straight = None if between else transport.send_frame
+        self._transport_name = transport.name
 
     def _at_work(self) -> bool:
         if self._timing_out is not None and not self._timing_out.done():
@@ -530,13 +533,8 @@ class EngineSession:
         )
 
     def _time_out(self) -> None:
-        """No server can see that such a client is gone; what it does when its ping is not answered,
-        in 45 s, is brought forward.
-        """
-        watch, runtime = cast("ServerWatch", self.watch), self._runtime
-        self._timing_out = runtime.loop.create_task(watch.time_out(self.sid))
+        self._timing_out = self._runtime.time_out(cast("ServerWatch", self.watch), self.sid)
         self._timing_out.add_done_callback(lambda _: self.activity())
-        runtime.keep(self._timing_out)
 
     def _look(self) -> None:
         """Look for the server where it must stand in the call stack, if it was not found yet."""

@@ -200,13 +200,10 @@ class App:
                 call.task.cancel()
 
     def _time_out(self, sids: Iterable[str]) -> None:
-        """No server can see that such a client is gone; what it does when its ping is not answered,
-        in 45 s, is brought forward.
-        """
         for sid in sids:
             watch = self._engines[sid][0]
             if watch.is_open(sid):
-                self._runtime.keep(self._runtime.loop.create_task(watch.time_out(sid)))
+                self._runtime.time_out(watch, sid)
 
     @staticmethod
     def _tasks(calls: Iterable[Call | WebSocketConnection]) -> list[asyncio.Task[None]]:
