@@ -496,7 +496,7 @@ class TestClient:
         state.emitted = event, namespace
         try:
             session.send_messages(messages)
-            values = await self._runtime.hub.wait(future, limit)
+            values = await self._runtime.hub.bound(future, limit)
         except BaseException:
             state.acks.take(*key)
             raise
@@ -591,7 +591,7 @@ class TestClient:
         waiter = Waiter(event, namespace, match, future)
         state.inbox.wait(waiter)
         try:
-            numbered = await self._runtime.hub.wait(future, limit)
+            numbered = await self._runtime.hub.bound(future, limit)
         except asyncio.CancelledError:
             self._hand_back(future)
             raise

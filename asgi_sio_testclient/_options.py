@@ -24,6 +24,7 @@ __all__ = ["DEFAULT_BASE_URL", "Options", "check_timeout"]
 
 DEFAULT_BASE_URL = "http://testserver"
 TRANSPORTS = ("polling", "websocket")
+DEFAULT_TRANSPORTS = ("websocket",)
 _OF_THE_APP = frozenset({"app", "server", "lifespan"})
 _WSGI_ARGUMENTS = 2
 _ASYNC = (socketio.AsyncServer, engineio.AsyncServer)
@@ -93,6 +94,8 @@ class Options:
         """
         if transports is None:
             return self.transports  # type: ignore[no-any-return]
+        if transports == DEFAULT_TRANSPORTS:
+            return DEFAULT_TRANSPORTS
         names: tuple[Any, ...] = (transports,)
         if not isinstance(transports, str) and isinstance(transports, Iterable):
             names = tuple(transports)
@@ -123,7 +126,7 @@ def _check_app(app: Any) -> None:
         raise TypeError(f"app is the server; expected an ASGI app around the WSGI app: {_BRIDGED}")
     if not callable(app):
         raise TypeError(f"app is {app!r}; expected an ASGI callable")
-    if inspect.iscoroutinefunction(type(app).__call__) or inspect.iscoroutinefunction(app):
+    if asgi.is_async(type(app).__call__) or inspect.iscoroutinefunction(app):
         return
     try:
         signature = inspect.signature(app)

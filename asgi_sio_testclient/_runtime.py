@@ -45,6 +45,7 @@ class Runtime:
         self.clients: list[ClientState] = []
         self.transcripts = self._all_transcripts  # one object for all clients that are given it
         self.given_watch: _server.ServerWatch | None = None
+        self._bare_server: Any = None
         self._given_server = server
         self._searched = False
         self._with_lifespan = lifespan
@@ -76,7 +77,8 @@ class Runtime:
         try:
             if self._given_server is not None:
                 self.given_watch = self.watch(_server.engineio_server_of(self._given_server))
-            if self._with_lifespan:
+            self._bare_server = _server.bare_server(self.app)
+            if self._with_lifespan and self._bare_server is None:
                 self._lifespan = asgi.Lifespan(self.app, is_unsupported=_server.is_server_entry)
                 await self._lifespan.startup(timeout)
         except BaseException:
@@ -90,6 +92,17 @@ class Runtime:
         if current is None:
             current = self._watches[eio] = _server.watch(eio, self.hub, watch_class(eio))
         return current
+
+    def certain_watch(self) -> _server.ServerWatch | None:
+        """The watch on the app's server, where the app leads to no other; None where that has to be
+        found by a look.
+
+        Raises:
+            UsageError: the server is in use in another event loop.
+        """
+        if self._bare_server is None or self._given_server is not None:
+            return None
+        return self.watch(self._bare_server)
 
     def threaded_watch(self) -> ThreadedServerWatch | None:
         """The watch on the app's server, where that runs in threads.

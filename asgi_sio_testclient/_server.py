@@ -30,6 +30,7 @@ __all__ = [
     "HandlerRun",
     "ServerWatch",
     "Watched",
+    "bare_server",
     "engineio_server_of",
     "find_server",
     "is_server_entry",
@@ -40,7 +41,9 @@ __all__ = [
 
 _ENTRY = engineio.AsyncServer.handle_request.__code__
 _CALL = socketio.AsyncServer.call.__code__
+_LIFESPAN = engineio.ASGIApp.lifespan
 _TURNS = 10  # of the loop, that a request takes from the app's door into the server's queue
+_NOT_YET = float("inf")
 HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts it, a task per event
 
 
@@ -68,7 +71,7 @@ class HandlerRun:
         namespace: where.
         sid: the client's id in that namespace; None where it isn't known yet.
         id: the ack id that the client gave, or None.
-        started: when, in seconds of `time.perf_counter`.
+        started: when, in seconds of `time.perf_counter`; infinite until then.
         ended: when; None while it runs.
         task: the task it runs in.
         error: what it raised.
@@ -93,7 +96,7 @@ class HandlerRun:
         self.namespace = namespace
         self.sid = sid
         self.id = id
-        self.started = perf_counter()
+        self.started = _NOT_YET
         self.ended: float | None = None
         self.task: asyncio.Task[Any] | None = None
         self.error: BaseException | None = None
@@ -256,10 +259,7 @@ class ServerWatch:
                 self.hub.poke()
 
     def _message_hook(self, original: Any) -> Any:
-        sessions, hub = self.sessions, self.hub
-
-        def runs_inline() -> bool:
-            return self.sio is None or not self.sio.async_handlers
+        sessions, hub, sio = self.sessions, self.hub, self.sio
 
         async def message(eio_sid: str, data: Any) -> None:
             owner = sessions.get(eio_sid)
@@ -268,7 +268,7 @@ class ServerWatch:
                 return
             owner.receiving = data
             run = None
-            if data.__class__ is not str or data[:1] != "2" or runs_inline():
+            if data.__class__ is not str or data[:1] != "2" or not (sio and sio.async_handlers):
                 run = self._inline_run(owner, eio_sid, data)
             try:
                 await original(eio_sid, data)
@@ -289,6 +289,7 @@ class ServerWatch:
         async def disconnect(eio_sid: str, *reason: Any) -> None:
             owner = self.sessions.get(eio_sid)
             run = HandlerRun(self, owner, "disconnect", "*", None, None)
+            run.started = perf_counter()
             run.task = asyncio.current_task()
             self.runs.add(run)
             try:
@@ -335,6 +336,7 @@ class ServerWatch:
         self, owner: Watched, event: str, namespace: str, sid: str | None, id: int | None
     ) -> HandlerRun:
         run = HandlerRun(self, owner, event, namespace, sid, id)
+        run.started = perf_counter()
         run.task = asyncio.current_task()
         self.runs.add(run)
         owner.handler_started(run)
@@ -587,7 +589,7 @@ class ServerWatch:
         return tasks
 
     def stop_service(self) -> list[asyncio.Task[Any]]:
-        """Cancel the server's service task, if this watch is the last on it and saw it begin.
+        """End the server's service task, if this watch is the last on it and saw it begin.
 
         Returns:
             the task, to be waited for.
@@ -595,8 +597,11 @@ class ServerWatch:
         service = self._service
         if service is None or self.users > 1:
             return []
+        if self.eio.service_task_event is None:
+            service.cancel()  # it has not begun
+        else:
+            self.eio.service_task_event.set()  # as AsyncServer.shutdown() does
         self._forget_service()
-        service.cancel()
         return [service]
 
     def abandon(self) -> None:
@@ -701,6 +706,27 @@ def find_server() -> Any:
             return eio
         frame = frame.f_back
     return None
+
+
+def bare_server(app: Any) -> Any:
+    """The Engine.IO server of an app that is python-socketio's own ASGIApp and nothing more, or
+    None.
+
+    There the call stack need not be looked at; and the lifespan, without hooks and around no other
+    app, does nothing but answer (engineio.ASGIApp.lifespan).
+    """
+    if type(app) is not socketio.ASGIApp:
+        return None
+    server = app.engineio_server
+    bare = (
+        isinstance(server, socketio.AsyncServer)
+        and type(server).handle_request is socketio.AsyncServer.handle_request
+        and getattr(app.lifespan, "__func__", None) is _LIFESPAN
+        and app.other_asgi_app is None
+        and app.on_startup is None
+        and app.on_shutdown is None
+    )
+    return server.eio if bare else None
 
 
 def is_server_entry(exc: BaseException) -> bool:

@@ -29,7 +29,7 @@ from asgi_sio_testclient._handshake import masked_url
 from asgi_sio_testclient._places import place_of
 from asgi_sio_testclient._server import HandlerRun, ServerWatch, find_server
 from asgi_sio_testclient._threaded import paths_served
-from asgi_sio_testclient._transcript import RECEIVED, SENT, TRIM_EVERY, Transcript
+from asgi_sio_testclient._transcript import RECEIVED, SENT, Transcript
 from asgi_sio_testclient._transports.polling import PollingTransport
 from asgi_sio_testclient._transports.websocket import WebSocketTransport
 from asgi_sio_testclient._waiting import Quiet, finish
@@ -93,8 +93,8 @@ class EngineSession:
     # Not a dictionary: with more than 30 attributes one takes 1.6 kB.
     __slots__ = (
         "_awaited", "_forgotten", "_handshake", "_held", "_hub", "_listener", "_looking", "_looks",
-        "_note", "_numbers", "_poll_released", "_polling", "_runtime", "_straight", "_timing_out",
-        "_transcript", "_transport_name", "_transports", "_trim_at", "_upgrade", "_used", "_wires",
+        "_note", "_notes", "_poll_released", "_polling", "_runtime", "_straight", "_timing_out",
+        "_transcript", "_transport_name", "_transports", "_upgrade", "_used", "_wires",
         "answer_pings", "engine", "handled", "handler_ended", "handler_started", "ready",
         "receiving", "sent", "transport", "watch",
     )  # fmt: skip
@@ -113,7 +113,8 @@ class EngineSession:
         self.sent = 0
         self.handled = 0
         self.engine = EngineIO()
-        self.watch: ServerWatch | None = runtime.given_watch
+        certain = runtime.certain_watch()
+        self.watch: ServerWatch | None = certain or runtime.given_watch
         self.transport: Transport | None = None
         self._runtime = runtime
         self._hub = runtime.hub
@@ -122,8 +123,7 @@ class EngineSession:
         self._listener = listener
         self._transcript = transcript
         self._note = transcript.note
-        self._numbers = transcript.numbers
-        self._trim_at = 0
+        self._notes = transcript.notes
         # Called in the hot path, by the watch: straight to who wants to know.
         self.handler_started: Callable[[HandlerRun], None] = transcript.note
         self.handler_ended = listener.handler_ended
@@ -136,7 +136,7 @@ class EngineSession:
         self._wires: tuple[Wire, Wire] | None = None
         self._straight: Callable[[Frame], None] | None = None
         self._transport_name = ""
-        self._looking = True
+        self._looking = certain is None
         self._looks = 0
         self._poll_released = False
         self._timing_out: asyncio.Task[None] | None = None
@@ -310,7 +310,7 @@ class EngineSession:
         message = messages[0]
         self.sent += 1
         frame = f"4{message}" if message.__class__ is str else message
-        self._note((next(self._numbers), perf_counter(), SENT, self._transport_name, frame))
+        self._note((perf_counter(), SENT, self._transport_name, frame))
         straight(frame)
 
     def send_frames(self, frames: Sequence[Frame]) -> None:
@@ -318,10 +318,10 @@ class EngineSession:
         if self._upgrade is not None:
             self._held = (*self._held, *frames)
             return
-        transport = cast("Transport", self.transport)
+        transport: Any = self.transport
         name = transport.name
         for frame in frames:
-            self._note((next(self._numbers), perf_counter(), SENT, name, frame))
+            self._note((perf_counter(), SENT, name, frame))
         if self._wires is None:
             transport.send(frames)
             return
@@ -409,10 +409,11 @@ class EngineSession:
 
     def transport_open(self, transport: Transport) -> None:
         """The app accepted a websocket."""
-        self._look()
+        if self._looking:
+            self._look()
         if transport is self._upgrade:
             probe = self.engine.probe()
-            self._note((next(self._numbers), perf_counter(), SENT, transport.name, probe))
+            self._note((perf_counter(), SENT, transport.name, probe))
             transport.send([probe])
 
     def transport_frame(
@@ -426,10 +427,8 @@ class EngineSession:
             self._wires[1].carry(frame)
             self._hub.poke()
             return
-        number = next(self._numbers)
-        self._note((number, perf_counter(), RECEIVED, name, frame))
-        if number >= self._trim_at:
-            self._trim_at = number + TRIM_EVERY
+        self._note((perf_counter(), RECEIVED, name, frame))
+        if len(self._notes) > self._transcript.trim_at:
             self._transcript.trim()
         try:
             message = self.engine.message(frame)
@@ -447,7 +446,8 @@ class EngineSession:
         if self.engine.state is State.CLOSED:
             self._arrived_too_late(frame)
             return
-        self._look()
+        if self._looking:
+            self._look()
         kind, data = self.engine.receive(frame)
         if kind == MESSAGE:
             self._listener.session_message(data)
@@ -487,8 +487,10 @@ class EngineSession:
 
     def about_to_receive(self) -> None:
         """The app is about to wait for the client: now the server stands in the call stack."""
-        self._look()
-        self._hub.poke()
+        if self._looking:
+            self._look()
+        if self._hub.watchers:
+            self._hub.poke()
 
     def activity(self) -> None:
         """A call of the app ended, or something it did."""
@@ -537,9 +539,7 @@ class EngineSession:
         self._timing_out.add_done_callback(lambda _: self.activity())
 
     def _look(self) -> None:
-        """Look for the server where it must stand in the call stack, if it was not found yet."""
-        if not self._looking:
-            return
+        """Look for the server where it must stand in the call stack."""
         self._looks += 1
         eio = find_server()
         if eio is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
 
@@ -102,8 +102,9 @@ class ClientState:
     def session_ready(self) -> None:
         """The way is open: send what CONNECTs are due."""
         due, self.due = self.due, []
+        session: Any = self.session
         for _, messages in due:
-            cast("EngineSession", self.session).send_messages(messages)
+            session.send_messages(messages)
 
     def session_message(self, message: Any) -> None:
         """A Socket.IO packet, or a part of one.

@@ -283,6 +283,7 @@ class ThreadedServerWatch(ServerWatch):
         def disconnect(eio_sid: str, *reason: Any) -> None:
             owner = self.sessions.get(eio_sid)
             run = ThreadRun(self, owner, "disconnect", "*", None, None)
+            run.begin()
             self._end_of(run)
             self._tell(self.runs.add, run)
             try:
@@ -303,6 +304,7 @@ class ThreadedServerWatch(ServerWatch):
         self, owner: Watched, event: str, namespace: str, sid: str | None, id: int | None
     ) -> ThreadRun:
         run = ThreadRun(self, owner, event, namespace, sid, id)
+        run.begin()
         self._end_of(run)
         self._tell(self._run_started, run)
         return run

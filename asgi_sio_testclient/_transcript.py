@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Transcript", "TranscriptEntry", "shorten"]
 
 Frame = str | bytes
-Record = tuple[int, float, str, str, Frame]  # number, time, direction, transport, frame
+Record = tuple[float, str, str, Frame]  # time, direction, transport, frame
 
 MAX_PACKETS = 10_000
 TRIM_EVERY = 1024
@@ -133,10 +133,11 @@ class Transcript(Sequence[TranscriptEntry]):
         self._others = others
         # Packets and the runs of handlers that they started, as they come: a run a packet at most.
         # Not a deque: an empty one is 760 bytes, and most clients say little.
-        self._notes: list[Record | HandlerRun] = []
+        self.notes: list[Record | HandlerRun] = []
         # Called in the hot path, by the session: the list's own method, no function between.
-        self.note: Callable[[Record | HandlerRun], None] = self._notes.append
-        self.numbers = itertools.count()
+        self.note: Callable[[Record | HandlerRun], None] = self.notes.append
+        self.trim_at = TRIM_EVERY
+        self._trimmed = 0
         for observer in observers:
             observer(self)
         self._began: float | None = None
@@ -147,8 +148,11 @@ class Transcript(Sequence[TranscriptEntry]):
             self._began = perf_counter()
 
     def trim(self) -> None:
-        """Drop what is too old. To be called now and then: each `TRIM_EVERY` packets."""
-        del self._notes[: -2 * MAX_PACKETS]
+        """Drop what is too old. To be called when there are more than `trim_at` notes."""
+        old = self.notes[: -2 * MAX_PACKETS]
+        del self.notes[: len(old)]
+        self._trimmed += sum(isinstance(note, tuple) for note in old)
+        self.trim_at = len(self.notes) + TRIM_EVERY
 
     # -- reading
 
@@ -164,21 +168,21 @@ class Transcript(Sequence[TranscriptEntry]):
     @property
     def dropped(self) -> int:
         """Packets that were older than the last 10,000."""
-        records = self._records()
-        return records[0][0] if records else 0
+        kept = sum(isinstance(note, tuple) for note in self.notes)
+        return self._trimmed + max(0, kept - MAX_PACKETS)
 
     @property
     def handlers(self) -> list[HandlerRun]:
         """The runs of the app's handlers that packets of this client started, oldest first."""
-        runs = [note for note in list(self._notes) if not isinstance(note, tuple)]
+        runs = [note for note in list(self.notes) if not isinstance(note, tuple)]
         return runs[-MAX_PACKETS:]
 
     def sizes_sent(self, count: int) -> list[int]:
         """The sizes of the packets sent lately, in characters or bytes, of `count` packets."""
-        return [len(frame) for _, _, way, _, frame in self._records()[-count:] if way == SENT]
+        return [len(frame) for _, way, _, frame in self._records()[-count:] if way == SENT]
 
     def _records(self) -> list[Record]:
-        return [note for note in list(self._notes) if isinstance(note, tuple)][-MAX_PACKETS:]
+        return [note for note in list(self.notes) if isinstance(note, tuple)][-MAX_PACKETS:]
 
     def __len__(self) -> int:
         return len(self._records())
@@ -235,7 +239,7 @@ class Transcript(Sequence[TranscriptEntry]):
     def _entries(self, start: int = 0, stop: int | None = None) -> list[TranscriptEntry]:
         records, runs = self._records()[start:], self.handlers
         if start:
-            runs = [run for run in runs if run.started >= records[0][1]]
+            runs = [run for run in runs if run.started >= records[0][0]]
         reader = _Reader(self._packet_class, records, runs, self._origin)
         count = len(records) if stop is None else stop - start
         return [reader.read(index) for index in range(count)]
@@ -261,7 +265,7 @@ class _Reader:
 
     def read(self, index: int) -> TranscriptEntry:
         """The entry of one record; to be called for one after the other."""
-        _, time, direction, transport, frame = self._records[index]
+        time, direction, transport, frame = self._records[index]
         entry = TranscriptEntry(time - self._origin, direction, transport, "MESSAGE", frame=frame)
         try:
             packet = _engineio.decode(frame)
@@ -308,9 +312,9 @@ class _Reader:
 
     def _parts(self, index: int, count: int) -> list[bytes]:
         """The attachments that follow a record."""
-        direction = self._records[index][2]
+        direction = self._records[index][1]
         parts: list[bytes] = []
-        for _, _, way, _, frame in itertools.islice(self._records, index + 1, None):
+        for _, way, _, frame in itertools.islice(self._records, index + 1, None):
             if len(parts) == count:
                 break
             if way == direction:

@@ -1,8 +1,8 @@
 """Waits with a bound, and the question whether everything is quiet: one `Hub` for each event loop.
 
 A timer for each wait would cost more than what is waited for. So every wait notes its deadline, and
-one timer stands at the earliest; when a wait is over its note goes, and a timer that then fires too
-early only sets itself anew.
+one timer stands at the earliest. The note of a wait that is over goes then, or a little later; a
+timer that fires too early only sets itself anew.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ EXPIRED: Any = object()  # the result of a wait whose deadline came first
 # next (3 with Python 3.11's wait_for).
 _TURNS = 10
 _NEVER = float("inf")
+_SWEEP = 64  # notes of waits, beside twice those that are still on, that may be over
 
 
 def finish(future: asyncio.Future[Any], result: Any = None) -> bool:
@@ -105,6 +106,7 @@ class Hub:
         self._looking = False
         self._previous: Any = None
         self._deadlines: dict[asyncio.Future[Any], float] = {}
+        self._sweep_at = _SWEEP
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = _NEVER
         self.late_by = 0.0
@@ -113,16 +115,30 @@ class Hub:
         """The future's result, or `EXPIRED` after `timeout` seconds. A future that expires is done,
         with that as its result.
         """
-        when = self.loop.time() + timeout
-        self._deadlines[future] = when
-        if when < self._armed_for:
-            self._arm(when)
         try:
-            return await future
+            return await self.bound(future, timeout)
         finally:
-            del self._deadlines[future]
+            self._deadlines.pop(future, None)
             if not self.runtimes:
                 self._retire()
+
+    def bound(self, future: asyncio.Future[Any], timeout: float) -> asyncio.Future[Any]:
+        """`wait` for the hot path, while an app runs: the future itself, to be awaited.
+
+        Its note stays for a while after it is done, which costs less than to take it back.
+        """
+        deadlines = self._deadlines
+        deadlines[future] = when = self.loop.time() + timeout
+        if when < self._armed_for:
+            self._arm(when)
+        if len(deadlines) > self._sweep_at:
+            self._sweep()
+        return future
+
+    def _sweep(self) -> None:
+        for future in [future for future in self._deadlines if future.done()]:
+            del self._deadlines[future]
+        self._sweep_at = 2 * len(self._deadlines) + _SWEEP
 
     def enter(self, runtime: Any) -> None:
         """An app runs in this loop from now on."""
@@ -144,6 +160,7 @@ class Hub:
 
     def _retire(self) -> None:
         """Hold neither timer nor loop, where nobody waits and no app runs."""
+        self._sweep()
         if self._deadlines:
             return
         if self._timer is not None:

@@ -12,6 +12,7 @@ nothing here holds a cancel scope or a task group open. Source of the rules: the
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -57,11 +58,17 @@ def single_callable(app: Any) -> ASGI3Application:
     a two-step callable, since it isn't a coroutine function; so what accepts three arguments is
     left alone.
     """
-    if inspect.iscoroutinefunction(type(app).__call__):
+    if is_async(type(app).__call__):
         return cast("ASGI3Application", app)  # as asgiref finds, by a longer way
     if not is_double_callable(app) or _takes(app, _SINGLE_CALLABLE_ARGUMENTS):
         return cast("ASGI3Application", app)
     return cast("ASGI3Application", double_to_single_callable(app))
+
+
+@functools.lru_cache(maxsize=64)
+def is_async(function: Any) -> bool:
+    """Whether it is an ``async def``: asked about the ``__call__`` of the same few classes."""
+    return inspect.iscoroutinefunction(function)
 
 
 def _takes(callable_: Callable[..., Any], count: int) -> bool:
@@ -209,7 +216,7 @@ class _Run:
 
     async def _call(self) -> None:
         try:
-            await self._app(self.scope, cast("Any", self._receive), self._send)
+            await self._app(self.scope, self._receive, self._send)  # type: ignore[arg-type]
         except Exception as exc:  # noqa: BLE001 (the app's own, handed on as it is)
             self._end(exc)
         except BaseException as exc:

@@ -61,6 +61,58 @@ async def test_shutdown_comes_also_after_an_error():
     assert steps == ["startup", "shutdown"]
 
 
+class OwnLifespan(socketio.ASGIApp):
+    steps = None
+
+    async def lifespan(self, scope, receive, send):
+        for step in ("startup", "shutdown"):
+            assert (await receive())["type"] == f"lifespan.{step}"
+            self.steps.append(step)
+            await send({"type": f"lifespan.{step}.complete"})
+
+
+def in_a_subclass(sio, steps):
+    app = OwnLifespan(sio)
+    app.steps = steps
+    return app
+
+
+def on_the_instance(sio, steps):
+    app, other = socketio.ASGIApp(sio), in_a_subclass(sio, steps)
+    app.lifespan = other.lifespan
+    return app
+
+
+def as_a_startup_hook(sio, steps):
+    return socketio.ASGIApp(sio, on_startup=lambda: steps.append("startup"))
+
+
+def as_a_shutdown_hook(sio, steps):
+    return socketio.ASGIApp(sio, on_shutdown=lambda: steps.append("shutdown"))
+
+
+def of_the_other_app(sio, steps):
+    return socketio.ASGIApp(sio, in_a_subclass(socketio.AsyncServer(async_mode="asgi"), steps))
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (in_a_subclass, ["startup", "shutdown"]),
+        (on_the_instance, ["startup", "shutdown"]),
+        (as_a_startup_hook, ["startup"]),
+        (as_a_shutdown_hook, ["shutdown"]),
+        (of_the_other_app, ["startup", "shutdown"]),
+    ],
+)
+async def test_wherever_an_asgiapp_has_it(made, expected):
+    """Only an ASGIApp that has nothing to do in it goes without the two messages."""
+    steps = []
+    async with TestClient(made(socketio.AsyncServer(async_mode="asgi"), steps)) as client:
+        await client.connect()
+    assert steps == expected
+
+
 async def test_it_can_be_left_out():
     app = lab()
     async with TestClient(app.app, lifespan=False) as client:

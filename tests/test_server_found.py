@@ -246,6 +246,25 @@ async def test_found_through(wrap, transport):
             await client.call("boom")
 
 
+class Branching(socketio.AsyncServer):
+    """Hands its requests to another server."""
+
+    branch = None
+
+    async def handle_request(self, *args, **kwargs):
+        return await self.branch.handle_request(*args, **kwargs)
+
+
+async def test_the_server_that_a_server_hands_its_requests_to():
+    server = Branching(async_mode="asgi")
+    server.branch = new_server()
+    async with TestClient(socketio.ASGIApp(server)) as client:
+        await client.connect()
+        await client.emit("work")
+        await client.settle()
+        assert client.rooms() == {client.sid, "workers"}
+
+
 async def test_named_where_it_cannot_be_found():
     sio = new_server()
     app, path = pumped(sio)
