@@ -381,10 +381,6 @@ class EngineSession:
         """The calls of the app that still run for this session."""
         return {task for transport in self._used for task in transport.tasks}
 
-    def has_output(self) -> bool:
-        """Whether the server, as far as it is known, still has something to send."""
-        return self.watch is None or self.watch.has_output(self.engine.sid)
-
     def quiet(self) -> Quiet:
         """Whether everything that was sent has been dealt with, and all that the server put out has
         arrived.

@@ -155,7 +155,9 @@ class ClientState:
         if not self.acks.handler_ended(run):
             return
         session = self.session
-        if session is not None and not session.has_output():
+        if session is None or session.watch is None:
+            return
+        if not session.watch.has_output(session.engine.sid):
             self._look_for_unacked()
 
     def frame_delivered(self) -> None:

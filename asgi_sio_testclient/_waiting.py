@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import itertools
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -136,8 +137,9 @@ class Hub:
         return future
 
     def _sweep(self) -> None:
-        for future in [future for future in self._deadlines if future.done()]:
-            del self._deadlines[future]
+        deadlines = self._deadlines
+        pending = itertools.filterfalse(asyncio.Future.done, deadlines)
+        self._deadlines = {future: deadlines[future] for future in pending}
         self._sweep_at = 2 * len(self._deadlines) + _SWEEP
 
     def enter(self, runtime: Any) -> None:

@@ -483,10 +483,16 @@ class WebSocketConnection(_Run):
         """
         if self.state in {"refused", "closed"}:
             return
+        message: Message = {"type": "websocket.receive"}
         if isinstance(data, str):
-            self._feed({"type": "websocket.receive", "text": data})
+            message["text"] = data
         else:
-            self._feed({"type": "websocket.receive", "bytes": bytes(data)})
+            message["bytes"] = bytes(data)
+        receivers = self._receivers
+        if receivers and not receivers[0].done():
+            receivers.pop(0).set_result(message)  # as nearly always: the app waits for it
+        else:
+            self._feed(message)
 
     async def receive(self, timeout: float = DEFAULT_TIMEOUT) -> str | bytes | WebSocketClosed:
         """The app's next message, or `WebSocketClosed` when it closes.

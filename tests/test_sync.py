@@ -77,7 +77,6 @@ NOT_FOR_TESTS = {
     "handler_ended",
     "handler_started",
     "handshake_stands",
-    "has_output",
     "leave",
     "over",
     "quiet",
