@@ -19,6 +19,7 @@ from asgi_sio_testclient import (
     TestClient,
     UnexpectedEvent,
 )
+from asgi_sio_testclient.bench import LatencyReport, measure
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker, InMemoryManager
 
 
@@ -56,6 +57,7 @@ async def talking(client: TestClient) -> None:
     assert_type(event, ReceivedEvent)
     assert_type(event.name, str)
     assert_type(event.args, tuple[Any, ...])
+    assert_type(event.data, Any)
     assert_type(event["name"], Any)
     assert_type(await client.await_events(2), list[ReceivedEvent])
     assert_type(client.get_received("*"), list[ReceivedEvent])
@@ -140,11 +142,20 @@ async def failing(client: TestClient) -> None:
     except HandshakeFailed as failed:
         assert_type(failed.status, int | None)
         assert_type(failed.url, str)
-    except (EventTimeout, UnexpectedEvent) as exc:
+    except EventTimeout as late:
+        assert_type(late.event, str | None)
+        assert_type(late.received, list[ReceivedEvent])
+    except UnexpectedEvent as exc:
         error: AssertionError = exc
         assert error
     except NotConnected as exc:
         assert_type(exc.reason, str | None)
+
+
+async def measuring(client: TestClient) -> None:
+    report = await measure(client, "search", "tea", calls=10)
+    assert_type(report, LatencyReport)
+    assert_type(report.p99, float)
 
 
 @pytest.fixture
