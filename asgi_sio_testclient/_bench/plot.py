@@ -19,6 +19,7 @@ _HANDLER, _REST, _MAX = "#d1651a", "#1b7f79", "#8a8f98"
 _SIZE = (9.0, 6.4)
 _DPI = 130
 _MARKS = ("p50", "p90", "p99")
+_HEADROOM = 0.4  # of what is drawn: room for the marks' names and the legend above it
 
 
 def draw(report: LatencyReport, path: Path) -> None:
@@ -63,6 +64,7 @@ def _distribution(axes: Any, report: LatencyReport) -> None:
             fontsize=7,
             transform=axes.get_xaxis_transform(),
         )
+    axes.margins(y=_HEADROOM)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.set_ylabel("calls")
@@ -91,6 +93,7 @@ def _timeline(axes: Any, report: LatencyReport) -> None:
         axes.fill_between(times, handler, color=_HANDLER, alpha=0.75, label="handler (median)")
     axes.fill_between(times, handler, p50, color=_REST, alpha=0.6, label="the rest (median)")
     axes.plot(times, [part.max for part in slices], ".", color=_MAX, markersize=4, label="slowest")
+    axes.margins(y=_HEADROOM)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("seconds since the first call")
     _name_times(axes.yaxis)
