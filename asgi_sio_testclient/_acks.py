@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._waiting import fail
@@ -18,12 +18,17 @@ ALL = "*"
 Key = tuple[str, int | None]  # namespace and id
 
 
-class Ack(NamedTuple):
+class Ack:
     """An event of this client that wants an ack: `call` has a future for it, `emit` a callback."""
 
-    event: str
-    future: asyncio.Future[Any] | None
-    callback: Any = None
+    __slots__ = ("callback", "event", "future")
+
+    def __init__(
+        self, event: str, future: asyncio.Future[Any] | None, callback: Any = None
+    ) -> None:
+        self.event = event
+        self.future = future
+        self.callback = callback
 
     @property
     def waits(self) -> bool:

@@ -16,7 +16,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import engineio.json
 from socketio.packet import (
@@ -54,7 +54,8 @@ _new_ids = functools.partial(itertools.count, 1)
 SERIALIZERS = ("default", "msgpack")
 
 
-class Incoming(NamedTuple):
+@dataclass(slots=True)
+class Incoming:
     """A packet from the server, whole.
 
     Attributes:
@@ -249,31 +250,30 @@ class _FastText:
         kind = _KINDS.get(message[:1])
         if kind is None:
             return None
-        start = message.find(_OPENINGS[kind], 1)
-        namespace, number = ROOT, message[1:start]
-        if number[:1] == "/":
-            namespace, comma, number = number.partition(",")
-            if not comma or "?" in namespace:
+        namespace, start = ROOT, 1
+        if message[1:2] == "/":
+            start = message.find(",") + 1
+            namespace = message[1 : start - 1]
+            if start == 0 or "?" in namespace:
                 return None
+        bracket = message.find(_OPENINGS[kind], start, start + _MAX_ID_DIGITS + 1)
         id_ = None
-        if number:
-            if not (number.isdigit() and number.isascii()) or len(number) > _MAX_ID_DIGITS:
+        if bracket != start:
+            number = message[start:bracket]
+            if bracket == -1 or not (number.isascii() and number.isdigit()):
                 return None
             id_ = int(number)
         try:
-            data, end = self._scan(message, start)
+            data, end = self._scan(message, bracket)
         except (ValueError, StopIteration, RecursionError):
             return None
         valid = id_ is not None if kind == ACK else _is_valid(kind, data, id_)
-        if not valid or end != len(message):
-            return None
-        return _new(Incoming, (kind, namespace, data, id_))
+        return Incoming(kind, namespace, data, id_) if valid and end == len(message) else None
 
 
 _KINDS = {"0": CONNECT, "2": EVENT, "3": ACK}
 _OPENINGS = {CONNECT: "{", EVENT: "[", ACK: "["}
 _MAX_ID_DIGITS = 18
-_new = tuple.__new__  # a NamedTuple's own is a Python function
 _FAST_TEXT = _FastText()
 
 
