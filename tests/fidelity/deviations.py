@@ -359,6 +359,13 @@ BEYOND_THE_RECORDINGS = (
         "They are the server's own, and no part of the app.",
     ),
     Beyond(
+        "the lifespan of a `socketio.ASGIApp` without hooks, around no other app",
+        "called: it answers startup and shutdown, and does nothing else",
+        "not called by `TestClient`; with a hook, another app, a subclass or anything around it, "
+        "it is",
+        "No app can tell, and it is a tenth of what entering and leaving cost.",
+    ),
+    Beyond(
         "a streamed response to an `ASGIClientSession`",
         "is read while it is made",
         "is given to the client when it is whole",
