@@ -19,7 +19,7 @@ Everything else is a ProtocolError that carries the packet.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, UPGRADE, Packet, packet_names
@@ -173,8 +173,10 @@ def encode(kind: int, data: str | bytes | None = None) -> Any:
     return Packet(kind, data).encode()
 
 
-def encode_payload(frames: Iterable[Frame]) -> str:
+def encode_payload(frames: Sequence[Frame]) -> str:
     """The body of a POST: packets joined by the record separator, binary ones in base64."""
+    if len(frames) == 1 and isinstance(frames[0], str):
+        return frames[0]
     return SEPARATOR.join(
         [
             frame if isinstance(frame, str) else Packet(MESSAGE, frame).encode(b64=True)

@@ -233,7 +233,7 @@ class Handshake:
         self._own_cookie = b"cookie" in names
         if b"host" not in names:
             self._headers = [(b"host", self._origin.netloc.encode("ascii")), *self._headers]
-        self._http_scopes: dict[str, HTTPScope] | None = None
+        self._http_scopes: dict[tuple[str, str], HTTPScope] = {}
         self.url = _url(self._origin, self._path)
 
     async def authorize(self) -> None:
@@ -244,32 +244,34 @@ class Handshake:
         self, method: str, sid: str = "", headers: Iterable[tuple[bytes, bytes]] = ()
     ) -> HTTPScope:
         """The scope of one request of long-polling."""
-        if self._http_scopes is None:
-            self._http_scopes = {}
-        scope = self._http_scopes.get(method)
-        if scope is None:
-            scope = self._http_scopes[method] = asgi.http_scope(
-                method,
-                self._path,
-                scheme=self._origin.scheme,
-                root_path=self._identity.root_path,
-                client=self._identity.client,
-                server=self._origin.server,
-            )
-        query_string = self._query_string("polling", sid, stamped=method == "GET")
-        return {
-            **scope,
-            "query_string": query_string,
-            "headers": [*self._headers, *self._cookies(), *headers],
-            "state": dict(self._state or {}),
-        }
+        like_it = self._http_scopes.get((method, sid)) or self._http_scope(method, sid)
+        scope = like_it.copy()
+        scope["headers"] = [*self._headers, *self._cookies(), *headers]
+        scope["state"] = dict(self._state or {})
+        if method == "GET":
+            scope["query_string"] += _stamp()
+        return scope
+
+    def _http_scope(self, method: str, sid: str) -> HTTPScope:
+        """What is the same in all such requests of a session."""
+        scope = asgi.http_scope(
+            method,
+            self._path,
+            query_string=self._query_string("polling", sid),
+            scheme=self._origin.scheme,
+            root_path=self._identity.root_path,
+            client=self._identity.client,
+            server=self._origin.server,
+        )
+        self._http_scopes[method, sid] = scope
+        return scope
 
     def websocket_scope(self, sid: str = "") -> WebSocketScope:
         """The scope of a websocket: a new session, or with `sid` the upgrade of one."""
         headers = [pair for pair in self._headers if pair[0] not in _UPGRADE_HEADERS]
         return asgi.websocket_scope(
             self._path,
-            query_string=self._query_string("websocket", sid, stamped=True),
+            query_string=self._query_string("websocket", sid) + _stamp(),
             headers=[
                 *headers,
                 *self._cookies(),
@@ -289,7 +291,10 @@ class Handshake:
 
     def store_cookies(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Put what a response sets into the jar."""
-        self._identity.store_cookies(self.url, headers)
+        for name, _ in headers:
+            if name == b"set-cookie":
+                self._identity.store_cookies(self.url, headers)
+                return
 
     def request_url(self, scope: Any) -> str:
         """The URL of a scope, for error texts: the user's values masked, tokens as they may be, and
@@ -305,14 +310,14 @@ class Handshake:
         value = self._identity.cookie_header(self.url)
         return [(b"cookie", value)] if value else []
 
-    def _query_string(self, transport: str, sid: str, *, stamped: bool) -> bytes:
+    def _query_string(self, transport: str, sid: str) -> bytes:
         # The order of python-engineio's client: the user's own first, then these.
         text = f"{self._query}transport={transport}&EIO={ENGINEIO_VERSION}"
-        if sid:
-            text += f"&sid={sid}"
-        if stamped:
-            text += f"&t={time.time()}"
-        return text.encode("ascii")
+        return (f"{text}&sid={sid}" if sid else text).encode("ascii")
+
+
+def _stamp() -> bytes:
+    return f"&t={time.time()}".encode("ascii")
 
 
 def decoded_body(response: asgi.Response) -> bytes:

@@ -357,7 +357,7 @@ class HTTPExchange(_Run):
         self._headers: tuple[tuple[bytes, bytes], ...] = ()
         self._parts: list[bytes] = []
         self.complete = False
-        self._messages.append({"type": "http.request", "body": body, "more_body": False})
+        self._next.append({"type": "http.request", "body": body, "more_body": False})
 
     async def response(self, timeout: float = DEFAULT_TIMEOUT) -> Response:
         """The response, once it is whole.
@@ -388,7 +388,10 @@ class HTTPExchange(_Run):
 
     def _respond(self, status: int) -> None:
         self.complete = True
-        self._feed({"type": "http.disconnect"})
+        if self._receivers:
+            self._feed({"type": "http.disconnect"})
+        else:
+            self._messages.append({"type": "http.disconnect"})
         body = b"" if self.scope["method"] == "HEAD" else b"".join(self._parts)
         response = Response(status, self._headers, body)
         if self._mailbox is not None:
@@ -460,7 +463,7 @@ class WebSocketConnection(_Run):
         self.deliver: Callable[[str | bytes], object] = self._listener.websocket_message
         self._refusal: Response | None = None
         self._gate: asyncio.Event | None = None
-        self._messages.append({"type": "websocket.connect"})
+        self._next.append({"type": "websocket.connect"})
 
     async def connect(self, timeout: float = DEFAULT_TIMEOUT) -> str | None:
         """Start the app and wait until it accepts; returns the subprotocol.
