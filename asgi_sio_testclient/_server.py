@@ -57,7 +57,7 @@ class Watched(Protocol):
         """A packet of this connection started a handler."""
 
     def handler_ended(self, run: HandlerRun) -> None:
-        """It ended, by returning or raising."""
+        """It ended, by returning or raising. Told where its event wanted an ack."""
 
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app raised because of a packet of this connection, in `run` where that is known."""
@@ -251,7 +251,7 @@ class ServerWatch:
         finally:
             run.ended = perf_counter()
             self.runs.discard(run)
-            if run.owner is not None:
+            if run.id is not None and run.owner is not None:
                 run.owner.handler_ended(run)
             # The transcript keeps the run; it need not keep a connection and a task with it.
             run.owner = run.task = None

@@ -69,7 +69,7 @@ class SessionListener(Protocol):
         """The app raised because of this client."""
 
     def handler_ended(self, run: HandlerRun) -> None:
-        """It ended."""
+        """It ended. Told where its event wanted an ack."""
 
     def frame_delivered(self) -> None:
         """A frame from the server other than a MESSAGE has been dealt with."""
