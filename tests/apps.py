@@ -104,6 +104,7 @@ class Lab:
     app: Recorder
     journal: Journal = field(default_factory=Journal)
     environs: dict = field(default_factory=dict)
+    patience: float = 0.5  # seconds that it waits for a client's answer
 
     @property
     def disconnects(self):
@@ -208,7 +209,9 @@ def _add_server_actions(built, namespace):
     async def ask(sid, *args):
         """Ask the client back, and tell it what its answer came to here."""
         try:
-            answer = await sio.call("question", args, to=sid, namespace=namespace, timeout=0.5)
+            answer = await sio.call(
+                "question", args, to=sid, namespace=namespace, timeout=built.patience
+            )
         except socketio.exceptions.TimeoutError:
             journal.note("unanswered")
             return

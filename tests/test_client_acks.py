@@ -157,6 +157,7 @@ class TestFromTheClient:
         assert app.journal.kinds("answer") == [(["question", 1],)]
 
     async def test_without_a_handler_the_event_is_queued_and_not_answered(self, app, transports):
+        app.patience = 0.05
         client = await TestClient(app.app, transports=transports).__aenter__()
         await client.connect()
         await client.emit("ask", "anybody?")

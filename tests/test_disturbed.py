@@ -275,10 +275,12 @@ async def test_beside_such_an_upgrade_a_client_polls_as_slowly_as_over_a_network
         websocket.send("2probe")
         assert await websocket.receive() == "3probe"
         started = perf_counter()
-        with pytest.raises(EventTimeout):
-            await client.await_event(timeout=0.2)
-        noops = str(client.transcript).count("NOOP")
-        assert 2 <= noops <= 3 + (perf_counter() - started) / 0.05
+        noops = 0
+        while noops < 3:
+            with pytest.raises(EventTimeout):
+                await client.await_event(timeout=0.05)
+            noops = str(client.transcript).count("NOOP")
+        assert noops <= 3 + (perf_counter() - started) / 0.05
         websocket.lose()
         assert await client.call("tell", 1) == 1
 

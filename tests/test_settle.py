@@ -34,16 +34,19 @@ both_modes = pytest.mark.parametrize("async_handlers", [True, False], ids=["task
 @both_modes
 async def test_handler_that_sleeps(transports, async_handlers):
     sio, app = new_server(async_handlers=async_handlers)
+    go = asyncio.Event()
 
     @sio.event
     async def work(sid):
-        await asyncio.sleep(0.1)
+        await go.wait()
+        await asyncio.sleep(0.02)
         await sio.emit("done", to=sid)
 
     async with TestClient(app, transports=transports) as client:
         await client.connect()
         await client.emit("work")
         assert client.get_received() == []
+        go.set()
         await client.settle()
         assert names(client) == ["done"]
 
@@ -348,8 +351,10 @@ async def test_background_tasks_and_plain_tasks_do_not_count():
 async def test_what_background_tasks_send_is_awaited_instead():
     sio, app = new_server()
 
+    go = asyncio.Event()
+
     async def later(sid):
-        await asyncio.sleep(0.05)
+        await go.wait()
         await sio.emit("later", to=sid)
 
     @sio.event
@@ -361,6 +366,7 @@ async def test_what_background_tasks_send_is_awaited_instead():
         await client.emit("start")
         await client.settle()
         assert names(client) == []
+        go.set()
         assert (await client.await_event("later")).name == "later"
 
 
