@@ -642,8 +642,8 @@ class TestOpenLoop:
         report = await bench.measure(client, "stall_once", 10, 0.1, calls=50, warmup=0, rate=200)
         [stall] = lab[1]["times"]
         held_up = [part for part in report.timeline if part.max >= stall / 2]
-        # What was due in the first half of the stall waits for all of the second.
-        assert len(held_up) >= stall / 2 * 200 - 1
+        # What was due in the first half of the stall waits for all of the second; 40 are left then.
+        assert len(held_up) >= min(stall / 2 * 200, 40) - 1
         assert len(held_up) > 1
 
     async def test_arrivals_do_not_wait_for_one_another(self, client):
@@ -833,7 +833,8 @@ class TestSwarm:
         assert report.events["connect"].count == 5
         assert report.events["echo"].count == 20
         assert report.events["echo"].handler.count == 20
-        assert report.events["echo"].max <= report.max
+        # Every scenario waits for its first echo; for the second nobody does.
+        assert report.events["echo"].min <= report.min
         assert repr(bench.LatencyReport.from_json(report.to_json())) == repr(report)
 
     async def test_on_a_schedule(self, lab):
@@ -872,7 +873,7 @@ class TestSwarm:
             await client.emit("hang")
 
         with pytest.warns(ResourceWarning, match="hang"):
-            report = await bench.swarm(lab[0], clients=2, scenario=scenario, timeout=0.05)
+            report = await bench.swarm(lab[0], clients=2, scenario=scenario, timeout=0.3)
         assert report.errors == {"EventTimeout": 1, "LookupError": 2}
 
     async def test_some_that_are_refused(self):

@@ -509,7 +509,7 @@ async def test_a_disconnect_handler_that_does_not_end_is_named():
 
     async with TestClient(app) as alice, alice.clone(timeout=0.05) as bob:
         await alice.connect()
-        await bob.connect()
+        await bob.connect(timeout=5)
         with pytest.raises(EventTimeout, match=r"in .*disconnect"):
             await bob.abort()
         with pytest.raises(EventTimeout, match=r"in .*disconnect"):

@@ -91,7 +91,7 @@ async def misspelt_event_of_namespace_class():
 
     sio.register_namespace(Room("/room"))
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect("/room")
+        await client.connect("/room", timeout=5)
         await client.emit("jion", namespace="/room")
         await client.await_event("joined", namespace="/room")
 
@@ -110,7 +110,7 @@ async def awaited_in_wrong_namespace():
         await sio.emit("news", "rain", namespace="/chat", to=sid)
 
     async with TestClient(app, timeout=SHORT) as client:
-        await client.connect("/", "/chat")
+        await client.connect("/", "/chat", timeout=5)
         await client.emit("subscribe", namespace="/chat")
         await client.await_event("news")
 
@@ -176,7 +176,7 @@ async def taken_by_own_handler():
         def on_echoed(*args):
             pass
 
-        await client.connect()
+        await client.connect(timeout=5)
         await client.emit("echo", "hello")
         await client.await_event("echoed")
 

@@ -21,6 +21,7 @@ from .world import WAIT, World
 
 THREADS = 6
 ATTEMPTS = 3
+ATTEMPTS_IN_TIME = 10  # at what has to meet a timer, on a busy machine
 LOOK = 0.01  # seconds
 QUIET_LOOKS = 4
 TURNS = 20

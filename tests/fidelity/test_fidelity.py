@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from .deviations import CLOSED, DEVIATIONS, NOOP_SENT, without_deviations
-from .harness import ATTEMPTS, record_stock, record_test_client, record_uvicorn
+from .harness import ATTEMPTS_IN_TIME, record_stock, record_test_client, record_uvicorn
 from .page import PAGE, page
 from .scenarios import SCENARIOS
 
@@ -65,7 +65,7 @@ async def compare(real, name, transports, play, comparable):
     server's has to be met, and the machine was too busy for it, both are made once more: a
     difference that is one comes again.
     """
-    for attempts_left in reversed(range(ATTEMPTS if SCENARIOS[name].timed else 1)):
+    for attempts_left in reversed(range(ATTEMPTS_IN_TIME if SCENARIOS[name].timed else 1)):
         port, recording = real[name, transports]
         played = await play(name, transports, port)
         want, got = comparable(recording, transports), comparable(played, transports)
