@@ -115,6 +115,16 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item, nextitem):
+    """The same after each module, for what its tests have imported."""
+    result = yield
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+    return result
+
+
 @pytest.fixture(params=TRANSPORTS, ids=TRANSPORT_IDS)
 def transports(request):
     return request.param

@@ -1063,7 +1063,7 @@ async def test_a_connect_handler_that_does_not_end_is_named():
         go_on.wait(5)
 
     async def connect_and_leave():
-        async with program.client(timeout=0.2, strict=True) as client:
+        async with program.client(timeout=0.5, strict=True) as client:
             with pytest.raises(ConnectTimeout, match=r"connect .*go_on\.wait\(5\)"):
                 await client.connect()
 

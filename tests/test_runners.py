@@ -1,6 +1,7 @@
 """Every runner and fixture style, in a process of its own, with warnings as errors."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +17,11 @@ SCOPE = ("-o", "asyncio_default_fixture_loop_scope=function")
 COMBINATIONS = 7 * 3 + 2
 
 
-def run(*arguments, plugins=()):
+def run(*arguments):
     """Run Python on a program of ``runners/``: what it printed. Fails if it failed or warned."""
     environment = {
         **os.environ,
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "PYTEST_PLUGINS": ",".join(plugins),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(RUNNERS)]),
     }
@@ -33,7 +33,7 @@ def run(*arguments, plugins=()):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Warning" not in done.stderr
@@ -42,53 +42,28 @@ def run(*arguments, plugins=()):
     return done.stdout + done.stderr
 
 
-def run_pytest(*arguments, plugins, tmp_path):
-    """As in an empty project: with none of this repository's settings."""
-    settings = tmp_path / "pytest.ini"
-    settings.write_text("[pytest]\n")
-    return run(
-        *("-m", "pytest", "-q", "-W", "error", "-c", str(settings), f"--rootdir={RUNNERS}"),
-        *("-p", "no:cacheprovider", *arguments),
-        plugins=plugins,
-    )
-
-
-PLUGIN = "asgi_sio_testclient.pytest_plugin"
-
-
-def test_pytest_asyncio_auto(tmp_path):
-    printed = run_pytest(
-        *("asyncio_auto.py", "frameworks_auto.py", "--asyncio-mode=auto", *SCOPE),
-        plugins=["pytest_asyncio.plugin", PLUGIN],
-        tmp_path=tmp_path,
-    )
-    assert f"{30 + COMBINATIONS} passed" in printed
-
-
-def test_pytest_asyncio_strict_and_anyio_and_plain_functions(tmp_path):
+@pytest.mark.timeout(
+    120
+)  # 23 combinations under each of 15 runners: 12 s, and more on a shared core
+def test_every_runner_with_each_framework_and_none_of_them(tmp_path):
+    """pytest as in an empty project: with none of this repository's settings."""
     pytest.importorskip("uvloop")
     pytest.importorskip("trio")
-    printed = run_pytest(
-        *("asyncio_strict.py", "anyio_plugin.py", "trio_refused.py", "frameworks_pytest.py"),
-        *("--benchmark-disable", *SCOPE),
-        plugins=[
-            *("pytest_asyncio.plugin", "anyio.pytest_plugin", "pytest_benchmark.plugin"),
-            PLUGIN,
-        ],
-        tmp_path=tmp_path,
+    settings = tmp_path / "pytest.ini"
+    settings.write_text("[pytest]\n")
+    printed = run(
+        *("frameworks_everywhere.py", "-q", "-W", "error", "-c", str(settings)),
+        *(f"--rootdir={RUNNERS}", "-p", "no:cacheprovider", *SCOPE),
     )
-    assert f"{12 + 32 + 1 + 6 * COMBINATIONS} passed" in printed
+    strict, auto, cases = re.findall(r"^(\d+ passed) in|^(Ran \d+ tests)", printed, re.MULTILINE)
+    assert strict[0] == f"{12 + 32 + 1 + 6 * COMBINATIONS} passed"
+    assert auto[0] == f"{30 + COMBINATIONS} passed"
+    assert cases[1] == "Ran 9 tests"
+    assert printed.rstrip().endswith("OK")
 
 
 def test_unittest():
     assert "Ran 7 tests" in run("-X", "dev", "-m", "unittest", "unittest_case")
-
-
-@pytest.mark.timeout(120)  # 23 combinations in one process: 9 s, and more where it shares a core
-def test_unittest_and_django_with_each_framework_and_none_of_them():
-    printed = run("-m", "unittest", "frameworks_cases")
-    assert "Ran 9 tests" in printed
-    assert printed.rstrip().endswith("OK")
 
 
 def test_djangos_cases_with_their_database():

@@ -29,6 +29,7 @@ def test_the_docs_have_it(name):
     assert (EXAMPLES / f"test_{name}.py").is_file()
 
 
+@pytest.mark.timeout(120)  # it takes 7 s, and more on a shared core
 def test_the_docs_examples_pass():
     """Those whom the pages show by inclusion; in a process, which Django's settings want."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -42,7 +43,7 @@ def test_the_docs_examples_pass():
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     for path in EXAMPLES.glob("test_*.py"):

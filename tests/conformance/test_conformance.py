@@ -32,9 +32,30 @@ def servers_are_silent():
     logging.disable(logging.NOTSET)
 
 
+def run_in_time(is_right, *arguments, **options):
+    """Run the suites until `is_right` says so of the results, five times at most.
+
+    Some cases are judged by the clock: the heartbeat takes 0.3 s, and a machine that is too busy
+    for that is late. A server that is wrong is wrong each time.
+    """
+    for _ in range(5):
+        results = asyncio.run(conformance.run(*arguments, **options))
+        if is_right(results):
+            break
+    return results
+
+
+def is_known(result):
+    name = result.case.name
+    answers = [] if name in DEVIATIONS and name not in RACES else result.case.answers
+    right = result.answer in answers or result.answer == DEVIATIONS.get(name)
+    return right and ", ".join(result.notes) == NOTES.get(name, "")
+
+
 @pytest.fixture(scope="module")
 def results(servers_are_silent):
-    return {result.case.name: result for result in asyncio.run(conformance.run(both()))}
+    results = run_in_time(lambda results: all(map(is_known, results)), both())
+    return {result.case.name: result for result in results}
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
@@ -52,14 +73,21 @@ def test_python_socketio(case, results):
 
 
 def test_every_case_can_be_passed():
-    results = asyncio.run(conformance.run(by_the_book(), tuple(SUITES), lifespan=False))
-
-    assert [result for result in results if not result.conforms] == []
     # The suite asks for no more: that server closes at once where it is to, but waits for a CONNECT
     # as long as it waits for a pong.
-    assert {result.case.title for result in results if result.notes} == {
-        "closes if no CONNECT comes"
-    }
+    noted = {"closes if no CONNECT comes"}
+
+    results = run_in_time(
+        lambda results: all(
+            result.conforms and bool(result.notes) == (result.case.title in noted)
+            for result in results
+        ),
+        *(by_the_book(), tuple(SUITES)),
+        lifespan=False,
+    )
+
+    assert [result for result in results if not result.conforms] == []
+    assert {result.case.title for result in results if result.notes} == noted
 
 
 def test_every_case_of_both_suites():
@@ -76,15 +104,18 @@ def test_page_is_up_to_date():
 
 
 def test_connect_conforms_with_always_connect(servers_are_silent):
-    app = socketio_app(always_connect=True)
+    known = {name for name in DEVIATIONS.keys() - AUTH_FIRST.keys() if name.startswith("socket.io")}
 
-    results = asyncio.run(conformance.run(app))
+    results = run_in_time(
+        lambda results: differing(results) == known, socketio_app(always_connect=True)
+    )
 
     assert {result.case.suite for result in results} == {"socket.io"}
-    differing = {result.case.name for result in results if not result.conforms}
-    assert differing == {
-        name for name in DEVIATIONS.keys() - AUTH_FIRST.keys() if name.startswith("socket.io")
-    }
+    assert differing(results) == known
+
+
+def differing(results):
+    return {result.case.name for result in results if not result.conforms}
 
 
 async def test_an_app_gets_the_suites_whose_path_it_serves():
@@ -103,6 +134,11 @@ async def test_unknown_suite():
 
 def only(title: str) -> list[Case]:
     return [case for case in CASES if case.title == title]
+
+
+def hurried(title: str, limit: float) -> list[Case]:
+    """The case for an app that doesn't answer: the test needn't wait for it any longer."""
+    return [Case(**{**vars(case), "limit": limit}) for case in only(title)]
 
 
 async def answers(app, *titles, monkeypatch) -> dict[str, list[Result]]:
@@ -239,10 +275,8 @@ def impatient(monkeypatch):
 async def test_app_that_never_answers(impatient, monkeypatch):
     app = Stubborn()
     assert await conformance.served(app) == ()
-    hurried = tuple(
-        Case(**{**vars(case), "limit": 0.05}) for case in only("closes if no CONNECT comes")
-    )
-    monkeypatch.setattr(conformance, "CASES", hurried)
+    cases = tuple(hurried("closes if no CONNECT comes", limit=0.05))
+    monkeypatch.setattr(conformance, "CASES", cases)
 
     (result,) = await conformance.run(app, lifespan=False, suites=["socket.io"])
 
@@ -339,23 +373,28 @@ def command(*arguments):
 
 
 def test_command_prints_the_table():
-    done = command("tests.conformance.servers:app")
-
-    assert done.returncode == 1
-    lines = done.stdout.splitlines()
-    assert lines[0].split("  ")[0] == "case"
-    assert "engine.io: handshake, polling" in lines
-    assert "socket.io: message" in lines
     lost = range(len(RACES) + 1)
-    assert lines[-1] in {
+    summaries = {
         f"{len(DEVIATIONS) - races} of {len(CASES)} cases differ from the specification"
         for races in lost
     }
 
+    for _ in range(5):  # see run_in_time
+        done = command("tests.conformance.servers:app")
+        lines = done.stdout.splitlines()
+        if lines[-1] in summaries:
+            break
+
+    assert done.returncode == 1
+    assert lines[0].split("  ")[0] == "case"
+    assert "engine.io: handshake, polling" in lines
+    assert "socket.io: message" in lines
+    assert lines[-1] in summaries
+
 
 async def test_command_names_the_rules_where_nothing_echoes(servers_are_silent, monkeypatch):
     nothing = engineio.ASGIApp(engineio.AsyncServer(async_mode="asgi"), engineio_path="socket.io")
-    chosen = only("refuses a missing and an unknown EIO") + only("echoes an event")
+    chosen = only("refuses a missing and an unknown EIO") + hurried("echoes an event", limit=0.2)
     monkeypatch.setattr(conformance, "CASES", tuple(chosen))
     found = await conformance.run(nothing, ("socket.io",), lifespan=False)
 

@@ -41,6 +41,8 @@ class Each:
 
 class OfUnittest(Each, unittest.IsolatedAsyncioTestCase):
     async def test_async(self):
+        # unittest_case.py is in debug mode, which takes a traceback of each call of the loop.
+        asyncio.get_running_loop().set_debug(False)
         for _ in self.each():
             await self.in_the_loop()
 
