@@ -458,7 +458,7 @@ class TestCtrlC:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(asyncio, "run", run_and_interrupt)
-        code = main(["bench", module, "hang_later", "--warmup=2", "--timeout=0.05"])
+        code = main(["bench", module, "hang_later", "--warmup=2", "--timeout=0.3"])
         captured = capsys.readouterr()
         assert code == 130
         assert "5 answered" in captured.out

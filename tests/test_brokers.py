@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import random
 import shutil
 import signal
 import socket
@@ -17,7 +18,7 @@ from asgi_sio_testclient import EventTimeout, SyncTestClient, TestClient, Unexpe
 from asgi_sio_testclient._waiting import Quiet
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker, InMemoryManager
 
-WAIT = 5.0
+WAIT = 15.0
 
 
 def node(manager):
@@ -326,14 +327,21 @@ async def redis_clients(url, nodes, transports="websocket"):
         yield await stack.enter_async_context(clients(*map(node, managers), transports=transports))
 
 
+def free_port():
+    """One that stays free while Redis is stopped: none that a system gives away by itself."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 class Redis:
     """A real redis-server on a free port."""
 
     def __init__(self, folder):
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process = None
 
@@ -418,6 +426,9 @@ async def test_redis_is_stopped_and_started(redis, caplog, transports, by):
         began = time.monotonic()
         await asyncio.to_thread(redis.stop, by)
         assert await one.call("say", other.sid, "lost") == "told"
+        async with asyncio.timeout(WAIT):
+            while caplog.text.count("Cannot receive from redis") < 2:  # noqa: ASYNC110 (as above)
+                await asyncio.sleep(0.001)
         for client, failed in ((one, "publish to"), (other, "receive from")):
             # Whether redis-py adds the address depends on what noticed first, a read or a write.
             why = rf"no event 'said'.*client manager logged .*Cannot {failed} redis\.\.\. .*: \w"

@@ -74,7 +74,7 @@ async def test_it_keeps_the_settings(app):
         root_path="/sub",
     ) as ann:
         bob = ann.clone()
-        await bob.connect()
+        await bob.connect(timeout=5)
         assert bob.transport == "polling"
     assert app.auths == [{"who": "all"}]
     exchange = app.app.handshake
@@ -88,7 +88,7 @@ async def test_overrides(app):
         bob = ann.clone(
             auth={"who": "bob"}, transports=("polling",), headers={"x-tag": "bob"}, timeout=0.02
         )
-        await bob.connect()
+        await bob.connect(timeout=5)
         assert bob.transport == "polling"
         with pytest.raises(TimeoutError):
             await bob.await_event("never")

@@ -107,11 +107,12 @@ def test_connect_conforms_with_always_connect(servers_are_silent):
     known = {name for name in DEVIATIONS.keys() - AUTH_FIRST.keys() if name.startswith("socket.io")}
 
     results = run_in_time(
-        lambda results: differing(results) == known, socketio_app(always_connect=True)
+        lambda results: known - RACES <= differing(results) <= known,
+        socketio_app(always_connect=True),
     )
 
     assert {result.case.suite for result in results} == {"socket.io"}
-    assert differing(results) == known
+    assert known - RACES <= differing(results) <= known
 
 
 def differing(results):
