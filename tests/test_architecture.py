@@ -6,6 +6,7 @@ The picture that belongs to it is in docs/how-it-works.md.
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import re
 from pathlib import Path
@@ -142,6 +143,7 @@ def touches_of_the_servers_inside(tree: ast.AST) -> list[str]:
     ]
 
 
+@functools.cache
 def parse(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
