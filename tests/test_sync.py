@@ -35,7 +35,7 @@ from asgi_sio_testclient import (
 from asgi_sio_testclient._session import EngineSession
 from asgi_sio_testclient._sync import SyncEngineSession, _TestsThread
 
-WAIT = 5.0
+WAIT = 15.0
 
 
 @pytest.fixture

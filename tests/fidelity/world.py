@@ -6,7 +6,7 @@ import socketio
 
 from .recorder import Recorder
 
-WAIT = 5.0  # seconds; bounds every wait
+WAIT = 10.0  # seconds; bounds every wait
 
 
 class World:
