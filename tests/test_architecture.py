@@ -90,8 +90,13 @@ def running(tree: ast.AST) -> Iterator[ast.AST]:
             yield from running(node)
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
+@functools.cache
+def imported(tree: ast.AST) -> tuple[str, ...]:
     """Dotted names of all that is imported."""
+    return tuple(_imported(tree))
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
     for node in running(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
