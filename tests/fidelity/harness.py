@@ -26,6 +26,8 @@ LOOK = 0.01  # seconds
 QUIET_LOOKS = 4
 TURNS = 20
 HOST = "127.0.0.1"
+# What a user's step ends in when a timer of the server's has put the user out before.
+TOO_LATE = (TimeoutError, socketio.exceptions.SocketIOError, aiohttp.ClientError)
 CERTIFICATE = Path(__file__).with_name("localhost.pem")  # with its key; for these tests only
 
 
@@ -107,13 +109,13 @@ async def record_as_a_rule(scenario, transports, current, port):
     rule. Then the scenario is played once more.
     """
     recording = error = None
-    for _ in range(ATTEMPTS):
+    for _ in range(ATTEMPTS_IN_TIME if scenario.timed else ATTEMPTS):
         try:
             if scenario.tls or scenario.root_path or scenario.lifespan:
                 port, recording = await record_alone(scenario, transports)
             else:
                 recording = await record_beside_others(scenario, transports, current, port)
-        except (TimeoutError, socketio.exceptions.SocketIOError) as exc:
+        except TOO_LATE as exc:
             error = exc
             continue
         reasons = [note[2] for note in recording["app"] if note[0] == "disconnect"]
