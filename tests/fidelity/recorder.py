@@ -53,6 +53,14 @@ class Recorder:
         if connection.carries(way) and "body" in message and not message.get("more_body"):
             self._polled.append((way, connection.body(way)))
 
+    def has(self, way, packet):
+        """Whether a packet has gone that way, over whichever transport."""
+        polled = (body.split(PACKET_SEPARATOR) for each, body in self._polled if each == way)
+        messages = (each for connection in self.connections for each in connection.messages)
+        return any(packet.encode() in packets for packets in polled) or any(
+            message.get("text") == packet for each, message in messages if each == way
+        )
+
     @property
     def size(self):
         """How much there is."""

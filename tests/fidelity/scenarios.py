@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 ALL = (("websocket",), ("polling",), ("polling", "websocket"))
 WEBSOCKET = (("websocket",),)
 POLLING = (("polling",),)
+PING, PONG = "2", "3"
 
 SCENARIOS = {}
 
@@ -323,16 +324,18 @@ async def connection_closed_by_the_server(world, user):
 @scenario(server={"ping_interval": 0.2, "ping_timeout": 1})
 async def heartbeat(world, user):
     await user.connect()
-    await user.call("slow", 0.3)
+    await world.until_packet("receives", PONG)
+    assert await user.call("echo", "still here") == "still here"
     await user.leave()
 
 
-@scenario(server={"ping_interval": 0.1, "ping_timeout": 0.1})
+@scenario(server={"ping_interval": 0.25, "ping_timeout": 0.1})
 async def answers_no_pings(world, user):
     await user.connect()
     user.silence()
-    # Without it two timers of the server's race: this one, and that of a client that says nothing.
-    assert await user.call("slow", 0.15) == 0.15
+    await world.until_packet("sends", PING)
+    # Without it two timers of the server's race: this one, and that of a client that says nothing
+    # for both times together. The server looks for this one every 0.1 s, and so has two chances.
     await user.emit("echo", "still here")
     await world.until("disconnect")
 

@@ -6,7 +6,7 @@ import socketio
 
 from .recorder import Recorder
 
-WAIT = 10.0  # seconds; bounds every wait
+WAIT = 5.0  # seconds; bounds every wait
 
 
 class World:
@@ -56,6 +56,12 @@ class World:
                     await future
                 finally:
                     self._noted.remove(future)
+
+    async def until_packet(self, way, packet):
+        """Wait until the app "sends" or "receives" a packet."""
+        async with asyncio.timeout(WAIT):
+            while not self.recorder.has(way, packet):  # noqa: ASYNC110 (it tells nobody)
+                await asyncio.sleep(0.001)
 
     def _add_connection_handlers(self, namespace):
         @self.sio.on("connect", namespace=namespace)
