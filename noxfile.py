@@ -61,14 +61,16 @@ INSTALLED = [
 
 
 def run_tests(session: nox.Session, *python: str) -> None:
-    """Spread over the cores: most of what a test of this suite does is compute.
+    """Spread over the cores: most of what a test of this suite does is compute. There is one worker
+    more than cores, since it also waits.
 
     By module or class: what tests/fidelity adds up over its tests is known to one worker only. In
     the order of the files, of which the long ones are not last.
     With bytecode, even where the environment asks for none: without it each worker, and each
     process that a test starts, compiles all of it again.
     """
-    spread = ("--numprocesses=auto", "--dist=loadscope", "--no-loadscope-reorder")
+    workers = (os.cpu_count() or 1) + 1
+    spread = (f"--numprocesses={workers}", "--dist=loadscope", "--no-loadscope-reorder")
     bytecode = {"PYTHONDONTWRITEBYTECODE": ""}
     session.run(*python, "-m", "pytest", *spread, *session.posargs, env=bytecode)
 
