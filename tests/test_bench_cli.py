@@ -431,7 +431,7 @@ def interrupted(*arguments):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
 class TestCtrlC:
-    OPTIONS = ("--warmup", "2", "--timeout", "0.2")
+    OPTIONS = ("--warmup", "2", "--timeout", "0.5")
 
     def test_reports_what_was_measured_so_far(self, module, tmp_path):
         code, out, err = interrupted("hang_after", "7", *self.OPTIONS, "--json", "report.json")

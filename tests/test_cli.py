@@ -474,7 +474,7 @@ class TestEmitFails:
         assert "--path" not in err
 
     def test_an_event_that_does_not_come(self, emit):
-        code, out, err = emit("echo", "--wait", "echoed", "--wait", "ecohed", "--timeout", "0.05")
+        code, out, err = emit("echo", "--wait", "echoed", "--wait", "ecohed", "--timeout", "0.3")
 
         assert code == 1
         assert [event["name"] for event in out] == ["echoed"]

@@ -41,6 +41,26 @@ from asgi_sio_testclient._waiting import hub_of
 SECRET = "only for these tests"
 
 
+class Pool(concurrent.futures.ThreadPoolExecutor):
+    """a2wsgi's, and what runs in it."""
+
+    def __init__(self):
+        super().__init__(max_workers=10, thread_name_prefix="WSGI")
+        self.requests = []
+
+    def submit(self, *args):
+        self.requests.append(super().submit(*args))
+        return self.requests[-1]
+
+    async def is_idle(self, sockets=()):
+        """What still runs answers, or is a poll, which ends when there is nothing to wait for."""
+        async with asyncio.timeout(20):
+            while not all(request.done() for request in self.requests):
+                for socket in sockets:
+                    socket.queue.put(None)
+                await asyncio.sleep(0.001)
+
+
 class Program:
     """A Flask-SocketIO program, and what its handlers noted."""
 
@@ -49,6 +69,7 @@ class Program:
         self.flask.secret_key = SECRET
         self.socketio = flask_socketio.SocketIO(self.flask, async_mode="threading", **options)
         self.asgi = WSGIMiddleware(self.flask)
+        self.asgi.executor = self.pool = Pool()
         self.noted = []
         self.handlers()
 
@@ -820,30 +841,9 @@ async def test_another_loop_may_follow(program):
         assert [pool.submit(once).result(10) for _ in range(3)] == ["echo"] * 3
 
 
-class Pool(concurrent.futures.ThreadPoolExecutor):
-    """a2wsgi's, and what runs in it."""
-
-    def __init__(self):
-        super().__init__(thread_name_prefix="WSGI")
-        self.requests = []
-
-    def submit(self, *args):
-        self.requests.append(super().submit(*args))
-        return self.requests[-1]
-
-    async def is_idle(self, sockets):
-        """What still runs is a poll, and ends when there is nothing to wait for."""
-        async with asyncio.timeout(20):
-            while not all(request.done() for request in self.requests):
-                for socket in sockets:
-                    socket.queue.put(None)
-                await asyncio.sleep(0.001)
-
-
 @pytest.mark.parametrize("monitored", [True, False])
 def test_a_client_that_was_never_left_does_not_poison_the_next(program, monitored):
     program.eio.start_service_task = monitored
-    program.asgi.executor = pool = Pool()
     threads = []
 
     async def enter():
@@ -865,7 +865,7 @@ def test_a_client_that_was_never_left_does_not_poison_the_next(program, monitore
         task.cancel()
     # On a loop that is closed a2wsgi would answer all the same, when the poll is over in 45 s: with
     # a coroutine that is never awaited, in the midst of another test.
-    loop.run_until_complete(pool.is_idle(sockets))
+    loop.run_until_complete(program.pool.is_idle(sockets))
     loop.close()
     assert asyncio.run(use()) == "echo"
     threads[0].join(20)
@@ -1076,6 +1076,7 @@ async def test_a_connect_handler_that_does_not_end_is_named():
     go_on.set()
     async with program.client() as client:
         await client.connect()
+    await program.pool.is_idle()
 
 
 async def test_what_the_watch_does_not_know_it_leaves(program):
