@@ -679,7 +679,7 @@ class TestOpenLoop:
             "echo",
             calls=4,
             warmup=0,
-            rate=20,
+            rate=8,
             progress=lambda progress: seen.append(progress.done),
         )
         assert len(seen) >= 2
