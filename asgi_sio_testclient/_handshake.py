@@ -159,11 +159,9 @@ class Identity:
             header = _overlay(header, _jar_header(self._overlay, url))
         return header.encode("latin-1")
 
-    def store_cookies(self, url: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Put the cookies that a response sets into the jar, as far as its policy takes them."""
-        values = [value for name, value in headers if name == b"set-cookie"]
-        if values:
-            self.jar.extract_cookies(_SetCookies(values), urllib.request.Request(url))  # type: ignore[arg-type]
+    def store_cookies(self, url: str, values: list[bytes]) -> None:
+        """Put what Set-Cookie headers set into the jar, as far as its policy takes it."""
+        self.jar.extract_cookies(_SetCookies(values), urllib.request.Request(url))  # type: ignore[arg-type]
 
     def base_headers(self, extra: HeaderTypes = None) -> RawHeaders:
         """The headers of every request: the http client's, those of the test client, those of
@@ -291,10 +289,9 @@ class Handshake:
 
     def store_cookies(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Put what a response sets into the jar."""
-        for name, _ in headers:
-            if name == b"set-cookie":
-                self._identity.store_cookies(self.url, headers)
-                return
+        values = [value for name, value in headers if name == b"set-cookie"]
+        if values:
+            self._identity.store_cookies(self.url, values)
 
     def request_url(self, scope: Any) -> str:
         """The URL of a scope, for error texts: the user's values masked, tokens as they may be, and

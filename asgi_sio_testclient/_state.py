@@ -155,10 +155,9 @@ class ClientState:
         if not self.acks.handler_ended(run):
             return
         session = self.session
-        if session is None or session.watch is None:
+        if session is None or session.watch is None or session.watch.has_output(session.engine.sid):
             return
-        if not session.watch.has_output(session.engine.sid):
-            self._look_for_unacked()
+        self._look_for_unacked()
 
     def frame_delivered(self) -> None:
         """Something has arrived that was no message."""

@@ -354,7 +354,7 @@ def test_the_jar_decides_which_cookies_go_where(cookie, sent):
 def test_a_secure_cookie_goes_over_https_only(scheme):
     who = identity(base_url=f"{scheme}://testserver")
     url = f"{scheme}://testserver/socket.io/"
-    who.store_cookies("https://testserver/", [(b"set-cookie", b"a=1; Secure; Path=/")])
+    who.store_cookies("https://testserver/", [b"a=1; Secure; Path=/"])
     assert who.cookie_header(url) == (b"a=1" if scheme == "https" else b"")
 
 

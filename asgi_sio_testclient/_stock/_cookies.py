@@ -64,8 +64,8 @@ class HTTPXCookieJar:
 
     def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
         """Put in what the Set-Cookie headers of a response set."""
-        raw = [(b"set-cookie", header.encode("latin-1")) for header in headers]
-        self._identity.store_cookies(str(response_url), raw)
+        values = [header.encode("latin-1") for header in headers]
+        self._identity.store_cookies(str(response_url), values)
 
     def clear(self) -> None:
         """Throw all cookies away."""
