@@ -126,7 +126,7 @@ def _check_app(app: Any) -> None:
         raise TypeError(f"app is the server; expected an ASGI app around the WSGI app: {_BRIDGED}")
     if not callable(app):
         raise TypeError(f"app is {app!r}; expected an ASGI callable")
-    if asgi.is_async(type(app).__call__) or inspect.iscoroutinefunction(app):
+    if asgi.has_async_call(app) or inspect.iscoroutinefunction(app):
         return
     try:
         signature = inspect.signature(app)

@@ -12,7 +12,6 @@ nothing here holds a cancel scope or a task group open. Source of the rules: the
 from __future__ import annotations
 
 import asyncio
-import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -58,17 +57,19 @@ def single_callable(app: Any) -> ASGI3Application:
     a two-step callable, since it isn't a coroutine function; so what accepts three arguments is
     left alone.
     """
-    if is_async(type(app).__call__):
+    if has_async_call(app):
         return cast("ASGI3Application", app)  # as asgiref finds, by a longer way
     if not is_double_callable(app) or _takes(app, _SINGLE_CALLABLE_ARGUMENTS):
         return cast("ASGI3Application", app)
     return cast("ASGI3Application", double_to_single_callable(app))
 
 
-@functools.lru_cache(maxsize=64)
-def is_async(function: Any) -> bool:
-    """Whether it is an ``async def``: asked about the ``__call__`` of the same few classes."""
-    return inspect.iscoroutinefunction(function)
+def has_async_call(app: Any) -> bool:
+    """Whether it is an object with an ``async def __call__``: what `inspect.iscoroutinefunction`
+    finds in the end.
+    """
+    code = getattr(type(app).__call__, "__code__", None)
+    return code is not None and bool(code.co_flags & inspect.CO_COROUTINE)
 
 
 def _takes(callable_: Callable[..., Any], count: int) -> bool:
@@ -388,10 +389,7 @@ class HTTPExchange(_Run):
 
     def _respond(self, status: int) -> None:
         self.complete = True
-        if self._receivers:
-            self._feed({"type": "http.disconnect"})
-        else:
-            self._messages.append({"type": "http.disconnect"})
+        self._feed({"type": "http.disconnect"})
         body = b"" if self.scope["method"] == "HEAD" else b"".join(self._parts)
         response = Response(status, self._headers, body)
         if self._mailbox is not None:
