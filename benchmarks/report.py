@@ -1,5 +1,6 @@
 """From a run's figures to a page, its plots, and the same in plain text. Measures nothing."""
 
+import json
 import statistics
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from benchmarks.growth import METRICS
 from benchmarks.measures import FLOOR, MEASURES, OURS
 
 PLOTS = "_static/bench"
+FIRST = Path(__file__).with_name("first.json")  # the profile of the first version that worked
 
 
 def write(run: dict, docs: Path) -> Path:
@@ -111,6 +113,10 @@ A sampler looks at the stack every 0.5 ms; a sample belongs to the innermost fra
 owner. What the standard library does for somebody is that somebody's, what nobody owns is the event
 loop's. `python -m benchmarks.profile` prints the same for every operation and every line.
 """
+
+_FIRST = """\
+"At first" is commit {commit}, {date}, before its hot path was looked at: sampled in the same way,
+and scaled to this run's floor (`benchmarks/first.json`)."""
 
 _METHOD = """\
 ## How it is measured
@@ -290,14 +296,22 @@ def _growth_table(run: dict) -> str:
 def _profile_tables(run: dict) -> str:
     found = run["profile"]
     floor, ours = found["floor"], found["ours"]
-    rows = ["| `call`, us | floor | this client | added |", "|---|---|---|---|"]
-    for owner in sorted({*floor["owners"], *ours["owners"]}):
+    first = json.loads(FIRST.read_text())
+    # That was another day: its floor tells how fast the machine was then.
+    scale = floor["us"] / first["profile"]["floor"]["us"]
+    then = {owner: us * scale for owner, us in first["profile"]["ours"]["owners"].items()}
+    rows = [
+        "| `call`, us | floor | this client at first | now | added now |",
+        "|---|---|---|---|---|",
+    ]
+    for owner in sorted({*floor["owners"], *ours["owners"], *then}):
         a, b = floor["owners"].get(owner, 0.0), ours["owners"].get(owner, 0.0)
-        rows.append(f"| {owner} | {a:.1f} | {b:.1f} | {b - a:+.1f} |")
+        rows.append(f"| {owner} | {a:.1f} | {then.get(owner, 0.0):.1f} | {b:.1f} | {b - a:+.1f} |")
     rows.append(
-        f"| **all** | **{floor['us']:.1f}** | **{ours['us']:.1f}** "
+        f"| **all** | **{floor['us']:.1f}** | **{sum(then.values()):.1f}** | **{ours['us']:.1f}** "
         f"| **{ours['us'] - floor['us']:+.1f}** |"
     )
+    rows += ["", _FIRST.format(**first)]
     rows += ["", "The dearest lines of this client:", "", "| us | where | line |", "|---|---|---|"]
     for line in found["lines"][:12]:
         code = line["text"].replace("|", "\\|")
