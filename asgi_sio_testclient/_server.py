@@ -57,7 +57,7 @@ class Watched(Protocol):
         """A packet of this connection started a handler."""
 
     def handler_ended(self, run: HandlerRun) -> None:
-        """It ended, by returning or raising. Told where its event wanted an ack."""
+        """It ended, by returning or raising. Told at least where its event wanted an ack."""
 
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app raised because of a packet of this connection, in `run` where that is known."""
@@ -100,6 +100,10 @@ class HandlerRun:
         self.ended: float | None = None
         self.task: asyncio.Task[Any] | None = None
         self.error: BaseException | None = None
+
+    def begin(self) -> None:
+        """It begins."""
+        self.started = perf_counter()
 
     @property
     def name(self) -> str:
@@ -289,7 +293,7 @@ class ServerWatch:
         async def disconnect(eio_sid: str, *reason: Any) -> None:
             owner = self.sessions.get(eio_sid)
             run = HandlerRun(self, owner, "disconnect", "*", None, None)
-            run.started = perf_counter()
+            run.begin()
             run.task = asyncio.current_task()
             self.runs.add(run)
             try:
@@ -336,7 +340,7 @@ class ServerWatch:
         self, owner: Watched, event: str, namespace: str, sid: str | None, id: int | None
     ) -> HandlerRun:
         run = HandlerRun(self, owner, event, namespace, sid, id)
-        run.started = perf_counter()
+        run.begin()
         run.task = asyncio.current_task()
         self.runs.add(run)
         owner.handler_started(run)

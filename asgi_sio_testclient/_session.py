@@ -69,7 +69,7 @@ class SessionListener(Protocol):
         """The app raised because of this client."""
 
     def handler_ended(self, run: HandlerRun) -> None:
-        """It ended. Told where its event wanted an ack."""
+        """It ended. Told at least where its event wanted an ack."""
 
     def frame_delivered(self) -> None:
         """A frame from the server other than a MESSAGE has been dealt with."""
@@ -485,8 +485,7 @@ class EngineSession:
         """The app is about to wait for the client: now the server stands in the call stack."""
         if self._looking:
             self._look()
-        if self._hub.watchers:
-            self._hub.poke()
+        self._hub.poke()
 
     def activity(self) -> None:
         """A call of the app ended, or something it did."""

@@ -91,7 +91,7 @@ class ThreadRun(HandlerRun):
     def begin(self) -> None:
         """It begins, in the thread that calls this."""
         self._thread = threading.get_ident()
-        self.started = perf_counter()
+        super().begin()
 
     @property
     def awaits_client(self) -> bool:

@@ -42,9 +42,8 @@ def run(*arguments):
     return done.stdout + done.stderr
 
 
-@pytest.mark.timeout(
-    120
-)  # 23 combinations under each of 15 runners: 12 s, and more on a shared core
+# 23 combinations under each of 15 runners: 12 s, and more on a shared core
+@pytest.mark.timeout(120)
 def test_every_runner_with_each_framework_and_none_of_them(tmp_path):
     """pytest as in an empty project: with none of this repository's settings."""
     pytest.importorskip("uvloop")
