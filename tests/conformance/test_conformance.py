@@ -387,8 +387,9 @@ def test_command_prints_the_table():
     assert lines[0].split("  ")[0] == "case"
     assert "engine.io: handshake, polling" in lines
     assert "socket.io: message" in lines
-    # How many is for the tests above, which have the time for another run.
-    assert re.fullmatch(rf"\d+ of {len(CASES)} cases differ from the specification", lines[-1])
+    # A busy machine adds to them: exactly how many is for the tests above, which run those again.
+    differ = re.fullmatch(rf"(\d+) of {len(CASES)} cases differ from the specification", lines[-1])
+    assert int(differ[1]) >= len(DEVIATIONS) - len(RACES)
 
 
 async def test_command_names_the_rules_where_nothing_echoes(servers_are_silent, monkeypatch):
