@@ -66,7 +66,7 @@ def test_the_runtime_needs_five_packages() -> None:
 def test_every_runtime_requirement_has_a_lower_bound() -> None:
     optional = [each for group in PROJECT["optional-dependencies"].values() for each in group]
     for requirement in PROJECT["dependencies"] + optional:
-        assert re.fullmatch(r"[a-z-]+>=[\d.]+", requirement)
+        assert re.fullmatch(r"[a-z0-9-]+>=[\d.]+", requirement)
 
 
 def test_the_supported_pythons_are_the_tested_ones() -> None:
