@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._client import TestClient
+    from asgi_sio_testclient._client.client import TestClient
     from asgi_sio_testclient._events import ReceivedEvent
     from asgi_sio_testclient._exceptions import (
         ConnectionRefused,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         UnexpectedEvent,
         UsageError,
     )
-    from asgi_sio_testclient._sync import SyncTestClient
+    from asgi_sio_testclient._sync.client import SyncTestClient
     from asgi_sio_testclient._version import __version__
 
 __all__ = [
@@ -48,8 +48,8 @@ __all__ = [
 
 _HOMES = {
     "ReceivedEvent": "_events",
-    "SyncTestClient": "_sync",
-    "TestClient": "_client",
+    "SyncTestClient": "_sync.client",
+    "TestClient": "_client.client",
     "__version__": "_version",
 }
 

@@ -24,7 +24,8 @@ from typing import Any
 from socketio.async_pubsub_manager import AsyncPubSubManager
 from socketio.pubsub_manager import PubSubManager
 
-from asgi_sio_testclient._waiting import Quiet, hub_of
+from asgi_sio_testclient._waiting.deadlines import hub_of
+from asgi_sio_testclient._waiting.idle import Quiet
 
 __all__ = ["AsyncInMemoryManager", "InMemoryBroker", "InMemoryManager"]
 

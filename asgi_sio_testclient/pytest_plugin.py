@@ -337,7 +337,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     # Weakly: a test may make thousands. Those of a failure are held by its traceback.
     transcripts: list[Any] = []
     item.stash[_TRANSCRIPTS] = transcripts
-    module = sys.modules.get("asgi_sio_testclient._transcript")
+    module = sys.modules.get("asgi_sio_testclient._connection.transcript")
     # Where it is not imported yet, only a fixture can make a client, and sees to it itself.
     observers: list[Any] = [] if module is None else module.observers
 

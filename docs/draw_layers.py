@@ -6,10 +6,14 @@ the page from light to dark.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from house import ROOMS
 
 PICTURES = Path(__file__).with_name("_pictures")
 
@@ -27,40 +31,22 @@ class Box:
     share: float = 1.0
 
 
-# Top-down. tests/test_architecture.py has the same layers, finer, and holds the rule.
-ROWS = (
-    (Box("your test"),),
-    (Box("command line", ("_commands", "_cli", "_demo")),),
-    (
-        Box("pytest", ("pytest_plugin",), 0.5),
-        Box("measuring", ("bench", "_bench"), 0.5),
-    ),
-    (
-        Box("the stock client in memory", ("stock", "_stock"), 0.5),
-        Box("conformance", ("conformance", "_conformance"), 0.5),
-    ),
-    (Box("the same without await", ("_sync",)),),
-    (Box("client: events, waits, settle", ("_client", "_state")),),
-    (Box("one connection, the running app, its clock", ("_session", "_runtime", "_time")),),
-    (
-        Box("transports, HTTP", ("_transports", "_http"), 0.5),
-        Box("options, explanations", ("_options", "_explain"), 0.5),
-    ),
-    (Box("request line", ("_handshake",), 0.5), Box("transcript", ("_transcript",), 0.5)),
-    (
-        Box("protocol: no I/O, no clock", ("_socketio", "_engineio"), 0.42),
-        Box("the server's inside", ("_server", "_threaded"), 0.33),
-        Box("scopes", ("asgi",), 0.25),
-    ),
-    (
-        Box("inbox, acks, errors", ("_inbox", "_acks", "_exceptions"), 0.56),
-        Box("fan-out, a bad network", ("pubsub", "faults"), 0.44),
-    ),
-    (
-        Box("facts", ("_events", "_handlers", "_places", "_waiting"), 0.6),
-        Box("versions", ("_version", "_deprecation"), 0.4),
-    ),
-)
+def rows() -> tuple[tuple[Box, ...], ...]:
+    """The rooms of tests/house.py, top-down, below the reader's test."""
+    shown = [(room.row, name, room.title) for name, room in ROOMS.items() if room.row is not None]
+    found: list[tuple[Box, ...]] = [(Box("your test"),)]
+    for number in sorted({row for row, _, _ in shown}, reverse=True):
+        boxes = [(name, title) for row, name, title in shown if row == number]
+        weight = sum(map(width_of, boxes))
+        found.append(tuple(Box(box[1], (box[0],), width_of(box) / weight) for box in boxes))
+    return tuple(found)
+
+
+def width_of(box: tuple[str, str]) -> int:
+    return max(map(len, box)) + 4
+
+
+ROWS = rows()
 
 STYLE = """
     .box { fill: none; stroke: currentColor; stroke-opacity: .45; }
@@ -116,7 +102,9 @@ def draw_app(number: int) -> Iterator[str]:
 
 def draw() -> str:
     bottom = 12 + len(ROWS) * STEP - (STEP - HEIGHT)
-    scopes = next(number for number, row in enumerate(ROWS) if row[-1].modules == ("asgi",))
+    scopes = next(
+        number for number, row in enumerate(ROWS) if ("asgi",) in [b.modules for b in row]
+    )
     lines = [
         '<figure class="diagram">',
         (

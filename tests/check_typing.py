@@ -34,7 +34,7 @@ def needs(tool):
 
 
 DEPRECATED = """
-from asgi_sio_testclient._deprecation import deprecated
+from typing_extensions import deprecated
 
 @deprecated("wait() is deprecated since 0.4 and goes in 1.0: use await_event()")
 def wait() -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from asgi_sio_testclient._acks import Ack, Acks
+from asgi_sio_testclient._client.acks import Ack, Acks
 
 
 @dataclass

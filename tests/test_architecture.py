@@ -1,6 +1,6 @@
-"""Holds the import rule: imports run downwards only, and some modules must not know some things.
+"""Holds the import rule of each folder, as `house` gives it.
 
-The picture that belongs to it is in docs/how-it-works.md.
+The picture that belongs to it is in docs/how-it-works.md, and is drawn from the same rules.
 """
 
 from __future__ import annotations
@@ -9,52 +9,25 @@ import ast
 import functools
 import graphlib
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from house import ROOMS, TOOLS, TYPES_ONLY
 
 import asgi_sio_testclient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 PACKAGE = "asgi_sio_testclient"
 ROOT = Path(asgi_sio_testclient.__file__).parent
 PICTURE = Path(__file__).parents[1] / "docs" / "_pictures" / "layers.svg"
 
-# Bottom-up. A unit is a module or a whole sub-package. It imports from layers below its own only:
-# neither from above, nor from beside. What only a type checker reads does not count: nothing runs.
-LAYERS: tuple[set[str], ...] = (
-    {
-        *("_demo", "_deprecation", "_events", "_handlers", "_places", "_version", "_waiting"),
-        "faults",
-    },
-    {"_acks", "_exceptions", "_inbox", "pubsub"},
-    {"_engineio", "_server", "_socketio", "_time", "asgi"},
-    {"_conformance", "_handshake", "_threaded", "_transcript"},
-    {"_explain", "_http", "_options", "_runtime", "_transports", "conformance"},
-    {"_session", "_state", "_stock"},
-    {"_client", "stock"},
-    {"_bench", "_sync"},
-    {"__init__", "bench"},
-    {"_cli", "pytest_plugin"},
-    {"__main__", "_commands"},
-)
-LAYER = {unit: number for number, layer in enumerate(LAYERS) for unit in layer}
-
-CLOCKS_AND_LOOPS = {"anyio", "asyncio", "concurrent", "sched", "threading", "time", "trio"}
-INPUT_AND_OUTPUT = {"aiohttp", "httpx", "http", "select", "socket", "urllib"}
-SOCKET_IO = {"engineio", "socketio"}
-MUST_NOT_KNOW = {
-    "_engineio": CLOCKS_AND_LOOPS | INPUT_AND_OUTPUT,
-    "_socketio": CLOCKS_AND_LOOPS | INPUT_AND_OUTPUT,
-    "asgi": SOCKET_IO,
-    "_handshake": SOCKET_IO,
-}
-
-# For each of python-socketio's servers: the async one, and the one that runs in threads.
-KNOW_THE_SERVERS_INSIDE = {"_server", "_threaded"}
+KNOWS_THE_SERVERS_INSIDE = "_server"
+PUBLIC_FACES = {"asgi", "bench", "conformance", "stock", "_cli"}
+"""Packages whose modules and whose face may import each other."""
 
 
 def modules() -> dict[str, Path]:
@@ -91,13 +64,13 @@ def running(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 @functools.cache
-def imported(tree: ast.AST) -> tuple[str, ...]:
-    """Dotted names of all that is imported."""
-    return tuple(_imported(tree))
+def imported(tree: ast.AST, *, types: bool = False) -> tuple[str, ...]:
+    """Dotted names of all that is imported; with `types`, what only a type checker imports too."""
+    return tuple(_imported(ast.walk(tree) if types else running(tree)))
 
 
-def _imported(tree: ast.AST) -> Iterator[str]:
-    for node in running(tree):
+def _imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -109,15 +82,16 @@ def is_ours(dotted: str) -> bool:
     return dotted.partition(".")[0] == PACKAGE
 
 
-def our_imports(tree: ast.AST) -> set[str]:
-    return {inside(dotted) for dotted in imported(tree) if is_ours(dotted)}
+def our_imports(tree: ast.AST, *, types: bool = False) -> set[str]:
+    return {inside(dotted) for dotted in imported(tree, types=types) if is_ours(dotted)}
 
 
-def upward_imports(module: str, tree: ast.AST) -> list[str]:
+def forbidden_imports(module: str, tree: ast.AST, *, types: bool = False) -> list[str]:
+    """The imported modules that the rule of the module's room does not allow."""
+    room = unit(module)
+    allowed = ROOMS[room].imports | (TYPES_ONLY.get(room, frozenset()) if types else frozenset())
     return sorted(
-        target
-        for target in our_imports(tree)
-        if unit(target) != unit(module) and LAYER[unit(target)] >= LAYER[unit(module)]
+        target for target in our_imports(tree, types=types) if unit(target) not in allowed | {room}
     )
 
 
@@ -153,36 +127,62 @@ def parse(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
-def test_every_unit_has_its_layer() -> None:
-    assert sorted(LAYER) == sorted({unit(module) for module in MODULES})
+def test_every_unit_is_a_room_with_a_rule() -> None:
+    assert sorted(ROOMS) == sorted({unit(module) for module in MODULES})
 
 
-def test_the_picture_shows_every_unit() -> None:
+def test_rules_have_no_circle() -> None:
+    order = graphlib.TopologicalSorter({name: room.imports for name, room in ROOMS.items()})
+    assert set(order.static_order()) == set(ROOMS)
+
+
+def test_nothing_but_the_command_line_imports_a_tool() -> None:
+    importers = {name for name, room in ROOMS.items() if room.imports & set(TOOLS)}
+    assert importers <= {"_cli"}
+
+
+def test_the_picture_shows_every_folder() -> None:
     picture = PICTURE.read_text(encoding="utf-8")
     shown = set(re.findall(r"<tspan>(\w+)</tspan>", picture))
-    assert shown == set(LAYER) - {"__init__", "__main__"}
+    assert shown == {name for name, room in ROOMS.items() if room.row is not None}
 
 
 def test_modules_of_a_unit_import_each_other_in_one_order() -> None:
     within = {
         module: {other for other in our_imports(parse(module)) if unit(other) == unit(module)}
+        - {module}
         for module in MODULES
+        if module not in PUBLIC_FACES
     }
     order = graphlib.TopologicalSorter(within)
-    assert len(list(order.static_order())) == len(MODULES)
+    assert len(list(order.static_order())) >= len(within)
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_imports_run_downwards(module: str) -> None:
-    assert upward_imports(module, parse(module)) == []
+def test_a_module_imports_what_its_room_may(module: str) -> None:
+    assert forbidden_imports(module, parse(module)) == []
 
 
-@pytest.mark.parametrize("module", sorted(MUST_NOT_KNOW))
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_type_checkers_import_what_the_room_may(module: str) -> None:
+    assert forbidden_imports(module, parse(module), types=True) == []
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
 def test_what_a_module_must_not_know(module: str) -> None:
-    assert foreign_imports(parse(module)) & MUST_NOT_KNOW[module] == set()
+    assert foreign_imports(parse(module)) & ROOMS[unit(module)].never == set()
 
 
-@pytest.mark.parametrize("module", sorted(set(MODULES) - KNOW_THE_SERVERS_INSIDE))
+@pytest.mark.parametrize(
+    "module", sorted(m for m in MODULES if ROOMS[unit(m)].standard_library_only)
+)
+def test_a_room_of_the_standard_library_only(module: str) -> None:
+    assert foreign_imports(parse(module)) <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    "module", sorted(m for m in MODULES if unit(m) != KNOWS_THE_SERVERS_INSIDE)
+)
 def test_the_servers_inside_is_left_to_those_that_know_it(module: str) -> None:
     assert touches_of_the_servers_inside(parse(module)) == []
 
@@ -190,18 +190,23 @@ def test_the_servers_inside_is_left_to_those_that_know_it(module: str) -> None:
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("import asgi_sio_testclient._client", ["_client"]),
+        ("import asgi_sio_testclient._client.client", ["_client.client"]),
         ("from asgi_sio_testclient import TestClient", ["__init__"]),
         ("from asgi_sio_testclient import asgi", ["asgi"]),
         ("from asgi_sio_testclient.asgi import Lifespan", ["asgi"]),
-        ("def later():\n    from asgi_sio_testclient._client import TestClient", ["_client"]),
+        ("def later():\n    from asgi_sio_testclient._client.inbox import ALL", ["_client.inbox"]),
         ("from asgi_sio_testclient._exceptions import ProtocolError", []),
         ("if TYPE_CHECKING:\n    from asgi_sio_testclient import TestClient", []),
         ("import asyncio", []),
     ],
 )
-def test_the_rule_sees_an_import_upwards(source: str, found: list[str]) -> None:
-    assert upward_imports("_socketio", ast.parse(source)) == found
+def test_the_rule_sees_a_forbidden_import(source: str, found: list[str]) -> None:
+    assert forbidden_imports("_protocol.socketio", ast.parse(source)) == found
+
+
+def test_the_rule_sees_what_a_type_checker_imports() -> None:
+    tree = ast.parse("if TYPE_CHECKING:\n    from asgi_sio_testclient import TestClient")
+    assert forbidden_imports("_protocol.socketio", tree, types=True) == ["__init__"]
 
 
 def test_the_rule_sees_a_foreign_import() -> None:

@@ -23,12 +23,12 @@ from asgi_sio_testclient import (
     NotConnected,
     TestClient,
     UsageError,
-    _transcript,
     bench,
 )
-from asgi_sio_testclient._bench import runner as bench_runner, subject as subjects
-from asgi_sio_testclient._bench.arithmetic import bucketed, mann_whitney, percentile, sliced
-from asgi_sio_testclient._bench.text import duration
+from asgi_sio_testclient._connection import transcript
+from asgi_sio_testclient.bench import _runner as bench_runner, _subject as subjects
+from asgi_sio_testclient.bench._format import duration
+from asgi_sio_testclient.bench._statistics import bucketed, mann_whitney, percentile, sliced
 
 SUBJECT = {
     "app": "main:app",
@@ -567,7 +567,7 @@ class TestMeasure:
 
     async def test_more_calls_than_the_transcript_keeps(self, lab, monkeypatch):
         monkeypatch.setattr(bench_runner, "CALLS_A_ROUND", 20)
-        monkeypatch.setattr(_transcript, "MAX_PACKETS", 40)
+        monkeypatch.setattr(transcript, "MAX_PACKETS", 40)
         async with TestClient(lab[0]) as client:
             await client.connect()
             report = await bench.measure(client, "echo", calls=100)
@@ -575,7 +575,7 @@ class TestMeasure:
         assert report.notes == ()
 
     async def test_handlers_that_were_crowded_out(self, lab, monkeypatch):
-        monkeypatch.setattr(_transcript, "MAX_PACKETS", 5)
+        monkeypatch.setattr(transcript, "MAX_PACKETS", 5)
         async with TestClient(lab[0]) as client:
             await client.connect()
             report = await bench.measure(client, "echo", calls=20, warmup=0)
@@ -887,7 +887,7 @@ class TestSwarm:
             await bench.swarm(one_in(100), clients=4, scenario=lambda client: client.call("echo"))
 
     async def test_more_packets_than_the_transcript_keeps(self, lab, monkeypatch):
-        monkeypatch.setattr(_transcript, "MAX_PACKETS", 10)
+        monkeypatch.setattr(transcript, "MAX_PACKETS", 10)
 
         async def scenario(client):
             for number in range(20):

@@ -16,9 +16,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from asgi_sio_testclient import TestClient, bench
-from asgi_sio_testclient._bench import plot
-from asgi_sio_testclient._cli import main
-from asgi_sio_testclient._commands import _bench_screen as screens
+from asgi_sio_testclient._cli import main, screen as screens
+from asgi_sio_testclient.bench import _plot as plot
 
 WAIT = 20.0
 APP = """

@@ -16,7 +16,7 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import EventTimeout, SyncTestClient, TestClient, UnexpectedEvent
-from asgi_sio_testclient._waiting import Quiet
+from asgi_sio_testclient._waiting.idle import Quiet
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker, InMemoryManager
 
 WAIT = 15.0

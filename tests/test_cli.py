@@ -18,7 +18,7 @@ import pytest
 
 from asgi_sio_testclient import ConnectionRefused, TestClient, __version__
 from asgi_sio_testclient._cli import COMMANDS, main
-from asgi_sio_testclient._demo import COOKIE, PASSWORDS, create_app
+from asgi_sio_testclient._cli.demo_app import COOKIE, PASSWORDS, create_app
 
 CHAT = """
     import socketio
@@ -336,7 +336,7 @@ class TestEmitSends:
     def test_to_the_bundled_app(self, emit):
         code, out, _ = emit(
             *("echo", '"hello"', "-n", "/lobby", "-w", "echoed"),
-            app="asgi_sio_testclient._demo:app",
+            app="asgi_sio_testclient._cli.demo_app:app",
         )
 
         assert code == 0
@@ -510,7 +510,7 @@ class TestEmitFails:
         assert main(["demo"]) == 1
 
         err = capsys.readouterr().err
-        assert "_cli.py" in err
+        assert "_cli" in err
         assert "demo.py" in err
 
     def test_a_startup_that_fails(self, emit, module):
@@ -588,7 +588,7 @@ import sys
 sys.path.remove("")
 from asgi_sio_testclient._cli import main
 code = main()
-optional = {"starlette", "fastapi", "uvicorn", "pytest", "asgi_sio_testclient._demo"}
+optional = {"starlette", "fastapi", "uvicorn", "pytest", "asgi_sio_testclient._cli.demo_app"}
 sys.exit(code or str(optional & set(sys.modules) or "nothing else"))
 """
 

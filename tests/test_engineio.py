@@ -9,7 +9,7 @@ from engineio.payload import Payload
 from hypothesis import example, given, strategies as st
 
 from asgi_sio_testclient import ProtocolError
-from asgi_sio_testclient._engineio import (
+from asgi_sio_testclient._protocol.engineio import (
     CLOSE,
     MESSAGE,
     NOOP,

@@ -6,7 +6,7 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import ConnectTimeout, EventTimeout, ReceivedEvent, TestClient
-from asgi_sio_testclient._explain import near, show_event
+from asgi_sio_testclient._client.diagnosis import near, show_event
 
 SHORT = 0.05  # seconds, for waits that can't end
 

@@ -34,9 +34,9 @@ from asgi_sio_testclient import (
     TestClient,
     UnexpectedEvent,
 )
-from asgi_sio_testclient._server import unwatch, watch
-from asgi_sio_testclient._threaded import watch_class
-from asgi_sio_testclient._waiting import hub_of
+from asgi_sio_testclient._server.threads import watch_class
+from asgi_sio_testclient._server.watch import unwatch, watch
+from asgi_sio_testclient._waiting.deadlines import hub_of
 
 SECRET = "only for these tests"
 

@@ -7,7 +7,7 @@ import pytest
 import socketio
 from hypothesis import assume, given, strategies as st
 
-from asgi_sio_testclient._handlers import RESERVED, Answering, Handlers
+from asgi_sio_testclient._client.handlers import RESERVED, Answering, Handlers
 
 EVENTS = ["e", "f", "*", "connect", "disconnect", "connect_error"]
 NAMESPACES = ["/", "/chat", "*"]

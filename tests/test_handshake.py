@@ -8,13 +8,9 @@ import httpx
 import pytest
 from starlette.testclient import TestClient as StarletteTestClient
 
-from asgi_sio_testclient._handshake import (
-    DEFAULT_HEADERS,
-    Handshake,
-    Identity,
-    decoded_body,
-    parse_base_url,
-)
+from asgi_sio_testclient._http.identity import DEFAULT_HEADERS, Identity
+from asgi_sio_testclient._http.requests import Handshake, decoded_body
+from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient.asgi import Response
 
 BASE_URL = "http://testserver"

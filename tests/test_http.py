@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from asgi_sio_testclient import TestClient
-from asgi_sio_testclient._http import AppTransport
+from asgi_sio_testclient._http.transport import AppTransport
 from asgi_sio_testclient.asgi import single_callable
 
 SOON = 10.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from asgi_sio_testclient import ReceivedEvent
-from asgi_sio_testclient._inbox import ALL, Inbox, Waiter
+from asgi_sio_testclient._client.inbox import ALL, Inbox, Waiter
 
 A, B = ReceivedEvent("a", (1,)), ReceivedEvent("b", (2,))
 CHAT = ReceivedEvent("a", (3,), "/chat")

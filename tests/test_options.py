@@ -9,7 +9,8 @@ import socketio
 from starlette.applications import Starlette
 from starlette.testclient import TestClient as StarletteTestClient
 
-from asgi_sio_testclient._options import DEFAULT_BASE_URL, Options, check_timeout
+from asgi_sio_testclient._client.options import Options
+from asgi_sio_testclient._connection.arguments import DEFAULT_BASE_URL, check_timeout
 
 
 async def app(scope, receive, send):

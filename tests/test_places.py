@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from asgi_sio_testclient._places import place_of
+from asgi_sio_testclient._waiting.suspended import place_of
 
 
 @contextlib.asynccontextmanager

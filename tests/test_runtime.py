@@ -6,8 +6,9 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import LifespanFailed, TestClient
-from asgi_sio_testclient._runtime import Runtime
-from asgi_sio_testclient._waiting import Quiet, hub_of
+from asgi_sio_testclient._connection.app import Runtime
+from asgi_sio_testclient._waiting.deadlines import hub_of
+from asgi_sio_testclient._waiting.idle import Quiet
 
 SOON = 10.0
 SHORT = 0.05

@@ -7,8 +7,9 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import ConnectionRefused, TestClient, UsageError
-from asgi_sio_testclient._server import engineio_server_of, find_server, unwatch, watch
-from asgi_sio_testclient._waiting import Hub
+from asgi_sio_testclient._server.find import engineio_server_of, find_server
+from asgi_sio_testclient._server.watch import unwatch, watch
+from asgi_sio_testclient._waiting.deadlines import Hub
 from asgi_sio_testclient.asgi import WebSocketConnection, websocket_scope
 
 SOON = 10.0

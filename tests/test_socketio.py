@@ -10,10 +10,7 @@ import msgpack
 import pytest
 from hypothesis import example, given, strategies as st
 from socketio.msgpack_packet import MsgPackPacket
-from socketio.packet import Packet
-
-from asgi_sio_testclient import ProtocolError
-from asgi_sio_testclient._socketio import (
+from socketio.packet import (
     ACK,
     BINARY_ACK,
     BINARY_EVENT,
@@ -21,11 +18,12 @@ from asgi_sio_testclient._socketio import (
     CONNECT_ERROR,
     DISCONNECT,
     EVENT,
-    Incoming,
-    SocketIO,
-    packet_class_for,
-    packet_name,
+    Packet,
 )
+
+from asgi_sio_testclient import ProtocolError
+from asgi_sio_testclient._protocol.packets import Incoming, packet_class_for, packet_name
+from asgi_sio_testclient._protocol.socketio import SocketIO
 
 wild_text = st.text(st.characters(codec=None, categories=None))  # surrogates, too
 huge = st.integers(-(10**120), 10**120)
@@ -443,7 +441,7 @@ for name in ["_json", "json", "json.encoder", "json.decoder", "json.scanner"]:
 sys.modules["_json"] = None
 import json
 assert json.encoder.c_make_encoder is None
-from asgi_sio_testclient._socketio import SocketIO
+from asgi_sio_testclient._protocol.socketio import SocketIO
 protocol = SocketIO()
 assert protocol.event("e", ("é", 1.5, None), "/", 1) == ('21["e","\\\\u00e9",1.5,null]',)
 assert protocol.receive('2["e",{"a":[1]}]').data == ["e", {"a": [1]}]

@@ -32,8 +32,9 @@ from asgi_sio_testclient import (
     UnexpectedEvent,
     UsageError,
 )
-from asgi_sio_testclient._session import EngineSession
-from asgi_sio_testclient._sync import SyncEngineSession, _TestsThread
+from asgi_sio_testclient._connection.session import EngineSession
+from asgi_sio_testclient._sync.portal import _TestsThread
+from asgi_sio_testclient._sync.session import SyncEngineSession
 
 WAIT = 15.0
 

@@ -18,8 +18,8 @@ from asgi_sio_testclient import (
     SyncTestClient,
     TestClient,
     UsageError,
-    _time,
 )
+from asgi_sio_testclient._connection import virtual_time
 
 # Of real time: whoever waits for 45 s is found out.
 SOON = 10.0
@@ -337,7 +337,7 @@ async def test_an_app_without_rest(client):
 
     again()
     with pytest.raises(EventTimeout, match="does not come to rest"):
-        await _time.advance(client._runtime, 60, 0.05)
+        await virtual_time.advance(client._runtime, 60, 0.05)
     handle.cancel()
 
 

@@ -8,8 +8,7 @@ import socketio
 from hypothesis import given, strategies as st
 from socketio.packet import Packet
 
-from asgi_sio_testclient._server import HandlerRun, unwatch, watch
-from asgi_sio_testclient._transcript import (
+from asgi_sio_testclient._connection.transcript import (
     MAX_PACKETS,
     RECEIVED,
     SENT,
@@ -17,7 +16,9 @@ from asgi_sio_testclient._transcript import (
     TranscriptEntry,
     shorten,
 )
-from asgi_sio_testclient._waiting import Hub
+from asgi_sio_testclient._server.runs import HandlerRun
+from asgi_sio_testclient._server.watch import unwatch, watch
+from asgi_sio_testclient._waiting.deadlines import Hub
 
 PLACEHOLDER = '{"_placeholder":true,"num":0}'
 

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from asgi_sio_testclient._waiting import EXPIRED, Hub, Quiet, fail, finish, hub_of
+from asgi_sio_testclient._waiting.deadlines import EXPIRED, Hub, fail, finish, hub_of
+from asgi_sio_testclient._waiting.idle import Quiet
 
 SOON = 10.0  # seconds, the bound of what ends at once
 

@@ -12,10 +12,9 @@ import engineio
 import pytest
 
 from asgi_sio_testclient import LifespanFailed, conformance
-from asgi_sio_testclient._cli import CommandLineError
-from asgi_sio_testclient._commands import conformance as the_command
-from asgi_sio_testclient._conformance.probe import Probe
+from asgi_sio_testclient._cli import CommandLineError, conformance as the_command
 from asgi_sio_testclient.conformance import CASES, SUITES, Case, Result
+from asgi_sio_testclient.conformance._probe import Probe
 
 from .by_the_book import by_the_book
 from .known import AUTH_FIRST, DEVIATIONS, NOTES, RACES
@@ -276,7 +275,7 @@ class Stubborn:
 def impatient(monkeypatch):
     """Bounds that a test has the time for."""
     monkeypatch.setattr(conformance, "LOOKING", 0.05)
-    monkeypatch.setattr("asgi_sio_testclient._conformance.probe.GONE", 0.05)
+    monkeypatch.setattr("asgi_sio_testclient.conformance._probe.GONE", 0.05)
 
 
 async def test_app_that_never_answers(impatient, monkeypatch):

@@ -1,0 +1,169 @@
+"""The command line: which commands there are, and what their errors look like from a shell.
+
+A command is a module of this package, imported only when it is asked for, with a function
+``main(argv, prog)`` that returns the exit code. What a command does is its own affair; this module
+knows neither clients nor apps.
+
+Exit codes: 0, it worked; 1, the app or the connection said no; 2, the command line was wrong;
+130, Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import asgi_sio_testclient as package
+from asgi_sio_testclient._exceptions import TestClientError
+from asgi_sio_testclient._version import __version__
+
+PROGRAM = "python -m asgi_sio_testclient"
+
+_OUR_FRAMES = (
+    *(str(Path(file).parent) for file in (package.__file__, asyncio.__file__, importlib.__file__)),
+    "<frozen importlib",
+)
+"""Whose files stand above the app's own in every traceback, and tell its author nothing."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand.
+
+    Attributes:
+        name: what is typed.
+        summary: its line in the overview.
+        module: where it lives, below ``asgi_sio_testclient._cli``.
+    """
+
+    name: str
+    summary: str
+    module: str
+
+
+COMMANDS = (
+    Command("demo", "run a small chat app in memory and watch two users talk", "demo"),
+    Command("emit", "connect to an app, emit an event, print what comes back", "emit"),
+    Command("bench", "measure what an event costs, and compare that with a baseline", "bench"),
+    Command("conformance", "run the official protocol test suites against an app", "conformance"),
+)
+
+
+class CommandLineError(Exception):
+    """What was typed cannot be carried out.
+
+    Its ``__cause__`` is shown with a traceback: it is the app's own error.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command named in ``argv``, by default in ``sys.argv[1:]``.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SystemExit: from argparse, for ``--help``, ``--version`` and arguments that it rejects.
+    """
+    arguments = _parser().parse_args(argv)
+    command = next(command for command in COMMANDS if command.name == arguments.command)
+    module = importlib.import_module(f"asgi_sio_testclient._cli.{command.module}")
+    prog = f"{PROGRAM} {command.name}"
+    try:
+        code: int = module.main(arguments.arguments, prog)
+        # Here rather than at the interpreter's exit, where a closed pipe can no longer be handled.
+        sys.stdout.flush()
+    except CommandLineError as error:
+        _explain(prog, error)
+        return 2
+    except TestClientError as error:
+        _explain(prog, error)
+        return 1
+    except BrokenPipeError:
+        _forget_stdout()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001 (whatever an app raises)
+        # With nothing but our own frames it is our own mistake: then they do tell.
+        frames = _app_frames(error) or error.__traceback__
+        traceback.print_exception(error.with_traceback(frames))
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(len(command.name) for command in COMMANDS)
+    overview = "\n".join(f"  {command.name:{width}}  {command.summary}" for command in COMMANDS)
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="An in-memory Socket.IO test client for ASGI apps.",
+        epilog=f"commands:\n{overview}\n\n`{PROGRAM} COMMAND --help` tells more about each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_ShowVersion)
+    parser.add_argument(
+        "command",
+        metavar="COMMAND",
+        choices=[command.name for command in COMMANDS],
+        help="one of those below",
+    )
+    parser.add_argument(
+        "arguments",
+        metavar="...",
+        nargs=argparse.REMAINDER,
+        help="the command's own arguments and options",
+    )
+    return parser
+
+
+class _ShowVersion(argparse.Action):
+    """As argparse's "version", but looks the versions up only when they are asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the versions in use, and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415 (see the class)
+
+        packages = {
+            "asgi-sio-testclient": __version__,
+            "python-socketio": version("python-socketio"),
+            "python-engineio": version("python-engineio"),
+        }
+        sys.stdout.write("".join(f"{name} {number}\n" for name, number in packages.items()))
+        parser.exit()
+
+
+def _explain(prog: str, error: CommandLineError | TestClientError) -> None:
+    notes = getattr(error, "__notes__", ())
+    sys.stderr.write("\n".join((f"{prog}: {error}", *notes)) + "\n")
+    cause = error.__cause__
+    if cause is not None:
+        traceback.print_exception(cause.with_traceback(_app_frames(cause)))
+
+
+def _app_frames(error: BaseException) -> TracebackType | None:
+    frames = error.__traceback__
+    while frames and frames.tb_frame.f_code.co_filename.startswith(_OUR_FRAMES):
+        frames = frames.tb_next
+    return frames
+
+
+def _forget_stdout() -> None:
+    """Whoever read our output has gone (``| head``): Python's own flush at exit must not complain.
+
+    From https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

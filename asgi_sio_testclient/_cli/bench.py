@@ -1,0 +1,292 @@
+"""``bench``: what one event costs, from the shell or in CI: a table, a picture, a verdict.
+
+Standard output carries the figures; what the app prints, the progress bar and complaints go to
+standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import importlib.util
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from asgi_sio_testclient import TestClient, bench
+from asgi_sio_testclient._cli import CommandLineError, target
+from asgi_sio_testclient._cli.screen import Screen, screen_for
+from asgi_sio_testclient.bench import _plot as plot
+
+_DESCRIPTION = """\
+Send an event to an app in memory many times, and tell what it took: no server, no network, and the
+handler's own time apart from that of the protocol. Garbage is collected before and after measuring,
+not within; failed calls are counted, and are in none of the figures."""
+
+_EXAMPLES = """\
+examples:
+  %(prog)s main:app search '{"text": "tea"}'
+  %(prog)s main:app say '"hello"' --await-event said --calls 5000 --plot say.svg
+  %(prog)s main:app search '{"text": "tea"}' --rate 200 --calls 2000
+  %(prog)s main:app search '{"text": "tea"}' --json baseline.json
+  %(prog)s main:app search '{"text": "tea"}' --baseline baseline.json --fail-above 1.2
+
+exit codes: 0 it worked; 1 calls failed, nothing handles the event, or it is slower than the
+baseline allows; 2 wrong arguments, or a baseline of something else; 130 Ctrl-C, after the figures
+so far."""
+
+_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str], prog: str) -> int:
+    """Run the command.
+
+    Returns:
+        0, or 1 where calls failed or the baseline's verdict is no, or 130 after Ctrl-C; whatever
+        else goes wrong is raised.
+    """
+    arguments = _parser(prog).parse_intermixed_args(argv)
+    command = _Bench(arguments, prog, screen_for(sys.stdout, sys.stderr))
+    with contextlib.redirect_stdout(sys.stderr):
+        client = target.build_client(arguments)
+        try:
+            return asyncio.run(command.run(client))
+        except KeyboardInterrupt as interrupt:
+            return command.cut_short(interrupt)
+
+
+class _Bench:
+    def __init__(self, arguments: argparse.Namespace, prog: str, screen: Screen) -> None:
+        self._arguments = arguments
+        self._prog = prog
+        self._screen = screen
+        self._baseline = None if arguments.baseline is None else _read(arguments.baseline)
+        self.progress: bench.Progress | None = None
+        for path in (arguments.json, arguments.plot):
+            if path is not None and not path.parent.is_dir():
+                raise CommandLineError(f"{path}: there is no directory {path.parent}")
+
+    async def run(self, client: TestClient) -> int:
+        arguments = self._arguments
+        mode = arguments.mode or ("call" if arguments.await_event is None else "emit")
+        async with client:
+            await target.connect(client, arguments.namespace)
+            with self._screen.bar() as show:
+
+                def watch(progress: bench.Progress) -> None:
+                    if self.progress is None:
+                        self._check_baseline(progress)
+                        self.progress = progress
+                    show(progress)
+
+                try:
+                    report = await bench.measure(
+                        client,
+                        arguments.event,
+                        *arguments.data,
+                        calls=arguments.calls,
+                        warmup=arguments.warmup,
+                        concurrency=arguments.concurrency,
+                        mode=mode,
+                        await_event=arguments.await_event,
+                        rate=arguments.rate,
+                        namespace=arguments.namespace,
+                        app=arguments.app,
+                        progress=watch,
+                    )
+                except ValueError as error:
+                    raise CommandLineError(str(error)) from None
+            # Before the app's shutdown, which may fail.
+            return self.finish(report)
+
+    def cut_short(self, interrupt: KeyboardInterrupt) -> int:
+        """Show what was measured so far.
+
+        Raises:
+            KeyboardInterrupt: nothing was.
+        """
+        if self.progress is None:
+            raise interrupt
+        self.finish(self.progress.report("Ctrl-C"))
+        return _INTERRUPTED
+
+    def finish(self, report: bench.LatencyReport) -> int:
+        """Show the figures, write the files, and judge."""
+        arguments = self._arguments
+        comparison = None if self._baseline is None else report.compare(self._baseline)
+        self._screen.show(report, comparison)
+        if arguments.json is not None:
+            _write(arguments.json, report)
+        if arguments.plot is not None and report.count:
+            _draw(arguments.plot, report)
+        failed = False
+        if report.errors or report.interrupted is not None:
+            self._complain(_what_failed(report))
+            failed = True
+        if comparison is not None and comparison.fails(arguments.fail_above):
+            self._complain(f"failed by --fail-above {arguments.fail_above:g}: {comparison}")
+            failed = True
+        return int(failed)
+
+    def _check_baseline(self, progress: bench.Progress) -> None:
+        """Before anything is measured for nothing.
+
+        Raises:
+            CommandLineError: the baseline is of something else.
+        """
+        if self._baseline is not None:
+            ours = progress.report().subject
+            differences = ours.differences(self._baseline.subject)
+            if differences:
+                raise CommandLineError(
+                    f"{self._arguments.baseline} is no baseline for this: "
+                    f"{'; '.join(differences)}. Measure a new one with --json"
+                )
+
+    def _complain(self, text: str) -> None:
+        sys.stderr.write(f"{self._prog}: {text}\n")
+
+
+def _what_failed(report: bench.LatencyReport) -> str:
+    failed = sum(report.errors.values())
+    parts = []
+    if failed:
+        parts.append(
+            f"{failed:,} of {failed + report.count:,} calls failed, and are in none of the figures"
+        )
+    if report.interrupted is not None:
+        parts.append(f"ended early: {report.interrupted}")
+    return "; ".join(parts)
+
+
+def _read(path: Path) -> bench.LatencyReport:
+    try:
+        return bench.LatencyReport.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CommandLineError(f"cannot read the baseline: {error}") from None
+    except ValueError as error:
+        raise CommandLineError(f"{path} is no baseline: {error}") from None
+
+
+def _write(path: Path, report: bench.LatencyReport) -> None:
+    try:
+        path.write_text(report.to_json(), encoding="utf-8")
+    except OSError as error:
+        raise CommandLineError(f"cannot write the report: {error}") from None
+
+
+def _draw(path: Path, report: bench.LatencyReport) -> None:
+    try:
+        plot.draw(report, path)
+    except OSError as error:
+        raise CommandLineError(f"cannot write the plot: {error}") from None
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    target.add_event_arguments(parser)
+    _add_load_options(parser)
+    _add_output_options(parser)
+    target.add_connection_options(parser)
+    return parser
+
+
+def _add_load_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option(
+        "--calls",
+        metavar="N",
+        type=_whole(1),
+        default=1000,
+        help="how many are measured (default: 1000)",
+    )
+    option(
+        "--warmup",
+        metavar="N",
+        type=_whole(0),
+        default=100,
+        help="how many are sent before, unmeasured (default: 100)",
+    )
+    option(
+        "--concurrency",
+        metavar="N",
+        type=_whole(1),
+        default=1,
+        help="how many are under way at a time (default: 1; with --rate: no limit)",
+    )
+    option(
+        "--rate",
+        metavar="PER_SECOND",
+        type=_above_zero,
+        help="send on a schedule, and count latency from there; otherwise one after the other",
+    )
+    option(
+        "--mode",
+        choices=("call", "emit"),
+        help="until the ack, or until the answer of --await-event or else the app's rest "
+        "(default: call; with --await-event: emit)",
+    )
+    option("--await-event", metavar="EVENT", help="the event that answers an emit")
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option("--json", metavar="FILE", type=Path, help="write the report, a baseline for later")
+    option(
+        "--plot",
+        metavar="FILE.png|svg",
+        type=_picture,
+        help="draw distribution and timeline; needs the [cli] extra",
+    )
+    option("--baseline", metavar="FILE", type=Path, help="a report to compare with")
+    option(
+        "--fail-above",
+        metavar="RATIO",
+        type=_above_zero,
+        default=1.0,
+        help="how much slower than the baseline it may be (default: 1, no more than noise)",
+    )
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(
+                f"expected a whole number, {least} or more, not {text!r}"
+            )
+        return number
+
+    return parse
+
+
+def _above_zero(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
+    return number
+
+
+def _picture(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in plot.SUFFIXES:
+        raise argparse.ArgumentTypeError(
+            f"expected a name that ends in {' or '.join(plot.SUFFIXES)}, not {text!r}"
+        )
+    if importlib.util.find_spec("matplotlib") is None:
+        raise argparse.ArgumentTypeError("needs matplotlib: pip install 'asgi-sio-testclient[cli]'")
+    return path

@@ -1,0 +1,153 @@
+"""``conformance``: the official protocol test suites against an app, as a table.
+
+The table goes to standard output; what the app prints and logs goes to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, zip_longest
+
+from asgi_sio_testclient import conformance
+from asgi_sio_testclient._cli import CommandLineError, target
+from asgi_sio_testclient.conformance import Result
+
+_DESCRIPTION = """\
+Run every case of the official Engine.IO v4 and Socket.IO v5 protocol test suites against an app, in
+memory, and print what the specification asks for and what the app answered.
+
+The table goes to standard output, what the app logs about the cases to standard error.
+
+The app has to follow the suites' rules:
+
+"""
+
+_EPILOGUE = """\
+examples:
+  %(prog)s myserver:app
+  %(prog)s myserver:create_app --factory --suite socket.io --socketio-path ws/socket.io
+
+exit codes: 0 every case conforms; 1 some don't; 2 wrong arguments."""
+
+NARROWEST, WIDEST = 60, 160  # columns
+INDENT = "  "
+
+ECHOES = {
+    "engine.io: message, websocket: echoes a text packet",
+    "socket.io: message: echoes an event",
+}
+"""Cases that fail where the app doesn't follow the suites' rules, and next to nowhere else."""
+
+
+def main(argv: Sequence[str], prog: str) -> int:
+    """Run the command.
+
+    Returns:
+        0 when every case conforms, else 1.
+
+    Raises:
+        CommandLineError: there is no such app, or it serves no suite's path.
+    """
+    arguments = _parser(prog).parse_args(argv)
+    paths = {"engine.io": arguments.engineio_path, "socket.io": arguments.socketio_path}
+    with contextlib.redirect_stdout(sys.stderr):
+        app = target.load_app(arguments.app, factory=arguments.factory)
+        results = asyncio.run(conformance.run(app, arguments.suite, paths=paths))
+    if not results:
+        nowhere = " nor ".join(paths.values())
+        raise CommandLineError(
+            f"{arguments.app} serves neither {nowhere}: where is it mounted? "
+            "--engineio-path and --socketio-path say so"
+        )
+    width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
+    sys.stdout.write("".join(f"{line}\n" for line in table(results, width)))
+    return 0 if all(result.conforms for result in results) else 1
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=_DESCRIPTION + textwrap.indent(conformance.RULES, INDENT),
+        epilog=_EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    option = parser.add_argument
+    option("app", metavar="MODULE:APP", help="the app, as uvicorn takes it")
+    option("--factory", action="store_true", help="APP is a function that returns the app")
+    option(
+        "--suite",
+        choices=tuple(conformance.SUITES),
+        action="append",
+        help="run this suite; may be repeated (default: those whose path the app serves)",
+    )
+    for suite, path in conformance.SUITES.items():
+        option(
+            f"--{suite.replace('.', '')}-path",
+            metavar="PATH",
+            type=_path,
+            default=path,
+            help=f"where the {suite} suite finds its server (default: {path})",
+        )
+    return parser
+
+
+def _path(text: str) -> str:
+    return f"/{text.strip('/')}/"
+
+
+def table(results: Sequence[Result], width: int) -> Iterator[str]:
+    """The lines of a table: case, the specification's answer, the app's answer."""
+    first = width // 3
+    columns = (first, first, width - 2 * first)
+    yield from _row(("case", "the specification's answer", "the app's answer"), columns)
+    for (suite, section), group in groupby(results, _section):
+        yield ""
+        yield f"{suite}: {section}"
+        for result in group:
+            case = INDENT + result.case.title
+            yield from _row((case, result.case.answers[0], _answer(result)), columns)
+    differing = sum(not result.conforms for result in results)
+    yield ""
+    if differing:
+        yield f"{differing} of {len(results)} cases differ from the specification"
+        yield from _rules_broken(results)
+    else:
+        yield f"all {len(results)} cases conform"
+
+
+def _rules_broken(results: Sequence[Result]) -> Iterator[str]:
+    names = [result.case.name for result in results if not result.conforms]
+    silent = [name for name in names if name in ECHOES]
+    if silent:
+        yield (
+            f"The app did not echo ({'; '.join(silent)}). Where it doesn't follow the suites' "
+            "rules, most cases can't conform, whatever the server is worth: --help has the rules."
+        )
+
+
+def _section(result: Result) -> tuple[str, str]:
+    return result.case.suite, result.case.section
+
+
+def _answer(result: Result) -> str:
+    answer = "conforms" if result.conforms else f"DIFFERS: {result.answer}"
+    return f"{answer} ({', '.join(result.notes)})" if result.notes else answer
+
+
+def _row(cells: Iterable[str], columns: Sequence[int]) -> Iterator[str]:
+    wrapped = [
+        textwrap.wrap(
+            cell, column - len(INDENT), subsequent_indent=2 * INDENT, break_on_hyphens=False
+        )
+        for cell, column in zip(cells, columns, strict=True)
+    ]
+    for line in zip_longest(*wrapped, fillvalue=""):
+        text = "".join(f"{part:{column}}" for part, column in zip(line, columns, strict=True))
+        yield text.rstrip()

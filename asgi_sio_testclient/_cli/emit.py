@@ -1,0 +1,118 @@
+"""``emit``: one event into an app, from the shell, as curl does it for HTTP.
+
+Standard output carries JSON lines and nothing else, so that it can be piped into jq: what the app
+prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
+
+from asgi_sio_testclient import ReceivedEvent, TestClient
+from asgi_sio_testclient._cli import target
+
+_DESCRIPTION = """\
+Connect to an app in memory, emit one event, print what comes back. No server is started.
+
+Without --ack and --wait, every event that the app sends in answer is printed, once all that the
+event set off has run. Events are printed as {"name": ..., "args": [...], "namespace": ...}, one a
+line; bytes in them as {"base64": "..."}."""
+
+_EXAMPLES = """\
+examples:
+  %(prog)s main:app ping
+  %(prog)s main:app say '{"room": "tea", "text": "hello"}' --ack
+  %(prog)s main:app FOO 42 '"text"' --wait BAR --wait BAR -b session=eyJ1c2Vy | jq .args[0]
+  %(prog)s main:create_app echo true --factory -n /chat --auth '{"token": "t0k3n"}'
+
+exit codes: 0 it worked; 1 refused, timed out, or the app raised; 2 wrong arguments."""
+
+
+def main(argv: Sequence[str], prog: str) -> int:
+    """Run the command.
+
+    Returns:
+        0; whatever goes wrong is raised.
+    """
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    target.add_event_arguments(parser)
+    target.add_connection_options(parser)
+    parser.add_argument(
+        "-w",
+        "--wait",
+        metavar="EVENT",
+        action="append",
+        default=[],
+        help="wait for this event and print it; may be repeated, for several or for the same again",
+    )
+    parser.add_argument(
+        "--ack", action="store_true", help="wait for the handler's return value and print it"
+    )
+    arguments = parser.parse_intermixed_args(argv)
+    printer = _JSONLines(sys.stdout)
+    with contextlib.redirect_stdout(sys.stderr):
+        client = target.build_client(arguments)
+        asyncio.run(_emit(client, arguments, printer))
+    if _nobody_handled(client, arguments.event):
+        where = f"namespace {arguments.namespace!r}"
+        sys.stderr.write(f"{prog}: the app has no handler for {arguments.event!r} in {where}\n")
+    return 0
+
+
+async def _emit(
+    client: TestClient, arguments: argparse.Namespace, output: Callable[[Any], None]
+) -> None:
+    namespace, event, data = arguments.namespace, arguments.event, arguments.data
+    async with client:
+        await target.connect(client, namespace)
+        if arguments.ack:
+            output(await client.call(event, *data, namespace=namespace))
+        else:
+            await client.emit(event, *data, namespace=namespace)
+        for awaited in arguments.wait:
+            output(_readable(await client.await_event(awaited, namespace=namespace)))
+        if not arguments.ack and not arguments.wait:
+            await client.settle()
+            for received in client.get_received("*"):
+                output(_readable(received))
+
+
+def _nobody_handled(client: TestClient, event: str) -> bool:
+    return any(run.event == event and not run.name for run in client.transcript.handlers)
+
+
+def _readable(event: ReceivedEvent) -> dict[str, Any]:
+    return {"name": event.name, "args": event.args, "namespace": event.namespace}
+
+
+class _JSONLines:
+    """Writes each value at once: a later wait may time out, and the reader may be waiting."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, value: Any) -> None:
+        line = json.dumps(value, ensure_ascii=False, default=_encode_bytes)
+        try:
+            line.encode(self._stream.encoding)
+        except UnicodeEncodeError:
+            line = json.dumps(value, default=_encode_bytes)
+        self._stream.write(f"{line}\n")
+        self._stream.flush()
+
+
+def _encode_bytes(value: bytes | bytearray) -> dict[str, str]:
+    return {"base64": base64.b64encode(value).decode()}

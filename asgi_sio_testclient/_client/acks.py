@@ -1,0 +1,92 @@
+"""Acks, both ways: those that this client waits for, and those that the server does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from asgi_sio_testclient._events import ReceivedEvent
+from asgi_sio_testclient._waiting.deadlines import fail
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._server.runs import HandlerRun
+
+__all__ = ["Ack", "Acks"]
+
+ALL = "*"
+Key = tuple[str, int | None]  # namespace and id
+
+
+class Ack:
+    """An event of this client that wants an ack: `call` has a future for it, `emit` a callback."""
+
+    __slots__ = ("callback", "event", "future")
+
+    def __init__(
+        self, event: str, future: asyncio.Future[Any] | None, callback: Any = None
+    ) -> None:
+        self.event = event
+        self.future = future
+        self.callback = callback
+
+    @property
+    def waits(self) -> bool:
+        """Whether a `call` still waits for it."""
+        return self.future is not None and not self.future.done()
+
+
+class Acks:
+    """The acks of one client.
+
+    Attributes:
+        pending: events that still wait for the server's ack.
+        late: of those, the ones whose handler has ended: their ack is on its way, or will never
+            come.
+        owed: events of the server that want an ack which no handler of the test has given.
+    """
+
+    def __init__(self) -> None:
+        self.pending: dict[Key, Ack] = {}
+        self.late: dict[Key, HandlerRun] = {}
+        self.owed: dict[Key, ReceivedEvent] = {}
+
+    def take(self, namespace: str, id: int | None) -> Ack | None:
+        """What waits for that ack, and now does no more; None where nobody does."""
+        key = namespace, id
+        if self.late:
+            self.late.pop(key, None)
+        return self.pending.pop(key, None)
+
+    def handler_ended(self, run: HandlerRun) -> bool:
+        """The handler of an event that wanted an ack ended. True where that is still to come."""
+        key = run.namespace, run.id
+        if key not in self.pending:
+            return False
+        self.late[key] = run
+        return True
+
+    def fail_late(self, make: Callable[[Ack, HandlerRun], BaseException]) -> None:
+        """All that the server put out has arrived: the acks that are late will never come."""
+        late, self.late = self.late, {}
+        for key, run in late.items():
+            ack = self.pending.get(key)
+            if ack is not None and ack.waits:
+                del self.pending[key]
+                fail(ack.future, make(ack, run))
+
+    def fail_namespace(self, namespace: str, make: Callable[[], BaseException]) -> None:
+        """The connection to `namespace` (`ALL`: to every one) is over."""
+        for key, ack in list(self.pending.items()):
+            if namespace in {ALL, key[0]} and ack.future is not None:
+                self.take(*key)
+                fail(ack.future, make())
+
+    def fail_run(self, run: HandlerRun, exc: BaseException) -> bool:
+        """The handler of an event raised; False where no call waits for that event's ack."""
+        ack = self.pending.get((run.namespace, run.id)) if run.id is not None else None
+        return ack is not None and fail(ack.future, exc)
+
+    def fail_oldest(self, exc: BaseException) -> bool:
+        """Let the call that has waited longest fail; False where none waits."""
+        return any(fail(ack.future, exc) for ack in self.pending.values() if ack.waits)

@@ -1,0 +1,857 @@
+"""`TestClient`: one user of a running app, over Engine.IO and Socket.IO.
+
+The way of a packet: `TestClient.emit`, `SocketIO.event`, `EngineSession.send_messages`, the
+transport, the app. And back, within the app's own ``send()``: the transport,
+`EngineSession.transport_frame`, `ClientState.session_message`, and there an ack's future, a handler
+of the test, or the inbox.
+
+No task group and no cancel scope is held open between ``__aenter__`` and ``__aexit__``:
+pytest-asyncio runs the two in different tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
+
+import httpx
+
+from asgi_sio_testclient._client.acks import Ack
+from asgi_sio_testclient._client.diagnosis import show_event
+from asgi_sio_testclient._client.dispatch import CLIENT_DISCONNECT, ROOT, ClientState, Refused
+from asgi_sio_testclient._client.http import make_http
+from asgi_sio_testclient._client.inbox import ALL, Match, Numbered, Waiter
+from asgi_sio_testclient._client.leaving import _raise_at_exit, _unread
+from asgi_sio_testclient._client.options import (
+    Options,
+    _check_match,
+    _namespaces,
+    _require_asyncio,
+    _resolve,
+)
+from asgi_sio_testclient._connection import virtual_time
+from asgi_sio_testclient._connection.app import Runtime
+from asgi_sio_testclient._connection.arguments import check_timeout
+from asgi_sio_testclient._connection.session import EngineSession
+from asgi_sio_testclient._connection.transcript import Transcript
+from asgi_sio_testclient._events import ReceivedEvent
+from asgi_sio_testclient._exceptions import (
+    ConnectionRefused,
+    ConnectTimeout,
+    NotConnected,
+    TestClientError,
+    UnexpectedEvent,
+    UsageError,
+)
+from asgi_sio_testclient._http.identity import Identity
+from asgi_sio_testclient._http.requests import Handshake
+from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
+from asgi_sio_testclient._waiting.idle import Quietable
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._server.watch import ServerWatch
+
+__all__ = ["TestClient"]
+
+TRANSPORT_CLOSE = "transport close"
+_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+
+
+class TestClient:
+    """A Socket.IO client that talks straight into an ASGI app, in the test's own event loop.
+
+    Args:
+        app: an ASGI callable: `socketio.ASGIApp`, FastAPI, Starlette, or whatever wraps one.
+        http: an httpx or httpx2 client, sync or async, or Starlette's or FastAPI's TestClient: its
+            cookie jar, headers, auth and base_url are used, cookies that the app sets go back into
+            its jar, and it is never closed.
+        base_url: where the app seems to be; that of `http` goes before the default.
+        headers: on top of those of `http`; httpx's types.
+        cookies: on top of those of `http`; httpx's types.
+        auth: the Socket.IO auth payload: a value, or a callable returning one, sync or async.
+        socketio_path: "/ws/socket.io" for a server mounted at "/ws".
+        transports: ("websocket",), ("polling",) or ("polling", "websocket"), which upgrades.
+        serializer: "default", "msgpack", or a Packet class, as in python-socketio.
+        json: a json-like module, as in python-socketio, but for this client alone.
+        server: the `socketio.AsyncServer`, where it can't be found from `app`; or, of a WSGI app
+            behind a bridge, the `socketio.Server` or Flask-SocketIO's `SocketIO`.
+        lifespan: run the app's lifespan.
+        root_path: for the scopes; the path is left as it is, as by httpx's ASGITransport.
+        client: for the scopes: host and port.
+        timeout: seconds; the default of everything that waits.
+        raise_app_exceptions: raise what the app raises in the test; else collect it in
+            `app_exceptions` only.
+        strict: at exit, raise `Leak` for what was left over, unread events included, instead of a
+            ResourceWarning.
+
+    Raises:
+        TypeError: an argument of the wrong type, such as the server instead of the app.
+        ValueError: an argument with a value that can't be.
+    """
+
+    __test__ = False
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        http: Any = None,
+        base_url: str = "http://testserver",
+        headers: Any = None,
+        cookies: Any = None,
+        auth: Any = None,
+        socketio_path: str = "socket.io",
+        transports: Sequence[str] | str = ("websocket",),
+        serializer: Any = "default",
+        json: Any = None,
+        server: Any = None,
+        lifespan: bool = True,
+        root_path: str = "",
+        client: tuple[str, int] | None = ("testclient", 50000),
+        timeout: float = 5.0,
+        raise_app_exceptions: bool = True,
+        strict: bool = False,
+    ) -> None:
+        self._options = Options(
+            app=app, http=http, base_url=base_url, headers=headers, cookies=cookies, auth=auth,
+            socketio_path=socketio_path, transports=transports, serializer=serializer, json=json,
+            server=server, lifespan=lifespan, root_path=root_path, client=client, timeout=timeout,
+            raise_app_exceptions=raise_app_exceptions, strict=strict,
+        )  # fmt: skip
+        self._set_up(Runtime(self._options.single_app, server, lifespan=lifespan))
+
+    def __repr__(self) -> str:
+        state = self._state
+        where = f"connected to {', '.join(state.sids)} over {self.transport}"
+        return f"<{type(self).__name__} {where if state.sids else 'not connected'}>"
+
+    def _set_up(self, runtime: Runtime) -> None:
+        options = self._options
+        self._runtime = runtime
+        self._state = ClientState(options, runtime)
+        self._identity = Identity(
+            options.http, options.base_url, options.headers, options.cookies, options.root_path,
+            options.client,
+        )  # fmt: skip
+        self._own_http: httpx.AsyncClient | None = None
+        self._owner = False
+
+    # -- entering and leaving
+
+    async def __aenter__(self) -> Self:
+        """Start the app's lifespan; does not connect.
+
+        Raises:
+            LifespanFailed: the app's startup failed.
+            UsageError: already entered, or under an event loop that is not asyncio's.
+        """
+        _require_asyncio()
+        if self._owner:
+            raise UsageError("this TestClient is already entered")
+        if not self._runtime.running:
+            await self._runtime.start(self._options.timeout)
+            self._owner = True
+        self._state.closed = False
+        return self
+
+    def __enter__(self) -> NoReturn:
+        """Raises:
+        TypeError: always; Starlette's TestClient is entered so, this one is not.
+        """
+        raise TypeError("use `async with`, or SyncTestClient where the test is no coroutine")
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Never called."""
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Disconnect, let running handlers end, shut the lifespan down; then raise what is unseen.
+
+        Raises:
+            Exception: what the app raised and nobody has seen yet, as it was raised; several as an
+                ExceptionGroup. Not where the block raised itself: that goes on, with these as
+                notes.
+            LifespanFailed: the app's shutdown failed.
+            Leak: something was left over, with ``strict=True``.
+        """
+        runtime, limit = self._runtime, self._options.timeout
+        deadline = runtime.loop.time() + limit
+        leaving = list(reversed(runtime.clients)) if self._owner else [self._state]
+        failures: list[BaseException] = []
+        leaks: list[str] = []
+        try:
+            for state in leaving:
+                leaks += _unread(state) if self._options.strict else []
+                state.say_goodbye()
+            if self._owner:
+                runtime.stop_services()
+                leaks += await runtime.finish_handlers(deadline, limit)
+            for state in leaving:
+                leaks += await self._be_gone(state, deadline)
+            if self._owner:
+                failures += await self._shut_down(limit)
+        finally:
+            for state in leaving:
+                state.closed = True
+                failures[:0] = state.unseen
+                state.unseen = []
+            if self._owner:
+                self._owner = False
+                await runtime.over(runtime.release(), limit)
+                runtime.clients = [self._state]
+        _raise_at_exit(exc, failures, leaks, strict=self._options.strict)
+
+    async def _be_gone(self, state: ClientState, deadline: float) -> list[str]:
+        """Wait until the app has nothing left to do for a client; returns what leaked."""
+        leaks = state.leaks()
+        for session in list(state.ending):
+            await session.over(deadline - self._runtime.loop.time())
+            leaks += session.still_connected() if session.tasks else []
+        state.ending.clear()
+        await state.close_http()
+        return leaks
+
+    async def _shut_down(self, timeout: float) -> list[BaseException]:
+        try:
+            await self._runtime.shutdown(timeout)
+        except TestClientError as exc:
+            return [exc]
+        return []
+
+    # -- connecting
+
+    async def connect(
+        self,
+        *namespaces: str,
+        auth: Any = None,
+        headers: Any = None,
+        query: Mapping[str, Any] | str | None = None,
+        transports: Sequence[str] | str | None = None,
+        timeout: float | None = None,
+    ) -> Self:
+        """Connect to `namespaces`, "/" by default.
+
+        The first call opens the transport, a later one joins further namespaces on it.
+
+        Args:
+            namespaces: such as "/chat".
+            auth: as in the constructor, for this call.
+            headers: go with every request of this connection, over those of the client.
+            query: the user's part of the query string: a mapping or a str.
+            transports: as in the constructor, for this connection.
+            timeout: seconds, for the whole of it.
+
+        Raises:
+            HandshakeFailed: the app gave no Engine.IO session.
+            ConnectionRefused: a namespace said no. A first call then leaves nothing connected.
+            ConnectTimeout: no answer in time.
+            Exception: what a connect handler raised.
+            UsageError: outside ``async with``, or a namespace is connected already.
+        """
+        state = self._state
+        state.require_running()
+        wanted = _namespaces(namespaces or (ROOT,))
+        taken = [name for name in wanted if name in state.sids or name in state.joining]
+        if taken:
+            raise UsageError(f"already connected to {', '.join(map(repr, taken))}")
+        limit = self._timeout(timeout)
+        chosen = self._options.transports_of(transports)
+        opens = state.session is None and not state.joining
+        futures = {name: self._runtime.loop.create_future() for name in wanted}
+        state.joining.update(futures)
+        try:
+            payload = await _resolve(self._options.auth if auth is None else auth)
+            state.due += [(name, state.socketio.connect(name, payload)) for name in wanted]
+            state.disconnect_reason = None
+            if opens:
+                await self._open(headers, query, chosen)
+            elif state.session is not None and state.session.ready:
+                state.session_ready()
+            await self._answers(futures, limit)
+        except BaseException as exc:
+            await self._connect_failed(exc, wanted, limit, opens=opens)
+            raise
+        finally:
+            state.joining = {
+                name: future for name, future in state.joining.items() if name not in futures
+            }
+        return self
+
+    async def _open(
+        self, headers: Any, query: Mapping[str, Any] | str | None, transports: Sequence[str]
+    ) -> None:
+        state, runtime = self._state, self._runtime
+        state.transcript.begin()
+        handshake = Handshake(
+            self._identity, self._options.socketio_path, headers, query, runtime.state
+        )
+        await handshake.authorize()
+        state.socketio.reset()
+        state.session = session = EngineSession(
+            runtime, handshake, transports, state, state.transcript
+        )
+        runtime.add_session(session)
+        session.start()
+
+    async def _answers(self, futures: Mapping[str, asyncio.Future[Any]], limit: float) -> None:
+        """Wait for each namespace's answer to CONNECT.
+
+        Raises:
+            ConnectionRefused, ConnectTimeout, HandshakeFailed, or what the app raised.
+        """
+        state, hub = self._state, self._runtime.hub
+        session = state.session
+        deadline = hub.loop.time() + limit
+        refusals = {}
+        for name, future in futures.items():
+            try:
+                answer = await hub.wait(future, deadline - hub.loop.time())
+            except Exception as exc:
+                self._check_serializer(name, exc)
+                raise
+            if answer is EXPIRED:
+                raise self._connect_timeout(name, limit)
+            if isinstance(answer, Refused):
+                refusals[name] = answer.data
+        if session is not None and session.watch is not None and session.watch.always_connect:
+            # CONNECT comes first and the connect handler's no later, in a DISCONNECT with data.
+            if await self._quiet(lambda: [session], deadline - hub.loop.time()) is EXPIRED:
+                raise self._connect_timeout(next(iter(futures)), limit)
+            refusals |= state.taken_back
+            state.taken_back = {}
+            state.raise_unseen()
+        if refusals:
+            raise state.situation().refused(refusals)
+
+    def _check_serializer(self, namespace: str, exc: Exception) -> None:
+        """Raise, in the place of what the server raised: that the two sides can't understand each
+        other.
+        """
+        watch = self._state.watch
+        if watch is not None and not isinstance(exc, TestClientError):
+            mismatch = watch.serializer_mismatch(self._options.packet_class)
+            if mismatch:
+                raise ConnectionRefused({namespace: mismatch}) from exc
+
+    async def _connect_failed(
+        self, exc: BaseException, names: Iterable[str], limit: float, *, opens: bool
+    ) -> None:
+        """A first connect leaves nothing connected."""
+        if not opens:
+            return
+        session = self._state.give_up(names)
+        if session is not None and isinstance(exc, ConnectionRefused):
+            # Its connect handlers have ended, so it is over in a moment. Elsewhere a handler may be
+            # at it for as long as it likes, and the exit waits for it.
+            await session.over(limit)
+        elif session is not None and isinstance(exc, ConnectTimeout):
+            session.cancel_handshake()
+
+    def _connect_timeout(self, namespace: str, limit: float) -> ConnectTimeout:
+        state = self._state
+        waiting_for, handshake = f"answer to CONNECT of namespace {namespace!r}", ""
+        if state.session is not None and not state.session.ready:
+            waiting_for, handshake = "Engine.IO handshake", state.session.handshake_stands()
+        return state.situation().connect_timeout(waiting_for, limit, handshake)
+
+    async def disconnect(self, namespace: str | None = None) -> None:
+        """Say goodbye and leave `namespace`, or everything; the app sees "client disconnect".
+
+        Returns when the app's disconnect handler has ended. Leaving everything twice is no error.
+
+        Raises:
+            NotConnected: that namespace is not connected.
+            EventTimeout: the disconnect handler did not end in time.
+            Exception: what it raised.
+        """
+        state = self._state
+        state.require_running()
+        if namespace in {None, ALL}:
+            session = state.say_goodbye()
+        else:
+            session = state.connected_session(str(namespace))
+            session.send_messages(state.socketio.disconnect(str(namespace)))
+            state.ended(str(namespace), CLIENT_DISCONNECT, "")
+            if not state.sids and not state.joining:
+                state.say_goodbye()
+        if session is not None:
+            await self._settled(lambda: [session], self._options.timeout, "disconnect")
+
+    async def abort(self) -> None:
+        """Vanish without a goodbye, as a lost network does: the app sees "transport close".
+
+        A server can't see a polling client go. What it would see when its ping times out ("ping
+        timeout") is brought forward. Returns when the app's disconnect handler has ended.
+
+        Raises:
+            EventTimeout: the disconnect handler did not end in time.
+            Exception: what it raised.
+        """
+        state = self._state
+        state.require_running()
+        session, state.session = state.session, None
+        if session is not None:
+            state.ending.append(session)
+            session.drop()
+            state.ended(ALL, TRANSPORT_CLOSE, "the client aborted")
+            await self._settled(lambda: [session], self._options.timeout, "abort")
+
+    def is_connected(self, namespace: str | None = None) -> bool:
+        """Whether `namespace` ("*": any) is connected."""
+        sids = self._state.sids
+        return bool(sids) if namespace == ALL else (namespace or ROOT) in sids
+
+    def get_sid(self, namespace: str | None = None) -> str | None:
+        """The Socket.IO session id in `namespace`; None where it is not connected."""
+        return self._state.sids.get(namespace or ROOT)
+
+    @property
+    def sid(self) -> str | None:
+        """The Socket.IO session id in "/"; None where that is not connected."""
+        return self._state.sids.get(ROOT)
+
+    @property
+    def transport(self) -> str | None:
+        """The transport in use, "polling" or "websocket"; None without a connection."""
+        session = self._state.session
+        return None if session is None or session.transport is None else session.transport.name
+
+    @property
+    def disconnect_reason(self) -> str | None:
+        """Why a namespace ended last, in python-socketio's words; None after a connect."""
+        return self._state.disconnect_reason
+
+    # -- sending
+
+    async def emit(
+        self,
+        event: str,
+        *args: Any,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+    ) -> None:
+        """Send an event. A lone tuple expands to several arguments.
+
+        Args:
+            event: its name.
+            args: its arguments.
+            namespace: "/" by default.
+            callback: sync or async; called with the values of the server's ack.
+
+        Raises:
+            NotConnected: that namespace is not connected.
+            TypeError: an argument can't be serialised; nothing was sent.
+        """
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback is {callback!r}; expected a callable")
+        state = self._state
+        namespace = namespace or ROOT
+        session = state.connected_session(namespace)
+        id_ = None if callback is None else state.socketio.next_id(namespace)
+        messages = state.socketio.event(event, args, namespace, id_)
+        if id_ is not None:
+            state.acks.pending[namespace, id_] = Ack(event, None, callback)
+        state.emitted = event, namespace
+        session.send_messages(messages)
+
+    async def send(
+        self,
+        *args: Any,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+    ) -> None:
+        """Send the "message" event; the rest as in `emit`."""
+        await self.emit("message", *args, namespace=namespace, callback=callback)
+
+    async def call(
+        self,
+        event: str,
+        *args: Any,
+        namespace: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Send an event and return the server's ack: None, one value, or a tuple of several.
+
+        Args:
+            event: its name.
+            args: its arguments, as in `emit`.
+            namespace: "/" by default.
+            timeout: seconds.
+
+        Raises:
+            EventTimeout: no ack in time; or at once, when it is known that none can come: the
+                server has no handler for the event.
+            NotConnected: that namespace is not connected, or its connection ended meanwhile.
+            TypeError: an argument can't be serialised; nothing was sent.
+            Exception: what the event's handler raised.
+        """
+        state = self._state
+        namespace = namespace or ROOT
+        session = state.connected_session(namespace)
+        key = namespace, state.socketio.next_id(namespace)
+        messages = state.socketio.event(event, args, namespace, key[1])
+        limit = self._options.timeout if timeout is None else self._timeout(timeout)
+        future = self._runtime.loop.create_future()
+        state.acks.pending[key] = Ack(event, future)
+        state.emitted = event, namespace
+        try:
+            session.send_messages(messages)
+            values = await self._runtime.hub.bound(future, limit)
+        except BaseException:
+            state.acks.take(*key)
+            raise
+        if values is EXPIRED:
+            state.acks.take(*key)
+            raise state.situation().no_ack(event, namespace, limit)
+        if len(values) == 1:
+            return values[0]
+        return tuple(values) if values else None
+
+    # -- receiving
+
+    async def await_event(
+        self,
+        event: str | None = None,
+        *,
+        namespace: str | None = None,
+        match: Match | None = None,
+        timeout: float | None = None,
+    ) -> ReceivedEvent:
+        """The oldest unread event that fits, already here or still to come. It is read then.
+
+        Args:
+            event: its name; None for any.
+            namespace: "/" by default, "*" for all.
+            match: a predicate of the `ReceivedEvent`.
+            timeout: seconds.
+
+        Raises:
+            EventTimeout: none came in time.
+            TypeError: `match` can't be called.
+            NotConnected: there is no connection that it could come over, or it ended meanwhile.
+            Exception: what the app raised because of this client, and no call has raised yet.
+        """
+        namespace, limit = namespace or ROOT, self._timeout(timeout)
+        numbered = await self._next(event, namespace, match, limit)
+        if numbered is None:
+            raise self._state.situation().no_event(event, namespace, match, limit, (0, 1))
+        return numbered[1]
+
+    async def await_events(
+        self,
+        count: int,
+        event: str | None = None,
+        *,
+        namespace: str | None = None,
+        match: Match | None = None,
+        timeout: float | None = None,
+    ) -> list[ReceivedEvent]:
+        """The `count` oldest that fit. When they don't all come, none is read.
+
+        Arguments and errors as in `await_event`; `timeout` is for all of them together.
+        """
+        namespace, limit = namespace or ROOT, self._timeout(timeout)
+        deadline = asyncio.get_running_loop().time() + limit
+        taken: list[Numbered] = []
+        try:
+            while len(taken) < count:
+                left = deadline - asyncio.get_running_loop().time()
+                numbered = await self._next(event, namespace, match, left)
+                if numbered is None:
+                    break
+                taken.append(numbered)
+            if len(taken) == count:
+                return [received for _, received in taken]
+        except BaseException:
+            self._put_back(taken)
+            raise
+        self._put_back(taken)
+        raise self._state.situation().no_event(event, namespace, match, limit, (len(taken), count))
+
+    def _put_back(self, taken: Iterable[Numbered]) -> None:
+        for numbered in taken:
+            self._state.inbox.put_back(numbered)
+
+    async def _next(
+        self, event: str | None, namespace: str, match: Match | None, limit: float
+    ) -> Numbered | None:
+        """The next that fits, with its number; None when none came in time."""
+        state = self._state
+        if match is not None:
+            _check_match(match)
+        found = state.inbox.take(event, namespace, match)
+        if found is not None:
+            return found
+        if state.unseen:
+            state.raise_unseen()
+        if namespace not in state.sids:
+            state.require_running()
+            state.require_way(namespace)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        waiter = Waiter(event, namespace, match, future)
+        state.inbox.wait(waiter)
+        try:
+            numbered = await self._runtime.hub.bound(future, limit)
+        except asyncio.CancelledError:
+            self._hand_back(future)
+            raise
+        finally:
+            state.inbox.leave(waiter)
+        return None if numbered is EXPIRED else numbered
+
+    def _hand_back(self, future: asyncio.Future[Any]) -> None:
+        """A wait was cancelled in the very moment in which it got what it waited for."""
+        if not future.done() or future.cancelled():
+            return
+        exc = future.exception()
+        if exc is None and future.result() is not EXPIRED:
+            self._state.inbox.put_back(future.result())
+        elif exc in self._state.app_exceptions:
+            self._state.unseen.append(exc)
+
+    def get_received(self, namespace: str | None = None) -> list[ReceivedEvent]:
+        """All unread events of `namespace` ("/" by default, "*" for all); they are read then.
+
+        Never waits.
+        """
+        return self._state.inbox.drain(namespace or ROOT)
+
+    async def events(self, namespace: str | None = None) -> AsyncIterator[ReceivedEvent]:
+        """Events as they come, until the connection ends.
+
+        Raises:
+            EventTimeout: the next one did not come within the client's timeout.
+        """
+        while True:
+            try:
+                event = await self.await_event(namespace=namespace)
+            except NotConnected:
+                return
+            yield event
+
+    async def settle(self, timeout: float | None = None) -> None:
+        """Return once everything that packets of this running app's clients set off has run.
+
+        Its output has arrived then. Handlers are followed wherever they wait: for a sleep, a
+        thread, another handler, an ack of this client. What the app starts with ``create_task`` or
+        ``start_background_task`` does not count, since such loops never end: `await_event` is the
+        way to their output.
+
+        Args:
+            timeout: seconds.
+
+        Raises:
+            EventTimeout: a handler did not end in time: it is named, and where it is suspended.
+            Exception: what the app raised because of this client, and no call has raised yet.
+            UsageError: the server is not known: pass ``server=``.
+        """
+        self._state.require_running()
+        if self._state.session is not None:
+            self._require_server()
+        await self._settled(self._runtime.quiet_things, self._timeout(timeout), "settle")
+
+    async def _settled(
+        self, things: Callable[[], Iterable[Quietable]], limit: float, what: str
+    ) -> None:
+        state = self._state
+        if await self._quiet(things, limit) is EXPIRED:
+            raise state.situation().still_running(what, limit)
+        if state.unseen:
+            state.raise_unseen()
+
+    async def _quiet(self, things: Callable[[], Iterable[Quietable]], limit: float) -> Any:
+        hub, settling = self._runtime.hub, self._state.settling
+        future: asyncio.Future[Any] = hub.loop.create_future()
+        settling.append(future)
+        forget = hub.when_quiet(things, lambda: finish(future))
+        try:
+            return await hub.wait(future, limit)
+        finally:
+            settling.remove(future)
+            forget()
+
+    async def assert_not_received(
+        self,
+        event: str | None = None,
+        *,
+        namespace: str | None = None,
+        match: Match | None = None,
+    ) -> None:
+        """`settle`, then assert that no unread event fits; what did arrive stays unread.
+
+        Arguments as in `await_event`.
+
+        Raises:
+            UnexpectedEvent: one does.
+            Exception: as in `settle`.
+        """
+        if match is not None:
+            _check_match(match)
+        await self.settle()
+        namespace = namespace or ROOT
+        events = self._state.inbox.matching(event, namespace, match)
+        if events:
+            wanted = "no event" if event is None else f"no {event!r}"
+            where = "any namespace" if namespace == ALL else f"namespace {namespace!r}"
+            first = f"expected {wanted} in {where}, but {len(events)} arrived: "
+            raise UnexpectedEvent(first + show_event(events[0]), events)
+
+    # -- answering the server
+
+    @overload
+    def on(
+        self, event: str, handler: None = None, *, namespace: str | None = None
+    ) -> Callable[[_Handler], _Handler]: ...
+    @overload
+    def on(self, event: str, handler: _Handler, *, namespace: str | None = None) -> _Handler: ...
+    def on(self, event: str, handler: Any = None, *, namespace: str | None = None) -> Any:
+        """Register a handler for an event of the server, as a decorator or by a call.
+
+        An event that a handler takes is not queued. What the handler returns is the ack that the
+        server's ``call()`` gets: None for no value, a tuple for several. It may be sync or async,
+        and runs in the event loop of the test.
+
+        "*" catches every event (its name comes first), namespace "*" every namespace. "connect",
+        "connect_error" and "disconnect" are reserved, as in python-socketio's client: called
+        without arguments, with the refusal's data, with the reason.
+
+        Raises:
+            TypeError: `event` is no name, or `handler` can't be called.
+        """
+        if not isinstance(event, str):
+            raise TypeError(f"event is {event!r}; expected its name: @client.on('name')")
+        if handler is None:
+            return lambda function: self.on(event, function, namespace=namespace)
+        if not callable(handler):
+            raise TypeError(f"handler is {handler!r}; expected a callable")
+        self._state.handlers.add(event, handler, namespace or ROOT)
+        return handler
+
+    # -- the rest of the app
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """An httpx.AsyncClient on the same app, with the same cookie jar and base_url.
+
+        It is the one handed in as ``http=``, where that is async.
+        """
+        if hasattr(self._options.http, "aclose"):
+            return self._options.http  # type: ignore[no-any-return]
+        if self._own_http is None:
+            self._own_http = make_http(self._options, self._identity, self._runtime)
+            self._state.own_http = self._own_http
+        return self._own_http
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """The cookie jar that handshakes and `http` share."""
+        return self.http.cookies
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """The headers of this client's handshakes that go on top of those of `http`."""
+        return self._identity.own_headers
+
+    def clone(self, **overrides: Any) -> Self:
+        """Another user of the same running app, with the same options but for `overrides`.
+
+        It has cookies of its own. It can be used at once while this one is entered, is closed with
+        it at the latest, and may have an ``async with`` of its own.
+
+        Raises:
+            TypeError: an argument that the constructor doesn't know, or one of the app's own.
+        """
+        other = type(self).__new__(type(self))
+        other._options = self._options.for_clone(overrides, self._identity.origin.url)
+        other._set_up(self._runtime)
+        return other
+
+    @property
+    def raw(self) -> EngineSession:
+        """The Engine.IO session under this client.
+
+        Raises:
+            NotConnected: there is none.
+        """
+        session = self._state.session
+        if session is None:
+            raise self._state.not_connected(ROOT)
+        return session
+
+    def session(self, namespace: str | None = None) -> AbstractAsyncContextManager[dict[str, Any]]:
+        """The server's session dictionary of this client, saved when the block ends.
+
+        Raises:
+            NotConnected: that namespace is not connected.
+            UsageError: the server is not known: pass ``server=``.
+        """
+        namespace = namespace or ROOT
+        self._state.connected_session(namespace)
+        session: Any = self._require_server().session(self._state.sids[namespace], namespace)
+        return session  # type: ignore[no-any-return]
+
+    def rooms(self, namespace: str | None = None) -> set[str]:
+        """The rooms that the server has this client in, that of its own sid among them.
+
+        Raises:
+            NotConnected: that namespace is not connected.
+            UsageError: the server is not known: pass ``server=``.
+        """
+        namespace = namespace or ROOT
+        self._state.connected_session(namespace)
+        return set(self._require_server().sio.rooms(self._state.sids[namespace], namespace))
+
+    def time_travel(self) -> AbstractAsyncContextManager[None]:
+        """Within the block, `advance` lets time pass for all that runs in the event loop.
+
+        Raises:
+            UsageError: the event loop is not one of asyncio's own.
+        """
+        return virtual_time.time_travel(self._runtime)
+
+    async def advance(self, seconds: float) -> None:
+        """Let `seconds` pass, within `time_travel`: each timer on the way fires at its own moment.
+
+        Raises:
+            ValueError: `seconds` is negative.
+            UsageError: outside of `time_travel`, or while another call is under way.
+            EventTimeout: the app did not come to rest within the client's timeout (real seconds).
+        """
+        await virtual_time.advance(self._runtime, seconds, self._options.timeout)
+
+    @property
+    def transcript(self) -> Transcript:
+        """Every packet, both ways, with time and transport; ``str()`` of it is for people."""
+        return self._state.transcript
+
+    @property
+    def app_exceptions(self) -> list[BaseException]:
+        """What the app raised so far because of this client, and what the test's handlers did."""
+        return list(self._state.app_exceptions)
+
+    # -- inside
+
+    def _timeout(self, timeout: float | None) -> float:
+        if timeout is None:
+            return self._options.timeout
+        check_timeout(timeout)
+        return timeout
+
+    def _require_server(self) -> ServerWatch:
+        watch = self._state.watch
+        if watch is None or watch.sio is None:
+            raise UsageError(
+                "the app's socketio.AsyncServer was not found on the way of its requests; "
+                "pass server= to the TestClient"
+            )
+        given = self._runtime.given_watch
+        if given is not None and given is not watch and not given.sessions:
+            raise UsageError("the server given as server= is not the one that the app uses")
+        return watch

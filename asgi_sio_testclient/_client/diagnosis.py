@@ -1,0 +1,286 @@
+"""The errors of waits that failed: what was awaited, the likeliest cause, what did happen instead.
+
+The first line names the cause where one is known. Reads what it is given, changes nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from asgi_sio_testclient._connection.transcript import RECEIVED, Transcript, shorten
+from asgi_sio_testclient._events import ReceivedEvent
+from asgi_sio_testclient._exceptions import (
+    ConnectionRefused,
+    ConnectTimeout,
+    EventTimeout,
+    NotConnected,
+)
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._client.acks import Ack
+    from asgi_sio_testclient._server.runs import HandlerRun
+    from asgi_sio_testclient._server.watch import ServerWatch
+
+__all__ = ["Situation", "near", "show_event"]
+
+ALL = "*"
+_TAIL = 8
+_SHOWN_EVENTS = 10
+_CONTEXT = 50  # packets, among which the last event is looked for
+_NOBODY_SERVES = "Unable to connect"  # AsyncServer._handle_connect
+
+
+@dataclass
+class Situation:
+    """What is known when a wait fails.
+
+    Attributes:
+        watch: the server under watch; None where it isn't known.
+        running: the handlers that run now, oldest first.
+        received: events that arrived and were not taken.
+        errors: what the app raised and no call has raised yet.
+        transcript: of the client that waited.
+        emitted: the event that the client emitted last and its namespace.
+        owed: events of the server that want an ack and got none.
+        incomplete: the binary event whose attachments did not all come: name, come, announced.
+        own_handler: finds the test's own handler for an event in a namespace, or None.
+        late_by: seconds by which the loop was late for the wait's deadline.
+    """
+
+    watch: ServerWatch | None
+    running: list[HandlerRun]
+    received: list[ReceivedEvent]
+    errors: list[BaseException]
+    transcript: Transcript
+    emitted: tuple[str, str] | None
+    owed: list[ReceivedEvent]
+    incomplete: tuple[str, int, int] | None
+    own_handler: Callable[[str, str], Any]
+    late_by: float
+
+    # -- the errors
+
+    def no_event(
+        self, event: str | None, namespace: str, match: Any, limit: float, come: tuple[int, int]
+    ) -> EventTimeout:
+        """`await_event` (`come`: 0 of 1) or `await_events` came to their timeout."""
+        wanted = "event" if event is None else f"event {event!r}"
+        where = "any namespace" if namespace == ALL else f"namespace {namespace!r}"
+        which = "" if match is None else f" that {getattr(match, '__qualname__', match)} takes"
+        within = f"within {limit:g} s"
+        had, count = come
+        if had:
+            # What did come says that the way is open; no cause is guessed.
+            wanted = "events" if event is None else f"events {event!r}"
+            headline = f"{had} of {count} {wanted} came in {where}{which} {within}"
+            return self._timeout(headline, event, namespace, limit)
+        cause = self._why_no_event(event, namespace, match)
+        return self._timeout(
+            f"no {wanted} in {where}{which} {within}: {cause}", event, namespace, limit
+        )
+
+    def no_ack(self, event: str, namespace: str, limit: float) -> EventTimeout:
+        """`call` came to its timeout."""
+        running = [run for run in self.running if run.event == event]
+        if self.errors:
+            cause = f"the app raised {self.errors[0]!r}"
+        elif running:
+            cause = f"its handler is still running: {self._waits(running[0])}"
+        else:
+            cause = self._blocked() or self._broker_failed() or "the server did not answer"
+        headline = f"no ack for {event!r} within {limit:g} s: {cause}"
+        return self._timeout(headline, event, namespace, limit)
+
+    def never_acked(self, ack: Ack, run: HandlerRun) -> EventTimeout:
+        """The handler has ended, all output has arrived, and no ack was among it."""
+        cause = self._nobody_handles(ack.event, run.namespace)
+        if run.error is not None:
+            cause = f"{run.name} raised {run.error!r}"
+        cause = cause or f"{run.name} returned, and no ack followed"
+        return self._timeout(f"no ack for {ack.event!r}: {cause}", ack.event, run.namespace, None)
+
+    def still_running(self, what: str, limit: float) -> EventTimeout:
+        """`settle`, `disconnect` or `abort` came to their timeout."""
+        cause = self._waits(self.running[0]) if self.running else "the app takes no more packets"
+        return self._timeout(
+            f"{what} did not end within {limit:g} s; still running: {cause}", None, None, limit
+        )
+
+    def connect_timeout(self, waiting_for: str, limit: float, handshake: str) -> ConnectTimeout:
+        """`connect` came to its timeout; `handshake`: where one stands that is not through."""
+        cause = handshake
+        if self.errors:
+            cause = f"the app raised {self.errors[0]!r}"
+        elif self.running:
+            cause = f"still running: {self._waits(self.running[0])}"
+        return ConnectTimeout(waiting_for, limit, cause, self.details())
+
+    def refused(self, refusals: dict[str, Any]) -> ConnectionRefused:
+        """A namespace said no. For one that nobody serves: which there are."""
+        unknown = next((name for name in refusals if refusals[name] == _NOBODY_SERVES), None)
+        if self.watch is None or unknown is None:
+            return ConnectionRefused(refusals)
+        known = self.watch.known_namespaces()
+        hint = f"the server knows {', '.join(map(repr, sorted(known)))}" if known else ""
+        similar = near(unknown, known)
+        return ConnectionRefused(
+            refusals, hint=f"{hint}; did you mean {similar!r}?" if similar else hint
+        )
+
+    def ended(self, reason: str, detail: str) -> NotConnected:
+        """The connection ended while something was awaited of it."""
+        text = f"the connection ended: {reason}"
+        return NotConnected(f"{text}: {detail}" if detail else text, reason, self.details())
+
+    # -- causes
+
+    def _why_no_event(self, event: str | None, namespace: str, match: Any) -> str:
+        """The likeliest cause, in the order of certainty."""
+        return (
+            (f"the app raised {self.errors[0]!r}" if self.errors else "")
+            or self._why_not_taken(event, namespace, match)
+            or self._broker_failed()
+            or self._why_gone(event, namespace)
+            or self._why_nothing_ran()
+        )
+
+    def _why_not_taken(self, event: str | None, namespace: str, match: Any) -> str:
+        """It, or something like it, is among the unread events."""
+        same_name = [seen for seen in self.received if seen.name == event]
+        here = [seen for seen in same_name if seen.namespace == namespace]
+        if match is not None and here:
+            return f"{len(here)} arrived, and match= took none of them"
+        if same_name and namespace != ALL:
+            return f"it did arrive in namespace {same_name[0].namespace!r}"
+        similar = near(event, {seen.name for seen in self.received})
+        return f"{similar!r} did arrive" if similar else ""
+
+    def _broker_failed(self) -> str:
+        """The client manager has lost its broker, and no event has come since."""
+        failure = None if self.watch is None else self.watch.broker_failure
+        if failure is None:
+            return ""
+        when, words = failure
+        latest = self.transcript[-_CONTEXT:]
+        came = [entry.time for entry in latest if entry.direction == RECEIVED and entry.event]
+        if came and self.transcript._origin + came[-1] > when:
+            return ""
+        return f"the server's client manager logged {words!r} {perf_counter() - when:.1f} s ago"
+
+    def _why_gone(self, event: str | None, namespace: str) -> str:
+        """It arrived and was taken, or arrived in part."""
+        if self.incomplete is not None:
+            name, come, announced = self.incomplete
+            return f"{announced - come} of {announced} attachments of {name!r} never came"
+        arrived = 0 if event is None else self.transcript.count_received(event, namespace)
+        if not arrived or event is None:
+            return ""
+        handler = self.own_handler(event, namespace)
+        if handler is None:
+            return f"{arrived} arrived, and {'was' if arrived == 1 else 'were'} read before"
+        name = getattr(handler, "__qualname__", repr(handler))
+        taken = "was" if arrived == 1 else "were"
+        return f"{arrived} arrived, and {taken} taken by this client's handler {name}"
+
+    def _why_nothing_ran(self) -> str:
+        """What the server did, or did not do, about the last event."""
+        cause = self._nobody_handles(*self.emitted) if self.emitted is not None else ""
+        cause = cause or self._blocked()
+        if cause:
+            return cause
+        if self.running:
+            return f"still running: {self._waits(self.running[0])}"
+        ran = next((run for run in reversed(self.transcript.handlers) if run.name), None)
+        if self.received:
+            return f"{_count(self.received, 'other event')} arrived"
+        if ran is None or ran.event == "connect":
+            return "nothing arrived"
+        return f"nothing arrived; {ran.name} ran and sent this client nothing"
+
+    def _waits(self, run: HandlerRun) -> str:
+        """A running handler: what ack of the test's it waits for, or where it is."""
+        if self.owed and run.event != "disconnect":
+            wanted = self.owed[0].name
+            return f"{run.name} awaits an ack of {wanted!r}, and no client.on({wanted!r}) gives one"
+        return str(run)
+
+    def _blocked(self) -> str:
+        """A handler that held the loop beyond the deadline."""
+        for run in reversed(self.transcript.handlers):
+            if run.duration is not None and run.duration >= self.late_by > _BLOCKED:
+                return f"{run.name} blocked the event loop for {run.duration:.1f} s"
+        return ""
+
+    def _nobody_handles(self, event: str, namespace: str) -> str:
+        """Why nothing came of `event`: the server has no handler for it; "" if it has one."""
+        watch = self.watch
+        if watch is None or watch.sio is None or watch.has_handler(event, namespace):
+            return ""
+        text = f"the server has no handler for {event!r} in namespace {namespace!r}"
+        similar = near(event, watch.known_events(namespace))
+        if similar:
+            return f"{text}; did you mean {similar!r}?"
+        for other in sorted(watch.known_namespaces() - {namespace}):
+            if watch.has_handler(event, other):
+                return f"{text}; namespace {other!r} has one"
+        known = sorted(watch.known_events(namespace))[:_SHOWN_EVENTS]
+        return f"{text}; it has {', '.join(map(repr, known))}" if known else text
+
+    # -- the further lines
+
+    def details(self) -> list[str]:
+        """Events, errors, handlers, the transcript's end."""
+        lines = _block("arrived and not taken:", [show_event(event) for event in self.received])
+        lines += _block("raised by the app:", [repr(error) for error in self.errors])
+        lines += _block("still running:", [str(run) for run in self.running])
+        return lines + _block("last packets:", self.transcript.tail(_TAIL))
+
+    def _timeout(
+        self, headline: str, event: str | None, namespace: str | None, limit: float | None
+    ) -> EventTimeout:
+        return EventTimeout(
+            headline,
+            event=event,
+            namespace=namespace,
+            timeout=limit,
+            received=self.received,
+            running=[str(run) for run in self.running],
+            details=self.details(),
+        )
+
+
+_BLOCKED = 0.05  # seconds that a deadline may be late without the loop having been blocked
+
+
+def near(name: str | None, names: set[str]) -> str | None:
+    """The name among `names` that `name` may have meant."""
+    if name is None:
+        return None
+    others = sorted(names - {name})
+    close = difflib.get_close_matches(name, others, n=1, cutoff=0.7)
+    if close:
+        return close[0]
+    return next((other for other in others if other.lower() == name.lower()), None)
+
+
+def show_event(event: ReceivedEvent) -> str:
+    """An event on one line, its arguments shortened."""
+    namespace = "" if event.namespace == "/" else f" in {event.namespace}"
+    return f"{event.name}({', '.join(shorten(arg) for arg in event.args)}){namespace}"
+
+
+def _block(title: str, lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    shown = [f"  {line}" for line in lines[:_SHOWN_EVENTS]]
+    if len(lines) > _SHOWN_EVENTS:
+        shown.append(f"  ... and {len(lines) - _SHOWN_EVENTS} more")
+    return [title, *shown]
+
+
+def _count(things: Sequence[Any], noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"

@@ -1,0 +1,438 @@
+"""What one client knows: its namespaces, its inbox, its acks, and what the app raised because of
+it.
+
+The session feeds it, from inside the app's own ``send()``; `TestClient` reads it and waits on it.
+Nothing here waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import httpx
+from socketio.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT
+
+from asgi_sio_testclient._client.acks import Acks
+from asgi_sio_testclient._client.diagnosis import Situation
+from asgi_sio_testclient._client.handlers import Answering, Handlers
+from asgi_sio_testclient._client.inbox import ALL, Inbox
+from asgi_sio_testclient._connection.transcript import Transcript
+from asgi_sio_testclient._events import ReceivedEvent
+from asgi_sio_testclient._exceptions import (
+    ConnectTimeout,
+    NotConnected,
+    ProtocolError,
+    TestClientError,
+    UsageError,
+    add_note,
+)
+from asgi_sio_testclient._protocol.packets import Incoming
+from asgi_sio_testclient._protocol.socketio import SocketIO
+from asgi_sio_testclient._waiting.deadlines import fail, finish
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._client.options import Options
+    from asgi_sio_testclient._connection.app import Runtime
+    from asgi_sio_testclient._connection.session import EngineSession
+    from asgi_sio_testclient._server.runs import HandlerRun
+    from asgi_sio_testclient._server.watch import ServerWatch
+
+__all__ = ["CLIENT_DISCONNECT", "ROOT", "SERVER_DISCONNECT", "ClientState", "Refused"]
+
+ROOT = "/"
+CLIENT_DISCONNECT = "client disconnect"
+SERVER_DISCONNECT = "server disconnect"
+NEVER_CONNECTED = "not connected: connect() first"
+
+
+class Refused:
+    """A namespace's no, as the result of joining it."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+
+class ClientState:
+    """See the module.
+
+    Attributes:
+        session: the Engine.IO session; None without one.
+        sids: the Socket.IO session ids, by namespace: what is connected.
+        joining: what a CONNECT was or will be sent for, and who waits for the answer.
+        due: CONNECT packets that wait for the session to be ready.
+        taken_back: data of namespaces that took their CONNECT back (``always_connect``).
+        emitted: the event that was sent last and its namespace.
+        app_exceptions: what the app raised because of this client, and the test's own handlers.
+        unseen: of those, what no call has raised yet.
+        disconnect_reason: of the last end of a namespace.
+        lost: more about that, for people.
+        settling: who waits in `settle`.
+        ending: sessions that were left, until they are over.
+        own_http: the http client that was made for this client, to be closed with it.
+        closed: its ``async with`` has ended.
+    """
+
+    def __init__(self, options: Options, runtime: Runtime) -> None:
+        self.options = options
+        self.runtime = runtime
+        self.socketio = SocketIO(options.packet_class)
+        self.handlers = Handlers()
+        self.inbox = Inbox()
+        self.acks = Acks()
+        self.session: EngineSession | None = None
+        self.sids: dict[str, str] = {}
+        self.joining: dict[str, asyncio.Future[Any]] = {}
+        self.due: list[tuple[str, Any]] = []
+        self.taken_back: dict[str, Any] = {}
+        self.emitted: tuple[str, str] | None = None
+        self.app_exceptions: list[BaseException] = []
+        self.unseen: list[BaseException] = []
+        self.disconnect_reason: str | None = None
+        self.lost = ""
+        self.settling: list[asyncio.Future[Any]] = []
+        self.ending: list[EngineSession] = []
+        self.own_http: httpx.AsyncClient | None = None
+        self.closed = False
+        self._looking_for_unacked = False
+        name = f"client{len(runtime.clients) + 1}"
+        self.transcript = Transcript(options.packet_class, name, runtime.transcripts)
+        runtime.clients.append(self)
+
+    # -- what the session tells, see SessionListener
+
+    def session_ready(self) -> None:
+        """The way is open: send what CONNECTs are due."""
+        due, self.due = self.due, []
+        session: Any = self.session
+        for _, messages in due:
+            session.send_messages(messages)
+
+    def session_message(self, message: Any) -> None:
+        """A Socket.IO packet, or a part of one.
+
+        Raises:
+            ProtocolError: it is malformed, or not allowed now.
+        """
+        incoming = self.socketio.receive(message)
+        if incoming is not None:
+            self._take[incoming.kind](self, incoming)
+        if self.acks.late:
+            self._look_for_unacked()
+
+    def session_ended(self, session: EngineSession, reason: str, error: Exception | None) -> None:
+        """The connection is over, and not by this client's doing."""
+        if session is not self.session:
+            return
+        self.session = None
+        self.ending.append(session)
+        detail = "" if error is None else str(error)
+        joining, self.joining, self.due = self.joining, {}, []
+        answered = False
+        for future in joining.values():
+            known = isinstance(error, TestClientError)
+            answered |= fail(future, error if known else self.situation().ended(reason, detail))  # type: ignore[arg-type]
+        if isinstance(error, ProtocolError) and not answered:
+            self._raise_somewhere(error, None)
+        self.ended(ALL, reason, detail)
+
+    def session_over(self, session: EngineSession) -> None:
+        """Nothing of the app runs for it any more."""
+        if session in self.ending:
+            self.ending.remove(session)
+
+    def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
+        """The app raised because of this client, in `run` where that is known."""
+        self.app_exceptions.append(exc)
+        if self.options.raise_app_exceptions:
+            self._raise_somewhere(exc, run)
+        elif run is not None and run.event == "connect" and run.namespace in self.joining:
+            # python-engineio logs what a connect handler raises, and answers nothing.
+            waiting_for = f"answer to CONNECT of namespace {run.namespace!r}"
+            cause = f"{run.name} raised {exc!r}"
+            fail(self.joining[run.namespace], ConnectTimeout(waiting_for, None, cause))
+
+    def handler_ended(self, run: HandlerRun) -> None:
+        """A handler ended. An ack that its event wanted is on its way now, or will never come."""
+        if not self.acks.handler_ended(run):
+            return
+        session = self.session
+        if session is None or session.watch is None or session.watch.has_output(session.engine.sid):
+            return
+        self._look_for_unacked()
+
+    def frame_delivered(self) -> None:
+        """Something has arrived that was no message."""
+        if self.acks.late:
+            self._look_for_unacked()
+
+    # -- packets
+
+    def _acked(self, incoming: Incoming) -> None:
+        ack = self.acks.take(incoming.namespace, incoming.id)
+        if ack is None:
+            return
+        if ack.future is None:
+            where = self._where(f"ack of {ack.event!r}", incoming)
+            self._answering.run(ack.callback, tuple(incoming.data), where)
+        elif not ack.future.done():
+            ack.future.set_result(incoming.data)
+
+    def _received(self, incoming: Incoming) -> None:
+        name = incoming.data[0]
+        event = ReceivedEvent(name, tuple(incoming.data[1:]), incoming.namespace)
+        if self.handlers:
+            handler, given = self.handlers.find(name, incoming.namespace, event.args)
+            if handler is not None:
+                self._answering.run(
+                    handler,
+                    given,
+                    self._where(f"event {name!r}", incoming),
+                    lambda result: self._answer(incoming, result),
+                )
+                return
+        if incoming.id is not None:
+            self.acks.owed[incoming.namespace, incoming.id] = event
+        self.inbox.put(event)
+
+    def _connected(self, incoming: Incoming) -> None:
+        namespace = incoming.namespace
+        future = self.joining.pop(namespace, None)
+        if future is None:
+            raise ProtocolError(
+                "CONNECT for a namespace that was not asked for", f"{namespace}: {incoming.data}"
+            )
+        self.sids[namespace] = str(incoming.data["sid"])
+        self._run_reserved("connect", incoming)
+        finish(future)
+
+    def _refused(self, incoming: Incoming) -> None:
+        future = self.joining.pop(incoming.namespace, None)
+        self._run_reserved("connect_error", incoming, incoming.data)
+        if future is not None:
+            finish(future, Refused(incoming.data))
+
+    def _disconnected(self, incoming: Incoming) -> None:
+        namespace = incoming.namespace
+        if namespace not in self.sids:
+            return
+        if incoming.data is not None:
+            # AsyncServer._handle_connect: with always_connect a refusal is a DISCONNECT with data.
+            self.taken_back[namespace] = incoming.data
+        self.ended(namespace, SERVER_DISCONNECT, "")
+        if not self.sids and not self.joining and self.session is not None:
+            # Both stock clients leave when the last namespace is gone.
+            self.ending.append(self.session)
+            self.session.leave()
+            self.session = None
+
+    _take: ClassVar = {
+        CONNECT: _connected,
+        DISCONNECT: _disconnected,
+        EVENT: _received,
+        ACK: _acked,
+        CONNECT_ERROR: _refused,
+    }
+
+    # -- ends
+
+    def ended(self, namespace: str, reason: str, detail: str) -> None:
+        """`namespace`, or `ALL`, is over: tell those who wait for something of it."""
+        names = [name for name in self.sids if namespace in {ALL, name}]
+        for name in names:
+            del self.sids[name]
+        self.disconnect_reason = reason
+        self.lost = detail
+        self.acks.fail_namespace(namespace, lambda: self.situation().ended(reason, detail))
+        everything = not self.sids and not self.joining
+        self.inbox.fail(
+            ALL if everything else namespace, lambda _: self.situation().ended(reason, detail)
+        )
+        for name in names:
+            incoming = Incoming(DISCONNECT, name, None)
+            self._run_reserved("disconnect", incoming, reason)
+
+    def say_goodbye(self) -> EngineSession | None:
+        """Leave everything in an orderly way; returns the session that is ending now."""
+        session, self.session = self.session, None
+        if session is not None:
+            self.ending.append(session)
+            goodbye: list[Any] = []
+            for namespace in self.sids:
+                goodbye += self.socketio.disconnect(namespace)
+            self.ended(ALL, CLIENT_DISCONNECT, "")
+            session.leave(goodbye)
+        return session
+
+    def give_up(self, names: Iterable[str]) -> EngineSession | None:
+        """A first connect has failed: nothing stays connected. Returns the session that ends."""
+        self.due = [entry for entry in self.due if entry[0] not in names]
+        session = self.say_goodbye()
+        self.disconnect_reason = None
+        return session
+
+    # -- errors
+
+    def _raise_somewhere(self, exc: BaseException, run: HandlerRun | None) -> None:
+        """Raise it in the call that waits for it, else in the next one that waits, else at exit."""
+        if run is not None and self.acks.fail_run(run, exc):
+            return
+        joining = self.joining.values()
+        if run is not None and run.event == "connect":
+            joining = [future for name, future in self.joining.items() if name == run.namespace]  # type: ignore[assignment]
+        if any(fail(future, exc) for future in joining) or self.inbox.raise_in_first(exc):
+            return
+        # What no handler of the app raised may be what keeps one waiting: an ack that failed.
+        if run is None and (
+            self.acks.fail_oldest(exc) or any(fail(future, exc) for future in self.settling)
+        ):
+            return
+        self.unseen.append(exc)
+
+    def raise_unseen(self) -> None:
+        """Raise what the app raised and no call has raised yet.
+
+        Raises:
+            Exception: the oldest of it.
+        """
+        if self.unseen:
+            raise self.unseen.pop(0)
+
+    def _look_for_unacked(self) -> None:
+        session = self.session
+        if session is not None and not self._looking_for_unacked:
+            self._looking_for_unacked = True
+            self.runtime.hub.when_quiet(lambda: [session], self._unacked)
+
+    def _unacked(self) -> None:
+        self._looking_for_unacked = False
+        self.acks.fail_late(lambda ack, run: self.situation().never_acked(ack, run))
+
+    # -- the test's handlers
+
+    @property
+    def _answering(self) -> Answering:
+        return Answering(self._spawn, self._handler_failed)
+
+    def _run_reserved(self, event: str, incoming: Incoming, *args: Any) -> None:
+        if self.handlers:
+            handler, given = self.handlers.find(event, incoming.namespace, args)
+            if handler is not None:
+                self._answering.run(handler, given, self._where(f"event {event!r}", incoming))
+
+    def _where(self, what: str, incoming: Incoming) -> str:
+        namespace = incoming.namespace
+        return f"{what}, namespace {namespace!r}, sid {self.sids.get(namespace)!r}"
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
+        self.runtime.keep(self.runtime.loop.create_task(coroutine, name=what))
+
+    def _handler_failed(self, exc: Exception, what: str) -> None:
+        add_note(exc, f"raised by {what}")
+        self.app_exceptions.append(exc)
+        if self.options.raise_app_exceptions:
+            self._raise_somewhere(exc, None)
+
+    def _answer(self, incoming: Incoming, result: Any) -> None:
+        if incoming.id is None or self.session is None:
+            return
+        values = result if isinstance(result, tuple) else () if result is None else (result,)
+        event = incoming.data[0]
+        messages = self.socketio.ack(event, values, incoming.namespace, incoming.id)
+        self.session.send_messages(messages)
+
+    # -- what is asked of it
+
+    @property
+    def watch(self) -> ServerWatch | None:
+        """The server that this client is or was connected to."""
+        if self.session is not None and self.session.watch is not None:
+            return self.session.watch
+        return next(iter(self.runtime.watches), None)
+
+    def connected_session(self, namespace: str) -> EngineSession:
+        """The session, where `namespace` is connected over it.
+
+        Raises:
+            NotConnected: it is not.
+            UsageError: outside ``async with``, or in another event loop.
+        """
+        session = self.session
+        if (
+            session is None
+            or namespace not in self.sids
+            or asyncio.get_running_loop() is not self.runtime.loop
+        ):
+            self.require_running()
+            raise self.not_connected(namespace)
+        return session
+
+    def require_running(self) -> None:
+        """Raises:
+        UsageError: outside ``async with``, or in another event loop.
+        """
+        if not self.runtime.running or self.closed:
+            raise UsageError("use it within `async with TestClient(app) as client:`")
+        if asyncio.get_running_loop() is not self.runtime.loop:
+            raise UsageError("this client was entered in another event loop")
+
+    def require_way(self, namespace: str) -> None:
+        """Raises:
+        NotConnected: no event can come in `namespace`: it is not connected, nor connecting.
+        """
+        ways = self.sids.keys() | self.joining.keys()
+        if not (ways if namespace == ALL else namespace in ways):
+            raise self.not_connected(namespace)
+
+    def not_connected(self, namespace: str) -> NotConnected:
+        """The error for what needs a connection."""
+        reason = self.disconnect_reason
+        if self.sids and namespace != ALL:
+            others = ", ".join(map(repr, self.sids))
+            return NotConnected(
+                f"not connected to namespace {namespace!r}, only to {others}", reason
+            )
+        if reason is None:
+            return NotConnected(NEVER_CONNECTED)
+        text = f"not connected to namespace {namespace!r} any more: {reason}"
+        details = self.situation().details()
+        return NotConnected(f"{text}: {self.lost}" if self.lost else text, reason, details)
+
+    def situation(self) -> Situation:
+        """What is known now, for an error's text."""
+        errors = [exc for client in self.runtime.clients for exc in client.unseen]
+        if not self.options.raise_app_exceptions:
+            errors += self.app_exceptions
+        return Situation(
+            watch=self.watch,
+            running=self.runtime.running_handlers(),
+            received=self.inbox.peek(ALL),
+            errors=errors,
+            transcript=self.transcript,
+            emitted=self.emitted,
+            owed=list(self.acks.owed.values()),
+            incomplete=self.socketio.incomplete,
+            own_handler=lambda event, namespace: self.handlers.find(event, namespace, ())[0],
+            late_by=self.runtime.hub.late_by,
+        )
+
+    async def close_http(self) -> None:
+        """Close the http client that was made for this client."""
+        http, self.own_http = self.own_http, None
+        if http is not None:
+            await http.aclose()
+
+    def leaks(self) -> list[str]:
+        """What nobody has answered."""
+        lines = [
+            f"event {ack.event!r} (namespace {namespace!r}) was never acked by the server"
+            for (namespace, _), ack in self.acks.pending.items()
+        ]
+        lines += [
+            f"the server's event {event.name!r} (namespace {event.namespace!r}) wanted an ack; "
+            f"no client.on({event.name!r}) gave one"
+            for event in self.acks.owed.values()
+        ]
+        self.acks = Acks()
+        return lines

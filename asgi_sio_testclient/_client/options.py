@@ -1,0 +1,153 @@
+"""The arguments of a `TestClient`, checked: what is wrong is said at once, with what is right."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from asgi_sio_testclient import asgi
+from asgi_sio_testclient._connection.arguments import (
+    DEFAULT_BASE_URL,
+    _check_app,
+    _check_http,
+    _check_type,
+    check_timeout,
+)
+from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient._http.urls import parse_base_url
+from asgi_sio_testclient._protocol.packets import packet_class_for
+from asgi_sio_testclient._server.find import engineio_server_of
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGI3Application
+    from socketio.packet import Packet
+
+
+__all__ = ["Options"]
+
+TRANSPORTS = ("polling", "websocket")
+DEFAULT_TRANSPORTS = ("websocket",)
+_OF_THE_APP = frozenset({"app", "server", "lifespan"})
+
+
+@dataclass(eq=False)
+class Options:
+    """See `TestClient`, whose arguments these are. Those with secrets in them are not in the repr,
+    which pytest and others show where a local variable is shown.
+
+    Attributes:
+        single_app: the app as an ASGI 3 callable.
+        packet_class: the Socket.IO packet class that `serializer` and `json` make.
+    """
+
+    app: Any
+    http: Any = field(repr=False)
+    base_url: Any = field(repr=False)
+    headers: Any = field(repr=False)
+    cookies: Any = field(repr=False)
+    auth: Any = field(repr=False)
+    socketio_path: str
+    transports: Any
+    serializer: Any
+    json: Any
+    server: Any
+    lifespan: bool
+    root_path: str
+    client: tuple[str, int] | None
+    timeout: float
+    raise_app_exceptions: bool
+    strict: bool
+    single_app: ASGI3Application = field(init=False)
+    packet_class: type[Packet] = field(init=False)
+
+    def __post_init__(self) -> None:
+        _check_app(self.app)
+        _check_http(self.http)
+        check_timeout(self.timeout)
+        if self.server is not None:
+            engineio_server_of(self.server)
+        for name in ("socketio_path", "root_path"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} is {getattr(self, name)!r}; expected a str")
+        base_url = str(self.base_url)
+        if self.http is not None and base_url == DEFAULT_BASE_URL and str(self.http.base_url):
+            base_url = str(self.http.base_url)
+        parse_base_url(base_url)
+        _check_type("headers", httpx.Headers, self.headers)
+        jar = getattr(self.cookies, "jar", self.cookies)
+        _check_type("cookies", lambda cookies: list(httpx.Cookies(cookies).jar), jar)
+        if self.client is not None and not isinstance(self.client, tuple):
+            raise TypeError(f"client is {self.client!r}; expected a tuple of host and port")
+        self.base_url = base_url
+        self.transports = self.transports_of(self.transports)
+        self.single_app = asgi.single_callable(self.app)
+        self.packet_class = packet_class_for(self.serializer, self.json)
+
+    def transports_of(self, transports: Sequence[str] | str | None) -> tuple[str, ...]:
+        """`transports` as a tuple, or those of the client for None.
+
+        Raises:
+            ValueError: none, or one that doesn't exist.
+            TypeError: something else than names.
+        """
+        if transports is None:
+            return self.transports  # type: ignore[no-any-return]
+        if transports == DEFAULT_TRANSPORTS:
+            return DEFAULT_TRANSPORTS
+        names: tuple[Any, ...] = (transports,)
+        if not isinstance(transports, str) and isinstance(transports, Iterable):
+            names = tuple(transports)
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError(f"transports is {transports!r}; expected names out of {TRANSPORTS}")
+        if not names or not set(names) <= set(TRANSPORTS):
+            raise ValueError(f"transports is {transports!r}; expected some of {TRANSPORTS}")
+        return names
+
+    def for_clone(self, overrides: Mapping[str, Any], base_url: str) -> Options:
+        """The options of another user of the same app: own cookies, unless given."""
+        known = {option.name for option in fields(self) if option.init} - _OF_THE_APP
+        unknown = sorted(set(overrides) - known)
+        if unknown:
+            raise TypeError(f"clone() does not take {', '.join(unknown)}; it takes {sorted(known)}")
+        own = {"http": None, "cookies": None, "base_url": base_url}
+        if not overrides and all(getattr(self, name) == own[name] for name in own):
+            return self
+        return replace(self, **{**own, **overrides})
+
+
+def _check_match(match: Any) -> None:
+    if not callable(match):
+        raise TypeError(
+            f"match is {match!r}; expected a predicate: lambda event: event.data == ..."
+        )
+
+
+async def _resolve(auth: Any) -> Any:
+    if auth is None:
+        return None
+    value = auth() if callable(auth) else auth
+    return await value if inspect.isawaitable(value) else value
+
+
+def _namespaces(names: Sequence[Any]) -> list[str]:
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"namespace is {name!r}; expected a str such as '/chat'")
+        if not name.startswith("/"):
+            raise ValueError(f"namespace is {name!r}; did you mean '/{name}'?")
+    return list(dict.fromkeys(names))
+
+
+def _require_asyncio() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise UsageError(
+            "TestClient needs a running asyncio event loop: python-socketio's server is "
+            "asyncio-only, so trio can't drive it"
+        ) from None

@@ -1,0 +1,312 @@
+"""The running app that a client and its clones share: lifespan, watched servers, sessions, and what
+has to be over at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from asgi_sio_testclient import asgi
+from asgi_sio_testclient._server.find import (
+    bare_server,
+    engineio_server_of,
+    find_threaded_server,
+    is_server_entry,
+)
+from asgi_sio_testclient._server.threads import ThreadedServerWatch, watch_class
+from asgi_sio_testclient._server.watch import ServerWatch, unwatch, watch as watch_server
+from asgi_sio_testclient._waiting.deadlines import Hub, hub_of
+from asgi_sio_testclient._waiting.idle import Quiet, Quietable
+from asgi_sio_testclient._waiting.suspended import place_of
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._client.dispatch import ClientState
+    from asgi_sio_testclient._connection.session import EngineSession
+    from asgi_sio_testclient._connection.transcript import Transcript
+    from asgi_sio_testclient._server.runs import HandlerRun
+
+__all__ = ["Runtime"]
+
+
+class Runtime:
+    """One running app.
+
+    Args:
+        app: an ASGI 3 callable.
+        server: the server given by the user, or None.
+        lifespan: whether the app's lifespan is run.
+
+    Attributes:
+        running: between `start` and `stop`.
+        clients: everyone who uses it; the one that started it first.
+        transcripts: called, gives those of all clients.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    hub: Hub
+
+    def __init__(self, app: Any, server: Any, *, lifespan: bool) -> None:
+        self.app = app
+        self.running = False
+        self.clients: list[ClientState] = []
+        self.transcripts = self._all_transcripts  # one object for all clients that are given it
+        self.given_watch: ServerWatch | None = None
+        self._bare_server: Any = None
+        self._given_server = server
+        self._searched = False
+        self._with_lifespan = lifespan
+        self._lifespan: asgi.Lifespan | None = None
+        self._watches: dict[Any, ServerWatch] = {}
+        self._sessions: list[EngineSession] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._ending: list[asyncio.Task[Any]] = []
+        self._unwatched: list[ServerWatch] = []
+
+    def _all_transcripts(self) -> list[Transcript]:
+        return [client.transcript for client in self.clients]
+
+    @property
+    def state(self) -> dict[str, Any] | None:
+        """The lifespan's state, for the scopes of connections."""
+        return None if self._lifespan is None else self._lifespan.state
+
+    async def start(self, timeout: float) -> None:
+        """Start the app's lifespan.
+
+        Raises:
+            LifespanFailed: it failed.
+            UsageError: the server that was given can't be served here.
+        """
+        self.loop = asyncio.get_running_loop()
+        self.hub = hub_of(self.loop)
+        self.hub.enter(self)
+        try:
+            if self._given_server is not None:
+                self.given_watch = self.watch(engineio_server_of(self._given_server))
+            self._bare_server = bare_server(self.app)
+            if self._with_lifespan and self._bare_server is None:
+                self._lifespan = asgi.Lifespan(self.app, is_unsupported=is_server_entry)
+                await self._lifespan.startup(timeout)
+        except BaseException:
+            await self.over(self.release(), timeout)
+            raise
+        self.running = True
+
+    def watch(self, eio: Any) -> ServerWatch:
+        """The watch on one of the app's servers, from now on until the end."""
+        current = self._watches.get(eio)
+        if current is None:
+            current = self._watches[eio] = watch_server(eio, self.hub, watch_class(eio))
+        return current
+
+    def certain_watch(self) -> ServerWatch | None:
+        """The watch on the app's server, where the app leads to no other; None where that has to be
+        found by a look.
+
+        Raises:
+            UsageError: the server is in use in another event loop.
+        """
+        if self._bare_server is None or self._given_server is not None:
+            return None
+        return self.watch(self._bare_server)
+
+    def threaded_watch(self) -> ThreadedServerWatch | None:
+        """The watch on the app's server, where that runs in threads.
+
+        Raises:
+            UsageError: it can't be served in the way in which the app does.
+        """
+        watch = self.given_watch
+        if watch is None and not self._searched:
+            self._searched = True
+            eio = find_threaded_server(self.app)
+            if eio is not None:
+                watch = self.given_watch = self.watch(eio)
+        return watch if isinstance(watch, ThreadedServerWatch) else None
+
+    @property
+    def watches(self) -> list[ServerWatch]:
+        """The servers that were found or given."""
+        return list(self._watches.values())
+
+    def add_session(self, session: EngineSession) -> None:
+        """A connection begins."""
+        self._sessions.append(session)
+
+    def session_over(self, session: EngineSession) -> None:
+        """Nothing of the app runs for that connection any more."""
+        if session in self._sessions:
+            self._sessions.remove(session)
+        if session.watch is not None and session.sid:
+            self._ending += session.watch.forget(session.sid)
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Hold a task of the client's own until it is over; it counts in `settle` and is waited for
+        at the end.
+        """
+        self._tasks.add(task)
+        task.add_done_callback(self._kept)
+
+    def time_out(self, watch: ServerWatch, eio_sid: str) -> asyncio.Task[None]:
+        """Bring forward what a server does in 45 s, when its ping is not answered: it can't see
+        that such a client is gone.
+        """
+        task = self.loop.create_task(watch.time_out(eio_sid))
+        self.keep(task)
+        return task
+
+    def _kept(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if self.running:
+            self.hub.poke()
+
+    def lost(self, exc: BaseException) -> bool:
+        """A task failed and nobody waits for it; whether a server began it for a client."""
+        return any(watch.lost(exc) for watch in self._watches.values())
+
+    # -- settle
+
+    def quiet_things(self) -> Iterator[Quietable]:
+        """All that a settle of this app's clients waits for: also of other apps' clients, where
+        they share a server.
+        """
+        mine = self._kin()
+        for runtime in self.hub.runtimes:
+            if runtime is self or not mine.isdisjoint(runtime._kin()):
+                yield runtime
+                yield from runtime._sessions
+        # A broker in memory (asgi_sio_testclient.pubsub) knows what is under way between nodes.
+        yield from (thing for thing in mine if hasattr(thing, "quiet"))
+
+    def _kin(self) -> set[Any]:
+        return {thing for watch in self._watches.values() for thing in watch.kin}
+
+    def quiet(self) -> Quiet:
+        """Whether handlers, the app's and the test's own, have ended."""
+        if self._tasks:
+            return Quiet.BUSY
+        busy = any(run.owner is not None for watch in self._watches.values() for run in watch.runs)
+        return Quiet.BUSY if busy else Quiet.QUIET
+
+    def running_handlers(self) -> list[HandlerRun]:
+        """The handlers that run now, oldest first."""
+        runs = [run for watch in self._watches.values() for run in watch.runs if run.owner]
+        return sorted(runs, key=lambda run: run.started)
+
+    def _own_runs(self) -> list[HandlerRun]:
+        """Those of this client and its clones: another client on the same server may go on."""
+        runs = self.running_handlers()
+        return [run for run in runs if cast("EngineSession", run.owner)._runtime is self]
+
+    # -- the end
+
+    async def finish_handlers(self, deadline: float, timeout: float) -> list[str]:
+        """Let running handlers end until `deadline`, `timeout` seconds in all; then cancel them.
+
+        Returns:
+            a line for each that had to be cancelled.
+        """
+        for session in list(self._sessions):
+            await session.over(deadline - self.loop.time())
+        reason = f"did not end within {timeout:g} s"
+        while pending := self._handler_tasks():
+            waiting = {run.task for run in self._own_runs() if run.awaits_client}
+            left = deadline - self.loop.time()
+            if left <= 0:
+                break
+            if waiting and waiting == pending:
+                reason = "waits for an ack that no client is left to give"
+                break
+            await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        if not pending:
+            return []
+        late = [str(run) for run in self._own_runs()]
+        late += [task.get_name() for task in pending & self._tasks]
+        if not late:
+            late = [f"the app at {place_of(task)}" for task in pending]
+        lines = [f"a handler that {reason}: {line}" for line in late]
+        for session in self._sessions:
+            lines += session.still_connected()
+        for task in pending:
+            task.cancel()
+        await self.over(pending, timeout)
+        return lines
+
+    def _handler_tasks(self) -> set[asyncio.Task[Any]]:
+        tasks = set(self._tasks)
+        tasks |= {run.task for run in self._own_runs() if run.task is not None}
+        for session in self._sessions:
+            tasks |= session.tasks
+        return {task for task in tasks if not task.done()}
+
+    def stop_services(self) -> None:
+        """The servers' own tasks are not needed any more; they end while other things are waited
+        for.
+        """
+        for watch in self._watches.values():
+            self._ending += watch.stop_service()
+
+    async def shutdown(self, timeout: float) -> None:
+        """Shut the lifespan down.
+
+        Raises:
+            LifespanFailed: it failed.
+        """
+        if self._lifespan is not None:
+            await self._lifespan.shutdown(timeout)
+
+    def release(self) -> set[asyncio.Task[Any]]:
+        """Cancel all tasks that are left, and leave the servers as they were found. Can't be
+        interrupted.
+
+        Returns:
+            the tasks that were cancelled; `over` waits for them.
+        """
+        self.running = False
+        tasks = self._handler_tasks() | set(self._ending)
+        for session in list(self._sessions):
+            session.drop()
+            self.session_over(session)
+        tasks |= set(self._ending)
+        self._ending.clear()
+        for watch in self._watches.values():
+            tasks |= set(unwatch(watch))
+        self._unwatched = [watch for watch in self._watches.values() if not watch.users]
+        self._watches.clear()
+        self.given_watch = None
+        self._searched = False
+        if self._lifespan is not None:
+            tasks.add(cast("asyncio.Task[Any]", self._lifespan.task))
+            self._lifespan = None
+        for task in tasks:
+            task.cancel()
+        self.hub.leave(self)
+        return {task for task in tasks if not task.done()}
+
+    async def over(self, tasks: Iterable[asyncio.Task[Any]], timeout: float) -> None:
+        """Wait until cancelled tasks are over; those that swallow it are cancelled again, as
+        python-engineio's are. `timeout` in seconds.
+        """
+        deadline = self.loop.time() + timeout
+        await self._tasks_over(tasks, deadline)
+        for watch in self._unwatched:
+            await watch.close_brokers()
+
+    async def _tasks_over(self, tasks: Iterable[asyncio.Task[Any]], deadline: float) -> None:
+        # Most need a turn of the loop or a few, which is cheaper than to wait for them by name.
+        pending = {task for task in tasks if not task.done()}
+        for _ in range(_TURNS):
+            if not pending:
+                return
+            await asyncio.sleep(0)
+            pending = {task for task in pending if not task.done()}
+        while pending and self.loop.time() < deadline:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN)
+
+
+_CANCEL_AGAIN = 0.05  # seconds
+_TURNS = 5

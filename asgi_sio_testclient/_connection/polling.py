@@ -1,0 +1,287 @@
+"""Engine.IO over HTTP long-polling: one pending GET that brings frames, one POST at a time that
+takes them.
+
+Each request is a call of the app in a task of its own: connect handlers run inside a POST, and must
+not be cancelled with the test's wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, cast
+
+import httpx
+
+from asgi_sio_testclient._http.requests import decoded_body
+from asgi_sio_testclient._protocol.engineio import batches, encode_payload, split_payload
+from asgi_sio_testclient.asgi import HTTPExchange, Response
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGI3Application, HTTPScope
+
+    from asgi_sio_testclient._connection.transport import Frame, TransportListener
+    from asgi_sio_testclient._http.requests import Handshake
+
+OK = 200
+_TEXT = (b"content-type", b"text/plain;charset=UTF-8")
+OPEN_PACKET = b"0"  # what a handshake's response begins with
+TRANSPORT_ERROR = "transport error"
+NOTHING: tuple[list[str], ...] = (
+    [],
+    ["6"],
+)  # what a payload without news has in it: no packet, or a NOOP
+ROUND_TRIP = 0.05  # seconds; over a network no answer comes sooner than that
+
+
+class PollingTransport:
+    """Long-polling to the app.
+
+    Args:
+        app: an ASGI callable.
+        handshake: the requests' source.
+        listener: the session.
+
+    Attributes:
+        sid: set by the session when it knows it: requests from then on carry it.
+        max_payload: bytes that a POST may have, as the server announced.
+        paused: no further GET is begun.
+    """
+
+    name = "polling"
+
+    def __init__(
+        self, app: ASGI3Application, handshake: Handshake, listener: TransportListener
+    ) -> None:
+        self.sid = ""
+        self.max_payload: int | None = None
+        self.paused = False
+        self._app = app
+        self._handshake = handshake
+        self._listener: TransportListener | None = listener
+        self._watcher = listener
+        self._get: _Request | None = None
+        self._post: _Request | None = None
+        self._outgoing: list[Frame] = []
+        self._running: set[_Request] = set()
+        self._when_quiet: Callable[[], None] | None = None
+        self._leaving = False
+        self._in_vain = 0
+        self._later: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin the handshake's GET."""
+        self._poll()
+
+    def poll(self) -> None:
+        """Begin a GET, unless one is pending or polling is paused."""
+        self._wait_no_longer()
+        if self._get is None and not self.paused and self._listener is not None:
+            self._poll()
+
+    def pause(self, when_quiet: Callable[[], None]) -> None:
+        """Begin no further GET; `when_quiet` is called once no request is under way."""
+        self._wait_no_longer()
+        self.paused = True
+        self._when_quiet = when_quiet
+        self._check_quiet()
+
+    def resume(self) -> None:
+        """Poll on."""
+        self.paused = False
+        self._when_quiet = None
+        self.poll()
+
+    def send(self, frames: Sequence[Frame]) -> None:
+        """See `Transport`. One POST at a time; what comes meanwhile goes with the next."""
+        self._outgoing.extend(frames)
+        self._flush()
+
+    def send_frame(self, frame: Frame) -> None:
+        """See `Transport`."""
+        self._outgoing.append(frame)
+        self._flush()
+
+    def leave(self) -> None:
+        """See `Transport`."""
+        self._wait_no_longer()
+        self.paused = True
+        self._when_quiet = None
+        self._leaving = True
+        # The answer to a handshake under way is waited for: the session that it opens must be
+        # closed.
+        if self._post is None and not self._outgoing and self.sid:
+            self._listener = None
+
+    def vanish(self, code: int | None = None) -> None:
+        """See `Transport`; there is no code to tell."""
+        self._wait_no_longer()
+        self.paused = True
+        self._when_quiet = None
+        self._listener = None
+        self._outgoing.clear()
+
+    def hang_up(self) -> None:
+        """Cancel the pending GET: for servers that can't be told to let it go."""
+        exchange = cast("_Request", self._get).exchange
+        exchange.disconnect()
+        cast("asyncio.Task[None]", exchange.task).cancel()
+
+    @property
+    def idle(self) -> bool:
+        """See `Transport`. The pending GET waits in the server, which has to be asked about it."""
+        return self._post is None and not self._outgoing
+
+    @property
+    def polls(self) -> bool:
+        """True while a GET is pending."""
+        return self._get is not None
+
+    @property
+    def running(self) -> bool:
+        """See `Transport`."""
+        return bool(self._running)
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """See `Transport`."""
+        tasks = (request.exchange.task for request in self._running)
+        return {task for task in tasks if task is not None}
+
+    def _poll(self) -> None:
+        self._get = self._request("GET", b"", self._got)
+
+    def _poll_on(self) -> None:
+        """Poll again; but not at once where the server holds no GET any more, as python-engineio's
+        doesn't from the begin of an upgrade on: nobody would do anything else.
+        """
+        if self._in_vain < 2 or self._listener is None:  # noqa: PLR2004
+            self.poll()
+        else:
+            self._later = asyncio.get_running_loop().call_later(ROUND_TRIP, self.poll)
+
+    def _wait_no_longer(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+
+    def _flush(self) -> None:
+        if self._post is not None or not self._outgoing:
+            return
+        batch: Sequence[Frame] = self._outgoing
+        if len(batch) > 1:
+            batch = next(batches(self._outgoing, self.max_payload))
+        body = encode_payload(batch).encode()
+        del self._outgoing[: len(batch)]
+        self._post = self._request("POST", body, self._posted)
+
+    def _request(
+        self, method: str, body: bytes, then: Callable[[_Request, Response], None]
+    ) -> _Request:
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        if method == "POST":
+            headers = (_TEXT, (b"content-length", b"%d" % len(body)))
+        scope = self._handshake.http_scope(method, self.sid, headers)
+        request = _Request(self, scope, then)
+        request.exchange = HTTPExchange(
+            self._app, scope, body, listener=request, on_receive=self._watcher.about_to_receive
+        )
+        self._running.add(request)
+        request.exchange.start()
+        return request
+
+    def _got(self, request: _Request, response: Response) -> None:
+        self._get = None
+        if self._listener is None:
+            return
+        try:
+            body = decoded_body(response)
+        except httpx.DecodingError as exc:
+            self._lost(request, f"a body that can't be decoded: {exc}")
+            return
+        if not self.sid and (response.status != OK or not body.startswith(OPEN_PACKET)):
+            self._refused(request, Response(response.status, response.headers, body))
+        elif response.status != OK:
+            self._lost(request, _said(response))
+        else:
+            frames = split_payload(body.decode(errors="replace"))
+            self._in_vain = self._in_vain + 1 if frames in NOTHING else 0
+            for frame in frames:
+                if self._listener is not None:
+                    self._listener.transport_frame(frame, self.name)
+            self._poll_on()
+        self._check_quiet()
+
+    def _posted(self, request: _Request, response: Response) -> None:
+        self._post = None
+        if response.status == OK:
+            self._flush()
+        elif self._listener is not None:
+            self._lost(request, _said(response))
+        if self._leaving and self._post is None:
+            self._listener = None
+        self._watcher.activity()
+        self._check_quiet()
+
+    def _refused(self, request: _Request, response: Response) -> None:
+        listener, self._listener = cast("TransportListener", self._listener), None
+        listener.transport_refused(self, request.url, response)
+
+    def _lost(self, request: _Request, detail: str) -> None:
+        listener, self._listener = self._listener, None
+        self._outgoing.clear()
+        if listener is not None:
+            listener.transport_lost(self, request.url, TRANSPORT_ERROR, detail)
+
+    def _ended(self, request: _Request, exc: BaseException | None) -> None:
+        self._running.discard(request)
+        if isinstance(exc, Exception):
+            self._watcher.app_raised(exc)
+        if not request.exchange.complete:
+            self._get = None if request is self._get else self._get
+            self._post = None if request is self._post else self._post
+            how = "returned without a response" if exc is None else f"raised {type(exc).__name__}"
+            self._lost(request, f"the app {how}")
+        self._watcher.activity()
+
+    def _check_quiet(self) -> None:
+        if self._when_quiet is not None and self._get is None and self.idle:
+            when_quiet, self._when_quiet = self._when_quiet, None
+            when_quiet()
+
+
+def _said(response: Response) -> str:
+    """A refusal as one line."""
+    try:
+        body = decoded_body(response).decode(errors="replace")
+    except httpx.DecodingError as exc:
+        body = f"and a body that can't be decoded: {exc}"
+    return f"{response.status} {body}"
+
+
+class _Request:
+    """One request and what to do with its response."""
+
+    exchange: HTTPExchange
+
+    def __init__(
+        self,
+        transport: PollingTransport,
+        scope: HTTPScope,
+        then: Callable[[_Request, Response], None],
+    ) -> None:
+        self._transport = transport
+        self._scope = scope
+        self._then = then
+
+    @property
+    def url(self) -> str:
+        """What was requested, for error texts."""
+        return self._transport._handshake.request_url(self._scope)
+
+    def responded(self, response: Response) -> None:
+        self._transport._handshake.store_cookies(response.headers)
+        self._then(self, response)
+
+    def exchange_ended(self, exc: BaseException | None) -> None:
+        self._transport._ended(self, exc)

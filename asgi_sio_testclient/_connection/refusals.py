@@ -1,0 +1,48 @@
+"""Why a handshake was refused or a session ended, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asgi_sio_testclient._exceptions import HandshakeFailed
+from asgi_sio_testclient._http.urls import masked_url
+from asgi_sio_testclient.asgi import Response
+from asgi_sio_testclient.asgi._websocket import FORBIDDEN
+
+if TYPE_CHECKING:
+    pass
+
+
+NOT_FOUND = 404
+BAD_REQUEST = 400
+_JSON_STRING = '"'
+
+
+class SessionLost(Exception):
+    """Why a session ended, for the text of the error that says so."""
+
+
+def handshake_failed(
+    url: str, response: Response, socketio_path: str, served: set[str]
+) -> HandshakeFailed:
+    """The error for a refused handshake: the server's own words, and a hint where the path may be
+    wrong. `served`: where the app has a server.
+    """
+    body = response.body.decode(errors="replace")
+    reason = body.strip().splitlines()[0] if body.strip() else ""
+    if reason.startswith(_JSON_STRING) and reason.endswith(_JSON_STRING):
+        # engineio.BaseServer._bad_request() sends its message as JSON.
+        reason = reason[1:-1].replace('\\"', '"')
+    location = next((value for name, value in response.headers if name == b"location"), None)
+    question = f"is socketio_path={socketio_path!r} right?"
+    elsewhere = sorted(served - {f"/{socketio_path.strip('/')}"})
+    if elsewhere:
+        question += f" The app's ASGIApp has {' and '.join(map(repr, elsewhere))}"
+    hint = ""
+    if location is not None:
+        hint = f"redirected to {masked_url(location.decode('latin-1'))}"
+    elif response.status == NOT_FOUND or (response.status == FORBIDDEN and not reason):
+        hint = f"no Socket.IO server answers there; {question}"
+    elif response.status < BAD_REQUEST:
+        hint = f"that is no Engine.IO handshake; {question}"
+    return HandshakeFailed(url, response.status, body, reason, hint=hint)

@@ -1,0 +1,681 @@
+"""The Engine.IO session under a client: the protocol on one side, a transport on the other. It is
+`TestClient.raw`.
+
+Everything here happens inside the app's own ``send()`` or in the test's call; there is no task of
+the session's own. Knows no Socket.IO.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from asgi_sio_testclient._connection.polling import PollingTransport
+from asgi_sio_testclient._connection.refusals import SessionLost, handshake_failed
+from asgi_sio_testclient._connection.transcript import RECEIVED, SENT, Transcript
+from asgi_sio_testclient._connection.websocket import WebSocketTransport
+from asgi_sio_testclient._exceptions import HandshakeFailed, ProtocolError, UsageError
+from asgi_sio_testclient._protocol.engineio import (
+    CLOSE,
+    MESSAGE,
+    NOOP,
+    PING,
+    PONG,
+    PROBE,
+    UPGRADE,
+    EngineIO,
+    State,
+    encode,
+)
+from asgi_sio_testclient._server.find import find_server, paths_served
+from asgi_sio_testclient._server.runs import HandlerRun
+from asgi_sio_testclient._server.watch import ServerWatch
+from asgi_sio_testclient._waiting.deadlines import finish
+from asgi_sio_testclient._waiting.idle import Quiet
+from asgi_sio_testclient._waiting.suspended import place_of
+from asgi_sio_testclient.asgi import HTTPExchange, Response, WebSocketConnection
+from asgi_sio_testclient.faults import Schedule, Wire, is_message
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._connection.app import Runtime
+    from asgi_sio_testclient._connection.transport import Transport
+    from asgi_sio_testclient._http.requests import Handshake
+
+Frame = str | bytes
+
+RECENT = 20  # packets among which the one that was too large is looked for
+TRANSPORT_CLOSE = "transport close"
+
+
+class SessionListener(Protocol):
+    """The client above a session."""
+
+    def session_ready(self) -> None:
+        """The handshake, and the upgrade if there is one, is through."""
+
+    def session_message(self, message: Frame) -> None:
+        """The data of a MESSAGE packet. Raises ProtocolError where it is no Socket.IO packet."""
+
+    def session_ended(self, session: EngineSession, reason: str, error: Exception | None) -> None:
+        """It is over, and not by the client's own doing."""
+
+    def session_over(self, session: EngineSession) -> None:
+        """Nothing of the app runs for it any more."""
+
+    def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
+        """The app raised because of this client."""
+
+    def handler_ended(self, run: HandlerRun) -> None:
+        """It ended. Told at least where its event wanted an ack."""
+
+    def frame_delivered(self) -> None:
+        """A frame from the server other than a MESSAGE has been dealt with."""
+
+
+class EngineSession:
+    """One Engine.IO session.
+
+    Public, for those who test servers rather than apps, as ``client.raw``: packets and frames can
+    be sent at any moment, in any order, well formed or not.
+
+    Attributes:
+        sid: the Engine.IO session id.
+        answer_pings: set it to False and the client falls silent: the server's ping timeout comes.
+        ready: the handshake, and the upgrade if there is one, is through.
+        sent: messages that were sent.
+        handled: messages that the server under watch has dealt with.
+        receiving: the one that it is dealing with now.
+    """
+
+    # Not a dictionary: with more than 30 attributes one takes 1.6 kB.
+    __slots__ = (
+        "_awaited", "_forgotten", "_handshake", "_held", "_hub", "_listener", "_looking", "_looks",
+        "_note", "_notes", "_poll_released", "_polling", "_runtime", "_straight", "_timing_out",
+        "_transcript", "_transport_name", "_transports", "_upgrade", "_used", "_wires",
+        "answer_pings", "engine", "handled", "handler_ended", "handler_started", "ready",
+        "receiving", "sent", "transport", "watch",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        handshake: Handshake,
+        transports: Sequence[str],
+        listener: SessionListener,
+        transcript: Transcript,
+    ) -> None:
+        self.answer_pings = True
+        self.ready = False
+        self.receiving: object | None = None
+        self.sent = 0
+        self.handled = 0
+        self.engine = EngineIO()
+        certain = runtime.certain_watch()
+        self.watch: ServerWatch | None = certain or runtime.given_watch
+        self.transport: Transport | None = None
+        self._runtime = runtime
+        self._hub = runtime.hub
+        self._handshake = handshake
+        self._transports = transports
+        self._listener = listener
+        self._transcript = transcript
+        self._note = transcript.note
+        self._notes = transcript.notes
+        # Called in the hot path, by the watch: straight to who wants to know.
+        self.handler_started: Callable[[HandlerRun], None] = transcript.note
+        self.handler_ended = listener.handler_ended
+        self._polling: PollingTransport | None = None
+        self._upgrade: WebSocketTransport | None = None
+        self._used: list[Transport] = []
+        # Empty tuples where most sessions never have anything: they take no memory.
+        self._held: Sequence[Frame] = ()
+        self._awaited: Sequence[asyncio.Future[None]] = ()
+        self._wires: tuple[Wire, Wire] | None = None
+        self._straight: Callable[[Frame], None] | None = None
+        self._transport_name = ""
+        self._looking = certain is None
+        self._looks = 0
+        self._poll_released = False
+        self._timing_out: asyncio.Task[None] | None = None
+        self._forgotten = False
+
+    # -- public: raw packets and frames
+
+    @property
+    def sid(self) -> str:
+        """The Engine.IO session id, "" before the handshake."""
+        return self.engine.sid
+
+    def send_packet(self, packet_type: int, data: str | bytes | None = None) -> None:
+        """Send one Engine.IO packet.
+
+        Args:
+            packet_type: 0 OPEN, 1 CLOSE, 2 PING, 3 PONG, 4 MESSAGE, 5 UPGRADE, 6 NOOP, or any other
+                digit.
+            data: its data.
+        """
+        self.send_frames([encode(packet_type, data)])
+
+    def send_text(self, text: str) -> None:
+        """Send `text` as it is: one websocket message, or a part of a POST's payload."""
+        self.send_frames([text])
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send `data` as it is: one binary websocket message, or in base64 a part of a POST's
+        payload.
+        """
+        self.send_frames([bytes(data)])
+
+    async def post(
+        self, body: str | bytes, *, sid: str | None = None, timeout: float = 5.0
+    ) -> Response:
+        """Make one POST with that very body, beside whatever else is under way, and return the
+        response.
+
+        Raises:
+            TimeoutError: no response within `timeout` seconds.
+        """
+        data = body.encode() if isinstance(body, str) else bytes(body)
+        headers = [
+            (b"content-type", b"text/plain;charset=UTF-8"),
+            (b"content-length", b"%d" % len(data)),
+        ]
+        return await self._request("POST", data, headers, sid, timeout)
+
+    async def poll(self, *, sid: str | None = None, timeout: float = 5.0) -> Response:
+        """Make one GET, beside the one that is pending, and return the response; its packets are
+        not delivered.
+
+        Raises:
+            TimeoutError: no response within `timeout` seconds.
+        """
+        return await self._request("GET", b"", [], sid, timeout)
+
+    async def websocket(
+        self, *, sid: str | None = None, timeout: float = 5.0
+    ) -> WebSocketConnection:
+        """Open a websocket with the session's id, beside whatever is under way, to drive by hand.
+
+        While the session polls it is an upgrade that goes no further than the test takes it.
+
+        Raises:
+            ConnectionRefusedError: the app refused it: ``.args[0]`` is the `Response`.
+            TimeoutError: no answer within `timeout` seconds.
+        """
+        scope = self._handshake.websocket_scope(self.sid if sid is None else sid)
+        connection = WebSocketConnection(self._runtime.app, scope)
+        try:
+            await connection.connect(timeout)
+        finally:
+            self._runtime.keep(cast("asyncio.Task[None]", connection.task))
+        return connection
+
+    def disturb(self, schedule: Schedule | None) -> None:
+        """From now on, do to messages what `schedule` says, in both directions.
+
+        What is held back counts as under way: `TestClient.settle` waits for it.
+
+        Args:
+            schedule: see `asgi_sio_testclient.faults`; None ends it, and what is held back arrives.
+        """
+        for wire in self._wires or ():
+            wire.flush()
+        self._wires = None
+        if schedule is not None:
+            later = self._runtime.loop.call_later
+            self._wires = (
+                Wire(schedule, "sent", self._send_on, later),
+                Wire(schedule, "received", self._take, later),
+            )
+        self._route()
+
+    def drop(self, code: int | None = None) -> None:
+        """Lose the connection without a goodbye.
+
+        Args:
+            code: what the app is told over a websocket; 1005 by default, as by real servers.
+        """
+        if self.engine.state is State.CLOSED:
+            return
+        polling, opened = self._polling, self.engine.state is State.OPEN
+        times_out = polling is not None and self.watch is not None and opened
+        # The pending GET goes when the app's disconnect handler has ended: `time_out` releases it.
+        self._poll_released |= times_out
+        lost = opened or code is not None
+        self._end(lambda transport: transport.vanish(code) if lost else transport.leave())
+        if times_out:
+            self._time_out()
+        self._listener.session_ended(self, TRANSPORT_CLOSE, SessionLost("the client dropped it"))
+
+    def pause_reading(self) -> None:
+        """Over a websocket: the app's next ``send()`` blocks until `resume_reading`."""
+        self._websocket().connection.pause()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        self._websocket().connection.resume()
+
+    async def _request(
+        self,
+        method: str,
+        body: bytes,
+        headers: list[tuple[bytes, bytes]],
+        sid: str | None,
+        timeout: float,
+    ) -> Response:
+        scope = self._handshake.http_scope(method, self.sid if sid is None else sid, headers)
+        exchange = HTTPExchange(self._runtime.app, scope, body)
+        task = exchange.start()
+        self._runtime.keep(task)
+        return await exchange.response(timeout)
+
+    def _websocket(self) -> WebSocketTransport:
+        if not isinstance(self.transport, WebSocketTransport):
+            raise UsageError("only a websocket can be paused")
+        return self.transport
+
+    # -- for the client
+
+    def start(self) -> None:
+        """Begin the handshake."""
+        app = self._runtime.app
+        if self._transports[0] == "websocket":
+            websocket = WebSocketTransport(app, self._handshake, self)
+            self.transport = websocket
+            self._used.append(websocket)
+            self._route()
+            websocket.start()
+        else:
+            threaded = self._runtime.threaded_watch()
+            if threaded is not None:
+                self.watch, app = threaded, threaded.carrier(app, self)
+            self._polling = PollingTransport(app, self._handshake, self)
+            self.transport = self._polling
+            self._used.append(self._polling)
+            self._route()
+            self._polling.start()
+
+    def send_messages(self, messages: Sequence[Frame]) -> None:
+        """Send Socket.IO's messages, each in a MESSAGE packet."""
+        straight = self._straight
+        if straight is None or len(messages) > 1:
+            if self._wires is None:
+                self.sent += len(messages)
+            self.send_frames(_message_frames(messages))
+            return
+        # One message, as nearly always: the same without lists.
+        message = messages[0]
+        self.sent += 1
+        frame = f"4{message}" if message.__class__ is str else message
+        self._note((perf_counter(), SENT, self._transport_name, frame))
+        straight(frame)
+
+    def send_frames(self, frames: Sequence[Frame]) -> None:
+        """Send encoded packets, in order; during an upgrade they wait for its end."""
+        if self._upgrade is not None:
+            self._held = (*self._held, *frames)
+            return
+        transport: Any = self.transport
+        name = transport.name
+        for frame in frames:
+            self._note((perf_counter(), SENT, name, frame))
+        if self._wires is None:
+            transport.send(frames)
+            return
+        for frame in frames:
+            self._wires[0].carry(frame)
+
+    def leave(self, goodbye: Sequence[Frame] = ()) -> None:
+        """End in an orderly way, with `goodbye` as the last messages."""
+        if self.engine.state is State.CLOSED:
+            return
+        self.disturb(None)
+        frames = _message_frames(goodbye) if self._upgrade is None else []
+        self.sent += len(frames)
+        if self._polling is not None and self.engine.state is State.OPEN:
+            frames.append(encode(CLOSE))
+        if frames:
+            self.send_frames(frames)
+        self._end(lambda transport: transport.leave())
+
+    def cancel_handshake(self) -> None:
+        """The app did not answer the handshake in time: end what it is doing."""
+        if not self.sid:
+            for task in self.tasks:
+                task.cancel()
+
+    async def over(self, timeout: float) -> None:
+        """Return once nothing of the app runs for it any more, or after `timeout` seconds."""
+        if not self._forgotten:
+            future: asyncio.Future[None] = self._runtime.loop.create_future()
+            self._awaited = (*self._awaited, future)
+            await self._hub.wait(future, timeout)
+
+    def handshake_stands(self) -> str:
+        """Why the handshake is not through, and where the app is."""
+        if self.sid:
+            return "the upgrade's probe was not answered"
+        if isinstance(self.transport, WebSocketTransport):
+            if self.transport.connection.state == "open":
+                return "the app accepted the websocket and sent nothing"
+            text = "the app has not accepted the websocket"
+        else:
+            text = "the app has not answered"
+        places = [place for place in map(place_of, self.tasks) if place]
+        return f"{text}, it is at {places[0]}" if places else text
+
+    def still_connected(self) -> list[str]:
+        """Lines for the namespaces in which the server still counts this session as connected."""
+        if self.watch is None or not self.sid:
+            return []
+        return [
+            f"the server still counts {sid!r} as connected to namespace {namespace!r}"
+            for namespace, sid in self.watch.connected_sids(self.sid)
+        ]
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """The calls of the app that still run for this session."""
+        return {task for transport in self._used for task in transport.tasks}
+
+    def quiet(self) -> Quiet:
+        """Whether everything that was sent has been dealt with, and all that the server put out has
+        arrived.
+        """
+        if self.receiving is not None or self._upgrade is not None:
+            return Quiet.BUSY
+        if any(wire.holding for wire in self._wires or ()):
+            return Quiet.BUSY
+        if self.engine.state is State.CLOSED:
+            return Quiet.BUSY if self._at_work() else Quiet.QUIET
+        if self.transport is None or not self.transport.idle:
+            return Quiet.BUSY
+        if self.watch is None:
+            return Quiet.QUIET
+        if self.handled < self.sent:
+            return Quiet.BUSY
+        if self.watch.has_output(self.sid):
+            return Quiet.BUSY
+        return Quiet.MOVING if self.watch.sends(self.sid) else Quiet.QUIET
+
+    # -- what the transports tell
+
+    def transport_open(self, transport: Transport) -> None:
+        """The app accepted a websocket."""
+        if self._looking:
+            self._look()
+        if transport is self._upgrade:
+            probe = self.engine.probe()
+            self._note((perf_counter(), SENT, transport.name, probe))
+            transport.send([probe])
+
+    def transport_frame(
+        self, frame: Frame, name: str = "websocket", *, arrived: bool = False
+    ) -> None:
+        """A frame from the server: dealt with here and now, inside the app's send().
+
+        `arrived` means that it has come through the bad network, if there is one.
+        """
+        if self._wires is not None and not arrived:
+            self._wires[1].carry(frame)
+            self._hub.poke()
+            return
+        self._note((perf_counter(), RECEIVED, name, frame))
+        if len(self._notes) > self._transcript.trim_at:
+            self._transcript.trim()
+        try:
+            message = self.engine.message(frame)
+            if message is None:
+                self._other_frame(frame)
+            else:
+                self._listener.session_message(message)
+        except ProtocolError as exc:
+            self._fail(exc)
+        if self._hub.watchers:
+            self._hub.poke()
+
+    def _other_frame(self, frame: Frame) -> None:
+        """What is no ordinary MESSAGE."""
+        if self.engine.state is State.CLOSED:
+            self._arrived_too_late(frame)
+            return
+        if self._looking:
+            self._look()
+        kind, data = self.engine.receive(frame)
+        if kind == MESSAGE:
+            self._listener.session_message(data)
+        else:
+            self._control(kind, data)
+            self._listener.frame_delivered()
+
+    def transport_refused(self, transport: Transport, url: str, response: Response) -> None:
+        """The app refused a transport. A refused upgrade leaves the session where it is."""
+        if transport is self._upgrade:
+            self._stay_on_polling()
+        elif self.engine.state is State.OPENING:
+            self._fail(self._handshake_failed(url, response))
+
+    def _handshake_failed(self, url: str, response: Response) -> HandshakeFailed:
+        if self.transport is not self._polling and self._runtime.threaded_watch() is not None:
+            hint = 'a WSGI app takes no websockets: transports=("polling",)'
+            return HandshakeFailed(url, response.status, "", "", hint=hint)
+        return handshake_failed(
+            url, response, self._handshake.socketio_path, paths_served(self._runtime.app)
+        )
+
+    def transport_lost(self, transport: Transport, url: str, reason: str, detail: str) -> None:
+        """The app ended a transport."""
+        if transport is self._upgrade:
+            self._stay_on_polling()
+        elif self.engine.state is State.OPENING:
+            self._fail(HandshakeFailed(url, None, "", detail))
+        elif self.engine.state is State.OPEN:
+            self._end(lambda transport: transport.vanish())
+            lost = SessionLost(self._too_large() or detail)
+            self._listener.session_ended(self, reason, lost)
+
+    def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
+        """The app's callable, or a handler, raised."""
+        self._listener.app_raised(exc, run)
+
+    def about_to_receive(self) -> None:
+        """The app is about to wait for the client: now the server stands in the call stack."""
+        if self._looking:
+            self._look()
+        self._hub.poke()
+
+    def activity(self) -> None:
+        """A call of the app ended, or something it did."""
+        if self.engine.state is State.CLOSED:
+            self._release_poll()
+            if self._at_work():
+                pass
+            elif self._unnoticed():
+                self._time_out()
+            else:
+                self._finish()
+        self._hub.poke()
+
+    # -- inside
+
+    def _route(self) -> None:
+        """The way of a single message: straight to the transport, unless something is between."""
+        transport = self.transport
+        if transport is None:
+            return  # it was left before it had begun
+        between = self._upgrade is not None or self._wires is not None
+        self._straight = None if between else transport.send_frame
+        self._transport_name = transport.name
+
+    def _at_work(self) -> bool:
+        if self._timing_out is not None and not self._timing_out.done():
+            return True
+        for transport in self._used:  # noqa: SIM110 (asked often; a generator costs as much again)
+            if transport.running:
+                return True
+        return False
+
+    def _unnoticed(self) -> bool:
+        """Whether the app is through with a session that the server takes for open: something
+        raised on the way.
+        """
+        return (
+            self._timing_out is None
+            and self._runtime.running
+            and self.watch is not None
+            and self.watch.is_open(self.sid)
+        )
+
+    def _time_out(self) -> None:
+        self._timing_out = self._runtime.time_out(cast("ServerWatch", self.watch), self.sid)
+        self._timing_out.add_done_callback(lambda _: self.activity())
+
+    def _look(self) -> None:
+        """Look for the server where it must stand in the call stack."""
+        self._looks += 1
+        eio = find_server()
+        if eio is not None:
+            self._looking = False
+            self.watch = self._runtime.watch(eio)
+            if self._looks > 1:
+                # Somebody received the first message in its place, and it has begun tasks since.
+                self.watch.adopt()
+
+    def _too_large(self) -> str:
+        """Whether a packet was sent lately that the server doesn't take."""
+        limit = self.engine.max_payload
+        sizes = self._transcript.sizes_sent(RECENT)
+        if limit is None or max(sizes, default=0) <= limit:
+            return ""
+        return (
+            f"a packet of {max(sizes)} bytes was sent, the server takes {limit} "
+            "(max_http_buffer_size)"
+        )
+
+    def _arrived_too_late(self, frame: Frame) -> None:
+        """The session was given up before the handshake's answer came: the server is told now."""
+        polling = self._polling
+        if self.sid or polling is None:
+            return
+        engine = EngineIO()
+        try:
+            engine.receive(frame)
+        except ProtocolError:
+            return
+        engine.close()
+        self.engine, polling.sid = engine, engine.sid
+        if self.watch is not None:
+            self.watch.sessions[self.sid] = self
+        polling.send([encode(CLOSE)])
+
+    def _control(self, kind: int, data: Any) -> None:
+        if kind == CLOSE:
+            self._end(lambda transport: transport.leave())
+            too_large = self._too_large()
+            error = SessionLost(too_large) if too_large else None
+            self._listener.session_ended(self, "server disconnect", error)
+        elif kind == PING and self.answer_pings:
+            self.send_frames([encode(PONG, data or None)])
+        elif kind == PONG and data == PROBE and self._polling is not None:
+            self._polling.pause(self._switch)
+        elif kind == NOOP:
+            if self.watch is not None:
+                self.watch.noop_arrived(self.sid, data)
+        elif kind not in {PING, PONG}:
+            self._opened()
+
+    def _opened(self) -> None:
+        if self.watch is not None:
+            self.watch.sessions[self.sid] = self
+        if self._polling is None:
+            self._be_ready()
+            return
+        self._polling.sid = self.sid
+        self._polling.max_payload = self.engine.max_payload
+        if "websocket" in self._transports and "websocket" in self.engine.upgrades:
+            self._upgrade = WebSocketTransport(self._runtime.app, self._handshake, self, self.sid)
+            self._used.append(self._upgrade)
+            self._route()
+            self._upgrade.start()
+        else:
+            self._be_ready()
+
+    def _be_ready(self) -> None:
+        self.ready = True
+        if isinstance(self.transport, WebSocketTransport) and not self._looking:
+            self.transport.connection.on_receive = self._hub.poked
+        self._listener.session_ready()
+
+    def _switch(self) -> None:
+        """The probe was answered and no request is under way: from here on everything goes over the
+        websocket.
+        """
+        upgrade, self._upgrade = self._upgrade, None
+        cast("PollingTransport", self._polling).vanish()
+        self._polling, self.transport = None, upgrade
+        self._route()
+        self.send_frames([encode(UPGRADE)])
+        self._go_on()
+
+    def _stay_on_polling(self) -> None:
+        self._upgrade = None
+        self._route()
+        cast("PollingTransport", self._polling).resume()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        held, self._held = self._held, ()
+        if held:
+            self.send_frames(held)
+        self._be_ready()
+
+    def _fail(self, exc: Exception) -> None:
+        self._end(lambda transport: transport.vanish())
+        self._listener.session_ended(self, "transport error", exc)
+
+    def _send_on(self, frame: Frame) -> None:
+        """A frame that has come through the bad network."""
+        self.sent += is_message(frame)
+        cast("Transport", self.transport).send([frame])
+
+    def _take(self, frame: Frame) -> None:
+        """A frame that has come through the bad network, for `transport_frame`."""
+        self.transport_frame(frame, cast("Transport", self.transport).name, arrived=True)
+
+    def _end(self, how: Callable[[Transport], None]) -> None:
+        for wire in self._wires or ():
+            wire.cut()
+        self._wires = None
+        self.engine.close()
+        for transport in (self.transport, self._upgrade):
+            if transport is not None:
+                how(transport)
+        self._upgrade = None
+        self.activity()
+
+    def _release_poll(self) -> None:
+        """The goodbye has been taken: the pending GET has nothing to wait for any more."""
+        polling = self._polling
+        if polling is None or self._poll_released or not polling.idle or not polling.polls:
+            return
+        if self.watch is None:
+            polling.hang_up()
+        elif self.sid:
+            self._poll_released = True
+            self.watch.release_poll(self.sid)
+
+    def _finish(self) -> None:
+        if self._forgotten:
+            return
+        self._forgotten = True
+        self._runtime.session_over(self)
+        self._listener.session_over(self)
+        for future in self._awaited:
+            finish(future)
+
+
+def _message_frames(messages: Sequence[Frame]) -> list[Frame]:
+    """What Packet(MESSAGE, message).encode() makes of text and of bytes."""
+    return [f"4{message}" if isinstance(message, str) else message for message in messages]

@@ -1,0 +1,358 @@
+"""Every packet of one client, both ways. Frames are kept as they travelled, and read only when
+somebody looks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, overload
+
+from asgi_sio_testclient._exceptions import ProtocolError
+from asgi_sio_testclient._protocol import engineio, packets
+
+if TYPE_CHECKING:
+    from socketio.packet import Packet
+
+    from asgi_sio_testclient._server.runs import HandlerRun
+
+__all__ = ["Transcript", "TranscriptEntry", "shorten"]
+
+Frame = str | bytes
+Record = tuple[float, str, str, Frame]  # time, direction, transport, frame
+
+MAX_PACKETS = 10_000
+TRIM_EVERY = 1024
+SENT, RECEIVED = "sent", "received"
+_WIDTH = 100
+_SHOWN_ARGUMENTS = 60
+_MASK = "***"
+_CONNECT = "0"
+_CONTEXT = 200  # packets before the one that is read: what it belongs to is looked for there
+_ARROWS = {SENT: "->", RECEIVED: "<-"}
+
+
+@dataclass(frozen=True)
+class TranscriptEntry:
+    """One packet.
+
+    Attributes:
+        time: seconds since the client first connected.
+        direction: "sent" or "received".
+        transport: "websocket" or "polling".
+        engineio_type: "OPEN", "MESSAGE", ...
+        socketio_type: "CONNECT", "EVENT", ...; None where the packet is not Socket.IO's, and
+            "ATTACHMENT" for a part of one.
+        namespace: None where there is none.
+        event: of an event, its name.
+        args: of an event or an ack its values; of everything else the data, if any.
+        attachments: how many binary parts follow.
+        id: the ack id.
+        handler: the run of the app's handler that it started, with ``.name`` and ``.duration``
+            (seconds), where there was one.
+        frame: the packet as it travelled.
+    """
+
+    time: float
+    direction: str
+    transport: str
+    engineio_type: str
+    socketio_type: str | None = None
+    namespace: str | None = None
+    event: str | None = None
+    args: tuple[Any, ...] = ()
+    attachments: int = 0
+    id: int | None = None
+    frame: Frame = field(default="", repr=False)
+    handler: HandlerRun | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        """One line that fits a terminal; what may be secret is masked."""
+        line = (
+            f"{self.time * 1000:9.2f} ms {_ARROWS[self.direction]} {self.transport:9} {self.label}"
+        )
+        if self.handler is not None and self.handler.duration is not None:
+            line += (
+                f"  [{self.handler.name or 'no handler'}: {self.handler.duration * 1000:.2f} ms]"
+            )
+        return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."
+
+    @property
+    def label(self) -> str:
+        """Type, namespace, event and arguments, shortened."""
+        if self.socketio_type is None:
+            return " ".join((self.engineio_type, *(shorten(arg) for arg in self.args)))
+        parts = [self.socketio_type]
+        if self.namespace not in (None, "/"):
+            parts.append(str(self.namespace))
+        if self.id is not None:
+            parts.append(f"#{self.id}")
+        if self.event is not None:
+            parts.append(repr(self.event))
+        if self.attachments:
+            parts.append(f"({self.attachments} attachment{'s' if self.attachments > 1 else ''})")
+        parts.extend(_MASK if self._has_auth else shorten(arg) for arg in self.args)
+        return " ".join(parts)
+
+    def __repr__(self) -> str:
+        """A dataclass's, but masked as the label is: pytest shows it where an assert fails."""
+        shown = {name: getattr(self, name) for name in _SHOWN_IN_REPR}
+        if self._has_auth:
+            shown["args"] = (_MASK,) * len(self.args)
+        return f"TranscriptEntry({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+
+    @property
+    def _has_auth(self) -> bool:
+        """The auth payload: tokens and passwords as a rule. The data has it, the text does not."""
+        if self.direction != SENT:
+            return False
+        if self.socketio_type == "MALFORMED":
+            return isinstance(self.args[0], str) and self.args[0].startswith(_CONNECT)
+        return self.socketio_type == "CONNECT"
+
+
+_SHOWN_IN_REPR = [attribute.name for attribute in fields(TranscriptEntry) if attribute.repr]
+
+observers: list[Callable[[Transcript], None]] = []
+"""Called with each new transcript: the pytest plugin shows those of a test that fails."""
+
+
+class Transcript(Sequence[TranscriptEntry]):
+    """The packets of one client, oldest first; the last 10,000 of them. ``str()`` of it is for
+    people.
+    """
+
+    def __init__(
+        self, packet_class: type[Packet], name: str, others: Callable[[], Iterable[Transcript]]
+    ) -> None:
+        self.name = name
+        self._packet_class = packet_class
+        self._others = others
+        # Packets and the runs of handlers that they started, as they come: a run a packet at most.
+        # Not a deque: an empty one is 760 bytes, and most clients say little.
+        self.notes: list[Record | HandlerRun] = []
+        # Called in the hot path, by the session: the list's own method, no function between.
+        self.note: Callable[[Record | HandlerRun], None] = self.notes.append
+        self.trim_at = TRIM_EVERY
+        self._trimmed = 0
+        for observer in observers:
+            observer(self)
+        self._began: float | None = None
+
+    def begin(self) -> None:
+        """The clock starts at the first connect."""
+        if self._began is None:
+            self._began = perf_counter()
+
+    def trim(self) -> None:
+        """Drop what is too old. To be called when there are more than `trim_at` notes."""
+        old = self.notes[: -2 * MAX_PACKETS]
+        del self.notes[: len(old)]
+        self._trimmed += sum(isinstance(note, tuple) for note in old)
+        self.trim_at = len(self.notes) + TRIM_EVERY
+
+    # -- reading
+
+    def count_received(self, event: str, namespace: str) -> int:
+        """How many events of that name arrived."""
+        return sum(
+            entry.direction == RECEIVED
+            and entry.event == event
+            and namespace in {"*", entry.namespace}
+            for entry in self
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Packets that were older than the last 10,000."""
+        kept = sum(isinstance(note, tuple) for note in self.notes)
+        return self._trimmed + max(0, kept - MAX_PACKETS)
+
+    @property
+    def handlers(self) -> list[HandlerRun]:
+        """The runs of the app's handlers that packets of this client started, oldest first."""
+        runs = [note for note in list(self.notes) if not isinstance(note, tuple)]
+        return runs[-MAX_PACKETS:]
+
+    def sizes_sent(self, count: int) -> list[int]:
+        """The sizes of the packets sent lately, in characters or bytes, of `count` packets."""
+        return [len(frame) for _, way, _, frame in self._records()[-count:] if way == SENT]
+
+    def _records(self) -> list[Record]:
+        return [note for note in list(self.notes) if isinstance(note, tuple)][-MAX_PACKETS:]
+
+    def __len__(self) -> int:
+        return len(self._records())
+
+    @overload
+    def __getitem__(self, index: int) -> TranscriptEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TranscriptEntry]: ...
+    def __getitem__(self, index: int | slice) -> TranscriptEntry | list[TranscriptEntry]:
+        if isinstance(index, slice):
+            return self._entries()[index]
+        position = range(len(self))[index]
+        return self._entries(max(0, position - _CONTEXT), position + 1)[-1]
+
+    def __iter__(self) -> Iterator[TranscriptEntry]:
+        return iter(self._entries())
+
+    def __str__(self) -> str:
+        lines = [str(entry) for entry in self._entries()]
+        if self.dropped:
+            lines.insert(0, f"({self.dropped} older packets were dropped)")
+        return "\n".join(lines) if lines else "(no packets)"
+
+    def __repr__(self) -> str:
+        return f"<Transcript of {self.name}: {len(self)} packets>"
+
+    def tail(self, count: int) -> list[str]:
+        """The last lines."""
+        return [str(entry) for entry in self._entries(max(0, len(self) - _CONTEXT))[-count:]]
+
+    def to_mermaid(self) -> str:
+        """A mermaid sequence diagram of this client and all others of the same running app."""
+        transcripts = list(self._others()) or [self]
+        rows = sorted(
+            (
+                (transcript._origin + entry.time, number, transcript.name, entry)
+                for transcript in transcripts
+                for number, entry in enumerate(transcript._entries())
+            ),
+            key=lambda row: row[:2],
+        )
+        lines = ["sequenceDiagram"]
+        lines += [f"    participant {transcript.name}" for transcript in transcripts]
+        lines.append("    participant server")
+        for _, _, name, entry in rows:
+            ends = (name, "server") if entry.direction == SENT else ("server", name)
+            lines.append(f"    {ends[0]}->>{ends[1]}: {_mermaid_text(entry.label)}")
+        return "\n".join(lines)
+
+    @property
+    def _origin(self) -> float:
+        return self._began or 0.0
+
+    def _entries(self, start: int = 0, stop: int | None = None) -> list[TranscriptEntry]:
+        records, runs = self._records()[start:], self.handlers
+        if start:
+            runs = [run for run in runs if run.started >= records[0][0]]
+        reader = _Reader(self._packet_class, records, runs, self._origin)
+        count = len(records) if stop is None else stop - start
+        return [reader.read(index) for index in range(count)]
+
+
+class _Reader:
+    """Reads records in order: attachments belong to the packet before them, handlers to the event
+    that started them.
+    """
+
+    def __init__(
+        self,
+        packet_class: type[Packet],
+        records: list[Record],
+        runs: list[HandlerRun],
+        origin: float,
+    ) -> None:
+        self._packet_class = packet_class
+        self._records = records
+        self._runs = runs
+        self._origin = origin
+        self._attachments = {SENT: 0, RECEIVED: 0}
+
+    def read(self, index: int) -> TranscriptEntry:
+        """The entry of one record; to be called for one after the other."""
+        time, direction, transport, frame = self._records[index]
+        entry = TranscriptEntry(time - self._origin, direction, transport, "MESSAGE", frame=frame)
+        try:
+            packet = engineio.decode(frame)
+        except ProtocolError:
+            return replace(entry, engineio_type="MALFORMED", args=(frame,))
+        if packet.packet_type != engineio.MESSAGE:
+            name = engineio.packet_name(packet.packet_type)
+            args = () if packet.data in (None, "") else (packet.data,)
+            return replace(entry, engineio_type=name, args=args)
+        if packet.binary and self._attachments[direction]:
+            self._attachments[direction] -= 1
+            return replace(entry, socketio_type="ATTACHMENT", args=(packet.data,))
+        message = packet.data if packet.binary else frame[1:]
+        try:
+            return self._message(entry, self._packet_class(encoded_packet=message), index)
+        except Exception:  # noqa: BLE001 (a custom class's errors are of any type)
+            return replace(entry, socketio_type="MALFORMED", args=(message,))
+
+    def _message(self, entry: TranscriptEntry, packet: Any, index: int) -> TranscriptEntry:
+        self._attachments[entry.direction] = packet.attachment_count
+        attachments = self._parts(index, packet.attachment_count)
+        if attachments and len(attachments) == packet.attachment_count:
+            packet.data = packet.reconstruct_binary(packet.data, attachments)
+        kind, event = packets.packet_name(packet.packet_type), None
+        args: tuple[Any, ...] = () if packet.data is None else (packet.data,)
+        if isinstance(packet.data, list):
+            args = tuple(packet.data)
+            if kind.endswith("EVENT"):
+                event, args = str(args[0]), args[1:]
+        namespace = packet.namespace or "/"
+        run = None
+        if entry.direction == SENT:
+            run = self._run_of(event or kind.lower(), namespace, packet.id)
+        return replace(
+            entry,
+            socketio_type=kind,
+            namespace=namespace,
+            event=event,
+            args=args,
+            attachments=packet.attachment_count,
+            id=packet.id,
+            handler=run,
+        )
+
+    def _parts(self, index: int, count: int) -> list[bytes]:
+        """The attachments that follow a record."""
+        direction = self._records[index][1]
+        parts: list[bytes] = []
+        for _, way, _, frame in itertools.islice(self._records, index + 1, None):
+            if len(parts) == count:
+                break
+            if way == direction:
+                try:
+                    packet = engineio.decode(frame)
+                except ProtocolError:
+                    break
+                if not packet.binary:
+                    break
+                parts.append(packet.data)
+        return parts
+
+    def _run_of(self, event: str, namespace: str, id_: int | None) -> HandlerRun | None:
+        """The run that a sent packet started; None where the app has no handler for it."""
+        for index, run in enumerate(self._runs):
+            if (run.event, run.namespace, run.id) == (event, namespace, id_):
+                del self._runs[index]
+                return run if run.name else None
+        return None
+
+
+def shorten(value: Any, limit: int = _SHOWN_ARGUMENTS) -> str:
+    """A value for people: as JSON where it is JSON, cut to `limit` characters."""
+    if isinstance(value, bytes | bytearray):
+        text = f"<{len(value)} bytes>"
+    else:
+        try:
+            text = json.dumps(value, ensure_ascii=False)
+        except (TypeError, ValueError):
+            text = repr(value)
+    text = "".join(char if char.isprintable() else _escaped(char) for char in text)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def _mermaid_text(text: str) -> str:
+    # Mermaid reads ";" as the end of a line and "#" as the beginning of an entity.
+    return text.translate({ord("#"): "#35;", ord(";"): "#59;"})

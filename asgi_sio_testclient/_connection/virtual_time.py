@@ -1,0 +1,148 @@
+"""Time that passes when the test says so: heartbeats and timeouts of minutes, in milliseconds.
+
+`advance` moves the event loop's clock from timer to timer, and lets everything that a timer sets
+off run before it goes on: so a server that pings every 25 s pings three times in 80 s, and a
+timeout of 45 s after the second ping fires at its own moment. Between two calls of it the clock
+goes on as always, so every wait keeps its bound.
+
+What the server's code reads besides the loop's clock is ``time.time()``, for one thing only: how
+long ago it sent a ping. Instead of changing that clock for the whole process, `advance` moves the
+server's note of the moment into the past. An app's own ``time.time()`` and ``datetime.now()`` are
+not touched: use time-machine or freezegun beside it where they matter.
+
+looptime (0.9) was tried first. It does not hold here: its loop skips every wait by itself, so that
+the test's own timeouts expire as soon as nothing else is to be done; it has no way to let 45 s pass
+and stop there; it leaves ``time.time()`` alone, so that no ping ever times out; and as a pytest
+plugin it changes the loops of all tests, also of those that never asked for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from collections.abc import AsyncIterator
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from asgi_sio_testclient._exceptions import EventTimeout, UsageError
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._connection.app import Runtime
+
+__all__ = ["advance", "time_travel"]
+
+
+@contextlib.asynccontextmanager
+async def time_travel(runtime: Runtime) -> AsyncIterator[None]:
+    """Within the block, `advance` works.
+
+    Raises:
+        UsageError: the event loop is not one of asyncio's own.
+    """
+    clock = _clock_of(runtime.loop)
+    clock.travellers += 1
+    try:
+        yield
+    finally:
+        clock.travellers -= 1
+
+
+async def advance(runtime: Runtime, seconds: float, limit: float) -> None:
+    """Let `seconds` pass for everything that runs in the loop.
+
+    Args:
+        runtime: whose loop, and whose servers.
+        seconds: 0 or more.
+        limit: real seconds that it may take.
+
+    Raises:
+        ValueError: `seconds` is negative.
+        UsageError: outside of `time_travel`, or while it is under way already.
+        EventTimeout: the app did not come to rest within `limit`.
+    """
+    if not seconds >= 0:
+        raise ValueError(f"seconds is {seconds!r}; expected 0 or more")
+    clock = _CLOCKS.get(runtime.loop)
+    if clock is None or not clock.travellers:
+        raise UsageError("advance() works within `async with client.time_travel():`")
+    if clock.moving:
+        raise UsageError("advance() is under way already: only one can move the time")
+    clock.moving = True
+    try:
+        await clock.advance(runtime, seconds, limit)
+    finally:
+        clock.moving = False
+
+
+class _Clock:
+    """One event loop's clock, and how far it is ahead of the real one.
+
+    It stays ahead when the travelling is over: a clock that goes back would let timers that were
+    set meanwhile wait for as long again.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not isinstance(loop, asyncio.BaseEventLoop):
+            raise UsageError(
+                f"the event loop is {loop!r}; time_travel() needs one of asyncio's own"
+            )
+        self.travellers = 0
+        self.moving = False
+        self._ahead = 0.0
+        real_time = loop.time
+        loop.time = lambda: real_time() + self._ahead  # type: ignore[method-assign]
+
+    async def advance(self, runtime: Runtime, seconds: float, limit: float) -> None:
+        started = perf_counter()
+        loop = runtime.loop
+        # What was begun before the call has set its timers before the time goes on.
+        await _rest(loop)
+        target = loop.time() + seconds
+        while (now := loop.time()) < target:
+            self._move(runtime, max(0.0, min(_next_timer(loop), target) - now))
+            if perf_counter() - started > limit:
+                passed = seconds - (target - loop.time())
+                raise EventTimeout(
+                    f"advance({seconds:g}) came to {passed:.2f} s within {limit:g} real seconds: "
+                    "something in the loop does not come to rest",
+                    timeout=limit,
+                )
+            await _rest(loop)
+
+    def _move(self, runtime: Runtime, step: float) -> None:
+        self._ahead += step
+        for other in runtime.hub.runtimes:
+            for watch in other.watches:
+                for socket in watch.eio.sockets.values():
+                    # engineio.AsyncSocket.check_ping_timeout(): time.time() - last_ping
+                    if socket.last_ping:
+                        socket.last_ping -= step
+
+
+_NEVER = float("inf")
+_TURNS = 1000  # of the loop, between two timers: more than what any answer takes
+
+
+async def _rest(loop: Any) -> None:
+    """Let all that can run now run, until only timers, threads and the network are waited for."""
+    await asyncio.sleep(0)
+    turns = _TURNS
+    while loop._ready and turns:
+        turns -= 1
+        await asyncio.sleep(0)
+
+
+def _next_timer(loop: Any) -> float:
+    timers = loop._scheduled
+    return min((timer.when() for timer in timers if not timer.cancelled()), default=_NEVER)
+
+
+_CLOCKS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Clock] = weakref.WeakKeyDictionary()
+
+
+def _clock_of(loop: asyncio.AbstractEventLoop) -> _Clock:
+    clock = _CLOCKS.get(loop)
+    if clock is None:
+        clock = _CLOCKS[loop] = _Clock(loop)
+    return clock

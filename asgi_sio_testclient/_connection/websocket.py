@@ -1,0 +1,135 @@
+"""Engine.IO over a websocket: one packet a message, one call of the app for the whole session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from asgi_sio_testclient.asgi import (
+    ClientDisconnected,
+    Response,
+    WebSocketClosed,
+    WebSocketConnection,
+)
+from asgi_sio_testclient.asgi._call import Headers
+from asgi_sio_testclient.asgi._websocket import NO_STATUS_RECEIVED
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from asgiref.typing import ASGI3Application
+
+    from asgi_sio_testclient._connection.transport import Frame, TransportListener
+    from asgi_sio_testclient._http.requests import Handshake
+
+
+class WebSocketTransport:
+    """A websocket to the app.
+
+    Args:
+        app: an ASGI callable.
+        handshake: its scope's source.
+        listener: the session.
+        sid: of the session that is upgraded; "" for a new one.
+    """
+
+    name = "websocket"
+
+    def __init__(
+        self,
+        app: ASGI3Application,
+        handshake: Handshake,
+        listener: TransportListener,
+        sid: str = "",
+    ) -> None:
+        scope = handshake.websocket_scope(sid)
+        self._handshake = handshake
+        self._listener = listener
+        self._detached = False
+        # In the hot path: no function of this class between the connection and the session.
+        self.websocket_message: Callable[[Frame], None] = listener.transport_frame
+        self.connection = WebSocketConnection(
+            app, scope, listener=self, on_receive=listener.about_to_receive
+        )
+
+        self.send_frame = self.connection.send
+
+    @property
+    def url(self) -> str:
+        """What was requested, for error texts."""
+        return self._handshake.request_url(self.connection.scope)
+
+    def start(self) -> None:
+        """Call the app."""
+        self.connection.start()
+
+    def send(self, frames: Sequence[Frame]) -> None:
+        """See `Transport`."""
+        for frame in frames:
+            self.connection.send(frame)
+
+    def leave(self) -> None:
+        """See `Transport`."""
+        self._detach()
+        self.connection.close()
+
+    def vanish(self, code: int | None = None) -> None:
+        """See `Transport`; `code` is the close code that the app is told."""
+        self._detach()
+        self.connection.lose(NO_STATUS_RECEIVED if code is None else code)
+
+    @property
+    def idle(self) -> bool:
+        """See `Transport`."""
+        return self.connection.idle
+
+    @property
+    def running(self) -> bool:
+        """See `Transport`."""
+        return self.connection.task is not None and not self.connection.ended
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """See `Transport`."""
+        task = self.connection.task
+        return {task} if task is not None and self.running else set()
+
+    def _detach(self) -> None:
+        self._detached = True
+        self.connection.deliver = _nobody
+
+    # -- what the connection tells, see asgi.WebSocketListener
+
+    def websocket_accepted(self, subprotocol: str | None, headers: Headers) -> None:
+        self._handshake.store_cookies(headers)
+        self._listener.transport_open(self)
+
+    def websocket_refused(self, response: Response) -> None:
+        self._handshake.store_cookies(response.headers)
+        self._detach()
+        self._listener.transport_refused(self, self.url, response)
+
+    def websocket_closed(self, closed: WebSocketClosed) -> None:
+        self._detach()
+        detail = f"the app closed the websocket with code {closed.code}"
+        if closed.reason:
+            detail += f": {closed.reason}"
+        self._listener.transport_lost(self, self.url, "transport close", detail)
+
+    def websocket_ended(self, exc: BaseException | None) -> None:
+        # What this side made the app raise, by being gone, is no error of the app's.
+        if isinstance(exc, Exception) and not isinstance(exc, ClientDisconnected):
+            self._listener.app_raised(exc)
+        if not self._detached:
+            self._detach()
+            how = "returned" if exc is None else f"raised {type(exc).__name__}"
+            without = (
+                "without accepting" if self.connection.state == "connecting" else "and left open"
+            )
+            detail = f"the app {how} {without} the websocket"
+            self._listener.transport_lost(self, self.url, "transport close", detail)
+        self._listener.activity()
+
+
+def _nobody(data: Frame) -> None:
+    """Takes what the app sends to a client that has gone."""

@@ -1,0 +1,1 @@
+"""HTTP without Socket.IO: requests, cookies, URLs. Imports httpx and `asgi` only."""

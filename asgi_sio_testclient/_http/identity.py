@@ -1,0 +1,181 @@
+"""Who makes a request: headers and cookies, under httpx's own rules of merging."""
+
+from __future__ import annotations
+
+import base64
+import email.message
+import http.cookiejar as http_cookiejar
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from asgi_sio_testclient._http.urls import parse_base_url
+from asgi_sio_testclient._version import __version__
+
+if TYPE_CHECKING:
+    pass
+
+
+RawHeaders = list[tuple[bytes, bytes]]
+HeaderTypes = Any  # httpx's own, and httpx2's
+CookieTypes = Any
+DEFAULT_HEADERS = {
+    "accept": "*/*",
+    "accept-encoding": "gzip, deflate",
+    "user-agent": f"asgi-sio-testclient/{__version__}",
+}
+_DEFAULT_RAW = [(name.encode(), value.encode()) for name, value in DEFAULT_HEADERS.items()]
+
+
+class Identity:
+    """Who a client is over HTTP: where it connects to, and with which cookies and headers.
+
+    Args:
+        http: a client whose jar, headers, auth and base_url are used; None for an own jar.
+        base_url: used where `http` is None or has none.
+        headers: on top of those of `http`.
+        cookies: on top of those of `http`; without `http`, what the own jar starts with.
+        root_path: for the scope.
+        client: for the scope.
+    """
+
+    def __init__(
+        self,
+        http: Any,
+        base_url: str,
+        headers: HeaderTypes,
+        cookies: CookieTypes,
+        root_path: str,
+        client: tuple[str, int] | None,
+    ) -> None:
+        self.http = http
+        self.origin = parse_base_url(str(base_url))
+        self.headers = httpx.Headers(headers) if headers is not None else None
+        self.root_path = root_path
+        self.client = client
+        self._given_cookies = cookies
+        self._jar: http_cookiejar.CookieJar | None = None if http is None else http.cookies.jar
+        self._overlay: http_cookiejar.CookieJar | None = None
+        if http is not None and cookies is not None:
+            self._overlay = httpx.Cookies(_cookies(cookies)).jar
+
+    @property
+    def jar(self) -> http_cookiejar.CookieJar:
+        """The cookie jar: that of the http client handed in, or an own one."""
+        if self.http is not None:
+            # Asked for anew each time: `http.cookies = ...` replaces it.
+            return self.http.cookies.jar  # type: ignore[no-any-return]
+        if self._jar is None:
+            self._jar = self._own_jar()
+        return self._jar
+
+    def _own_jar(self) -> http_cookiejar.CookieJar:
+        given = httpx.Cookies(_cookies(self._given_cookies)).jar
+        jar = http_cookiejar.CookieJar()
+        cookiejar: Any = http_cookiejar  # typeshed does not know this function
+        _, host = cookiejar.eff_request_host(urllib.request.Request(self.origin.url))
+        for cookie in given:
+            # A cookie without a domain would stand beside the one of that name that the app sets at
+            # a login, not be replaced by it.
+            cookie.domain = cookie.domain or host
+            jar.set_cookie(cookie)
+        return jar
+
+    @property
+    def own_headers(self) -> httpx.Headers:
+        """The headers that go on top of those of the http client; what is set there is sent."""
+        if self.headers is None:
+            self.headers = httpx.Headers()
+        return self.headers
+
+    def cookie_header(self, url: str) -> bytes:
+        """The value of the Cookie header for `url`, b"" for none."""
+        if self.http is None and self._jar is None and self._given_cookies is None:
+            return b""
+        header = _jar_header(self.jar, url)
+        if self._overlay is not None:
+            header = _overlay(header, _jar_header(self._overlay, url))
+        return header.encode("latin-1")
+
+    def store_cookies(self, url: str, values: list[bytes]) -> None:
+        """Put what Set-Cookie headers set into the jar, as far as its policy takes it."""
+        self.jar.extract_cookies(_SetCookies(values), urllib.request.Request(url))  # type: ignore[arg-type]
+
+    def base_headers(self, extra: HeaderTypes = None) -> RawHeaders:
+        """The headers of every request: the http client's, those of the test client, those of
+        `extra`; later ones win.
+        """
+        raw = _DEFAULT_RAW if self.http is None else _lower(self.http.headers.raw)
+        for more in (self.headers, extra):
+            if more is not None:
+                raw = _merge(raw, _lower(httpx.Headers(more).raw))
+        return raw
+
+    async def authorization(self, url: str) -> RawHeaders:
+        """What the http client's ``auth``, or the user and password in its base URL, add to a
+        request's headers.
+        """
+        auth = None if self.http is None else self.http.auth
+        if auth is None:
+            if not self.origin.userinfo:
+                return []
+            # httpx, too, makes Basic authentication of a URL's user and password
+            # (Client._build_request_auth).
+            userinfo = urllib.parse.unquote_to_bytes(self.origin.userinfo)
+            return [(b"authorization", b"Basic " + base64.b64encode(userinfo))]
+        request = self.http.build_request("GET", url)
+        before = set(_lower(request.headers.raw))
+        if hasattr(self.http, "aclose"):
+            flow = auth.async_auth_flow(request)
+            request = await anext(flow)
+            await flow.aclose()
+        else:
+            sync_flow = auth.sync_auth_flow(request)
+            request = next(sync_flow)
+            sync_flow.close()
+        return [pair for pair in _lower(request.headers.raw) if pair not in before]
+
+
+class _SetCookies:
+    """As much of a response as `http.cookiejar` reads."""
+
+    def __init__(self, values: Iterable[bytes]) -> None:
+        self._message = email.message.Message()
+        for value in values:
+            self._message["Set-Cookie"] = value.decode("latin-1")
+
+    def info(self) -> email.message.Message:
+        return self._message
+
+
+def _jar_header(jar: http_cookiejar.CookieJar, url: str) -> str:
+    request = urllib.request.Request(url)
+    jar.add_cookie_header(request)
+    return request.get_header("Cookie") or ""
+
+
+def _overlay(lower: str, upper: str) -> str:
+    """Two Cookie headers as one; names of `upper` replace those of `lower`."""
+    if not upper:
+        return lower
+    names = {pair.partition("=")[0] for pair in upper.split("; ")}
+    kept = [pair for pair in lower.split("; ") if pair and pair.partition("=")[0] not in names]
+    return "; ".join((*kept, upper))
+
+
+def _cookies(cookies: CookieTypes) -> Any:
+    """Httpx's cookie types; a jar of httpx2 as the plain jar inside it."""
+    return cookies.jar if hasattr(cookies, "jar") else cookies
+
+
+def _lower(raw: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
+    return [(name.lower(), value) for name, value in raw]
+
+
+def _merge(lower: RawHeaders, upper: RawHeaders) -> RawHeaders:
+    """Headers of both; names of `upper` replace those of `lower`."""
+    names = {name for name, _ in upper}
+    return [pair for pair in lower if pair[0] not in names] + upper

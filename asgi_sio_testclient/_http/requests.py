@@ -1,0 +1,173 @@
+"""From an httpx client, a URL, cookies and headers to the request line and the headers of an ASGI
+scope, and back into the jar.
+
+httpx's clients, httpx2's and Starlette's TestClient are taken by their shape: `headers`, `cookies`,
+`base_url`, `auth`. Which cookies go where is decided by the standard library's cookie jar, which is
+what those clients keep inside. Knows nothing of Engine.IO's packets.
+"""
+
+from __future__ import annotations
+
+import binascii
+import random
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from asgi_sio_testclient import asgi
+from asgi_sio_testclient._http.identity import HeaderTypes, Identity, RawHeaders, _merge
+from asgi_sio_testclient._http.urls import _masked, _path, _query, _url
+
+if TYPE_CHECKING:
+    from asgiref.typing import HTTPScope, WebSocketScope
+
+__all__ = ["Handshake", "decoded_body"]
+
+
+ENGINEIO_VERSION = "4"
+WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
+# What a websocket's handshake sets itself.
+_UPGRADE_HEADERS = {b"connection", b"upgrade", b"sec-websocket-key", b"sec-websocket-version"}
+
+
+class Handshake:
+    """The requests of one connection.
+
+    Args:
+        identity: whose connection it is.
+        socketio_path: where the server is mounted.
+        headers: on top of the identity's, for every request of this connection.
+        query: comes first in every request's query string.
+        state: the lifespan's state.
+
+    Attributes:
+        url: where the server is, for the cookie jar.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        socketio_path: str,
+        headers: HeaderTypes = None,
+        query: Mapping[str, Any] | str | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._identity = identity
+        self._origin = identity.origin
+        self.socketio_path = socketio_path
+        self._path = _path(self._origin.path, socketio_path)
+        self._query = _query(query)
+        self._state = state
+        self._headers = identity.base_headers(headers)
+        names = [name for name, _ in self._headers]
+        self._own_cookie = b"cookie" in names
+        if b"host" not in names:
+            self._headers = [(b"host", self._origin.netloc.encode("ascii")), *self._headers]
+        self._http_scopes: dict[tuple[str, str], HTTPScope] = {}
+        self.url = _url(self._origin, self._path)
+
+    async def authorize(self) -> None:
+        """Take what the http client's auth adds. The headers that were given go before it."""
+        self._headers = _merge(await self._identity.authorization(self.url), self._headers)
+
+    def http_scope(
+        self, method: str, sid: str = "", headers: Iterable[tuple[bytes, bytes]] = ()
+    ) -> HTTPScope:
+        """The scope of one request of long-polling."""
+        like_it = self._http_scopes.get((method, sid)) or self._http_scope(method, sid)
+        scope = like_it.copy()
+        scope["headers"] = [*self._headers, *self._cookies(), *headers]
+        scope["state"] = dict(self._state or {})
+        if method == "GET":
+            scope["query_string"] += _stamp()
+        return scope
+
+    def _http_scope(self, method: str, sid: str) -> HTTPScope:
+        """What is the same in all such requests of a session."""
+        scope = asgi.http_scope(
+            method,
+            self._path,
+            query_string=self._query_string("polling", sid),
+            scheme=self._origin.scheme,
+            root_path=self._identity.root_path,
+            client=self._identity.client,
+            server=self._origin.server,
+        )
+        self._http_scopes[method, sid] = scope
+        return scope
+
+    def websocket_scope(self, sid: str = "") -> WebSocketScope:
+        """The scope of a websocket: a new session, or with `sid` the upgrade of one."""
+        headers = [pair for pair in self._headers if pair[0] not in _UPGRADE_HEADERS]
+        return asgi.websocket_scope(
+            self._path,
+            query_string=self._query_string("websocket", sid) + _stamp(),
+            headers=[
+                *headers,
+                *self._cookies(),
+                # python-engineio wants both of the next two; with only one it takes the request for
+                # a long poll.
+                (b"connection", b"Upgrade"),
+                (b"upgrade", b"websocket"),
+                (b"sec-websocket-key", _websocket_key()),
+                (b"sec-websocket-version", b"13"),
+            ],
+            scheme=WEBSOCKET_SCHEMES[self._origin.scheme],
+            root_path=self._identity.root_path,
+            client=self._identity.client,
+            server=self._origin.server,
+            state=self._state,
+        )
+
+    def store_cookies(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Put what a response sets into the jar."""
+        values = [value for name, value in headers if name == b"set-cookie"]
+        if values:
+            self._identity.store_cookies(self.url, values)
+
+    def request_url(self, scope: Any) -> str:
+        """The URL of a scope, for error texts: the user's values masked, tokens as they may be, and
+        without the stamp, which tells nothing.
+        """
+        engineio = scope["query_string"].decode()[len(self._query) :].partition("&t=")[0]
+        query = _masked(self._query) + engineio
+        return f"{scope['scheme']}://{self._origin.netloc}{self._path}?{query}"
+
+    def _cookies(self) -> RawHeaders:
+        if self._own_cookie:
+            return []
+        value = self._identity.cookie_header(self.url)
+        return [(b"cookie", value)] if value else []
+
+    def _query_string(self, transport: str, sid: str) -> bytes:
+        # The order of python-engineio's client: the user's own first, then these.
+        text = f"{self._query}transport={transport}&EIO={ENGINEIO_VERSION}"
+        return (f"{text}&sid={sid}" if sid else text).encode("ascii")
+
+
+def _stamp() -> bytes:
+    return f"&t={time.time()}".encode("ascii")
+
+
+def decoded_body(response: asgi.Response) -> bytes:
+    """A response's body without its content encoding, by httpx's decoders.
+
+    Raises:
+        httpx.DecodingError: it isn't encoded as its header says.
+    """
+    if b"content-encoding" not in [name for name, _ in response.headers]:
+        return response.body
+    return httpx.Response(
+        response.status, headers=list(response.headers), content=response.body
+    ).content
+
+
+# Its own generator: a test that seeds the global one must not find that a connect used it. What it
+# gives is no secret (RFC 6455, section 10.3).
+_random = random.Random()  # noqa: S311
+
+
+def _websocket_key() -> bytes:
+    return binascii.b2a_base64(_random.randbytes(16), newline=False)

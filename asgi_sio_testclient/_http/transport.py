@@ -1,0 +1,114 @@
+"""`TestClient.http`: an httpx.AsyncClient on the same app. Knows httpx and the ASGI driver, nothing
+of Socket.IO.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from asgi_sio_testclient._http.urls import DEFAULT_PORTS
+from asgi_sio_testclient.asgi import HTTPExchange, Response, http_scope
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGI3Application
+
+
+__all__ = ["AppTransport"]
+
+_SERVER_ERROR = 500
+
+
+class AppTransport(httpx.AsyncBaseTransport):
+    """Carries httpx's requests into an app: with the lifespan's state, and with what the app raises
+    raised in the request.
+
+    Args:
+        app: an ASGI callable.
+        state: gives the lifespan's state of the moment.
+        keep: takes the app's task, which may outlive its response.
+        root_path: for the scope.
+        client: for the scope.
+        raise_app_exceptions: whether an exception of the app is raised; else it is a response with
+            status 500.
+        timeout: seconds for a request that sets no timeout of its own.
+    """
+
+    def __init__(
+        self,
+        app: ASGI3Application,
+        *,
+        state: Callable[[], Mapping[str, Any] | None],
+        keep: Callable[[asyncio.Task[None]], None],
+        root_path: str,
+        client: tuple[str, int] | None,
+        raise_app_exceptions: bool,
+        timeout: float,
+    ) -> None:
+        self._app = app
+        self._state = state
+        self._keep = keep
+        self._root_path = root_path
+        self._client = client
+        self._raise = raise_app_exceptions
+        self._timeout = timeout
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Call the app once.
+
+        Raises:
+            httpx.ReadTimeout: no whole response in time.
+            Exception: what the app raised.
+        """
+        url = request.url
+        path, _, query = url.raw_path.partition(b"?")
+        if url.scheme not in DEFAULT_PORTS:
+            raise httpx.UnsupportedProtocol(f"{url}: expected http or https", request=request)
+        port = url.port or DEFAULT_PORTS[url.scheme]
+        scope = http_scope(
+            request.method,
+            path.decode("ascii"),
+            query_string=query,
+            headers=[(name.lower(), value) for name, value in request.headers.raw],
+            scheme=url.scheme,
+            root_path=self._root_path,
+            client=self._client,
+            server=(url.host, port),
+            state=self._state(),
+        )
+        exchange = HTTPExchange(self._app, scope, await request.aread())
+        self._keep(exchange.start())
+        limit = request.extensions.get("timeout", {}).get("read")
+        try:
+            response = await self._response(exchange, self._timeout if limit is None else limit)
+        except asyncio.CancelledError:
+            exchange.disconnect()
+            raise
+        if response is None:
+            exchange.disconnect()
+            raise httpx.ReadTimeout(f"no response to {request.method} {url}", request=request)
+        return httpx.Response(
+            response.status, headers=list(response.headers), stream=httpx.ByteStream(response.body)
+        )
+
+    async def _response(self, exchange: HTTPExchange, timeout: float) -> Response | None:
+        """The app's response; None when it didn't come in time.
+
+        Raises:
+            Exception: what the app raised, also after its response: Starlette's
+                ServerErrorMiddleware answers 500 and raises what made it do so.
+        """
+        try:
+            response = await exchange.response(timeout)
+        except Exception:
+            if not exchange.ended:
+                return None
+            if self._raise:
+                raise
+            return Response(_SERVER_ERROR, (), b"Internal Server Error")
+        if self._raise and exchange.error is not None:
+            raise exchange.error
+        return response

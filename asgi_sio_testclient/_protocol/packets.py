@@ -1,0 +1,92 @@
+"""Packets of Socket.IO: what a received one holds, its class, its validity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from socketio.packet import (
+    ACK,
+    CONNECT,
+    CONNECT_ERROR,
+    DISCONNECT,
+    EVENT,
+    Packet,
+    packet_names,
+)
+
+Message = str | bytes  # the data of one Engine.IO MESSAGE
+ROOT = "/"
+SERIALIZERS = ("default", "msgpack")
+
+
+@dataclass(slots=True)
+class Incoming:
+    """A packet from the server, whole.
+
+    Attributes:
+        kind: CONNECT, DISCONNECT, EVENT, ACK or CONNECT_ERROR; binary kinds are given as EVENT and
+            ACK.
+        namespace: "/" by default.
+        data: for EVENT the list of name and arguments, for ACK the list of values.
+        id: of an ACK, or of an EVENT that wants one.
+    """
+
+    kind: int
+    namespace: str
+    data: Any
+    id: int | None = None
+
+
+def packet_class_for(serializer: Any, json_module: Any) -> type[Packet]:
+    """The packet class for a `serializer` and a `json` argument, both as in python-socketio.
+
+    python-socketio sets `json` on the class, for the whole process; here it goes on a subclass.
+
+    Raises:
+        ValueError: an unknown serializer.
+        TypeError: not a serializer, or not a json-like module.
+        ImportError: "msgpack" without the msgpack package.
+    """
+    packet_class: Any
+    if serializer == "default":
+        packet_class = Packet
+    elif serializer == "msgpack":
+        from socketio.msgpack_packet import MsgPackPacket  # noqa: PLC0415 (needs the [msgpack] extra)
+
+        packet_class = MsgPackPacket
+    elif isinstance(serializer, str):
+        raise ValueError(
+            f"serializer is {serializer!r}; expected one of {SERIALIZERS} or a Packet class"
+        )
+    elif isinstance(serializer, type) and issubclass(serializer, Packet):
+        packet_class = serializer
+    else:
+        raise TypeError(
+            f"serializer is {serializer!r}; expected one of {SERIALIZERS} or a Packet class"
+        )
+    if json_module is None:
+        return packet_class  # type: ignore[no-any-return]
+    if not callable(getattr(json_module, "dumps", None)) or not callable(
+        getattr(json_module, "loads", None)
+    ):
+        raise TypeError(f"json is {json_module!r}; expected a module with dumps() and loads()")
+    return type(packet_class.__name__, (packet_class,), {"json": json_module})
+
+
+def packet_name(kind: int) -> str:
+    """The name of a packet type, "EVENT" for example; the number where the protocol has no name for
+    it.
+    """
+    return str(packet_names[kind]) if kind < len(packet_names) else str(kind)
+
+
+def _is_valid(kind: int, data: Any, id_: int | None) -> bool:
+    """Whether a packet's data is what the protocol has for its type."""
+    if kind == ACK:
+        return isinstance(data, list) and id_ is not None
+    if kind == EVENT:
+        return isinstance(data, list) and bool(data) and isinstance(data[0], str)
+    if kind == CONNECT:
+        return isinstance(data, dict) and "sid" in data
+    return kind in {DISCONNECT, CONNECT_ERROR}

@@ -1,0 +1,181 @@
+"""Socket.IO v5, the client's side: Engine.IO messages in, packets out. No I/O, no clock, no
+asyncio.
+
+Source: https://github.com/socketio/socket.io-protocol (v5). Packets are python-socketio's own
+    classes. Plain text events and acks of the
+default class take a shorter way to the same bytes (`_FastText`): python-socketio builds a JSON
+encoder and decoder for every packet, this keeps one of each. Whatever it can't take, or what raises
+in it, goes to the packet class, so that results and errors are always theirs.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from socketio.packet import (
+    ACK,
+    BINARY_ACK,
+    BINARY_EVENT,
+    CONNECT,
+    DISCONNECT,
+    EVENT,
+    Packet,
+)
+
+from asgi_sio_testclient._exceptions import ProtocolError
+from asgi_sio_testclient._protocol.fast_text import _FAST_TEXT, _is_stock
+from asgi_sio_testclient._protocol.packets import ROOT, Incoming, Message, _is_valid, packet_name
+
+__all__ = ["SocketIO"]
+
+
+_new_ids = functools.partial(itertools.count, 1)
+
+
+class SocketIO:
+    """The packets of one connection, coded with one packet class.
+
+    Args:
+        packet_class: python-socketio's `Packet`, `MsgPackPacket`, or a subclass of one.
+    """
+
+    def __init__(self, packet_class: type[Packet] = Packet) -> None:
+        self.packet_class = packet_class
+        self._fast = _FAST_TEXT if _is_stock(packet_class) else None
+        self._incomplete: Any = None  # the packet whose attachments are still to come
+        self._ids: dict[str, itertools.count[int]] = defaultdict(_new_ids)
+
+    def next_id(self, namespace: str) -> int:
+        """A fresh ack id of that namespace, counted from 1 as python-socketio's client does."""
+        return next(self._ids[namespace])
+
+    def connect(self, namespace: str, auth: Any) -> Sequence[Message]:
+        """CONNECT. Without auth there is no payload at all, as python-socketio's client and the
+        protocol have it.
+
+        Raises:
+            TypeError: the auth can't be serialised.
+        """
+        if auth is None and self._fast is not None:
+            return ("0" if namespace == ROOT else f"0{namespace},",)
+        return self._encode(CONNECT, namespace, None, auth, f"the auth of namespace {namespace!r}")
+
+    def disconnect(self, namespace: str) -> Sequence[Message]:
+        """DISCONNECT."""
+        if self._fast is not None:
+            return ("1" if namespace == ROOT else f"1{namespace},",)
+        return self._encode(DISCONNECT, namespace, None, None, "")
+
+    def event(
+        self, event: str, args: tuple[Any, ...], namespace: str, id: int | None = None
+    ) -> Sequence[Message]:
+        """EVENT, or BINARY_EVENT and its attachments. A lone tuple expands to several arguments.
+
+        Raises:
+            TypeError: an argument can't be serialised, or the event is no str.
+        """
+        if not isinstance(event, str):
+            raise TypeError(f"event is {event!r}; expected a str")
+        if len(args) == 1 and isinstance(args[0], tuple):
+            args = args[0]
+        data = [event, *args]
+        if self._fast is not None:
+            text = self._fast.encode("2", namespace, id, data)
+            if text is not None:
+                return (text,)
+        return self._encode(EVENT, namespace, id, data, f"the arguments of {event!r}")
+
+    def ack(
+        self, event: str, values: tuple[Any, ...], namespace: str, id: int
+    ) -> Sequence[Message]:
+        """ACK of the server's `event`, or BINARY_ACK and its attachments.
+
+        Raises:
+            TypeError: a value can't be serialised.
+        """
+        return self._encode(ACK, namespace, id, list(values), f"the ack of {event!r}")
+
+    def receive(self, message: Message) -> Incoming | None:
+        """Take one message from the server; None while a packet's attachments are still to come.
+
+        Raises:
+            ProtocolError: it is malformed, or an attachment came that nobody announced, or another
+                packet in its place.
+        """
+        if self._fast is not None and self._incomplete is None:
+            incoming = self._fast.decode(message)
+            if incoming is not None:
+                return incoming
+        try:
+            return self._receive(message)
+        except (ValueError, TypeError, KeyError, IndexError, RecursionError) as exc:
+            self._incomplete = None
+            raise ProtocolError("malformed Socket.IO packet", message) from exc
+
+    @property
+    def incomplete(self) -> tuple[str, int, int] | None:
+        """Of a half-received packet: its event or type, how many attachments came, how many are
+        due.
+        """
+        packet = self._incomplete
+        if packet is None:
+            return None
+        is_event = packet.packet_type == BINARY_EVENT and isinstance(packet.data, list)
+        name = packet.data[0] if is_event and packet.data else "ACK"
+        return str(name), len(packet.attachments), packet.attachment_count
+
+    def reset(self) -> None:
+        """Forget a half-received packet: its connection is over."""
+        self._incomplete = None
+
+    def _receive(self, message: Message) -> Incoming | None:
+        if self._incomplete is not None:
+            packet = self._incomplete
+            if isinstance(message, str):
+                raise ValueError("text where an attachment was announced")
+            if not packet.add_attachment(message):
+                return None
+            self._incomplete = None
+            return _checked(packet)
+        if self.packet_class.uses_binary_events and not isinstance(message, str):
+            raise ValueError("an attachment that nobody announced")
+        try:
+            packet = self.packet_class(encoded_packet=message)
+        except Exception as exc:
+            raise ValueError(str(exc)) from exc
+        if packet.packet_type in {BINARY_EVENT, BINARY_ACK} and packet.attachment_count > 0:
+            self._incomplete = packet
+            return None
+        return _checked(packet)
+
+    def _encode(
+        self, kind: int, namespace: str, id: int | None, data: Any, what: str
+    ) -> Sequence[Message]:
+        try:
+            encoded = self.packet_class(kind, data=data, namespace=namespace, id=id).encode()
+        except (TypeError, ValueError, OverflowError, RecursionError) as exc:
+            raise TypeError(f"{what} can't be serialised: {exc}") from exc
+        return encoded if isinstance(encoded, list) else (encoded,)
+
+
+def _checked(packet: Any) -> Incoming:
+    """`packet` as `Incoming`.
+
+    Raises:
+        ValueError: its type or data is none that the protocol allows.
+    """
+    kind = _PLAIN.get(packet.packet_type, packet.packet_type)
+    namespace = packet.namespace or ROOT
+    if not isinstance(namespace, str) or not isinstance(packet.id, int | None):
+        # As msgpack can have it.
+        raise TypeError("a namespace that is no str, or an id that is no int")
+    if not _is_valid(kind, packet.data, packet.id):
+        raise ValueError(f"no valid {packet_name(kind)}")
+    return Incoming(kind, namespace, packet.data, packet.id)
+
+
+_PLAIN = {BINARY_EVENT: EVENT, BINARY_ACK: ACK}

@@ -1,0 +1,152 @@
+"""Where an app's server is: call stack, bare app, attributes."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import engineio
+import socketio
+
+from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient._server.origins import _frames
+
+if TYPE_CHECKING:
+    pass
+
+
+_ENTRY = engineio.AsyncServer.handle_request.__code__
+_LIFESPAN = engineio.ASGIApp.lifespan
+# Up to Python 3.12 a frame's f_locals are a copy, which stays for as long as the frame.
+_forget_copy: Any = dict.clear if sys.version_info < (3, 13) else id
+_ONE_AT_A_TIME = ("asgiref.wsgi", "WsgiToAsgi")
+_SEARCHED = 5_000  # objects that are looked at before an app is taken to have no server
+_SERVERS = (socketio.Server, engineio.Server, socketio.AsyncServer, engineio.AsyncServer)
+
+
+def find_server() -> Any:
+    """The Engine.IO server that is waiting for the caller's ``receive()`` or ``send()`` to return,
+    or None.
+
+    It stands in the call stack as the `self` of ``engineio.AsyncServer.handle_request``, however
+    the app wraps it: mounts, middleware, closures. A walk through the app's attributes would have
+    to know each of them, and finds none in a closure.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is _ENTRY:
+            values = frame.f_locals
+            eio = values["self"]
+            _forget_copy(values)
+            return eio
+        frame = frame.f_back
+    return None
+
+
+def bare_server(app: Any) -> Any:
+    """The Engine.IO server of an app that is python-socketio's own ASGIApp and nothing more, or
+    None.
+
+    There the call stack need not be looked at; and the lifespan, without hooks and around no other
+    app, does nothing but answer (engineio.ASGIApp.lifespan).
+    """
+    if type(app) is not socketio.ASGIApp:
+        return None
+    server = app.engineio_server
+    bare = (
+        isinstance(server, socketio.AsyncServer)
+        and type(server).handle_request is socketio.AsyncServer.handle_request
+        and getattr(app.lifespan, "__func__", None) is _LIFESPAN
+        and app.other_asgi_app is None
+        and app.on_startup is None
+        and app.on_shutdown is None
+    )
+    return server.eio if bare else None
+
+
+def is_server_entry(exc: BaseException) -> bool:
+    """Whether python-engineio itself raised: handed a scope that it has no use for, such as a
+    lifespan.
+    """
+    codes = [frame.f_code for frame in _frames(exc.__traceback__)]
+    return bool(codes) and codes[-1] is _ENTRY
+
+
+def engineio_server_of(server: Any) -> Any:
+    """The Engine.IO server of what was given as ``server=``.
+
+    Raises:
+        TypeError: neither a server of python-socketio's or python-engineio's, nor Flask-SocketIO's
+            object around one.
+    """
+    if isinstance(getattr(server, "server", None), socketio.Server):
+        server = server.server
+    if isinstance(server, socketio.AsyncServer | socketio.Server):
+        return server.eio
+    if isinstance(server, engineio.AsyncServer | engineio.Server):
+        return server
+    raise TypeError(f"server is {server!r}; expected a socketio.AsyncServer")
+
+
+def _socketio_server_of(eio: Any) -> Any:
+    handler = eio.handlers.get("message")
+    sio = getattr(handler, "__self__", None)
+    return sio if isinstance(sio, socketio.AsyncServer | socketio.Server) else None
+
+
+def find_threaded_server(app: Any) -> Any:
+    """The Engine.IO server of a WSGI app, in threading mode, that an ASGI app leads to; or None.
+
+    Requests to it run in other threads, so that no call stack leads to it; the attributes of the
+    bridge, of Flask and of what may wrap them do.
+
+    Raises:
+        UsageError: the bridge on the way to it takes one request at a time.
+    """
+    one_at_a_time = False
+    for thing in _reachable(app):
+        kind = type(thing)
+        one_at_a_time |= (kind.__module__, kind.__name__) == _ONE_AT_A_TIME
+        if isinstance(thing, socketio.Server | engineio.Server):
+            if one_at_a_time:
+                raise UsageError(
+                    "asgiref's WsgiToAsgi takes one request at a time, and a long poll holds it; "
+                    "use a2wsgi: WSGIMiddleware(app)"
+                )
+            return thing.eio if isinstance(thing, socketio.Server) else thing
+        if isinstance(thing, socketio.AsyncServer | engineio.AsyncServer):
+            return None
+    return None
+
+
+def paths_served(app: Any) -> set[str]:
+    """The paths at which an ASGI app leads to a Socket.IO server, as far as attributes tell."""
+    found = (thing for thing in _reachable(app) if isinstance(thing, engineio.ASGIApp))
+    return {f"/{thing.engineio_path.strip('/')}" for thing in found if thing.engineio_path}
+
+
+def _reachable(app: Any) -> Iterator[Any]:
+    """What can be reached through attributes, closures and lists of callables, nearest first."""
+    waiting, seen = deque([app]), {id(app)}
+    while waiting and len(seen) < _SEARCHED:
+        thing = waiting.popleft()
+        yield thing
+        for child in _children(thing):
+            if id(child) not in seen:
+                seen.add(id(child))
+                waiting.append(child)
+
+
+def _children(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, (type, *_SERVERS)):
+        return
+    values = list(getattr(thing, "__dict__", {}).values())
+    values.append(getattr(thing, "__self__", None))
+    values += [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
+    for value in values:
+        for item in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(item, _SERVERS) or callable(item):
+                yield item

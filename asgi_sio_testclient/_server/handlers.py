@@ -1,0 +1,18 @@
+"""Which events and namespaces an app handles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import socketio
+
+_STOCK_DISPATCHES = (socketio.AsyncNamespace.trigger_event, socketio.Namespace.trigger_event)
+
+
+def _dispatches(namespace_handler: Any, event: str) -> bool:
+    """Whether a class-based namespace does anything with an event: it has the method, or a dispatch
+    of its own.
+    """
+    dispatch = type(namespace_handler).trigger_event
+    own = dispatch not in _STOCK_DISPATCHES and dispatch.__module__ != "flask_socketio.namespace"
+    return own or hasattr(namespace_handler, f"on_{event}")

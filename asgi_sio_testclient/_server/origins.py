@@ -1,0 +1,97 @@
+"""Which handler an exception came through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Any
+
+import socketio
+
+from asgi_sio_testclient._exceptions import add_note
+
+_RESERVED = {"0": "connect", "1": "disconnect"}
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[FrameType]:
+    while traceback is not None:
+        yield traceback.tb_frame
+        traceback = traceback.tb_next
+
+
+def _handler_context(traceback: TracebackType | None) -> tuple[str, str, str, Any] | None:
+    """Event, namespace, sid and handler of the innermost AsyncServer._trigger_event() that an
+    exception came through.
+    """
+    found = None
+    for frame in _frames(traceback):
+        if frame.f_code.co_name == "_trigger_event" and "handler" in frame.f_locals:
+            values = frame.f_locals
+            # A catch-all's arguments begin with the event, the namespace or both.
+            skipped = {values["event"], values["namespace"]}
+            sids = (arg for arg in values["args"] if isinstance(arg, str) and arg not in skipped)
+            sid = next(sids, "")
+            found = values["event"], values["namespace"], sid, values["handler"]
+    return found
+
+
+def _first_attempt(exc: BaseException) -> BaseException:
+    """What a disconnect handler raised before python-socketio called it again without a reason.
+
+    AsyncServer._trigger_event takes every TypeError for a handler that knows no reason.
+    """
+    first = exc.__context__
+    return first if isinstance(exc, TypeError) and isinstance(first, TypeError) else exc
+
+
+def _callback_context(traceback: TracebackType | None) -> tuple[str, str, Any] | None:
+    """Namespace, sid and callback of the ack that an exception came through:
+    AsyncServer._handle_ack.
+    """
+    namespace = sid = ""
+    for frame in _frames(traceback):
+        values = frame.f_locals
+        if frame.f_code.co_name == "_handle_ack":
+            namespace, sid = values["namespace"], values["sid"]
+        elif frame.f_code.co_name == "trigger_callback":
+            return namespace, sid, values["callback"]
+    return None
+
+
+def _qualified(handler: Any, event: str) -> str:
+    method = getattr(handler, f"on_{event}", None) if not callable(handler) else None
+    target = method or handler
+    target = getattr(target, "func", target)
+    name = getattr(target, "__qualname__", None)
+    return str(name or type(target).__qualname__)
+
+
+def _reserved_event(data: Any) -> tuple[str, str, None] | None:
+    """Event, namespace and id of a CONNECT or DISCONNECT in text, without its payload, which the
+    server is about to read; None for everything else.
+    """
+    event = _RESERVED.get(data[:1]) if isinstance(data, str) else None
+    if event is None:
+        return None
+    namespace = data[1:].partition(",")[0].partition("?")[0] if data[1:2] == "/" else "/"
+    return event, namespace, None
+
+
+def _event_of(packet: Any, *, inline: bool) -> str | None:
+    """The event whose handler the server runs within its own call for that packet."""
+    kind = packet.packet_type
+    if kind == socketio.packet.CONNECT:
+        return "connect"
+    if kind == socketio.packet.DISCONNECT:
+        return "disconnect"
+    if inline and kind in {socketio.packet.EVENT, socketio.packet.BINARY_EVENT}:
+        data = packet.data
+        return str(data[0]) if isinstance(data, list) and data else None
+    return None
+
+
+def note(exc: BaseException | None, name: str, where: str) -> None:
+    """Say on an exception where it comes from, once."""
+    text = f"raised by {name}" + (f" ({where})" if where else "")
+    if exc is not None and text not in getattr(exc, "__notes__", ()):
+        add_note(exc, text)

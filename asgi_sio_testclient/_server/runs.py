@@ -1,0 +1,108 @@
+"""`HandlerRun`: one run of one handler of the app."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import Any, Protocol
+
+import socketio
+
+from asgi_sio_testclient._waiting.suspended import place_of, suspended_codes
+
+_CALL = socketio.AsyncServer.call.__code__
+_NOT_YET = float("inf")
+
+
+class Watched(Protocol):
+    """A connection under watch."""
+
+    receiving: object | None
+    handled: int
+
+    def handler_started(self, run: HandlerRun) -> None:
+        """A packet of this connection started a handler."""
+
+    def handler_ended(self, run: HandlerRun) -> None:
+        """It ended, by returning or raising. Told at least where its event wanted an ack."""
+
+    def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
+        """The app raised because of a packet of this connection, in `run` where that is known."""
+
+
+class NamesHandlers(Protocol):
+    """The server's instrumentation, as a `HandlerRun` knows it."""
+
+    def handler_name(self, event: str, namespace: str) -> str:
+        """Return the handler's qualified name, or "" if the app has none for the event."""
+        ...
+
+
+class HandlerRun:
+    """One run of one handler of the app.
+
+    Attributes:
+        event: what started it: an event's name, "connect" or "disconnect".
+        namespace: where.
+        sid: the client's id in that namespace; None where it isn't known yet.
+        id: the ack id that the client gave, or None.
+        started: when, in seconds of `time.perf_counter`; infinite until then.
+        ended: when; None while it runs.
+        task: the task it runs in.
+        error: what it raised.
+    """
+
+    __slots__ = (
+        "_server", "ended", "error", "event", "id", "namespace", "owner", "sid", "started", "task",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        server: NamesHandlers,
+        owner: Watched | None,
+        event: str,
+        namespace: str,
+        sid: str | None,
+        id: int | None,
+    ) -> None:
+        self._server = server
+        self.owner = owner
+        self.event = event
+        self.namespace = namespace
+        self.sid = sid
+        self.id = id
+        self.started = _NOT_YET
+        self.ended: float | None = None
+        self.task: asyncio.Task[Any] | None = None
+        self.error: BaseException | None = None
+
+    def begin(self) -> None:
+        """It begins."""
+        self.started = perf_counter()
+
+    @property
+    def name(self) -> str:
+        """The handler's qualified name, "" where the app has none for the event."""
+        return self._server.handler_name(self.event, self.namespace)
+
+    @property
+    def awaits_client(self) -> bool:
+        """Whether it is suspended in ``AsyncServer.call()``: it waits for a client's ack."""
+        return self.task is not None and _CALL in suspended_codes(self.task)
+
+    @property
+    def place(self) -> str:
+        """Where it is suspended; "" where that is in no line of the app's own."""
+        return "" if self.task is None else place_of(self.task)
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds that it took; None while it runs."""
+        return None if self.ended is None else self.ended - self.started
+
+    def __str__(self) -> str:
+        where = self.place
+        name = self.name or "handler"
+        return (
+            f"{name} (event {self.event!r}, namespace {self.namespace!r}){where and f' at {where}'}"
+        )

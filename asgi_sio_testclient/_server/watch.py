@@ -1,0 +1,584 @@
+"""The one room that knows python-socketio's server: finds it, watches it, cleans up behind it.
+
+Watching is done on the instance, as `AsyncServer.instrument()` does, through three hooks, counted
+and undone: `eio.start_background_task`, and the "message" and "disconnect" entries of
+`eio.handlers`; of a client manager with a broker also its logger and what opens its connections.
+They pass everything through and raise on what they see raised; no other module may reach into the
+server. Line references are to python-socketio 5.18 and python-engineio 4.15.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable, Coroutine, MutableMapping
+from contextlib import AbstractAsyncContextManager
+from time import perf_counter
+from typing import Any, cast
+
+from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient._server.brokers import _ManagerLogger
+from asgi_sio_testclient._server.find import _socketio_server_of
+from asgi_sio_testclient._server.handlers import _dispatches
+from asgi_sio_testclient._server.origins import (
+    _callback_context,
+    _event_of,
+    _first_attempt,
+    _frames,
+    _handler_context,
+    _qualified,
+    _reserved_event,
+    note,
+)
+from asgi_sio_testclient._server.runs import HandlerRun, Watched
+from asgi_sio_testclient._waiting.deadlines import Hub
+
+__all__ = ["HANDLER_TASK", "ServerWatch", "unwatch", "watch"]
+
+_TURNS = 10  # of the loop, that a request takes from the app's door into the server's queue
+HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts it, a task per event
+
+
+class ServerWatch:
+    """One server under watch, in one event loop.
+
+    Attributes:
+        eio: the Engine.IO server.
+        sio: the Socket.IO server on top of it; None where there is none.
+        sessions: the connections under watch, by Engine.IO sid.
+        runs: the handlers that run now.
+        background: tasks that the app began with ``start_background_task``.
+        broker_failure: when, by ``perf_counter()``, and with what words the server's client manager
+            last said that its broker fails it; None where it did not.
+    """
+
+    broker_failure: tuple[float, str] | None = None
+
+    def __init__(self, eio: Any, hub: Hub) -> None:
+        self.eio = eio
+        self.sio = _socketio_server_of(eio)
+        self.hub = hub
+        self.users = 0
+        self.sessions: dict[str, Watched] = {}
+        self.runs: set[HandlerRun] = set()
+        self.background: dict[asyncio.Task[Any], Watched | None] = {}
+        self._pings: dict[str, asyncio.Task[Any]] = {}
+        self._service: asyncio.Task[Any] | None = None
+        self._original: dict[str, Any] = {}
+        self._brokers: list[Any] = []
+        self._install()
+
+    # -- hooks
+
+    def _install(self) -> None:
+        self._start = self.eio.start_background_task
+        self._had_own_start = "start_background_task" in vars(self.eio)
+        self.eio.start_background_task = self._start_background_task
+        for event, hook in (("message", self._message_hook), ("disconnect", self._disconnect_hook)):
+            original = self.eio.handlers.get(event)
+            if original is not None:
+                self._original[event] = original, hook(original)
+                self.eio.handlers[event] = self._original[event][1]
+
+        self._watch_manager()
+        self._watch_broker()
+
+    def _watch_manager(self) -> None:
+        manager: Any = getattr(self.sio, "manager", None)
+        # Those with a channel have a broker. They log what fails, and go on.
+        self._manager = manager if hasattr(manager, "channel") else None
+        if self._manager is not None:
+            self._logger = manager.logger
+            manager.logger = _ManagerLogger(manager._get_logger(), self._broker_failed)
+
+    def _watch_broker(self) -> None:
+        manager: Any = getattr(self.sio, "manager", None)
+        if hasattr(manager, "_redis_connect"):
+            self._connect_redis = manager._redis_connect
+            manager._redis_connect = self._redis_connect
+
+    def _redis_connect(self) -> None:
+        """AsyncRedisManager makes its connections anew after an error, and never closes one."""
+        self._connect_redis()
+        self._brokers += [self.sio.manager.pubsub, self.sio.manager.redis]
+
+    async def close_brokers(self) -> None:
+        """End the connections that the server's manager made under this watch."""
+        brokers, self._brokers = self._brokers, []
+        for connection in brokers:
+            await connection.aclose()
+        if brokers:
+            self.sio.manager.connected = False
+            del self.sio.manager._redis_connect
+
+    def restore(self) -> None:
+        """Leave the server as it was found; what somebody else has put over a hook since stays."""
+        if vars(self.eio).get("start_background_task") == self._start_background_task:
+            if self._had_own_start:
+                self.eio.start_background_task = self._start
+            else:
+                del self.eio.start_background_task
+        for event, (original, hook) in self._original.items():
+            if self.eio.handlers.get(event) is hook:
+                self.eio.handlers[event] = original
+        if self._manager is not None and isinstance(self._manager.logger, _ManagerLogger):
+            self._manager.logger = self._logger
+
+    def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        name = getattr(target, "__name__", "")
+        if name == HANDLER_TASK:
+            # The arguments that AsyncServer._handle_event() gives it.
+            _, sid, eio_sid, data, namespace, id_ = args
+            owner = self.sessions.get(eio_sid)
+            run = HandlerRun(self, owner, data[0], namespace, sid, id_)
+            self.runs.add(run)
+            run.task = task = self._start(self._watched, run, target, args)
+            if owner is not None:
+                owner.handler_started(run)
+            return task  # type: ignore[no-any-return]
+        task = self._start(target, *args, **kwargs)
+        if name == "_send_ping":
+            self._pings[target.__self__.sid] = task
+        elif name == "_service_task":
+            self._service = task
+        else:
+            self.background[task] = self._current_owner()
+            task.add_done_callback(self._background_done)
+        return task  # type: ignore[no-any-return]
+
+    async def _watched(
+        self, run: HandlerRun, target: Callable[..., Coroutine[Any, Any, Any]], args: Any
+    ) -> Any:
+        run.started = perf_counter()
+        try:
+            return await target(*args)
+        except Exception as exc:
+            run.error = exc
+            # It reaches the test; asyncio need not complain that nobody retrieved it.
+            cast("asyncio.Task[Any]", run.task).add_done_callback(_retrieve)
+            self._report(run.owner, exc, run)
+            raise
+        finally:
+            run.ended = perf_counter()
+            self.runs.discard(run)
+            if run.id is not None and run.owner is not None:
+                run.owner.handler_ended(run)
+            # The transcript keeps the run; it need not keep a connection and a task with it.
+            run.owner = run.task = None
+            if self.hub.watchers:
+                self.hub.poke()
+
+    def _message_hook(self, original: Any) -> Any:
+        sessions, hub, sio = self.sessions, self.hub, self.sio
+
+        async def message(eio_sid: str, data: Any) -> None:
+            owner = sessions.get(eio_sid)
+            if owner is None:
+                await original(eio_sid, data)
+                return
+            owner.receiving = data
+            run = None
+            if data.__class__ is not str or data[:1] != "2" or not (sio and sio.async_handlers):
+                run = self._inline_run(owner, eio_sid, data)
+            try:
+                await original(eio_sid, data)
+            except Exception as exc:
+                self._report(owner, exc, run, data)
+                raise
+            finally:
+                owner.receiving = None
+                owner.handled += 1
+                if run is not None:
+                    self._inline_ended(owner, run)
+                if hub.watchers:
+                    hub.poke()
+
+        return message
+
+    def _disconnect_hook(self, original: Any) -> Any:
+        async def disconnect(eio_sid: str, *reason: Any) -> None:
+            owner = self.sessions.get(eio_sid)
+            run = HandlerRun(self, owner, "disconnect", "*", None, None)
+            run.begin()
+            run.task = asyncio.current_task()
+            self.runs.add(run)
+            try:
+                await original(eio_sid, *reason)
+            except Exception as exc:
+                # Without a reason it is python-engineio's second try, after a TypeError
+                # (AsyncServer._trigger_event).
+                if reason:
+                    self._report(owner, exc, run)
+                raise
+            finally:
+                run.ended = perf_counter()
+                self.runs.discard(run)
+                self.hub.poke()
+
+        return disconnect
+
+    def _inline_run(self, owner: Watched, eio_sid: str, data: Any) -> HandlerRun | None:
+        """The handler that `data` is about to start within the server's own call; None where it
+        starts none.
+        """
+        if self.sio is None:
+            return None
+        packet, started = self.sio._binary_packet.get(eio_sid), None
+        if packet is None and self.sio.packet_class.uses_binary_events:
+            started = _reserved_event(data)
+        if started is None:
+            if packet is None:
+                try:
+                    packet = self.sio.packet_class(encoded_packet=data)
+                except Exception:  # noqa: BLE001 (a message that can't be read starts no handler; the server says so itself)
+                    return None
+            event = _event_of(packet, inline=not self.sio.async_handlers)
+            if event is None:
+                return None
+            started = event, packet.namespace or "/", packet.id
+        event, namespace, id_ = started
+        if self._handler(event, namespace) is None:
+            return None
+        sid = self.sio.manager.sid_from_eio_sid(eio_sid, namespace)
+        return self._begin(owner, event, namespace, sid, id_)
+
+    def _begin(
+        self, owner: Watched, event: str, namespace: str, sid: str | None, id: int | None
+    ) -> HandlerRun:
+        run = HandlerRun(self, owner, event, namespace, sid, id)
+        run.begin()
+        run.task = asyncio.current_task()
+        self.runs.add(run)
+        owner.handler_started(run)
+        return run
+
+    def _inline_ended(self, owner: Watched, run: HandlerRun) -> None:
+        run.ended = perf_counter()
+        self.runs.discard(run)
+        owner.handler_ended(run)
+        run.owner = run.task = None
+
+    def _background_done(self, task: asyncio.Task[Any]) -> None:
+        owner = self.background.pop(task, None)
+        if not task.cancelled() and task.exception() is not None:
+            exc = task.exception()
+            note(exc, "a background task", "")
+            for session in [owner] if owner is not None else list(self.sessions.values())[:1]:
+                session.app_raised(exc)  # type: ignore[arg-type]
+
+    def _current_owner(self) -> Watched | None:
+        current = asyncio.current_task()
+        return next((run.owner for run in self.runs if run.task is current), None)
+
+    # -- what the app raised
+
+    def _report(
+        self, owner: Watched | None, exc: BaseException, run: HandlerRun | None, data: Any = None
+    ) -> None:
+        if owner is None:
+            return
+        context = _handler_context(exc.__traceback__)
+        if context is not None and context[0] == "disconnect":
+            exc = _first_attempt(exc)
+        if context is not None:
+            event, namespace, sid, handler = context
+            name = _qualified(handler, event)
+            sid = run.sid if run is not None and run.sid else sid
+            note(exc, name, f"event {event!r}, namespace {namespace!r}, sid {sid!r}")
+        elif run is None and (callback := _callback_context(exc.__traceback__)) is not None:
+            namespace, sid, handler = callback
+            where = f"the callback of an ack, namespace {namespace!r}, sid {sid!r}"
+            note(exc, _qualified(handler, ""), where)
+        elif run is not None:
+            where = f"event {run.event!r}, namespace {run.namespace!r}, sid {run.sid!r}"
+            note(exc, run.name or "the server", where)
+        else:
+            # Not the packet itself: with CONNECT it carries what the client logs in with.
+            what = f"a packet of {len(data)} {'characters' if isinstance(data, str) else 'bytes'}"
+            note(exc, "the server", f"while it read {what}; do both sides use the same serializer?")
+        owner.app_raised(exc, run)
+
+    # -- questions
+
+    def has_handler(self, event: str, namespace: str) -> bool:
+        """Whether the app handles that event there, by name or by a catch-all."""
+        return self._handler(event, namespace) is not None
+
+    def _broker_failed(self, failure: tuple[float, str]) -> None:
+        self.broker_failure = failure
+
+    def handler_name(self, event: str, namespace: str) -> str:
+        """The qualified name of the handler, "" for none."""
+        handler = self._handler(event, namespace)
+        return "" if handler is None else _qualified(handler, event)
+
+    def _handler(self, event: str, namespace: str) -> Any:
+        if self.sio is None:
+            return None
+        handler, _ = self.sio._get_event_handler(event, namespace, ())
+        if handler is None:
+            handler, _ = self.sio._get_namespace_handler(namespace, ())
+            if handler is not None and not _dispatches(handler, event):
+                handler = None
+        return handler
+
+    def known_events(self, namespace: str) -> set[str]:
+        """Names that the app has handlers for, there and in catch-all namespaces."""
+        if self.sio is None:
+            return set()
+        names = {name for space in (namespace, "*") for name in self.sio.handlers.get(space, {})}
+        for space in (namespace, "*"):
+            handler = self.sio.namespace_handlers.get(space)
+            names.update(name[3:] for name in dir(handler) if name.startswith("on_"))
+        return names - {"*", "connect", "disconnect"}
+
+    def known_namespaces(self) -> set[str]:
+        """Namespaces that a client can connect to."""
+        if self.sio is None:
+            return set()
+        named = () if self.sio.namespaces == "*" else self.sio.namespaces
+        return {*self.sio.handlers, *self.sio.namespace_handlers, *named} - {"*"}
+
+    @property
+    def kin(self) -> set[Any]:
+        """What it may set something off through: itself, and a broker shared with other nodes."""
+        medium = getattr(getattr(self.sio, "manager", None), "medium", None)
+        return {self.eio} if medium is None else {self.eio, medium}
+
+    @property
+    def always_connect(self) -> bool:
+        """Whether the server sends CONNECT before it asks the connect handler."""
+        return self.sio is not None and bool(self.sio.always_connect)
+
+    def has_output(self, eio_sid: str) -> bool:
+        """Whether the server still has something to send to a connection."""
+        socket = self.eio.sockets.get(eio_sid)
+        # AsyncSocket.poll() calls task_done() in the step in which the writer goes on to send.
+        return socket is not None and socket.queue._unfinished_tasks > 0 and not socket.closed
+
+    def sends(self, eio_sid: str) -> bool:
+        """Whether the server may be on its way with what it has taken out of the queue."""
+        socket = self.eio.sockets.get(eio_sid)
+        # Else the writer, or the pending GET, is back in queue.get(): what it took has been sent.
+        return socket is not None and not socket.queue._getters and not socket.closed
+
+    def noop_arrived(self, eio_sid: str, data: Any) -> None:
+        """A NOOP came over a connection. For servers that have to be asked by it."""
+
+    def session(
+        self, sid: str, namespace: str
+    ) -> AbstractAsyncContextManager[MutableMapping[str, Any]]:
+        """The server's session dictionary of a client."""
+        return self.sio.session(sid, namespace)  # type: ignore[no-any-return]
+
+    # -- cleaning up
+
+    def release_poll(self, eio_sid: str) -> None:
+        """Let the pending GET of a session that is over answer now; the server would hold it for
+        another 45 s.
+        """
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None:
+            socket.queue.put_nowait(None)
+
+    def expire_poll(self, eio_sid: str) -> None:
+        """Let it answer as it would after those 45 s: with 400."""
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None:
+            self._expire_getter(socket, _TURNS)
+
+    def _expire_getter(self, socket: Any, turns: int) -> None:
+        # AsyncSocket.poll() takes a cancelled wait for one that was too long.
+        getters = list(socket.queue._getters)
+        for getter in getters:
+            getter.cancel()
+        if not getters and turns:
+            # The GET is on its way there.
+            self.hub.loop.call_soon(self._expire_getter, socket, turns - 1)
+        elif not getters:
+            socket.queue.put_nowait(None)
+
+    def is_open(self, eio_sid: str) -> bool:
+        """Whether the server takes a connection for open."""
+        socket = self.eio.sockets.get(eio_sid)
+        return socket is not None and not socket.closed and not socket.closing
+
+    async def time_out(self, eio_sid: str) -> None:
+        """Bring forward what the server does with a client that is gone and can't say so:
+        AsyncSocket.check_ping_timeout.
+        """
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None and not socket.closed:
+            await socket.close(wait=False, abort=True, reason=self.eio.reason.PING_TIMEOUT)
+            socket.queue.put_nowait(None)
+
+    def forget(self, eio_sid: str) -> list[asyncio.Task[Any]]:
+        """A connection is over: end its ping timer, and drop what a failed connect handler leaves
+        in the manager for good.
+
+        Returns:
+            the tasks that were cancelled and should be waited for.
+        """
+        self.sessions.pop(eio_sid, None)
+        self.eio.sockets.pop(eio_sid, None)
+        if self.sio is not None:
+            self.sio.environ.pop(eio_sid, None)
+            self.sio._binary_packet.pop(eio_sid, None)
+            manager = self.sio.manager
+            for namespace in list(manager.get_namespaces()):
+                sid = manager.sid_from_eio_sid(eio_sid, namespace)
+                if sid is not None:
+                    manager.basic_disconnect(sid, namespace)
+        ping = self._pings.pop(eio_sid, None)
+        if ping is None or ping.done():
+            return []
+        ping.cancel()
+        return [ping]
+
+    def connected_sids(self, eio_sid: str) -> list[tuple[str, str]]:
+        """Namespaces in which the server still counts a connection as connected, with its sid
+        there.
+        """
+        if self.sio is None:
+            return []
+        manager = self.sio.manager
+        sids = [
+            (namespace, manager.sid_from_eio_sid(eio_sid, namespace))
+            for namespace in manager.get_namespaces()
+        ]
+        return [(namespace, sid) for namespace, sid in sids if sid is not None]
+
+    def adopt(self) -> None:
+        """Take charge of tasks that the server began before it was found."""
+        for task in asyncio.all_tasks():
+            coroutine: Any = task.get_coro()
+            frame = getattr(coroutine, "cr_frame", None)
+            owner: Any = None if frame is None else frame.f_locals.get("self")
+            if coroutine.__name__ == "_send_ping" and getattr(owner, "server", None) is self.eio:
+                self._pings.setdefault(owner.sid, task)
+            elif coroutine.__name__ == "_service_task" and owner is self.eio:
+                # With other connections open it may well be somebody else's.
+                self._service = self._service or (task if len(self.eio.sockets) == 1 else None)
+
+    def serializer_mismatch(self, packet_class: Any) -> str:
+        """What is wrong where server and client code packets in different ways; "" where they
+        don't.
+        """
+        if self.sio is None:
+            return ""
+        theirs = self.sio.packet_class
+        if theirs.uses_binary_events == packet_class.uses_binary_events:
+            return ""
+        wanted = "default" if theirs.uses_binary_events else "msgpack"
+        return (
+            f"the server's serializer is {theirs.__name__}, this client's is "
+            f"{packet_class.__name__}: pass serializer={wanted!r}"
+        )
+
+    def lost(self, exc: BaseException) -> bool:
+        """A task of the server's failed and nobody waits for it; whether a client here is
+        concerned.
+
+        `AsyncManager.emit` sends each packet of a ``call()`` in a task whose failure nobody reads.
+        """
+        for frame in _frames(exc.__traceback__):
+            owner = self.sessions.get(frame.f_locals.get("eio_sid", ""))
+            if frame.f_code.co_name == "_send_packet" and owner is not None:
+                owner.app_raised(exc)
+                return True
+        return False
+
+    def stop_tasks(self) -> list[asyncio.Task[Any]]:
+        """Cancel what the server and the app began and nobody else ends.
+
+        Returns:
+            the tasks that were cancelled and should be waited for.
+        """
+        tasks = [*self.background, *self._pings.values()]
+        for task in tasks:
+            task.cancel()
+        tasks += self.stop_service()
+        self.reset()
+        return tasks
+
+    def stop_service(self) -> list[asyncio.Task[Any]]:
+        """End the server's service task, if this watch is the last on it and saw it begin.
+
+        Returns:
+            the task, to be waited for.
+        """
+        service = self._service
+        if service is None or self.users > 1:
+            return []
+        if self.eio.service_task_event is None:
+            service.cancel()  # it has not begun
+        else:
+            self.eio.service_task_event.set()  # as AsyncServer.shutdown() does
+        self._forget_service()
+        return [service]
+
+    def abandon(self) -> None:
+        """The loop is gone, and with it every task: only what the server remembers is left to clean
+        up.
+        """
+        self.reset()
+        for eio_sid in list(self.sessions):
+            self.forget(eio_sid)
+
+    def reset(self) -> None:
+        """Let the server begin afresh in the next event loop with what it believes to be running
+        already.
+        """
+        if self._service is not None:
+            self._forget_service()
+        if self.sio is not None and getattr(self.sio.manager, "thread", None) in self.background:
+            # A pub/sub manager's listener: initialize() starts it anew at the next connection.
+            self.sio.manager_initialized = False
+        self._pings.clear()
+
+    def _forget_service(self) -> None:
+        self._service = None
+        self.eio.service_task_handle = None
+        self.eio.service_task_event = None
+        self.eio.start_service_task = True
+
+
+_WATCHES: weakref.WeakKeyDictionary[Any, ServerWatch] = weakref.WeakKeyDictionary()
+
+
+def watch(eio: Any, hub: Hub, kind: type[ServerWatch] = ServerWatch) -> ServerWatch:
+    """The watch on a server in this loop, of that kind; `unwatch` it as often.
+
+    Raises:
+        UsageError: a client of the same server is in use in another loop, in another thread.
+    """
+    current = _WATCHES.get(eio)
+    if current is not None and current.hub is not hub:
+        if current.hub.loop is not hub.loop and current.hub.loop.is_running():
+            raise UsageError(
+                "the app's server is in use by a client in another event loop, and can't run in "
+                "two at once: leave that client first, or take its clone() for one more user"
+            )
+        # Left behind on a loop that is gone, by a client that was never closed.
+        current.restore()
+        current.abandon()
+        current = None
+    if current is None:
+        current = _WATCHES[eio] = kind(eio, hub)
+    current.users += 1
+    return current
+
+
+def unwatch(current: ServerWatch) -> list[asyncio.Task[Any]]:
+    """The counterpart of `watch`; returns the tasks to be waited for when that was the last."""
+    current.users -= 1
+    if current.users:
+        return []
+    current.restore()
+    if _WATCHES.get(current.eio) is current:
+        del _WATCHES[current.eio]
+    return current.stop_tasks()
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    task.exception()

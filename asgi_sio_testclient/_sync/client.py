@@ -1,0 +1,351 @@
+"""`SyncTestClient`: `TestClient` without ``await``, for tests that are plain functions.
+
+Each call goes through anyio's blocking portal to one `TestClient` on an event loop in a thread of
+its own. All clients of one app share one portal, and so one loop, while any of them is entered.
+Nothing of Socket.IO or Engine.IO may be known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+import httpx
+
+from asgi_sio_testclient._client.client import TestClient
+from asgi_sio_testclient._client.inbox import Match
+from asgi_sio_testclient._connection.transcript import Transcript
+from asgi_sio_testclient._events import ReceivedEvent
+from asgi_sio_testclient._sync.http import _is_plain_sync_client, _PortalTransport
+from asgi_sio_testclient._sync.portal import _Loop, _loop_of
+from asgi_sio_testclient._sync.session import SyncEngineSession
+
+__all__ = ["SyncTestClient"]
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+_NOTHING: Any = object()
+
+
+class SyncTestClient:
+    """`TestClient` without ``await``, in a ``with`` block: for plain test functions, Django's and
+    Flask's test cases, a REPL, a notebook.
+
+    The arguments, methods and errors are those of `TestClient`. The app runs in the event loop of a
+    thread that starts with the block and ends with it; a loop that runs in the caller's thread, as
+    in a notebook, does not matter. Clients of one app that are entered at the same time share one
+    loop, whether they are clones or not.
+
+    What the client calls runs in that loop's thread, not in the test's: handlers given to `on`,
+    ``callback=``, ``match=``, and ``auth`` where it is callable. They may be sync or async as
+    before, and can't call this client.
+    """
+
+    __test__ = False
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        http: Any = None,
+        base_url: str = "http://testserver",
+        headers: Any = None,
+        cookies: Any = None,
+        auth: Any = None,
+        socketio_path: str = "socket.io",
+        transports: Sequence[str] | str = ("websocket",),
+        serializer: Any = "default",
+        json: Any = None,
+        server: Any = None,
+        lifespan: bool = True,
+        root_path: str = "",
+        client: tuple[str, int] | None = ("testclient", 50000),
+        timeout: float = 5.0,
+        raise_app_exceptions: bool = True,
+        strict: bool = False,
+    ) -> None:
+        inner = TestClient(
+            app, http=http, base_url=base_url, headers=headers, cookies=cookies, auth=auth,
+            socketio_path=socketio_path, transports=transports, serializer=serializer, json=json,
+            server=server, lifespan=lifespan, root_path=root_path, client=client, timeout=timeout,
+            raise_app_exceptions=raise_app_exceptions, strict=strict,
+        )  # fmt: skip
+        self._set_up(inner, _loop_of(app), http)
+
+    def __repr__(self) -> str:
+        return repr(self._client).replace(type(self._client).__name__, type(self).__name__, 1)
+
+    def _set_up(self, inner: TestClient, loop: _Loop, http: Any) -> None:
+        self._client = inner
+        self._loop = loop
+        self._given_http = http
+        self._own_http: httpx.Client | None = None
+
+    # -- entering and leaving
+
+    def __enter__(self) -> Self:
+        """As `TestClient.__aenter__`."""
+        self._loop.acquire()
+        try:
+            self._loop.run(self._client.__aenter__)
+        except BaseException:
+            self._loop.release()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """As `TestClient.__aexit__`."""
+        try:
+            self._loop.run(self._client.__aexit__, exc_type, exc, traceback)
+        finally:
+            self._own_http = None
+            self._loop.release()
+
+    # -- connecting
+
+    def connect(
+        self,
+        *namespaces: str,
+        auth: Any = None,
+        headers: Any = None,
+        query: Mapping[str, Any] | str | None = None,
+        transports: Sequence[str] | str | None = None,
+        timeout: float | None = None,
+    ) -> Self:
+        """See `TestClient.connect`."""
+        self._loop.run(
+            lambda: self._client.connect(
+                *namespaces,
+                auth=auth,
+                headers=headers,
+                query=query,
+                transports=transports,
+                timeout=timeout,
+            )
+        )
+        return self
+
+    def disconnect(self, namespace: str | None = None) -> None:
+        """See `TestClient.disconnect`."""
+        self._loop.run(self._client.disconnect, namespace)
+
+    def abort(self) -> None:
+        """See `TestClient.abort`."""
+        self._loop.run(self._client.abort)
+
+    def is_connected(self, namespace: str | None = None) -> bool:
+        """See `TestClient.is_connected`."""
+        return self._client.is_connected(namespace)
+
+    def get_sid(self, namespace: str | None = None) -> str | None:
+        """See `TestClient.get_sid`."""
+        return self._client.get_sid(namespace)
+
+    @property
+    def sid(self) -> str | None:
+        """See `TestClient.sid`."""
+        return self._client.sid
+
+    @property
+    def transport(self) -> str | None:
+        """See `TestClient.transport`."""
+        return self._client.transport
+
+    @property
+    def disconnect_reason(self) -> str | None:
+        """See `TestClient.disconnect_reason`."""
+        return self._client.disconnect_reason
+
+    # -- sending
+
+    def emit(
+        self,
+        event: str,
+        *args: Any,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+    ) -> None:
+        """See `TestClient.emit`."""
+        self._loop.run(
+            lambda: self._client.emit(event, *args, namespace=namespace, callback=callback)
+        )
+
+    def send(
+        self,
+        *args: Any,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+    ) -> None:
+        """See `TestClient.send`."""
+        self._loop.run(lambda: self._client.send(*args, namespace=namespace, callback=callback))
+
+    def call(
+        self,
+        event: str,
+        *args: Any,
+        namespace: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """See `TestClient.call`."""
+        return self._loop.run(
+            lambda: self._client.call(event, *args, namespace=namespace, timeout=timeout)
+        )
+
+    # -- receiving
+
+    def await_event(
+        self,
+        event: str | None = None,
+        *,
+        namespace: str | None = None,
+        match: Match | None = None,
+        timeout: float | None = None,
+    ) -> ReceivedEvent:
+        """See `TestClient.await_event`."""
+        return self._loop.run(
+            lambda: self._client.await_event(
+                event, namespace=namespace, match=match, timeout=timeout
+            )
+        )
+
+    def await_events(
+        self,
+        count: int,
+        event: str | None = None,
+        *,
+        namespace: str | None = None,
+        match: Match | None = None,
+        timeout: float | None = None,
+    ) -> list[ReceivedEvent]:
+        """See `TestClient.await_events`."""
+        return self._loop.run(
+            lambda: self._client.await_events(
+                count, event, namespace=namespace, match=match, timeout=timeout
+            )
+        )
+
+    def get_received(self, namespace: str | None = None) -> list[ReceivedEvent]:
+        """See `TestClient.get_received`."""
+        return self._loop.do(self._client.get_received, namespace)
+
+    def events(self, namespace: str | None = None) -> Iterator[ReceivedEvent]:
+        """See `TestClient.events`."""
+        stream = self._client.events(namespace)
+
+        async def following() -> ReceivedEvent:
+            return await anext(stream, _NOTHING)
+
+        while (event := self._loop.run(following)) is not _NOTHING:
+            yield event
+
+    def settle(self, timeout: float | None = None) -> None:
+        """See `TestClient.settle`."""
+        self._loop.run(self._client.settle, timeout)
+
+    def assert_not_received(
+        self,
+        event: str | None = None,
+        *,
+        namespace: str | None = None,
+        match: Match | None = None,
+    ) -> None:
+        """See `TestClient.assert_not_received`."""
+        self._loop.run(
+            lambda: self._client.assert_not_received(event, namespace=namespace, match=match)
+        )
+
+    # -- answering the server
+
+    @overload
+    def on(
+        self, event: str, handler: None = None, *, namespace: str | None = None
+    ) -> Callable[[Handler], Handler]: ...
+
+    @overload
+    def on(self, event: str, handler: Handler, *, namespace: str | None = None) -> Handler: ...
+
+    def on(self, event: str, handler: Any = None, *, namespace: str | None = None) -> Any:
+        """See `TestClient.on`. The handler runs in the event loop's thread."""
+        return self._client.on(event, handler, namespace=namespace)
+
+    # -- the rest of the app
+
+    @property
+    def http(self) -> httpx.Client:
+        """An httpx.Client on the same app and in the same event loop, with the same cookie jar and
+        base_url.
+
+        It is the one handed in, where that is sync and does not run the app in a loop of its own,
+        as Starlette's TestClient does.
+        """
+        if _is_plain_sync_client(self._given_http):
+            return self._given_http  # type: ignore[no-any-return]
+        if self._own_http is None:
+            self._own_http = self._make_http()
+        return self._own_http
+
+    def _make_http(self) -> httpx.Client:
+        http = self._client.http
+        return httpx.Client(
+            transport=_PortalTransport(self._loop, http),
+            base_url=str(http.base_url),
+            headers=http.headers.raw,
+            cookies=http.cookies.jar,
+            follow_redirects=http.follow_redirects,
+            trust_env=False,
+        )
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """See `TestClient.cookies`."""
+        return self._client.cookies
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """See `TestClient.headers`."""
+        return self._client.headers
+
+    def clone(self, **overrides: Any) -> Self:
+        """See `TestClient.clone`."""
+        inner = self._loop.do(lambda: self._client.clone(**overrides))
+        other = self.__new__(type(self))
+        other._set_up(inner, self._loop, overrides.get("http"))
+        return other
+
+    @property
+    def raw(self) -> SyncEngineSession:
+        """See `TestClient.raw`."""
+        return SyncEngineSession(self._loop, self._client.raw)
+
+    def session(self, namespace: str | None = None) -> AbstractContextManager[dict[str, Any]]:
+        """See `TestClient.session`."""
+        return self._loop.context(self._loop.do(self._client.session, namespace))
+
+    def rooms(self, namespace: str | None = None) -> set[str]:
+        """See `TestClient.rooms`."""
+        return self._loop.do(self._client.rooms, namespace)
+
+    def time_travel(self) -> AbstractContextManager[None]:
+        """See `TestClient.time_travel`."""
+        return self._loop.context(self._client.time_travel())
+
+    def advance(self, seconds: float) -> None:
+        """See `TestClient.advance`."""
+        self._loop.run(self._client.advance, seconds)
+
+    @property
+    def transcript(self) -> Transcript:
+        """See `TestClient.transcript`."""
+        return self._client.transcript
+
+    @property
+    def app_exceptions(self) -> list[BaseException]:
+        """See `TestClient.app_exceptions`."""
+        return self._client.app_exceptions

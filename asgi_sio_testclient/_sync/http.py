@@ -1,0 +1,51 @@
+"""The HTTP side of the sync client: an httpx transport through the portal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from asgi_sio_testclient._sync.portal import _Loop
+
+
+class _PortalTransport(httpx.BaseTransport):
+    """Carries a sync client's requests to an async one, and so to the app."""
+
+    def __init__(self, loop: _Loop, http: Any) -> None:
+        self._loop = loop
+        self._http = http
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        # The async side reads the body anew, which only works once it is here.
+        request.read()
+        return self._loop.run(self._send, request)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        auth = {"auth": None} if "authorization" in request.headers else {}
+        response = await self._http.send(
+            self._its_own(request), stream=True, follow_redirects=False, **auth
+        )
+        try:
+            body = b"".join([chunk async for chunk in response.aiter_raw()])
+        finally:
+            await response.aclose()
+        return httpx.Response(
+            response.status_code, headers=response.headers.raw, stream=httpx.ByteStream(body)
+        )
+
+    def _its_own(self, request: httpx.Request) -> Any:
+        """httpx2's transports want httpx2's requests."""
+        if isinstance(self._http, httpx.AsyncClient):
+            return request
+        return self._http.build_request(
+            request.method,
+            str(request.url),
+            headers=request.headers.raw,
+            content=request.content,
+            extensions=request.extensions,
+        )
+
+
+def _is_plain_sync_client(http: Any) -> bool:
+    return http is not None and not hasattr(http, "aclose") and not hasattr(http, "portal")

@@ -1,0 +1,180 @@
+"""The portal: one event loop in a thread for each app, and work that stays in the test's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sys
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from asgiref.sync import AsyncToSync
+
+from asgi_sio_testclient._exceptions import UsageError
+
+Result = TypeVar("Result")
+_LOOPS: weakref.WeakValueDictionary[int, _Loop] = weakref.WeakValueDictionary()
+_LOOPS_LOCK = threading.Lock()
+
+
+class _Loop:
+    """The event loop of one app's sync clients: it runs while one of them is entered."""
+
+    def __init__(self, app: Any) -> None:
+        # The id that this is filed under stays the app's as long as this refers to the app.
+        self._app = app
+        self._context: AbstractContextManager[BlockingPortal] | None = None
+        self._portal: BlockingPortal | None = None
+        self._thread = 0
+        self._tests_thread: _TestsThread | None = None
+        self._lock = threading.Lock()
+        self._users = 0
+
+    def acquire(self) -> None:
+        """One more user."""
+        with self._lock:
+            if self._context is None:
+                self._tests_thread = _TestsThread() if _django_is_under_test() else None
+                self._context = start_blocking_portal()
+                self._portal = self._context.__enter__()
+                self._thread = self._portal.call(self._keep)
+            self._users += 1
+
+    def _keep(self) -> int:
+        """Let the event loop hold what would end it, for as long as it runs.
+
+        A client that is never left, in a REPL say, would be collected when the interpreter ends.
+        The loop's thread stands still by then, and anyio's portal would wait for it for ever.
+        """
+        vars(asyncio.get_running_loop())[type(self).__name__] = self
+        return threading.get_ident()
+
+    def release(self) -> None:
+        """One less; the loop ends with the last, and cancels what still runs."""
+        with self._lock:
+            self._users -= 1
+            if self._users or self._context is None or self._portal is None:
+                return
+            context, portal = self._context, self._portal
+            self._context = self._portal = None
+            portal.call(portal.stop, True)
+            context.__exit__(None, None, None)
+
+    def run(self, function: Callable[..., Awaitable[Result]], *args: Any) -> Result:
+        """Await ``function(*args)`` in the loop.
+
+        Raises:
+            UsageError: it does not run, or this is its own thread.
+        """
+        portal = self._running()
+        if threading.get_ident() == self._thread:
+            raise UsageError(
+                "a SyncTestClient can't be called from its own event loop, where the handlers of "
+                "on() run: return the ack, or write the test with the async TestClient"
+            )
+        thread = self._tests_thread
+        if thread is None:
+            future = portal.start_task_soon(function, *args)
+        else:
+            future = portal.start_task_soon(thread.begin, function, *args)
+        try:
+            if thread is not None:
+                thread.work_until(future)
+            return future.result()
+        except BaseException:
+            # Ctrl-C, or a test runner's timeout, raised right here: the call must not go on alone.
+            future.cancel()
+            raise
+
+    def do(self, function: Callable[..., Result], *args: Any) -> Result:
+        """Call ``function(*args)`` in the loop's thread, so that nothing arrives meanwhile; where
+        the loop does not run, here.
+        """
+        if self._portal is None or threading.get_ident() == self._thread:
+            return function(*args)
+
+        async def call() -> Result:
+            return function(*args)
+
+        return self.run(call)
+
+    def context(self, context: Any) -> AbstractContextManager[Any]:
+        """An async context manager, without ``async``.
+
+        Raises:
+            UsageError: it does not run.
+        """
+        return self._running().wrap_async_context_manager(context)
+
+    def _running(self) -> BlockingPortal:
+        if self._portal is None:
+            raise UsageError("use it within `with SyncTestClient(app) as client:`")
+        return self._portal
+
+
+class _TestsThread(Executor):
+    """Runs what the app hands to ``sync_to_async()`` in the test's thread, while that waits here.
+
+    Django's connections belong to a thread, and so does the transaction in which its TestCase wraps
+    a test: Django's own test client keeps to that thread in this way.
+    """
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+
+    async def begin(self, function: Callable[..., Awaitable[Result]], *args: Any) -> Result:
+        """Await ``function(*args)`` as if `async_to_sync` in the test's thread had begun it; the
+        tasks that come of it are the same in this.
+        """
+        AsyncToSync.executors.current = self
+        return await function(*args)
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def work() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    result = function(*args, **options)
+                except BaseException as exc:  # noqa: BLE001 (as any executor: it is the caller's)
+                    future.set_exception(exc)
+                else:
+                    future.set_result(result)
+
+        self._work.put(work)
+        return future
+
+    def work_until(self, future: Future[Any]) -> None:
+        """Work until `future` is done; other threads than the test's just wait for it."""
+        if threading.get_ident() != self._thread:
+            return
+        future.add_done_callback(lambda _: self._work.put(None))
+        while (work := self._work.get()) is not None:
+            work()
+
+
+def _django_is_under_test() -> bool:
+    """Whether an app's code may be bound to this thread. Where a loop runs in it, as in a notebook,
+    Django refuses to work.
+    """
+    if "django.db" not in sys.modules:
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
+
+
+def _loop_of(app: Any) -> _Loop:
+    with _LOOPS_LOCK:
+        loop = _LOOPS.get(id(app))
+        if loop is None:
+            loop = _LOOPS[id(app)] = _Loop(app)
+        return loop

@@ -1,0 +1,1 @@
+"""Waits with a bound, and whether everything is idle. Imports the standard library only."""

@@ -1,0 +1,54 @@
+"""What can be idle, and who waits for it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+# Turns of the loop that the server's writer takes from sending a packet back to waiting for the
+# next (3 with Python 3.11's wait_for).
+_TURNS = 10
+
+
+class Quiet(enum.Enum):
+    """How near something is to having nothing to do."""
+
+    BUSY = "busy"  # something will happen, and will be told of
+    MOVING = "moving"  # it is on its way back to waiting, and does not tell when it is there
+    QUIET = "quiet"
+
+
+class Quietable(Protocol):
+    """Something that can be quiet."""
+
+    def quiet(self) -> Quiet:
+        """Whether it is now."""
+
+
+class _Watcher:
+    """Waits for a number of things to be quiet at the same moment."""
+
+    def __init__(
+        self, things: Callable[[], Iterable[Quietable]], then: Callable[[], object]
+    ) -> None:
+        self._things = things
+        self.then = then
+        self.turns = _TURNS
+        self._busy: Quietable | None = None
+
+    def look(self) -> Quiet:
+        # What was busy the last time is asked first: most looks end there, whatever the number of
+        # clients.
+        if self._busy is not None and self._busy.quiet() is Quiet.BUSY:
+            return Quiet.BUSY
+        self._busy = None
+        answer = Quiet.QUIET
+        for thing in self._things():
+            state = thing.quiet()
+            if state is Quiet.BUSY:
+                self._busy = thing
+                return state
+            if state is Quiet.MOVING:
+                answer = state
+        return answer

@@ -1,0 +1,156 @@
+"""One call of an ASGI app: its task, its mailbox, its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient._waiting.deadlines import EXPIRED, hub_of
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGI3Application
+
+
+Headers = Iterable[tuple[bytes, bytes]]
+Message = dict[str, Any]
+DEFAULT_TIMEOUT = 5.0
+
+
+class _Run:
+    """One call of the app with one scope: its task, and the messages it has not received yet."""
+
+    _loop: asyncio.AbstractEventLoop
+
+    def __init__(
+        self, app: ASGI3Application, scope: Any, on_receive: Callable[[], None] | None = None
+    ) -> None:
+        self.scope = scope
+        self.task: asyncio.Task[None] | None = None
+        self.ended = False
+        self.error: BaseException | None = None
+        self._app = app
+        # A queue of two lists: an empty deque is 760 bytes, and most connections are idle.
+        self._messages: list[Message] = []
+        self._next: list[Message] = []
+        self._receivers: list[asyncio.Future[Message]] = []
+        self.on_receive = on_receive
+
+    def start(self) -> asyncio.Task[None]:
+        """Call the app, in a task of its own. Needs a running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self.task = self._loop.create_task(self._call())
+        return self.task
+
+    @property
+    def idle(self) -> bool:
+        """True when the app has taken every message and waits in ``receive()``, or has returned."""
+        return self.ended or (bool(self._receivers) and not self._messages and not self._next)
+
+    async def _call(self) -> None:
+        try:
+            await self._app(self.scope, self._receive, self._send)  # type: ignore[arg-type]
+        except Exception as exc:  # noqa: BLE001 (the app's own, handed on as it is)
+            self._end(exc)
+        except BaseException as exc:
+            self._end(exc)
+            raise
+        else:
+            self._end(None)
+
+    def _end(self, exc: BaseException | None) -> None:
+        self.ended = True
+        self.error = exc
+        self._ended(exc)
+
+    async def _receive(self) -> Message:
+        # Called first, since whoever watches wants to know that the app is about to wait.
+        if self.on_receive is not None:
+            self.on_receive()
+        if self._messages or self._next:
+            return self._oldest()
+        receiver: asyncio.Future[Message] = self._loop.create_future()
+        self._receivers.append(receiver)
+        try:
+            return await receiver
+        except asyncio.CancelledError:
+            # python-engineio's wait_for cancels a receive(): the waiter goes, the message stays.
+            if receiver in self._receivers:
+                self._receivers.remove(receiver)
+            elif not receiver.cancelled():
+                self._next.append(receiver.result())
+                if self._receivers:
+                    self._feed(self._oldest())
+            raise
+
+    def _oldest(self) -> Message:
+        if not self._next:
+            self._next, self._messages = self._messages, self._next
+            self._next.reverse()
+        return self._next.pop()
+
+    def _feed(self, message: Message) -> None:
+        while self._receivers:
+            receiver = self._receivers.pop(0)
+            if not receiver.done():
+                receiver.set_result(message)
+                return
+        self._messages.append(message)
+
+    async def _send(self, message: Any) -> None:
+        """Take what the app sends."""
+
+    def _ended(self, exc: BaseException | None) -> None:
+        """Take the end of the app: it returned, or raised `exc`."""
+
+
+class _Mailbox:
+    """What arrived and was not read yet, for those who drive a scope by hand."""
+
+    def __init__(self) -> None:
+        self._arrived: list[Any] = []
+        self._readers: list[asyncio.Future[None]] = []
+
+    def put(self, item: Any) -> None:
+        self._arrived.append(item)
+        for reader in self._readers:
+            if not reader.done():
+                reader.set_result(None)
+
+    async def get_soon(self, timeout: float) -> Any:
+        """`get`, with a turn of the loop first: most answers need no more, and no timer."""
+        if not self._arrived:
+            await asyncio.sleep(0)
+        return await self.get(timeout)
+
+    async def get(self, timeout: float) -> Any:
+        if self._arrived:
+            return self._oldest()
+        hub = hub_of(asyncio.get_running_loop())
+        deadline = hub.loop.time() + timeout
+        while not self._arrived:
+            reader = hub.loop.create_future()
+            self._readers.append(reader)
+            try:
+                if await hub.wait(reader, deadline - hub.loop.time()) is EXPIRED:
+                    raise TimeoutError(f"nothing came within {timeout:g} s")
+            finally:
+                self._readers.remove(reader)
+        return self._oldest()
+
+    def _oldest(self) -> Any:
+        item = self._arrived.pop(0)
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+
+def _by_hand(mailbox: _Mailbox | None) -> _Mailbox:
+    if mailbox is None:
+        raise UsageError("a listener takes what the app sends; it can't be read by hand as well")
+    return mailbox
+
+
+def _headers(headers: Any) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple([(bytes(name).lower(), bytes(value)) for name, value in headers])

@@ -1,0 +1,132 @@
+"""`Lifespan`: one lifespan scope."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from asgi_sio_testclient._exceptions import LifespanFailed
+from asgi_sio_testclient._waiting.suspended import place_of
+from asgi_sio_testclient.asgi._call import DEFAULT_TIMEOUT, Message, _Mailbox, _Run
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGI3Application, LifespanScope
+
+
+class Lifespan(_Run):
+    """The lifespan of an app: its startup and its shutdown.
+
+    Args:
+        app: an ASGI callable.
+        is_unsupported: asked about an exception that the app raised in its startup: True where it
+            only means that the app doesn't know lifespans. (One that it raises before it has
+            received anything always means that: ASGI spec, "Lifespan".)
+
+    Attributes:
+        state: the dictionary that the app may fill; a shallow copy goes into every scope that
+            follows.
+        supported: False once it is known that the app has no lifespan.
+    """
+
+    def __init__(
+        self,
+        app: ASGI3Application,
+        *,
+        is_unsupported: Callable[[BaseException], bool] | None = None,
+    ) -> None:
+        self.state: dict[str, Any] = {}
+        scope: LifespanScope = {
+            "type": "lifespan",
+            "asgi": {"version": "3.0", "spec_version": "2.0"},
+            "state": self.state,
+        }
+        super().__init__(app, scope)
+        self.supported = True
+        self._is_unsupported = is_unsupported
+        self._mailbox = _Mailbox()
+        self._phase = "startup"
+        self._received = False
+
+    async def startup(self, timeout: float = DEFAULT_TIMEOUT) -> None:
+        """Start the app, and return once it says that it has started, or shows that it has no
+        lifespan.
+
+        Raises:
+            LifespanFailed: it failed, raised, or said nothing for `timeout` seconds.
+        """
+        self._feed({"type": "lifespan.startup"})
+        self.start()
+        await self._answer(timeout)
+
+    async def shutdown(self, timeout: float = DEFAULT_TIMEOUT) -> None:
+        """Shut the app down. Nothing is done where it has no lifespan.
+
+        Raises:
+            LifespanFailed: as in `startup`, or the app ended its lifespan by itself before.
+        """
+        if not self.supported:
+            return
+        self._feed({"type": "lifespan.shutdown"})
+        await self._answer(timeout)
+        if not self.ended:
+            await asyncio.wait([cast("asyncio.Task[None]", self.task)], timeout=timeout)
+            self.cancel()
+
+    def cancel(self) -> None:
+        """End the app's lifespan task, whatever it is doing."""
+        if self.task is not None:
+            self.task.cancel()
+
+    async def _answer(self, timeout: float) -> None:
+        try:
+            await self._mailbox.get_soon(timeout)
+        except TimeoutError:
+            text = f"no answer within {timeout:g} s"
+            where = place_of(cast("asyncio.Task[None]", self.task))
+            self.cancel()
+            raise LifespanFailed(self._phase, f"{text}: {where}" if where else text) from None
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+
+    async def _receive(self) -> Message:
+        self._received = True
+        return await super()._receive()
+
+    async def _send(self, message: Any) -> None:
+        kind = message["type"]
+        if kind == f"lifespan.{self._phase}.complete":
+            self._phase = "shutdown"
+            self._mailbox.put(None)
+        elif kind == f"lifespan.{self._phase}.failed":
+            # Sent from within an except block as a rule: there the exception can be had, even where
+            # the app drops it.
+            self._fail(message.get("message", ""), sys.exc_info()[1])
+        else:
+            raise RuntimeError(f"Unexpected ASGI message {kind!r} during lifespan {self._phase}.")
+
+    def _ended(self, exc: BaseException | None) -> None:
+        if self._phase == "startup" and self._is_no_support(exc):
+            self.supported = False
+            self._mailbox.put(None)
+        elif exc is not None:
+            self._fail("", exc)
+        else:
+            self._mailbox.put(None)
+
+    def _is_no_support(self, exc: BaseException | None) -> bool:
+        if exc is None:
+            return True
+        if not self._received:
+            return True
+        return self._is_unsupported is not None and self._is_unsupported(exc)
+
+    def _fail(self, message: str, cause: BaseException | None) -> None:
+        # Starlette's message is a whole traceback; the cause carries that already.
+        if cause is not None:
+            message = f"{type(cause).__name__}: {cause}"
+        failure = LifespanFailed(self._phase, message or "the app gave no message")
+        failure.__cause__ = cause
+        self._mailbox.put(failure)

@@ -1,0 +1,255 @@
+"""`WebSocketConnection`: one websocket scope."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from asgi_sio_testclient.asgi._call import (
+    DEFAULT_TIMEOUT,
+    Headers,
+    Message,
+    _by_hand,
+    _headers,
+    _Mailbox,
+    _Run,
+)
+from asgi_sio_testclient.asgi._http import Response
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGI3Application, WebSocketScope
+
+
+NORMAL_CLOSURE = 1000
+NO_STATUS_RECEIVED = 1005
+FORBIDDEN = 403
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketClosed:
+    """The end of an accepted websocket, by the app.
+
+    Attributes:
+        code: 1000 where the app gave none (ASGI spec, "Close").
+        reason: "" where the app gave none.
+    """
+
+    code: int = NORMAL_CLOSURE
+    reason: str = ""
+
+
+class ClientDisconnected(OSError):
+    """What an app gets that sends to a websocket which is closed, as under uvicorn."""
+
+
+class WebSocketListener(Protocol):
+    """Takes what comes of a `WebSocketConnection`, inside the app's own call."""
+
+    def websocket_accepted(self, subprotocol: str | None, headers: Headers) -> None:
+        """The app accepted."""
+
+    def websocket_refused(self, response: Response) -> None:
+        """The app closed, or answered with a response, before it accepted."""
+
+    def websocket_message(self, data: str | bytes) -> None:
+        """The app sent a message."""
+
+    def websocket_closed(self, closed: WebSocketClosed) -> None:
+        """The app closed."""
+
+    def websocket_ended(self, exc: BaseException | None) -> None:
+        """The app's callable returned, or raised `exc`; it runs no more."""
+
+
+class WebSocketConnection(_Run):
+    """One websocket.
+
+    Args:
+        app: an ASGI callable.
+        scope: see `websocket_scope`.
+        listener: takes what the app sends; without one, `connect` and `receive` read it.
+        on_receive: called each time the app is about to receive.
+
+    By hand::
+
+        websocket = WebSocketConnection(app, websocket_scope("/chat"))
+        await websocket.connect(timeout=1)
+        websocket.send("hello")
+        answer = await websocket.receive(timeout=1)
+        websocket.close()
+
+    Attributes:
+        state: "connecting", "open", "refused" (by the app, before it accepted) or "closed".
+        subprotocol: the one that the app accepted.
+    """
+
+    def __init__(
+        self,
+        app: ASGI3Application,
+        scope: WebSocketScope,
+        *,
+        listener: WebSocketListener | None = None,
+        on_receive: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(app, scope, on_receive)
+        self.state = "connecting"
+        self.subprotocol: str | None = None
+        self._mailbox = _Mailbox() if listener is None else None
+        self._listener = listener or _WebSocketMailbox(_by_hand(self._mailbox))
+        self.deliver: Callable[[str | bytes], object] = self._listener.websocket_message
+        self._refusal: Response | None = None
+        self._gate: asyncio.Event | None = None
+        self._next.append({"type": "websocket.connect"})
+
+    async def connect(self, timeout: float = DEFAULT_TIMEOUT) -> str | None:
+        """Start the app and wait until it accepts; returns the subprotocol.
+
+        Raises:
+            ConnectionRefusedError: it closed, or answered with a response: ``.args[0]`` is the
+                `Response`.
+            TimeoutError: it did neither, after `timeout` seconds.
+            Exception: what the app raised, as it is.
+        """
+        self.start()
+        answer = await _by_hand(self._mailbox).get(timeout)
+        if isinstance(answer, Response):
+            raise ConnectionRefusedError(answer)
+        return cast("str | None", answer[0])
+
+    def send(self, data: str | bytes) -> None:
+        """Hand the app one message. What is sent to a connection that has ended is lost, as on a
+        network.
+        """
+        if self.state in {"refused", "closed"}:
+            return
+        message: Message = {"type": "websocket.receive"}
+        if isinstance(data, str):
+            message["text"] = data
+        else:
+            message["bytes"] = bytes(data)
+        receivers = self._receivers
+        if receivers and not receivers[0].done():
+            receivers.pop(0).set_result(message)  # as nearly always: the app waits for it
+        else:
+            self._feed(message)
+
+    async def receive(self, timeout: float = DEFAULT_TIMEOUT) -> str | bytes | WebSocketClosed:
+        """The app's next message, or `WebSocketClosed` when it closes.
+
+        Raises:
+            TimeoutError: nothing came within `timeout` seconds.
+            Exception: what the app raised, as it is.
+        """
+        return cast("str | bytes | WebSocketClosed", await _by_hand(self._mailbox).get(timeout))
+
+    def close(self, code: int = NORMAL_CLOSURE, reason: str = "") -> None:
+        """Close, as a client does that leaves in an orderly way."""
+        self._disconnect({"type": "websocket.disconnect", "code": code, "reason": reason})
+
+    def lose(self, code: int = NO_STATUS_RECEIVED) -> None:
+        """Lose the network: the app is told a code and no reason, and what it sends from now on
+        raises an OSError.
+        """
+        self._disconnect({"type": "websocket.disconnect", "code": code})
+
+    def pause(self) -> None:
+        """Stop reading: the app's next ``send()`` blocks, as it does when a client's buffers are
+        full.
+        """
+        if self._gate is None:
+            self._gate = asyncio.Event()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._gate is not None:
+            self._gate.set()
+            self._gate = None
+
+    def _disconnect(self, message: Message) -> None:
+        if self.state in {"connecting", "open"}:
+            self.state = "closed"
+            self._feed(message)
+        self.resume()
+
+    async def _send(self, message: Any) -> None:
+        if self._gate is not None:
+            await self._gate.wait()
+        kind = message["type"]
+        if kind == "websocket.send" and self.state == "open":
+            data = message.get("text")
+            if data is None:
+                data = message["bytes"]
+            # engineio's driver puts a bytearray under "text"; servers send what is bytes-like as
+            # binary.
+            self.deliver(data if isinstance(data, str) else bytes(data))
+        elif self.state == "connecting" and self._answer(kind, message):
+            pass
+        elif kind == "websocket.close" and self.state == "open":
+            code, reason = message.get("code", NORMAL_CLOSURE), message.get("reason") or ""
+            self._disconnect({"type": "websocket.disconnect", "code": code, "reason": reason})
+            self._listener.websocket_closed(WebSocketClosed(code, reason))
+        elif self.state == "closed":
+            # python-engineio relies on its being an OSError.
+            raise ClientDisconnected(f"{kind} after the websocket was closed")
+        else:
+            raise RuntimeError(f"Unexpected ASGI message {kind!r}, the websocket is {self.state}.")
+
+    def _answer(self, kind: str, message: Any) -> bool:
+        """Take the app's answer to the connection request; False where `kind` is no such answer."""
+        if kind == "websocket.accept":
+            self.state = "open"
+            self.subprotocol = message.get("subprotocol")
+            headers = _headers(message.get("headers", ()))
+            self._listener.websocket_accepted(self.subprotocol, headers)
+        elif kind == "websocket.close":
+            self._refuse(Response(FORBIDDEN, (), (message.get("reason") or "").encode()))
+        elif kind in {"websocket.http.response.start", "http.response.start"}:
+            self._refusal = Response(message["status"], _headers(message.get("headers", ())))
+        elif kind == "websocket.http.response.body" and self._refusal is not None:
+            self._add_to_refusal(message)
+        elif kind == "http.response.body" and self._refusal is not None:
+            # A mistake that servers answer with a RuntimeError at http.response.start
+            # (engineio.ASGIApp makes it for an unknown path). Raised here, one message later, so
+            # that whoever asked can still be told the status and the body.
+            self._add_to_refusal(message)
+            raise RuntimeError(f"Unexpected ASGI message {kind!r} on a websocket scope.")
+        else:
+            return False
+        return True
+
+    def _add_to_refusal(self, message: Any) -> None:
+        refusal = cast("Response", self._refusal)
+        body = refusal.body + bytes(message.get("body", b""))
+        self._refusal = Response(refusal.status, refusal.headers, body)
+        if not message.get("more_body", False):
+            self._refuse(self._refusal)
+
+    def _refuse(self, response: Response) -> None:
+        self.state = "refused"
+        self._feed({"type": "websocket.disconnect", "code": 1006})
+        self._listener.websocket_refused(response)
+
+    def _ended(self, exc: BaseException | None) -> None:
+        if self._refusal is not None and self.state == "connecting":
+            self._refuse(self._refusal)
+        if self.state == "refused" and self._refusal is not None and isinstance(exc, RuntimeError):
+            exc = None
+        self._listener.websocket_ended(exc)
+
+
+class _WebSocketMailbox:
+    """The listener of those who have none."""
+
+    def __init__(self, mailbox: _Mailbox) -> None:
+        self._mailbox = mailbox
+        self.websocket_message = mailbox.put
+        self.websocket_closed = mailbox.put
+        self.websocket_refused = mailbox.put
+
+    def websocket_accepted(self, subprotocol: str | None, headers: Headers) -> None:
+        self._mailbox.put((subprotocol, headers))
+
+    def websocket_ended(self, exc: BaseException | None) -> None:
+        self._mailbox.put(exc or WebSocketClosed(NO_STATUS_RECEIVED))

@@ -1,0 +1,458 @@
+"""Sends the calls of `measure()`, and notes when each was due, sent and answered.
+
+Nothing but the calls themselves may be on the clock: what costs time besides, such as progress,
+collecting garbage or reading the transcript, is done between rounds of calls, when none is under
+way. Only an open loop, which can't pause, does some of it while others wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import TYPE_CHECKING
+
+from asgi_sio_testclient._client.client import TestClient
+from asgi_sio_testclient._connection import transcript
+from asgi_sio_testclient._exceptions import EventTimeout, NotConnected, TestClientError, UsageError
+from asgi_sio_testclient.bench._calibration import lay
+from asgi_sio_testclient.bench._report import LatencyReport, Sample
+from asgi_sio_testclient.bench._subject import Subject
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._server.runs import HandlerRun
+
+__all__ = ["Measurement", "Plan", "Progress", "Watcher", "first_line", "still_collector", "until"]
+
+Watcher = Callable[["Progress"], object]
+
+SECOND = 1_000_000_000
+ROUND_NS = SECOND // 20
+"""A round of calls ends then, and in between is time for all the rest."""
+CALLS_A_ROUND = 5_000
+"""As many handlers as the transcript keeps are twice that."""
+SPIN_NS = 2_000_000
+"""A timer of the event loop is late by up to a millisecond, the resolution of epoll, and by what
+the system adds: the last two before an arrival are spent turning the loop."""
+BREATH_NS = 3_000_000
+"""What reading the transcript, laying the yardstick and drawing a bar take together, or less."""
+LONGEST_NS = 2 * SECOND
+TIMEOUTS_IN_A_ROW = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `measure()` was asked for.
+
+    Attributes:
+        calls, warmup, concurrency, rate: as there.
+        shoot: sends the event once and waits for its answer.
+        event: its name.
+        namespace: where.
+        goes_on: whether a handler may go on after its answer, and fail.
+    """
+
+    calls: int
+    warmup: int
+    concurrency: int
+    rate: float | None
+    shoot: Callable[[], Awaitable[object]]
+    event: str
+    namespace: str
+    goes_on: bool
+
+
+class Progress:
+    """How far a measurement is; handed to the function that was given as `progress`.
+
+    Attributes:
+        total: how many calls there will be.
+    """
+
+    def __init__(self, measurement: Measurement, total: int) -> None:
+        self._measurement = measurement
+        self.total = total
+
+    @property
+    def done(self) -> int:
+        """How many calls are over, failed ones among them."""
+        return len(self._measurement.samples) + self.errors
+
+    @property
+    def errors(self) -> int:
+        """How many of them failed."""
+        return self._measurement.errors.total()
+
+    def report(self, interrupted: str | None = None) -> LatencyReport:
+        """The report of what was measured so far; `interrupted` says why there won't be more."""
+        return self._measurement.report(interrupted)
+
+
+class Measurement:
+    """One measurement: `run` it, then ask for its `report`, also when it was cut short."""
+
+    def __init__(
+        self, client: TestClient, plan: Plan, subject: Subject, watcher: Watcher | None
+    ) -> None:
+        self._client = client
+        self._plan = plan
+        self._subject = subject
+        self._watcher = watcher
+        self._progress = Progress(self, plan.calls)
+        self._handlers = _Handlers(client, plan.event, plan.namespace)
+        # number among all calls, due, sent, answered, in nanoseconds
+        self.samples: list[tuple[int, int, int, int]] = []
+        self.errors: Counter[str] = Counter()
+        self._messages: dict[str, str] = {}
+        self._yardstick: list[float] = []
+        self._elapsed = 0
+        self._began: int | None = None
+        self._sent = 0
+        self._rested = self._rested_at = 0
+        self._timeouts = 0
+        self._proved = False
+        self._stopped: str | None = None
+        self._fatal: Exception | None = None
+
+    async def run(self) -> None:
+        """Warm up and measure.
+
+        Raises:
+            UsageError: nothing in the app handles the event.
+            TypeError: its arguments can't be serialised.
+            NotConnected: there was no connection to begin with.
+        """
+        self._tell()
+        await self._warm_up()
+        with still_collector():
+            try:
+                if self._plan.rate is None:
+                    await self._closed_loop(self._plan.calls)
+                else:
+                    await self._open_loop(self._plan.rate)
+            finally:
+                self._clock_off()
+        if self._plan.goes_on:
+            await self._last_words()
+        self._between()
+
+    # -- closed loop
+
+    async def _warm_up(self) -> None:
+        await self._closed_loop(self._plan.warmup)
+        self._messages.clear()
+        self.errors.clear()
+        self.samples.clear()
+        self._yardstick.clear()
+        self._elapsed = 0
+
+    async def _closed_loop(self, calls: int) -> None:
+        self._left = calls
+        uncollected = 0
+        while self._left and self._stopped is None:
+            self._room = CALLS_A_ROUND
+            self._clock_on()
+            await self._round(self._plan.shoot)
+            self._clock_off()
+            self._between()
+            uncollected += CALLS_A_ROUND - self._room
+            if uncollected >= CALLS_A_ROUND:
+                gc.collect()
+                uncollected = 0
+
+    async def _round(self, shoot: Callable[[], Awaitable[object]]) -> None:
+        ends = perf_counter_ns() + ROUND_NS
+        if self._plan.concurrency == 1:
+            await self._worker(shoot, ends)
+        else:
+            workers = (self._worker(shoot, ends) for _ in range(self._plan.concurrency))
+            await asyncio.gather(*workers)
+        if self._fatal is not None:
+            raise self._fatal
+
+    async def _worker(self, shoot: Callable[[], Awaitable[object]], ends: int) -> None:
+        clock, note = perf_counter_ns, self.samples.append
+        begin = 0
+        while self._left > 0 and self._room > 0 and begin < ends and self._stopped is None:
+            self._left -= 1
+            self._room -= 1
+            number = self._sent
+            self._sent += 1
+            begin = clock()
+            try:
+                await shoot()
+            except Exception as exc:  # noqa: BLE001 (whatever the app raises is counted)
+                self._failed(exc)
+            else:
+                note((number, begin, begin, clock()))
+                if not self._proved:
+                    self._prove(None)
+
+    # -- open loop
+
+    async def _open_loop(self, rate: float) -> None:
+        places = asyncio.Semaphore(self._plan.concurrency) if self._plan.concurrency > 1 else None
+        arrivals: set[asyncio.Task[None]] = set()
+        self._clock_on()
+        start = perf_counter_ns()
+        try:
+            for number in range(self._plan.calls):
+                due = start + round(number * SECOND / rate)
+                await self._breathe(due, arrivals)
+                await until(due)
+                if self._stopped is not None:
+                    break
+                task = asyncio.create_task(self._arrival(due, places))
+                arrivals.add(task)
+                task.add_done_callback(arrivals.discard)
+            await asyncio.gather(*arrivals)
+        finally:
+            for task in arrivals:
+                task.cancel()
+            await asyncio.gather(*arrivals, return_exceptions=True)
+        if self._fatal is not None:
+            raise self._fatal
+
+    async def _breathe(self, due: int, arrivals: set[asyncio.Task[None]]) -> None:
+        """Do the rest while nothing is under way and the next arrival is far enough; where that
+        never happens, now and then nevertheless, and at one call's expense.
+        """
+        now = perf_counter_ns()
+        if now - self._rested < ROUND_NS and self._sent - self._rested_at < CALLS_A_ROUND:
+            return
+        await _sleep_until(due - 2 * BREATH_NS)
+        while arrivals and due - perf_counter_ns() > BREATH_NS:  # noqa: ASYNC110 (as in until)
+            await asyncio.sleep(0)
+        if not arrivals and due - perf_counter_ns() > BREATH_NS:
+            self._between()
+        elif now - self._rested > LONGEST_NS or self._sent - self._rested_at >= CALLS_A_ROUND:
+            self._between(yardstick=False)
+
+    async def _arrival(self, due: int, places: asyncio.Semaphore | None) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            if places is not None:
+                await stack.enter_async_context(places)
+            number = self._sent
+            self._sent += 1
+            sent = perf_counter_ns()
+            try:
+                await self._plan.shoot()
+            except Exception as exc:  # noqa: BLE001 (whatever the app raises is counted)
+                self._failed(exc)
+            else:
+                self.samples.append((number, due, sent, perf_counter_ns()))
+                if not self._proved:
+                    self._prove(None)
+
+    # -- what went wrong
+
+    def _failed(self, exc: Exception) -> None:
+        if not self._proved:
+            self._prove(exc)
+        if isinstance(exc, NotConnected):
+            self._stopped = first_line(exc)
+        elif self._is_misuse(exc):
+            self._fatal = exc
+        elif isinstance(exc, EventTimeout) and exc.timeout is not None:
+            self._timed_out()
+        if self._fatal is not None:
+            self._stopped = first_line(self._fatal)
+            return
+        self._count(exc)
+
+    def _is_misuse(self, exc: Exception) -> bool:
+        """Arguments that can't be sent, or a server that can't be watched: no call fares better."""
+        ours = isinstance(exc, TypeError) and exc not in self._client.app_exceptions
+        return ours or isinstance(exc, UsageError)
+
+    def _count(self, exc: Exception) -> None:
+        name = type(exc).__name__
+        self.errors[name] += 1
+        self._messages.setdefault(name, first_line(exc))
+
+    def _timed_out(self) -> None:
+        """A thousand calls that nobody answers, of five seconds each: who would see the end?"""
+        self._timeouts += 1
+        if not self.samples and self._timeouts >= max(TIMEOUTS_IN_A_ROW, self._plan.concurrency):
+            self._stopped = f"{self._timeouts} calls timed out, and none was answered"
+
+    def _prove(self, exc: Exception | None) -> None:
+        """After the first call: does anything in the app handle the event at all?"""
+        self._proved = True
+        run = self._handlers.latest()
+        if run is not None and not run.name:
+            where = f"{self._plan.event!r} in namespace {self._plan.namespace!r}"
+            hint = f" ({exc.headline})" if isinstance(exc, EventTimeout) else ""
+            self._fatal = UsageError(f"nothing in the app handles {where}{hint}")
+            self._stopped = str(self._fatal)
+
+    # -- besides
+
+    def _clock_on(self) -> None:
+        self._began = perf_counter_ns()
+
+    def _clock_off(self) -> None:
+        if self._began is not None:
+            self._elapsed += perf_counter_ns() - self._began
+            self._began = None
+
+    def _between(self, *, yardstick: bool = True) -> None:
+        """What costs time."""
+        self._handlers.read()
+        # Events that the handler sent besides its answer; nobody reads them, and they add up.
+        self._client.get_received(self._plan.namespace)
+        if yardstick:
+            self._yardstick.append(lay())
+        self._tell()
+        self._rested, self._rested_at = perf_counter_ns(), self._sent
+
+    def _tell(self) -> None:
+        if self._watcher is not None:
+            self._watcher(self._progress)
+
+    async def _last_words(self) -> None:
+        """Wait for handlers that go on after their answers, and count those that fail."""
+        failed = True
+        while failed:
+            try:
+                await self._client.settle()
+            except (UsageError, EventTimeout) as exc:
+                # The server isn't known, or the handler doesn't end: no use to ask again.
+                failed = False
+                if isinstance(exc, EventTimeout):
+                    self._stopped = self._stopped or first_line(exc)
+            except Exception as exc:  # noqa: BLE001 (as in _worker)
+                self._count(exc)
+            else:
+                failed = False
+
+    def report(self, interrupted: str | None = None) -> LatencyReport:
+        """The report of what was measured so far."""
+        self._handlers.read()
+        running = 0 if self._began is None else perf_counter_ns() - self._began
+        return LatencyReport.from_samples(
+            (self._sample(*sample) for sample in self.samples),
+            self._subject,
+            elapsed=(self._elapsed + running) / SECOND,
+            yardstick=self._yardstick,
+            errors=self.errors,
+            messages=self._messages,
+            notes=self._handlers.notes,
+            interrupted=interrupted or self._stopped,
+        )
+
+    def _sample(self, number: int, due: int, sent: int, end: int) -> Sample:
+        waited, due_, end_ = (sent - due) / SECOND, due / SECOND, end / SECOND
+        run = self._handlers.get(number)
+        if run is None:
+            return Sample(due_, end_, waited=waited)
+        started, ended = run
+        inside = max(0.0, min(ended, end_) - max(started, due_))
+        return Sample(due_, end_, ended - started, inside, waited)
+
+
+class _Handlers:
+    """Which run of the app's handler belongs to which call: the server takes the events of one
+    client in the order in which they were sent.
+    """
+
+    def __init__(self, client: TestClient, event: str, namespace: str) -> None:
+        self._transcript = client.transcript
+        self._event = event, namespace
+        self._runs: list[tuple[float, float] | HandlerRun] = []
+        self._unended: set[int] = set()
+        self._last = next(reversed(self._transcript.handlers), None)
+        self._lost = False
+
+    @property
+    def notes(self) -> list[str]:
+        """Why there are no handler times, if there are none."""
+        if self._lost:
+            return [
+                "no handler times: other events of this client crowded them out of its transcript"
+            ]
+        if not self._runs:
+            return ["no handler times: the app's server was not found; pass server= to the client"]
+        return []
+
+    def latest(self) -> HandlerRun | None:
+        """The latest run."""
+        runs = reversed(self._transcript.handlers)
+        return next((run for run in runs if (run.event, run.namespace) == self._event), None)
+
+    def read(self) -> None:
+        """Take over what is new in the transcript, which forgets."""
+        new: list[HandlerRun] = []
+        runs = self._transcript.handlers
+        for run in reversed(runs):
+            if run is self._last:
+                break
+            new.append(run)
+        else:
+            forgotten = self._last is not None or len(runs) >= transcript.MAX_PACKETS
+            self._lost = self._lost or forgotten
+        for run in reversed(new):
+            if (run.event, run.namespace) == self._event:
+                self._unended.add(len(self._runs))
+                self._runs.append(run)
+        self._last = runs[-1] if runs else None
+        for index in list(self._unended):
+            self._release(index)
+
+    def _release(self, index: int) -> None:
+        """Keep the times of a run that is over, and not the run, with its task and all."""
+        run = self._runs[index]
+        if not isinstance(run, tuple) and run.ended is not None:
+            self._runs[index] = run.started, run.ended
+            self._unended.discard(index)
+
+    def get(self, number: int) -> tuple[float, float] | None:
+        """When the handler for that call started and ended; None where that isn't known."""
+        run = self._runs[number] if number < len(self._runs) and not self._lost else None
+        return run if isinstance(run, tuple) else None
+
+
+async def until(due: int) -> None:
+    """Return when `perf_counter_ns()` is `due`, after one turn of the loop at least: arrivals that
+    are late may not keep the app from its work.
+    """
+    await asyncio.sleep(0)
+    await _sleep_until(due - SPIN_NS)
+    while perf_counter_ns() < due:  # noqa: ASYNC110 (it waits for the clock)
+        await asyncio.sleep(0)
+
+
+async def _sleep_until(when: int) -> None:
+    left = when - perf_counter_ns()
+    if left > 0:
+        await asyncio.sleep(left / SECOND)
+
+
+@contextlib.contextmanager
+def still_collector() -> Iterator[None]:
+    """No garbage collection within this block, as in timeit; what is alive before is put aside, so
+    that a collection that is asked for looks at what is new only.
+    """
+    gc.collect()
+    enabled, frozen = gc.isenabled(), gc.get_freeze_count()
+    gc.disable()
+    if not frozen:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if not frozen:
+            gc.unfreeze()
+        if enabled:
+            gc.enable()
+
+
+def first_line(exc: BaseException) -> str:
+    """What an error says, in one line, with who raised it where a note tells."""
+    text = str(exc).partition("\n")[0] or repr(exc)
+    notes = getattr(exc, "__notes__", None)
+    return f"{text} ({notes[0]})" if notes and not isinstance(exc, TestClientError) else text

@@ -1,0 +1,283 @@
+"""`swarm()`: many clients, one scenario.
+
+What scenarios do is the user's; what single calls in them took is read from the transcripts
+afterwards, so that nothing stands between a scenario and its client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter_ns
+from typing import Any
+
+from asgi_sio_testclient._client.client import TestClient
+from asgi_sio_testclient._connection.transcript import TranscriptEntry
+from asgi_sio_testclient._exceptions import EventTimeout, NotConnected, UsageError
+from asgi_sio_testclient.bench._report import LatencyReport, Sample
+from asgi_sio_testclient.bench._runner import SECOND, first_line, still_collector, until
+from asgi_sio_testclient.bench._subject import Subject, name_of
+
+__all__ = ["swarm"]
+
+Scenario = Callable[[TestClient], Awaitable[object]]
+
+CONNECTS_AT_A_TIME = 50
+"""All at once, the last of ten thousand would wait longer than its timeout."""
+
+
+async def swarm(
+    app: Any,
+    *,
+    clients: int = 100,
+    scenario: Scenario,
+    rounds: int = 1,
+    warmup: int = 0,
+    rate: float | None = None,
+    namespaces: Sequence[str] = ("/",),
+    name: str | None = None,
+    **options: Any,
+) -> LatencyReport:
+    """Connect many clients to one running app, let each go through the scenario, and report.
+
+    Args:
+        app: the ASGI app; its lifespan is run around it all.
+        clients: how many.
+        scenario: a coroutine function that is called with a connected client.
+        rounds: how often each client goes through it, one after the other.
+        warmup: rounds before, which are not measured.
+        rate: scenarios that begin per second, evenly spaced, clients taking turns; their latency
+            counts from when they were due. None: all clients begin at once.
+        namespaces: what each client connects to.
+        name: what the report calls the app, as ``app`` in `measure`.
+        options: all other arguments of `TestClient`.
+
+    Returns:
+        The report of the scenarios; its ``events`` has "connect" and each event that scenarios got
+        acks for: `call`, and `emit` with a callback, of the last 10,000 packets of each client.
+        Errors are counted by scenario, and "connect" has its own.
+
+    Raises:
+        ValueError: `clients` or `rounds` below 1, or another argument that can't be.
+        TypeError: `scenario` is no function, or an option that `TestClient` doesn't know.
+        Exception: the first error of connecting, where no client could.
+    """
+    _check(scenario, clients, rounds, warmup, rate)
+    async with TestClient(app, **options) as first:
+        crowd = [_User(first), *(_User(first.clone()) for _ in range(clients - 1))]
+        run = _Swarm(crowd, scenario, rate)
+        await run.connect(namespaces)
+        await run.scenarios(warmup, None)
+        run.forget()
+        with still_collector():
+            elapsed = await run.scenarios(rounds, rate)
+        await run.last_words(first)
+        subject = Subject.here(
+            app=name_of(app) if name is None else name,
+            event=getattr(scenario, "__qualname__", repr(scenario)),
+            namespace=" ".join(namespaces),
+            mode="scenario",
+            await_event=None,
+            arguments="",
+            transport=run.transport,
+            concurrency=clients,
+            rate=rate,
+        )
+        return run.report(subject, elapsed)
+
+
+class _User:
+    """One client, and what it went through."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+        self.connected: Sample | None = None
+        self.packets_before = 0
+        self.samples: list[Sample] = []
+
+    def seen(self) -> int:
+        """How many packets its transcript has had."""
+        return self.client.transcript.dropped + len(self.client.transcript)
+
+    def measured_packets(self) -> list[TranscriptEntry]:
+        """Those since the measuring began, as far as the transcript still has them."""
+        transcript = self.client.transcript
+        return transcript[max(0, self.packets_before - transcript.dropped) :]
+
+
+@dataclass
+class _Failures:
+    """Errors by type, and the first of each."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    messages: dict[str, str] = field(default_factory=dict)
+
+    def add(self, exc: Exception) -> None:
+        """One more."""
+        name = type(exc).__name__
+        self.counts[name] += 1
+        self.messages.setdefault(name, first_line(exc))
+
+
+class _Swarm:
+    def __init__(self, crowd: list[_User], scenario: Scenario, rate: float | None) -> None:
+        self._crowd = crowd
+        self._scenario = scenario
+        self._rate = rate
+        self._failures = _Failures()
+        self._refusals = _Failures()
+        self._connect_seconds = 0.0
+        self.transport = ""
+
+    async def connect(self, namespaces: Sequence[str]) -> None:
+        """Connect all.
+
+        Raises:
+            Exception: the first error, where none could.
+        """
+        places = asyncio.Semaphore(CONNECTS_AT_A_TIME)
+        first_error: list[Exception] = []
+
+        async def connect(user: _User) -> None:
+            async with places:
+                begin = perf_counter_ns()
+                try:
+                    await user.client.connect(*namespaces)
+                except Exception as exc:  # noqa: BLE001 (whatever the app raises is counted)
+                    first_error.append(exc)
+                    self._refusals.add(exc)
+                else:
+                    user.connected = Sample(begin / SECOND, perf_counter_ns() / SECOND)
+
+        begin = perf_counter_ns()
+        await asyncio.gather(*(connect(user) for user in self._crowd))
+        self._connect_seconds = (perf_counter_ns() - begin) / SECOND
+        connected = [user for user in self._crowd if user.connected is not None]
+        if not connected:
+            raise first_error[0]
+        self.transport = connected[0].client.transport or ""
+
+    async def scenarios(self, rounds: int, rate: float | None) -> float:
+        """Let everybody who is connected go through the scenario; returns the seconds that took."""
+        users = [user for user in self._crowd if user.connected is not None]
+        begin = perf_counter_ns()
+
+        async def go_through(place: int, user: _User) -> None:
+            for turn in range(rounds):
+                due = perf_counter_ns()
+                if rate is not None:
+                    due = begin + round((turn * len(users) + place) * SECOND / rate)
+                    await until(due)
+                await self._once(user, due)
+
+        await asyncio.gather(*(go_through(place, user) for place, user in enumerate(users)))
+        return (perf_counter_ns() - begin) / SECOND
+
+    async def _once(self, user: _User, due: int) -> None:
+        sent = perf_counter_ns()
+        try:
+            await self._scenario(user.client)
+        except Exception as exc:  # noqa: BLE001 (as in connect)
+            self._failures.add(exc)
+        else:
+            end = perf_counter_ns()
+            user.samples.append(Sample(due / SECOND, end / SECOND, waited=(sent - due) / SECOND))
+
+    def forget(self) -> None:
+        """The warm-up."""
+        self._failures = _Failures()
+        for user in self._crowd:
+            user.samples.clear()
+            user.packets_before = user.seen()
+
+    async def last_words(self, first: TestClient) -> None:
+        """Let handlers end that scenarios did not wait for, and count what they raised."""
+        try:
+            await first.settle()
+        except UsageError:
+            pass  # the server isn't known
+        except Exception as exc:  # noqa: BLE001 (as in connect)
+            self._failures.add(exc)
+        for user in self._crowd:
+            user.client.get_received("*")
+            # With nothing left to read, each wait raises one error that nobody has seen.
+            for _ in user.client.app_exceptions:
+                try:
+                    await user.client.await_event(namespace="*", timeout=0)
+                except (EventTimeout, NotConnected):
+                    break
+                except Exception as exc:  # noqa: BLE001 (as in connect)
+                    self._failures.add(exc)
+
+    def report(self, subject: Subject, elapsed: float) -> LatencyReport:
+        """Of the scenarios, and of what they consist of."""
+        connects = [user.connected for user in self._crowd if user.connected is not None]
+        connect = LatencyReport.from_samples(
+            connects,
+            replace(subject, event="connect", mode="connect", rate=None),
+            elapsed=self._connect_seconds,
+            errors=self._refusals.counts,
+            messages=self._refusals.messages,
+        )
+        lost = sum(user.client.transcript.dropped > user.packets_before for user in self._crowd)
+        notes = [f"of {lost} clients only the last 10,000 packets are in the events' figures"]
+        return LatencyReport.from_samples(
+            [sample for user in self._crowd for sample in user.samples],
+            subject,
+            elapsed=elapsed,
+            errors=self._failures.counts,
+            messages=self._failures.messages,
+            events={"connect": connect, **self._calls(subject, elapsed)},
+            notes=notes if lost else (),
+        )
+
+    def _calls(self, subject: Subject, elapsed: float) -> dict[str, LatencyReport]:
+        samples: dict[tuple[str, str], list[Sample]] = {}
+        for user in self._crowd:
+            for key, sample in _acked(user.measured_packets()):
+                samples.setdefault(key, []).append(sample)
+        return {
+            event if namespace == "/" else f"{event} ({namespace})": LatencyReport.from_samples(
+                of_event,
+                replace(subject, event=event, namespace=namespace, mode="call", rate=None),
+                elapsed=elapsed,
+            )
+            for (event, namespace), of_event in sorted(samples.items())
+        }
+
+
+def _acked(entries: Sequence[TranscriptEntry]) -> list[tuple[tuple[str, str], Sample]]:
+    """The calls among a client's packets: event and namespace, and how long its ack took."""
+    sent: dict[tuple[str | None, int | None], TranscriptEntry] = {}
+    calls = []
+    for entry in entries:
+        key = entry.namespace, entry.id
+        if entry.direction == "sent" and entry.event is not None and entry.id is not None:
+            sent[key] = entry
+        elif entry.direction == "received" and (entry.socketio_type or "").endswith("ACK"):
+            call = sent.pop(key, None)
+            if call is not None:
+                sample = _sample(call, entry)
+                calls.append(((str(call.event), str(call.namespace)), sample))
+    return calls
+
+
+def _sample(call: TranscriptEntry, ack: TranscriptEntry) -> Sample:
+    took = None if call.handler is None else call.handler.duration
+    inside = min(took or 0.0, ack.time - call.time)
+    return Sample(call.time, ack.time, took, inside)
+
+
+def _check(scenario: object, clients: int, rounds: int, warmup: int, rate: float | None) -> None:
+    if not callable(scenario):
+        raise TypeError(f"scenario is {scenario!r}; expected a coroutine function")
+    if clients < 1:
+        raise ValueError(f"clients is {clients!r}; expected 1 or more")
+    if rounds < 1:
+        raise ValueError(f"rounds is {rounds!r}; there is nothing to measure below 1")
+    if warmup < 0:
+        raise ValueError(f"warmup is {warmup!r}; expected 0 or more")
+    if rate is not None and not 0 < rate < float("inf"):
+        raise ValueError(f"rate is {rate!r}; expected scenarios per second, above 0")

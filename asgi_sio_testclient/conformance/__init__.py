@@ -1,0 +1,172 @@
+"""The official Engine.IO v4 and Socket.IO v5 protocol test suites against an ASGI app, in memory.
+
+By hand::
+
+    results = asyncio.run(conformance.run(app))
+    assert all(result.conforms for result in results)
+
+From a shell: ``python -m asgi_sio_testclient conformance MODULE:APP``.
+
+The app has to follow the suites' rules, `RULES`. This module knows ASGI and the cases, and no
+server: any app that speaks the protocols can be asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from asgi_sio_testclient.asgi import Lifespan, single_callable
+from asgi_sio_testclient.conformance import _engineio_cases, _socketio_cases
+from asgi_sio_testclient.conformance._probe import (
+    Case,
+    Probe,
+    Stopped,
+    polling_query,
+)
+
+__all__ = ["CASES", "RULES", "SUITES", "Case", "Result", "cases", "run", "served"]
+
+NOT_FOUND = 404
+LOOKING = 2.0  # seconds that an app gets to say whether it serves a suite's path
+
+CASES: tuple[Case, ...] = (*_engineio_cases.CASES, *_socketio_cases.CASES)
+"""Every case of both suites, in the suites' order."""
+
+SUITES: dict[str, str] = {"engine.io": "/engine.io/", "socket.io": "/socket.io/"}
+"""The suites, and the path that each asks for unless it is told another."""
+
+RULES = """\
+Both suites: ping interval 300 ms, ping timeout 200 ms, payloads of up to 1,000,000 bytes.
+
+engine.io: an Engine.IO server at /engine.io/ that sends every message back as it came, text and
+binary.
+
+socket.io: a Socket.IO server at /socket.io/ with the namespaces "/" and "/custom" and no other.
+On connection it emits "auth" with the auth payload of the CONNECT packet, {} if there was none. In
+"/" it answers the event "message" with the event "message-back" and the same arguments, and
+acknowledges "message-with-ack" with the arguments that it came with.
+"""
+"""What the suites ask of the app."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a server answered in one case.
+
+    Attributes:
+        case: which.
+        answer: what it did, in the words of ``case.answers``.
+        notes: what the suite doesn't look at and is worth telling, for example "only at the ping
+            timeout".
+        seconds: how long it took.
+    """
+
+    case: Case
+    answer: str
+    notes: tuple[str, ...] = ()
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def conforms(self) -> bool:
+        """Whether the official suite lets it pass."""
+        return self.answer in self.case.answers
+
+
+def cases(suites: Iterable[str] = tuple(SUITES)) -> tuple[Case, ...]:
+    """The cases of these suites.
+
+    Raises:
+        ValueError: there is no such suite.
+    """
+    wanted = set(suites)
+    unknown = wanted - set(SUITES)
+    if unknown:
+        raise ValueError(f"no suite {sorted(unknown)}; there are {list(SUITES)}")
+    return tuple(case for case in CASES if case.suite in wanted)
+
+
+async def served(app: Any, paths: dict[str, str] | None = None) -> tuple[str, ...]:
+    """The suites whose path the app serves: a handshake there is answered, and not with a 404.
+
+    Args:
+        app: an ASGI callable, started.
+        paths: the suites' paths where they are not those of `SUITES`.
+    """
+    found = []
+    for suite, path in {**SUITES, **(paths or {})}.items():
+        probe = Probe(single_callable(app), path)
+        try:
+            async with asyncio.timeout(LOOKING):
+                response = await probe.response(probe.request("GET", polling_query()))
+        except TimeoutError:
+            continue
+        finally:
+            await probe.close()
+        if response.status != NOT_FOUND:
+            found.append(suite)
+    return tuple(found)
+
+
+async def run(
+    app: Any,
+    suites: Sequence[str] | None = None,
+    *,
+    paths: dict[str, str] | None = None,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    lifespan: bool = True,
+) -> list[Result]:
+    """Run the suites against an app. All cases run at the same time, each with sessions of its own.
+
+    Servers leave timers behind that only the end of the event loop ends: give it a loop of its own,
+    as ``asyncio.run(run(app))`` does.
+
+    Args:
+        app: an ASGI callable that follows `RULES`.
+        suites: "engine.io", "socket.io"; by default those whose path the app serves.
+        paths: the suites' paths where they are not those of `SUITES`.
+        headers: of every request, names in lower case.
+        lifespan: whether to start the app and shut it down.
+
+    Raises:
+        ValueError: there is no such suite.
+        LifespanFailed: the app didn't start, or didn't shut down.
+    """
+    callable_app = single_callable(app)
+    of_app = Lifespan(callable_app)
+    if lifespan:
+        await of_app.startup()
+    try:
+        if suites is None:
+            suites = await served(callable_app, paths)
+        at = {**SUITES, **(paths or {})}
+        return await asyncio.gather(
+            *(
+                _result(
+                    case,
+                    Probe(callable_app, at[case.suite], headers=headers, state=of_app.state),
+                )
+                for case in cases(suites)
+            )
+        )
+    finally:
+        if lifespan:
+            await of_app.shutdown()
+
+
+async def _result(case: Case, probe: Probe) -> Result:
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(case.limit):
+            await case.check(probe)
+    except Stopped:
+        pass
+    except TimeoutError:
+        probe.saw(f"nothing within {case.limit:g} s")
+    finally:
+        seconds = time.perf_counter() - began
+        await probe.close()
+    return Result(case, "; ".join(probe.seen), tuple(probe.notes), seconds)

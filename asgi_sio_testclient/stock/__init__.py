@@ -1,0 +1,35 @@
+"""python-socketio's stock client in memory: `ASGIClientSession` in the place of aiohttp's.
+
+::
+
+    async with ASGIClientSession(app) as http:
+        sio = socketio.AsyncClient(http_session=http)
+        await sio.connect("http://testserver")
+
+It needs aiohttp, which the stock client needs as well: ``pip install asgi-sio-testclient[stock]``.
+This module imports without it; the name is looked up when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient.stock._session import ASGIClientSession
+
+__all__ = ["ASGIClientSession"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        import aiohttp  # noqa: F401, PLC0415
+    except ImportError as exc:
+        raise ImportError(
+            "asgi_sio_testclient.stock needs aiohttp, as python-socketio's own client does: "
+            "pip install 'asgi-sio-testclient[stock]'"
+        ) from exc
+    from asgi_sio_testclient.stock import _session  # noqa: PLC0415
+
+    return getattr(_session, name)

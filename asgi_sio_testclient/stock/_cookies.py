@@ -1,0 +1,78 @@
+"""A cookie jar of httpx's with the face of aiohttp's, so that a login over the one is a login over
+the other. Decides nothing: which cookie goes where is the standard library's jar's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http.cookies import BaseCookie, Morsel
+from typing import TYPE_CHECKING, Any
+
+from yarl import URL
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._http.identity import Identity
+
+__all__ = ["HTTPXCookieJar"]
+
+Cookies = Mapping[str, Any] | Iterable[tuple[str, Any]]
+
+
+class HTTPXCookieJar:
+    """The jar of an httpx client, as far as aiohttp's sessions and their users touch a jar.
+
+    Args:
+        identity: whose jar it is.
+    """
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    def __iter__(self) -> Iterator[Morsel[str]]:
+        for cookie in self._identity.jar:
+            morsel = _morsel(cookie.name, cookie.value or "")
+            morsel["domain"], morsel["path"] = cookie.domain, cookie.path
+            yield morsel
+
+    def __len__(self) -> int:
+        return len(self._identity.jar)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def filter_cookies(self, request_url: URL) -> BaseCookie[str]:
+        """The cookies that go with a request to `request_url`."""
+        found: BaseCookie[str] = BaseCookie()
+        header = self._identity.cookie_header(str(request_url)).decode("latin-1")
+        for pair in filter(None, header.split("; ")):
+            name, _, value = pair.partition("=")
+            # dict's own, since BaseCookie's would quote the value once more.
+            dict.__setitem__(found, name, _morsel(name, value))
+        return found
+
+    def update_cookies(self, cookies: Cookies, response_url: URL | None = None) -> None:
+        """Put cookies in: as set by `response_url`; without one they go with every request."""
+        pairs = cookies.items() if isinstance(cookies, Mapping) else cookies
+        for name, value in pairs:
+            if response_url and isinstance(value, Morsel):
+                self.update_cookies_from_headers([value.OutputString()], response_url)
+            elif response_url:
+                self.update_cookies_from_headers([f"{name}={value}"], response_url)
+            else:
+                text = value.value if isinstance(value, Morsel) else str(value)
+                self._identity.http.cookies.set(name, text)
+
+    def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
+        """Put in what the Set-Cookie headers of a response set."""
+        values = [header.encode("latin-1") for header in headers]
+        self._identity.store_cookies(str(response_url), values)
+
+    def clear(self) -> None:
+        """Throw all cookies away."""
+        self._identity.jar.clear()
+
+
+def _morsel(name: str, value: str) -> Morsel[str]:
+    morsel: Morsel[str] = Morsel()
+    morsel.set(name, value, value)
+    return morsel
