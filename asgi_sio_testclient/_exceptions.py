@@ -18,7 +18,8 @@ and no protocol.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import socketio.exceptions
@@ -255,6 +256,47 @@ def _words(data: Any) -> str:
     if isinstance(data, dict) and set(data) == {"message"}:
         data = data["message"]
     return data if isinstance(data, str) else repr(data)
+
+
+_END_NO_TEST = (
+    Exception, KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError
+)  # fmt: skip
+
+
+def ends_test(exc: BaseException) -> bool:
+    """Whether an exception ends the test, wherever it is raised.
+
+    ``pytest.fail()``, ``skip()`` and ``xfail()``, and pytest-timeout's failure, are such: no
+    Exception, so that no ``except Exception`` of a library stops them. KeyboardInterrupt,
+    SystemExit and a cancellation are not: the interpreter and asyncio carry them themselves.
+    """
+    if isinstance(exc, _END_NO_TEST):
+        return False
+    return not isinstance(exc, BaseExceptionGroup) or any(map(ends_test, exc.exceptions))
+
+
+def reaches_test(exc: BaseException) -> bool:
+    """Whether an exception of the app or of a handler is for the test: each Exception, and what
+    ends the test.
+    """
+    return isinstance(exc, Exception) or ends_test(exc)
+
+
+def ungrouped(exc: BaseException) -> BaseException:
+    """The first of a group whose exceptions all end the test, else the exception itself.
+
+    Task groups raise groups, and pytest skips on no group.
+    """
+    leaves = list(_leaves(exc))
+    return leaves[0] if all(map(ends_test, leaves)) else exc
+
+
+def _leaves(exc: BaseException) -> Iterator[BaseException]:
+    if not isinstance(exc, BaseExceptionGroup):
+        yield exc
+        return
+    for part in exc.exceptions:
+        yield from _leaves(part)
 
 
 def add_note(exc: BaseException, note: str) -> None:

@@ -496,7 +496,8 @@ def test_outside_of_the_block(built):
         client.connect()
     with pytest.raises(UsageError, match="with SyncTestClient"):
         client.http.get("/")
-    assert client.get_received() == []
+    with pytest.raises(NotConnected):
+        client.get_received()
     assert client.sid is None
 
 

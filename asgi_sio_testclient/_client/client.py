@@ -27,6 +27,7 @@ from asgi_sio_testclient._client.inbox import ALL, Match, Numbered, Waiter
 from asgi_sio_testclient._client.leaving import _raise_at_exit, _unread
 from asgi_sio_testclient._client.options import (
     Options,
+    _check_event,
     _check_match,
     _namespaces,
     _require_asyncio,
@@ -34,7 +35,7 @@ from asgi_sio_testclient._client.options import (
 )
 from asgi_sio_testclient._connection import virtual_time
 from asgi_sio_testclient._connection.app import Runtime
-from asgi_sio_testclient._connection.arguments import check_timeout
+from asgi_sio_testclient._connection.arguments import check_namespace, check_timeout
 from asgi_sio_testclient._connection.session import EngineSession
 from asgi_sio_testclient._connection.transcript import Transcript
 from asgi_sio_testclient._events import ReceivedEvent
@@ -45,6 +46,8 @@ from asgi_sio_testclient._exceptions import (
     TestClientError,
     UnexpectedEvent,
     UsageError,
+    add_note,
+    ends_test,
 )
 from asgi_sio_testclient._http.identity import Identity
 from asgi_sio_testclient._http.requests import Handshake
@@ -136,7 +139,6 @@ class TestClient:
             options.http, options.base_url, options.headers, options.cookies, options.root_path,
             options.client,
         )  # fmt: skip
-        self._own_http: httpx.AsyncClient | None = None
         self._owner = False
 
     # -- entering and leaving
@@ -154,7 +156,9 @@ class TestClient:
         if not self._runtime.running:
             await self._runtime.start(self._options.timeout)
             self._owner = True
-        self._state.closed = False
+        if self._state.closed:
+            self._state.closed = False
+            self._state.asked.clear()
         return self
 
     def __enter__(self) -> NoReturn:
@@ -181,6 +185,11 @@ class TestClient:
             LifespanFailed: the app's shutdown failed.
             Leak: something was left over, with ``strict=True``.
         """
+        if exc is None:
+            self._state.require_loop()
+        elif self._elsewhere():
+            add_note(exc, "the client is not closed: it was entered in another event loop")
+            return
         runtime, limit = self._runtime, self._options.timeout
         deadline = runtime.loop.time() + limit
         leaving = list(reversed(runtime.clients)) if self._owner else [self._state]
@@ -202,6 +211,8 @@ class TestClient:
                 state.closed = True
                 failures[:0] = state.unseen
                 state.unseen = []
+            failures[:0] = runtime.test_endings
+            runtime.test_endings = []
             if self._owner:
                 self._owner = False
                 await runtime.over(runtime.release(), limit)
@@ -221,7 +232,9 @@ class TestClient:
     async def _shut_down(self, timeout: float) -> list[BaseException]:
         try:
             await self._runtime.shutdown(timeout)
-        except TestClientError as exc:
+        except BaseException as exc:
+            if not isinstance(exc, TestClientError) and not ends_test(exc):
+                raise
             return [exc]
         return []
 
@@ -405,11 +418,13 @@ class TestClient:
 
     def is_connected(self, namespace: str | None = None) -> bool:
         """Whether `namespace` ("*": any) is connected."""
-        sids = self._state.sids
-        return bool(sids) if namespace == ALL else (namespace or ROOT) in sids
+        sids, namespace = self._state.sids, namespace or ROOT
+        check_namespace(namespace)
+        return bool(sids) if namespace == ALL else namespace in sids
 
     def get_sid(self, namespace: str | None = None) -> str | None:
         """The Socket.IO session id in `namespace`; None where it is not connected."""
+        check_namespace(namespace or ROOT)
         return self._state.sids.get(namespace or ROOT)
 
     @property
@@ -448,6 +463,7 @@ class TestClient:
         Raises:
             NotConnected: that namespace is not connected.
             TypeError: an argument can't be serialised; nothing was sent.
+            ValueError: "connect", "connect_error" and "disconnect" are reserved.
         """
         if callback is not None and not callable(callback):
             raise TypeError(f"callback is {callback!r}; expected a callable")
@@ -490,6 +506,7 @@ class TestClient:
                 server has no handler for the event.
             NotConnected: that namespace is not connected, or its connection ended meanwhile.
             TypeError: an argument can't be serialised; nothing was sent.
+            ValueError: "connect", "connect_error" and "disconnect" are reserved.
             Exception: what the event's handler raised.
         """
         state = self._state
@@ -558,6 +575,7 @@ class TestClient:
         Arguments and errors as in `await_event`; `timeout` is for all of them together.
         """
         namespace, limit = namespace or ROOT, self._timeout(timeout)
+        self._state.require_loop()
         deadline = asyncio.get_running_loop().time() + limit
         taken: list[Numbered] = []
         try:
@@ -586,15 +604,20 @@ class TestClient:
         state = self._state
         if match is not None:
             _check_match(match)
+        if event.__class__ is not str:
+            _check_event(event)
+        loop = asyncio.get_running_loop()
+        if state.runtime.running and loop is not state.runtime.loop:
+            state.require_loop()
         found = state.inbox.take(event, namespace, match)
         if found is not None:
             return found
-        if state.unseen:
+        if state.unseen or state.runtime.test_endings:
             state.raise_unseen()
         if namespace not in state.sids:
             state.require_running()
             state.require_way(namespace)
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = loop.create_future()
         waiter = Waiter(event, namespace, match, future)
         state.inbox.wait(waiter)
         try:
@@ -619,8 +642,13 @@ class TestClient:
     def get_received(self, namespace: str | None = None) -> list[ReceivedEvent]:
         """All unread events of `namespace` ("/" by default, "*" for all); they are read then.
 
-        Never waits.
+        Never waits. A namespace that was joined and has ended stays readable.
+
+        Raises:
+            NotConnected: `namespace` was never joined, so that nothing can have come.
+            ValueError: a namespace without its slash.
         """
+        self._state.require_readable(namespace or ROOT)
         return self._state.inbox.drain(namespace or ROOT)
 
     async def events(self, namespace: str | None = None) -> AsyncIterator[ReceivedEvent]:
@@ -628,7 +656,9 @@ class TestClient:
 
         Raises:
             EventTimeout: the next one did not come within the client's timeout.
+            NotConnected: `namespace` was never joined.
         """
+        self._state.require_readable(namespace or ROOT)
         while True:
             try:
                 event = await self.await_event(namespace=namespace)
@@ -663,8 +693,7 @@ class TestClient:
         state = self._state
         if await self._quiet(things, limit) is EXPIRED:
             raise state.situation().still_running(what, limit)
-        if state.unseen:
-            state.raise_unseen()
+        state.raise_unseen()
 
     async def _quiet(self, things: Callable[[], Iterable[Quietable]], limit: float) -> Any:
         hub, settling = self._runtime.hub, self._state.settling
@@ -690,12 +719,18 @@ class TestClient:
 
         Raises:
             UnexpectedEvent: one does.
+            NotConnected: `namespace` was never joined, so that nothing can have come. One that was
+                joined and has ended stays readable.
+            TypeError, ValueError: `event` is no name, `namespace` has no slash, `match` is async.
             Exception: as in `settle`.
         """
+        namespace = namespace or ROOT
+        _check_event(event)
         if match is not None:
             _check_match(match)
+        self._state.require_running()
+        self._state.require_readable(namespace)
         await self.settle()
-        namespace = namespace or ROOT
         events = self._state.inbox.matching(event, namespace, match)
         if events:
             wanted = "no event" if event is None else f"no {event!r}"
@@ -724,7 +759,9 @@ class TestClient:
 
         Raises:
             TypeError: `event` is no name, or `handler` can't be called.
+            ValueError: `namespace` has no slash.
         """
+        check_namespace(namespace or ROOT)
         if not isinstance(event, str):
             raise TypeError(f"event is {event!r}; expected its name: @client.on('name')")
         if handler is None:
@@ -744,10 +781,10 @@ class TestClient:
         """
         if hasattr(self._options.http, "aclose"):
             return self._options.http  # type: ignore[no-any-return]
-        if self._own_http is None:
-            self._own_http = make_http(self._options, self._identity, self._runtime)
-            self._state.own_http = self._own_http
-        return self._own_http
+        state = self._state
+        if state.own_http is None:
+            state.own_http = make_http(self._options, self._identity, self._runtime)
+        return state.own_http
 
     @property
     def cookies(self) -> httpx.Cookies:
@@ -837,6 +874,10 @@ class TestClient:
         return list(self._state.app_exceptions)
 
     # -- inside
+
+    def _elsewhere(self) -> bool:
+        runtime = self._runtime
+        return runtime.running and asyncio.get_running_loop() is not runtime.loop
 
     def _timeout(self, timeout: float | None) -> float:
         if timeout is None:

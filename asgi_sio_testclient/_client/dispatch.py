@@ -18,6 +18,7 @@ from asgi_sio_testclient._client.acks import Acks
 from asgi_sio_testclient._client.diagnosis import Situation
 from asgi_sio_testclient._client.handlers import Answering, Handlers
 from asgi_sio_testclient._client.inbox import ALL, Inbox
+from asgi_sio_testclient._connection.arguments import check_namespace
 from asgi_sio_testclient._connection.transcript import Transcript
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._exceptions import (
@@ -27,6 +28,8 @@ from asgi_sio_testclient._exceptions import (
     TestClientError,
     UsageError,
     add_note,
+    ends_test,
+    ungrouped,
 )
 from asgi_sio_testclient._protocol.packets import Incoming
 from asgi_sio_testclient._protocol.socketio import SocketIO
@@ -60,6 +63,7 @@ class ClientState:
     Attributes:
         session: the Engine.IO session; None without one.
         sids: the Socket.IO session ids, by namespace: what is connected.
+        asked: the namespaces for which a CONNECT went out since the client was entered.
         joining: what a CONNECT was or will be sent for, and who waits for the answer.
         due: CONNECT packets that wait for the session to be ready.
         taken_back: data of namespaces that took their CONNECT back (``always_connect``).
@@ -83,6 +87,7 @@ class ClientState:
         self.acks = Acks()
         self.session: EngineSession | None = None
         self.sids: dict[str, str] = {}
+        self.asked: set[str] = set()
         self.joining: dict[str, asyncio.Future[Any]] = {}
         self.due: list[tuple[str, Any]] = []
         self.taken_back: dict[str, Any] = {}
@@ -106,7 +111,8 @@ class ClientState:
         """The way is open: send what CONNECTs are due."""
         due, self.due = self.due, []
         session: Any = self.session
-        for _, messages in due:
+        for name, messages in due:
+            self.asked.add(name)
             session.send_messages(messages)
 
     def session_message(self, message: Any) -> None:
@@ -144,8 +150,9 @@ class ClientState:
 
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app raised because of this client, in `run` where that is known."""
+        exc = ungrouped(exc)
         self.app_exceptions.append(exc)
-        if self.options.raise_app_exceptions:
+        if self.options.raise_app_exceptions or ends_test(exc):
             self._raise_somewhere(exc, run)
         elif run is not None and run.event == "connect" and run.namespace in self.joining:
             # python-engineio logs what a connect handler raises, and answers nothing.
@@ -288,14 +295,31 @@ class ClientState:
             self.acks.fail_oldest(exc) or any(fail(future, exc) for future in self.settling)
         ):
             return
+        if ends_test(exc):
+            # Whichever call comes first ends the test, also that of another client.
+            if not any(client._raise_in_any(exc) for client in [self, *self.runtime.clients]):
+                self.runtime.test_endings.append(exc)
+            return
         self.unseen.append(exc)
+
+    def _raise_in_any(self, exc: BaseException) -> bool:
+        """Raise it in any call that waits now; False where none does."""
+        futures = [*self.joining.values(), *self.settling]
+        return (
+            any(fail(future, exc) for future in futures)
+            or self.inbox.raise_in_first(exc)
+            or self.acks.fail_oldest(exc)
+        )
 
     def raise_unseen(self) -> None:
         """Raise what the app raised and no call has raised yet.
 
         Raises:
-            Exception: the oldest of it.
+            BaseException: what ends the test, of any client of the running app.
+            Exception: the oldest of the rest.
         """
+        if self.runtime.test_endings:
+            raise self.runtime.test_endings.pop(0)
         if self.unseen:
             raise self.unseen.pop(0)
 
@@ -328,10 +352,11 @@ class ClientState:
     def _spawn(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
         self.runtime.keep(self.runtime.loop.create_task(coroutine, name=what))
 
-    def _handler_failed(self, exc: Exception, what: str) -> None:
+    def _handler_failed(self, exc: BaseException, what: str) -> None:
+        exc = ungrouped(exc)
         add_note(exc, f"raised by {what}")
         self.app_exceptions.append(exc)
-        if self.options.raise_app_exceptions:
+        if self.options.raise_app_exceptions or ends_test(exc):
             self._raise_somewhere(exc, None)
 
     def _answer(self, incoming: Incoming, result: Any) -> None:
@@ -365,6 +390,7 @@ class ClientState:
             or asyncio.get_running_loop() is not self.runtime.loop
         ):
             self.require_running()
+            check_namespace(namespace)
             raise self.not_connected(namespace)
         return session
 
@@ -374,13 +400,32 @@ class ClientState:
         """
         if not self.runtime.running or self.closed:
             raise UsageError("use it within `async with TestClient(app) as client:`")
-        if asyncio.get_running_loop() is not self.runtime.loop:
+        self.require_loop()
+
+    def require_loop(self) -> None:
+        """Raises:
+        UsageError: in another event loop than the one in which the client was entered.
+        """
+        if self.runtime.running and asyncio._get_running_loop() not in (None, self.runtime.loop):
             raise UsageError("this client was entered in another event loop")
+
+    def require_readable(self, namespace: str) -> None:
+        """Raises:
+        TypeError, ValueError: `namespace` is no name of one.
+        NotConnected: nothing can have come in `namespace`: it was never joined.
+        UsageError: in another event loop.
+        """
+        self.require_loop()
+        check_namespace(namespace)
+        if not (self.asked if namespace == ALL else namespace in self.asked):
+            raise self.not_connected(namespace)
 
     def require_way(self, namespace: str) -> None:
         """Raises:
+        TypeError, ValueError: `namespace` is no name of one.
         NotConnected: no event can come in `namespace`: it is not connected, nor connecting.
         """
+        check_namespace(namespace)
         ways = self.sids.keys() | self.joining.keys()
         if not (ways if namespace == ALL else namespace in ways):
             raise self.not_connected(namespace)

@@ -6,12 +6,14 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from asgi_sio_testclient._exceptions import reaches_test
+from asgi_sio_testclient._protocol.packets import RESERVED
+
 __all__ = ["RESERVED", "Answering", "Handlers"]
 
 Handler = Callable[..., Any]
 
 ALL = "*"
-RESERVED = frozenset({"connect", "connect_error", "disconnect"})
 
 
 class Handlers:
@@ -57,7 +59,7 @@ class Answering:
     def __init__(
         self,
         spawn: Callable[[Coroutine[Any, Any, None], str], None],
-        failed: Callable[[Exception, str], None],
+        failed: Callable[[BaseException, str], None],
     ) -> None:
         self._spawn = spawn
         self._failed = failed
@@ -78,7 +80,10 @@ class Answering:
                 self._spawn(self._finish(result, what, answer), what)
             elif answer is not None:
                 answer(result)
-        except Exception as exc:  # noqa: BLE001 (the test's own: it belongs into the test, not into the app's send)
+        except BaseException as exc:
+            # The test's own: it belongs into the test, not into the app's send().
+            if not reaches_test(exc):
+                raise
             self._failed(exc, what)
 
     async def _finish(
@@ -88,5 +93,7 @@ class Answering:
             result = await awaitable
             if answer is not None:
                 answer(result)
-        except Exception as exc:  # noqa: BLE001 (as in run)
+        except BaseException as exc:
+            if not reaches_test(exc):
+                raise
             self._failed(exc, what)

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 from asgi_sio_testclient._events import ReceivedEvent
+from asgi_sio_testclient._exceptions import reaches_test
 from asgi_sio_testclient._waiting.deadlines import fail
 
 __all__ = ["ALL", "Inbox", "Match", "Waiter"]
@@ -41,8 +43,24 @@ class Waiter:
         return (
             (self.event is None or self.event == event.name)
             and (self.namespace in (event.namespace, ALL))
-            and (self.match is None or bool(self.match(event)))
+            and (self.match is None or _matches(self.match, event))
         )
+
+
+def _matches(match: Match, event: ReceivedEvent) -> bool:
+    """What a predicate says of an event.
+
+    Raises:
+        TypeError: it returned an awaitable, which is true for every event.
+    """
+    result = match(event)
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()
+        raise TypeError(
+            f"match is async: {match!r} returned an awaitable; expected a plain function"
+        )
+    return bool(result)
 
 
 class Inbox:
@@ -71,9 +89,16 @@ class Inbox:
         if not self._events:
             return None
         wanted = Waiter(event, namespace, match, None)  # type: ignore[arg-type]
-        for index, (_, candidate) in enumerate(self._events):
-            if wanted.fits(candidate):
-                return self._events.pop(index)
+        if match is None:
+            for index, (_, candidate) in enumerate(self._events):
+                if wanted.fits(candidate):
+                    return self._events.pop(index)
+            return None
+        # A copy: the predicate may read the inbox itself. What it has read is not handed out again.
+        for numbered in list(self._events):
+            if wanted.fits(numbered[1]) and numbered in self._events:
+                self._events.remove(numbered)
+                return numbered
         return None
 
     def wait(self, waiter: Waiter) -> None:
@@ -117,19 +142,23 @@ class Inbox:
     ) -> list[ReceivedEvent]:
         """Those that fit; they stay unread."""
         wanted = Waiter(event, namespace, match, None)  # type: ignore[arg-type]
-        return [candidate for _, candidate in self._events if wanted.fits(candidate)]
+        return [candidate for _, candidate in list(self._events) if wanted.fits(candidate)]
 
     def _hand_over(self, numbered: Numbered) -> bool:
-        for waiter in self._waiters:
+        # A copy: a predicate may emit, and what it sets off may end other waits.
+        for waiter in list(self._waiters):
             if waiter.future.done():
                 continue
             try:
                 fits = waiter.fits(numbered[1])
-            except Exception as exc:  # noqa: BLE001 (the test's own predicate; it belongs into the test, not into the app's send)
+            except BaseException as exc:
+                # The test's own predicate: it belongs into the test, not into the app's send().
+                if not reaches_test(exc):
+                    raise
                 fail(waiter.future, exc)
                 continue
-            if fits:
-                self._waiters.remove(waiter)
+            if fits and not waiter.future.done():
+                self.leave(waiter)
                 waiter.future.set_result(numbered)
                 return True
         return False

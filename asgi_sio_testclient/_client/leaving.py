@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from asgi_sio_testclient._client.diagnosis import show_event
 from asgi_sio_testclient._client.dispatch import ClientState
 from asgi_sio_testclient._client.inbox import ALL
-from asgi_sio_testclient._exceptions import (
-    Leak,
-)
-
-if TYPE_CHECKING:
-    pass
+from asgi_sio_testclient._exceptions import Leak, add_note, ends_test
 
 
 def _unread(state: ClientState) -> list[str]:
@@ -36,6 +30,13 @@ def _raise_at_exit(
             text = f"the app also raised {type(failure).__name__}: {failure}"
             body.add_note(f"{text} ({notes})" if notes else text)
         return
+    endings = [failure for failure in failures if ends_test(failure)]
+    if endings:
+        # Alone, never in a group: pytest skips on no group.
+        for failure in failures:
+            if failure is not endings[0]:
+                add_note(endings[0], f"the app also raised {type(failure).__name__}: {failure}")
+        raise endings[0]
     if len(failures) == 1:
         raise failures[0]
     if failures:

@@ -12,10 +12,12 @@ import httpx
 
 from asgi_sio_testclient import asgi
 from asgi_sio_testclient._connection.arguments import (
+    ALL,
     DEFAULT_BASE_URL,
     _check_app,
     _check_http,
     _check_type,
+    check_namespace,
     check_timeout,
 )
 from asgi_sio_testclient._exceptions import UsageError
@@ -125,6 +127,13 @@ def _check_match(match: Any) -> None:
         raise TypeError(
             f"match is {match!r}; expected a predicate: lambda event: event.data == ..."
         )
+    if inspect.iscoroutinefunction(match):
+        raise TypeError(f"match is async: {match!r}; expected a plain function")
+
+
+def _check_event(event: Any) -> None:
+    if event is not None and not isinstance(event, str):
+        raise TypeError(f"event is {event!r}; expected its name, a str")
 
 
 async def _resolve(auth: Any) -> Any:
@@ -136,10 +145,9 @@ async def _resolve(auth: Any) -> Any:
 
 def _namespaces(names: Sequence[Any]) -> list[str]:
     for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"namespace is {name!r}; expected a str such as '/chat'")
-        if not name.startswith("/"):
-            raise ValueError(f"namespace is {name!r}; did you mean '/{name}'?")
+        check_namespace(name)
+        if name == ALL:
+            raise ValueError(f"namespace is {name!r}; name those to connect to, such as '/chat'")
     return list(dict.fromkeys(names))
 
 

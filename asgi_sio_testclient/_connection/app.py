@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient import asgi
+from asgi_sio_testclient._exceptions import ends_test
 from asgi_sio_testclient._server.find import (
     bare_server,
     engineio_server_of,
@@ -42,6 +43,7 @@ class Runtime:
         running: between `start` and `stop`.
         clients: everyone who uses it; the one that started it first.
         transcripts: called, gives those of all clients.
+        test_endings: what ends the test, see `ends_test`, and no call has raised yet.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -51,6 +53,7 @@ class Runtime:
         self.app = app
         self.running = False
         self.clients: list[ClientState] = []
+        self.test_endings: list[BaseException] = []
         self.transcripts = self._all_transcripts  # one object for all clients that are given it
         self.given_watch: ServerWatch | None = None
         self._bare_server: Any = None
@@ -163,7 +166,12 @@ class Runtime:
             self.hub.poke()
 
     def lost(self, exc: BaseException) -> bool:
-        """A task failed and nobody waits for it; whether a server began it for a client."""
+        """A task or a callback failed and nobody waits for it; whether a server began it for a
+        client, or it ends the test.
+        """
+        if self.clients and ends_test(exc):
+            self.clients[0].app_raised(exc)
+            return True
         return any(watch.lost(exc) for watch in self._watches.values())
 
     # -- settle

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 DEFAULT_BASE_URL = "http://testserver"
+ALL = "*"
 _WSGI_ARGUMENTS = 2
 _ASYNC = (socketio.AsyncServer, engineio.AsyncServer)
 _THREADED = (socketio.Server, engineio.Server)
@@ -70,6 +71,17 @@ def _check_type(name: str, accept: Callable[[Any], object], value: Any) -> None:
         # Not the value itself: it may be a secret.
         kind = type(value).__name__
         raise TypeError(f"{name} is of type {kind}; expected one of httpx's for it") from exc
+
+
+def check_namespace(namespace: Any) -> None:
+    """Raises:
+    TypeError: no str.
+    ValueError: a name without its slash. "*" is every namespace.
+    """
+    if not isinstance(namespace, str):
+        raise TypeError(f"namespace is {namespace!r}; expected a str such as '/chat'")
+    if namespace != ALL and not namespace.startswith("/"):
+        raise ValueError(f"namespace is {namespace!r}; did you mean '/{namespace}'?")
 
 
 def check_timeout(timeout: Any) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import httpx
 
+from asgi_sio_testclient._exceptions import reaches_test
 from asgi_sio_testclient._http.requests import decoded_body
 from asgi_sio_testclient._protocol.engineio import batches, encode_payload, split_payload
 from asgi_sio_testclient.asgi import HTTPExchange, Response
@@ -235,7 +236,7 @@ class PollingTransport:
 
     def _ended(self, request: _Request, exc: BaseException | None) -> None:
         self._running.discard(request)
-        if isinstance(exc, Exception):
+        if exc is not None and reaches_test(exc):
             self._watcher.app_raised(exc)
         if not request.exchange.complete:
             self._get = None if request is self._get else self._get

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from asgi_sio_testclient._exceptions import reaches_test
 from asgi_sio_testclient.asgi import (
     ClientDisconnected,
     Response,
@@ -118,7 +119,8 @@ class WebSocketTransport:
 
     def websocket_ended(self, exc: BaseException | None) -> None:
         # What this side made the app raise, by being gone, is no error of the app's.
-        if isinstance(exc, Exception) and not isinstance(exc, ClientDisconnected):
+        its_own = not isinstance(exc, ClientDisconnected)
+        if exc is not None and its_own and reaches_test(exc):
             self._listener.app_raised(exc)
         if not self._detached:
             self._detach()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from asgi_sio_testclient._exceptions import ends_test, ungrouped
 from asgi_sio_testclient._http.urls import DEFAULT_PORTS
 from asgi_sio_testclient.asgi import HTTPExchange, Response, http_scope
 
@@ -109,6 +110,9 @@ class AppTransport(httpx.AsyncBaseTransport):
             if self._raise:
                 raise
             return Response(_SERVER_ERROR, (), b"Internal Server Error")
-        if self._raise and exchange.error is not None:
-            raise exchange.error
+        except BaseExceptionGroup as group:
+            raise ungrouped(group) from None
+        error = exchange.error
+        if error is not None and (self._raise or ends_test(error)):
+            raise ungrouped(error)
         return response

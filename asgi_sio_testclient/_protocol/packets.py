@@ -18,6 +18,8 @@ from socketio.packet import (
 Message = str | bytes  # the data of one Engine.IO MESSAGE
 ROOT = "/"
 SERIALIZERS = ("default", "msgpack")
+# Of the client's own handlers; as in the JavaScript client, nobody sends an event of that name.
+RESERVED = frozenset({"connect", "connect_error", "disconnect"})
 
 
 @dataclass(slots=True)

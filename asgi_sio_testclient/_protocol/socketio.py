@@ -28,7 +28,14 @@ from socketio.packet import (
 
 from asgi_sio_testclient._exceptions import ProtocolError
 from asgi_sio_testclient._protocol.fast_text import _FAST_TEXT, _is_stock
-from asgi_sio_testclient._protocol.packets import ROOT, Incoming, Message, _is_valid, packet_name
+from asgi_sio_testclient._protocol.packets import (
+    RESERVED,
+    ROOT,
+    Incoming,
+    Message,
+    _is_valid,
+    packet_name,
+)
 
 __all__ = ["SocketIO"]
 
@@ -77,9 +84,10 @@ class SocketIO:
 
         Raises:
             TypeError: an argument can't be serialised, or the event is no str.
+            ValueError: the event's name is reserved.
         """
-        if not isinstance(event, str):
-            raise TypeError(f"event is {event!r}; expected a str")
+        if event.__class__ is not str or event in RESERVED:
+            _check_name(event)
         if len(args) == 1 and isinstance(args[0], tuple):
             args = args[0]
         data = [event, *args]
@@ -179,3 +187,13 @@ def _checked(packet: Any) -> Incoming:
 
 
 _PLAIN = {BINARY_EVENT: EVENT, BINARY_ACK: ACK}
+
+
+def _check_name(event: Any) -> None:
+    if not isinstance(event, str):
+        raise TypeError(f"event is {event!r}; expected its name, a str")
+    if event in RESERVED:
+        raise ValueError(
+            f"event is {event!r}, a reserved name: no client sends an event of that name; "
+            "connect() and disconnect() are the calls"
+        )

@@ -23,7 +23,7 @@ import engineio
 import socketio
 from engineio.packet import NOOP, Packet
 
-from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient._exceptions import UsageError, reaches_test
 from asgi_sio_testclient._server.find import _reachable
 from asgi_sio_testclient._server.origins import note
 from asgi_sio_testclient._server.runs import HandlerRun, Watched
@@ -69,7 +69,7 @@ class ThreadEnd(asyncio.Future[None]):
             self.set_result(None)
 
 
-class _AskedToEnd(BaseException):
+class _AskedToEnd(SystemExit):
     """Ends a thread; no handler's ``except Exception`` stops it."""
 
 
@@ -221,10 +221,10 @@ class ThreadedServerWatch(ServerWatch):
         self._current.owner = run.owner
         try:
             target(*args)
-        except Exception as exc:
-            run.error = exc
-            if run.owner is None:
+        except BaseException as exc:
+            if run.owner is None or not reaches_test(exc):
                 raise
+            run.error = exc
             # It reaches the test; nobody else would hear it but threading.excepthook.
             self._tell(self._report, run.owner, exc, run)
         finally:
@@ -236,9 +236,9 @@ class ThreadedServerWatch(ServerWatch):
     ) -> None:
         try:
             target(*args, **kwargs)
-        except Exception as exc:
+        except BaseException as exc:
             hearer = owner or next(iter(list(self.sessions.values())), None)
-            if hearer is None:
+            if hearer is None or not reaches_test(exc):
                 raise
             note(exc, "a background task", "")
             self._tell(hearer.app_raised, exc)
@@ -261,8 +261,9 @@ class ThreadedServerWatch(ServerWatch):
             run = self._inline_run(owner, eio_sid, data)
             try:
                 original(eio_sid, data)
-            except Exception as exc:
-                self._tell(self._report, owner, exc, run, data)
+            except BaseException as exc:
+                if reaches_test(exc):
+                    self._tell(self._report, owner, exc, run, data)
                 raise
             finally:
                 self._current.owner = None
@@ -282,10 +283,10 @@ class ThreadedServerWatch(ServerWatch):
             self._tell(self.runs.add, run)
             try:
                 original(eio_sid, *reason)
-            except Exception as exc:
+            except BaseException as exc:
                 # Without a reason it is python-engineio's second try, after a TypeError
                 # (Server._trigger_event).
-                if reason:
+                if reason and reaches_test(exc):
                     self._tell(self._report, owner, exc, run)
                 raise
             finally:

@@ -16,7 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from time import perf_counter
 from typing import Any, cast
 
-from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient._exceptions import UsageError, reaches_test
 from asgi_sio_testclient._server.brokers import _ManagerLogger
 from asgi_sio_testclient._server.find import _socketio_server_of
 from asgi_sio_testclient._server.handlers import _dispatches
@@ -152,7 +152,9 @@ class ServerWatch:
         run.started = perf_counter()
         try:
             return await target(*args)
-        except Exception as exc:
+        except BaseException as exc:
+            if not reaches_test(exc):
+                raise
             run.error = exc
             # It reaches the test; asyncio need not complain that nobody retrieved it.
             cast("asyncio.Task[Any]", run.task).add_done_callback(_retrieve)
@@ -182,8 +184,9 @@ class ServerWatch:
                 run = self._inline_run(owner, eio_sid, data)
             try:
                 await original(eio_sid, data)
-            except Exception as exc:
-                self._report(owner, exc, run, data)
+            except BaseException as exc:
+                if reaches_test(exc):
+                    self._report(owner, exc, run, data)
                 raise
             finally:
                 owner.receiving = None
@@ -204,10 +207,10 @@ class ServerWatch:
             self.runs.add(run)
             try:
                 await original(eio_sid, *reason)
-            except Exception as exc:
+            except BaseException as exc:
                 # Without a reason it is python-engineio's second try, after a TypeError
                 # (AsyncServer._trigger_event).
-                if reason:
+                if reason and reaches_test(exc):
                     self._report(owner, exc, run)
                 raise
             finally:

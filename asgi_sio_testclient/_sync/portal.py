@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import queue
 import sys
 import threading
@@ -10,16 +11,38 @@ import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from asgiref.sync import AsyncToSync
 
-from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient._exceptions import UsageError, ends_test
 
 Result = TypeVar("Result")
 _LOOPS: weakref.WeakValueDictionary[int, _Loop] = weakref.WeakValueDictionary()
 _LOOPS_LOCK = threading.Lock()
+
+
+class _Ending:
+    """What ends the test, as the result of a call."""
+
+    def __init__(self, exc: BaseException) -> None:
+        self.exc = exc
+
+
+async def _guarded(
+    function: Callable[..., Awaitable[Result]], args: tuple[Any, ...]
+) -> Result | _Ending:
+    """Await ``function(*args)``; what ends the test is returned.
+
+    Raised, it would end the portal too, whose task group cancels everything on a BaseException.
+    """
+    try:
+        return await function(*args)
+    except BaseException as exc:
+        if not ends_test(exc):
+            raise
+        return _Ending(exc)
 
 
 class _Loop:
@@ -78,18 +101,19 @@ class _Loop:
                 "on() run: return the ack, or write the test with the async TestClient"
             )
         thread = self._tests_thread
-        if thread is None:
-            future = portal.start_task_soon(function, *args)
-        else:
-            future = portal.start_task_soon(thread.begin, function, *args)
+        begin = function if thread is None else functools.partial(thread.begin, function)
+        future: Future[Any] = portal.start_task_soon(_guarded, begin, args)
         try:
             if thread is not None:
                 thread.work_until(future)
-            return future.result()
+            result = future.result()
         except BaseException:
             # Ctrl-C, or a test runner's timeout, raised right here: the call must not go on alone.
             future.cancel()
             raise
+        if isinstance(result, _Ending):
+            raise result.exc
+        return cast("Result", result)
 
     def do(self, function: Callable[..., Result], *args: Any) -> Result:
         """Call ``function(*args)`` in the loop's thread, so that nothing arrives meanwhile; where

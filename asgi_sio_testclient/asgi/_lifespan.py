@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from asgi_sio_testclient._exceptions import LifespanFailed
+from asgi_sio_testclient._exceptions import LifespanFailed, ends_test, ungrouped
 from asgi_sio_testclient._waiting.suspended import place_of
 from asgi_sio_testclient.asgi._call import DEFAULT_TIMEOUT, Message, _Mailbox, _Run
 
@@ -124,6 +124,9 @@ class Lifespan(_Run):
         return self._is_unsupported is not None and self._is_unsupported(exc)
 
     def _fail(self, message: str, cause: BaseException | None) -> None:
+        if cause is not None and ends_test(cause):
+            self._mailbox.put(ungrouped(cause))
+            return
         # Starlette's message is a whole traceback; the cause carries that already.
         if cause is not None:
             message = f"{type(cause).__name__}: {cause}"
