@@ -85,6 +85,13 @@ ROOMS: dict[str, Room] = {
         title="the server's instrumentation",
         row=1,
     ),
+    "remote": Room(
+        "A server elsewhere as an ASGI app: imports `asgi` and aiohttp, and no client.",
+        FACTS | {"asgi"},
+        SOCKET_IO | {"httpx"},
+        title="a server elsewhere",
+        row=2,
+    ),
     "_connection": Room(
         "Imports the five folders below and `faults`; knows its user by Protocols only, never"
         " `_client`.",
@@ -94,7 +101,7 @@ ROOMS: dict[str, Room] = {
     ),
     "_client": Room(
         "Imports `_connection` and what is below it; no tool.",
-        FACTS | BELOW_CLIENT,
+        FACTS | BELOW_CLIENT | {"remote"},
         title="client: events, waits, settle",
         row=4,
     ),

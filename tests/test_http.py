@@ -8,6 +8,7 @@ import pytest
 
 from asgi_sio_testclient import TestClient
 from asgi_sio_testclient._http.transport import AppTransport
+from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient.asgi import single_callable
 
 SOON = 10.0
@@ -56,6 +57,7 @@ class Http:
         options = {
             "state": lambda: {"db": 1}, "keep": self.tasks.append, "root_path": "/root",
             "client": ("10.0.0.1", 1), "raise_app_exceptions": True, "timeout": SOON,
+            "origin": parse_base_url("http://testserver"),
         }  # fmt: skip
         transport = AppTransport(single_callable(app), **{**options, **changes})
         self.client = httpx.AsyncClient(transport=transport, base_url="http://testserver")

@@ -67,7 +67,8 @@ class TestClient:
     """A Socket.IO client that talks straight into an ASGI app, in the test's own event loop.
 
     Args:
-        app: an ASGI callable: `socketio.ASGIApp`, FastAPI, Starlette, or whatever wraps one.
+        app: an ASGI callable: `socketio.ASGIApp`, FastAPI, Starlette, or whatever wraps one; or an
+            http(s) URL, which stands for `asgi_sio_testclient.remote.RemoteServer` of it.
         http: an httpx or httpx2 client, sync or async, or Starlette's or FastAPI's TestClient: its
             cookie jar, headers, auth and base_url are used, cookies that the app sets go back into
             its jar, and it is never closed.
@@ -284,7 +285,7 @@ class TestClient:
             state.due += [(name, state.socketio.connect(name, payload)) for name in wanted]
             state.disconnect_reason = None
             if opens:
-                await self._open(headers, query, chosen)
+                await self._open(headers, query, chosen, limit)
             elif state.session is not None and state.session.ready:
                 state.session_ready()
             await self._answers(futures, limit)
@@ -298,12 +299,21 @@ class TestClient:
         return self
 
     async def _open(
-        self, headers: Any, query: Mapping[str, Any] | str | None, transports: Sequence[str]
+        self,
+        headers: Any,
+        query: Mapping[str, Any] | str | None,
+        transports: Sequence[str],
+        limit: float,
     ) -> None:
         state, runtime = self._state, self._runtime
         state.transcript.begin()
         handshake = Handshake(
-            self._identity, self._options.socketio_path, headers, query, runtime.state
+            self._identity,
+            self._options.socketio_path,
+            headers,
+            query,
+            runtime.state,
+            remote_timeout=None if runtime.elsewhere is None else limit,
         )
         await handshake.authorize()
         state.socketio.reset()
@@ -680,9 +690,10 @@ class TestClient:
         Raises:
             EventTimeout: a handler did not end in time: it is named, and where it is suspended.
             Exception: what the app raised because of this client, and no call has raised yet.
-            UsageError: the server is not known: pass ``server=``.
+            UsageError: the server is elsewhere, or is not known: pass ``server=``.
         """
         self._state.require_running()
+        self._require_here("settle()", ": await an event that comes after it")
         if self._state.session is not None:
             self._require_server()
         await self._settled(self._runtime.quiet_things, self._timeout(timeout), "settle")
@@ -827,9 +838,10 @@ class TestClient:
 
         Raises:
             NotConnected: that namespace is not connected.
-            UsageError: the server is not known: pass ``server=``.
+            UsageError: the server is elsewhere, or is not known: pass ``server=``.
         """
         namespace = namespace or ROOT
+        self._require_here("session()")
         self._state.connected_session(namespace)
         session: Any = self._require_server().session(self._state.sids[namespace], namespace)
         return session  # type: ignore[no-any-return]
@@ -839,9 +851,10 @@ class TestClient:
 
         Raises:
             NotConnected: that namespace is not connected.
-            UsageError: the server is not known: pass ``server=``.
+            UsageError: the server is elsewhere, or is not known: pass ``server=``.
         """
         namespace = namespace or ROOT
+        self._require_here("rooms()")
         self._state.connected_session(namespace)
         return set(self._require_server().sio.rooms(self._state.sids[namespace], namespace))
 
@@ -849,8 +862,9 @@ class TestClient:
         """Within the block, `advance` lets time pass for all that runs in the event loop.
 
         Raises:
-            UsageError: the event loop is not one of asyncio's own.
+            UsageError: the event loop is not one of asyncio's own, or the server is elsewhere.
         """
+        self._require_here("time_travel()")
         return virtual_time.time_travel(self._runtime)
 
     async def advance(self, seconds: float) -> None:
@@ -884,6 +898,16 @@ class TestClient:
             return self._options.timeout
         check_timeout(timeout)
         return timeout
+
+    def _require_here(self, what: str, instead: str = "") -> None:
+        """Raises:
+        UsageError: the server is not in this process.
+        """
+        url = self._runtime.elsewhere
+        if url is not None:
+            raise UsageError(
+                f"{what} needs the server in this process; {url} is elsewhere{instead}"
+            )
 
     def _require_server(self) -> ServerWatch:
         watch = self._state.watch

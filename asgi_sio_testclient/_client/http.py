@@ -28,6 +28,7 @@ def make_http(options: Options, identity: Identity, runtime: Runtime) -> httpx.A
             client=options.client,
             raise_app_exceptions=options.raise_app_exceptions,
             timeout=options.timeout,
+            origin=identity.origin,
         ),
         base_url=identity.origin.url,
         headers=headers,

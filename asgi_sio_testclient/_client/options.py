@@ -19,11 +19,13 @@ from asgi_sio_testclient._connection.arguments import (
     _check_type,
     check_namespace,
     check_timeout,
+    is_url,
 )
 from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient._protocol.packets import packet_class_for
 from asgi_sio_testclient._server.find import engineio_server_of
+from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application
@@ -68,6 +70,8 @@ class Options:
     packet_class: type[Packet] = field(init=False)
 
     def __post_init__(self) -> None:
+        if is_url(self.app):
+            self.app = _remote_server(self.app)
         _check_app(self.app)
         _check_http(self.http)
         check_timeout(self.timeout)
@@ -79,6 +83,8 @@ class Options:
         base_url = str(self.base_url)
         if self.http is not None and base_url == DEFAULT_BASE_URL and str(self.http.base_url):
             base_url = str(self.http.base_url)
+        if base_url == DEFAULT_BASE_URL and isinstance(self.app, Elsewhere):
+            base_url = self.app.base_url
         parse_base_url(base_url)
         _check_type("headers", httpx.Headers, self.headers)
         jar = getattr(self.cookies, "jar", self.cookies)
@@ -116,6 +122,8 @@ class Options:
         unknown = sorted(set(overrides) - known)
         if unknown:
             raise TypeError(f"clone() does not take {', '.join(unknown)}; it takes {sorted(known)}")
+        if isinstance(self.app, Elsewhere) and base_url == self.app.url:
+            base_url = self.app.base_url
         own = {"http": None, "cookies": None, "base_url": base_url}
         if not overrides and all(getattr(self, name) == own[name] for name in own):
             return self
@@ -159,3 +167,9 @@ def _require_asyncio() -> None:
             "TestClient needs a running asyncio event loop: python-socketio's server is "
             "asyncio-only, so trio can't drive it"
         ) from None
+
+
+def _remote_server(url: str) -> Elsewhere:
+    from asgi_sio_testclient.remote import RemoteServer  # noqa: PLC0415 (optional)
+
+    return RemoteServer(url)

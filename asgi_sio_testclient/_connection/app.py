@@ -21,6 +21,7 @@ from asgi_sio_testclient._server.watch import ServerWatch, unwatch, watch as wat
 from asgi_sio_testclient._waiting.deadlines import Hub, hub_of
 from asgi_sio_testclient._waiting.idle import Quiet, Quietable
 from asgi_sio_testclient._waiting.suspended import place_of
+from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import ClientState
@@ -40,6 +41,7 @@ class Runtime:
         lifespan: whether the app's lifespan is run.
 
     Attributes:
+        elsewhere: the URL of the server, where `app` stands for one elsewhere.
         running: between `start` and `stop`.
         clients: everyone who uses it; the one that started it first.
         transcripts: called, gives those of all clients.
@@ -51,6 +53,7 @@ class Runtime:
 
     def __init__(self, app: Any, server: Any, *, lifespan: bool) -> None:
         self.app = app
+        self.elsewhere = app.url if isinstance(app, Elsewhere) else None
         self.running = False
         self.clients: list[ClientState] = []
         self.test_endings: list[BaseException] = []

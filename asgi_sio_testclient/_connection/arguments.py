@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,17 @@ _THREADED = (socketio.Server, engineio.Server)
 _BRIDGED = "a2wsgi.WSGIMiddleware(app)"
 
 
+def is_url(app: Any) -> bool:
+    """Whether it is the URL of a server elsewhere."""
+    return isinstance(app, str) and re.match(r"\s*(https?|wss?)://", app, re.IGNORECASE) is not None
+
+
 def _check_app(app: Any) -> None:
     if isinstance(app, str):
-        raise TypeError(f"app is the str {app!r}; expected the ASGI app itself: import it")
+        raise TypeError(
+            f"app is the str {app!r}; expected the ASGI app itself: import it; or the URL of a "
+            "live server, such as 'http://localhost:8000'"
+        )
     if isinstance(app, _ASYNC):
         raise TypeError("app is the server; expected the ASGI app around it: socketio.ASGIApp(sio)")
     if isinstance(app, _THREADED) or isinstance(getattr(app, "server", None), _THREADED):

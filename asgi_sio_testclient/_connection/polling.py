@@ -17,6 +17,7 @@ from asgi_sio_testclient._exceptions import reaches_test
 from asgi_sio_testclient._http.requests import decoded_body
 from asgi_sio_testclient._protocol.engineio import batches, encode_payload, split_payload
 from asgi_sio_testclient.asgi import HTTPExchange, Response
+from asgi_sio_testclient.asgi._elsewhere import RemoteFailure
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application, HTTPScope
@@ -236,13 +237,13 @@ class PollingTransport:
 
     def _ended(self, request: _Request, exc: BaseException | None) -> None:
         self._running.discard(request)
-        if exc is not None and reaches_test(exc):
+        if exc is not None and reaches_test(exc) and not isinstance(exc, RemoteFailure):
             self._watcher.app_raised(exc)
         if not request.exchange.complete:
             self._get = None if request is self._get else self._get
             self._post = None if request is self._post else self._post
             how = "returned without a response" if exc is None else f"raised {type(exc).__name__}"
-            self._lost(request, f"the app {how}")
+            self._lost(request, str(exc) if isinstance(exc, RemoteFailure) else f"the app {how}")
         self._watcher.activity()
 
     def _check_quiet(self) -> None:

@@ -359,10 +359,10 @@ class EngineSession:
             return "the upgrade's probe was not answered"
         if isinstance(self.transport, WebSocketTransport):
             if self.transport.connection.state == "open":
-                return "the app accepted the websocket and sent nothing"
-            text = "the app has not accepted the websocket"
+                return f"{self._handshake.peer} accepted the websocket and sent nothing"
+            text = f"{self._handshake.peer} has not accepted the websocket"
         else:
-            text = "the app has not answered"
+            text = f"{self._handshake.peer} has not answered"
         places = [place for place in map(place_of, self.tasks) if place]
         return f"{text}, it is at {places[0]}" if places else text
 

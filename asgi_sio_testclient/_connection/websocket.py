@@ -13,6 +13,7 @@ from asgi_sio_testclient.asgi import (
     WebSocketConnection,
 )
 from asgi_sio_testclient.asgi._call import Headers
+from asgi_sio_testclient.asgi._elsewhere import RemoteFailure
 from asgi_sio_testclient.asgi._websocket import NO_STATUS_RECEIVED
 
 if TYPE_CHECKING:
@@ -112,14 +113,14 @@ class WebSocketTransport:
 
     def websocket_closed(self, closed: WebSocketClosed) -> None:
         self._detach()
-        detail = f"the app closed the websocket with code {closed.code}"
+        detail = f"{self._handshake.peer} closed the websocket with code {closed.code}"
         if closed.reason:
             detail += f": {closed.reason}"
         self._listener.transport_lost(self, self.url, "transport close", detail)
 
     def websocket_ended(self, exc: BaseException | None) -> None:
         # What this side made the app raise, by being gone, is no error of the app's.
-        its_own = not isinstance(exc, ClientDisconnected)
+        its_own = not isinstance(exc, ClientDisconnected | RemoteFailure)
         if exc is not None and its_own and reaches_test(exc):
             self._listener.app_raised(exc)
         if not self._detached:
@@ -129,6 +130,8 @@ class WebSocketTransport:
                 "without accepting" if self.connection.state == "connecting" else "and left open"
             )
             detail = f"the app {how} {without} the websocket"
+            if isinstance(exc, RemoteFailure):
+                detail = str(exc)
             self._listener.transport_lost(self, self.url, "transport close", detail)
         self._listener.activity()
 

@@ -12,13 +12,14 @@ import binascii
 import random
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
 from asgi_sio_testclient import asgi
 from asgi_sio_testclient._http.identity import HeaderTypes, Identity, RawHeaders, _merge
 from asgi_sio_testclient._http.urls import _masked, _path, _query, _url
+from asgi_sio_testclient.asgi._elsewhere import EXTENSION
 
 if TYPE_CHECKING:
     from asgiref.typing import HTTPScope, WebSocketScope
@@ -41,9 +42,12 @@ class Handshake:
         headers: on top of the identity's, for every request of this connection.
         query: comes first in every request's query string.
         state: the lifespan's state.
+        remote_timeout: seconds that the client waits for the answer to the handshake; given only
+            where the server is elsewhere.
 
     Attributes:
         url: where the server is, for the cookie jar.
+        peer: who answers, for error texts: "the app", or "the server" where that is elsewhere.
     """
 
     def __init__(
@@ -53,7 +57,10 @@ class Handshake:
         headers: HeaderTypes = None,
         query: Mapping[str, Any] | str | None = None,
         state: Mapping[str, Any] | None = None,
+        remote_timeout: float | None = None,
     ) -> None:
+        self.peer = "the app" if remote_timeout is None else "the server"
+        self._remote_timeout = remote_timeout
         self._identity = identity
         self._origin = identity.origin
         self.socketio_path = socketio_path
@@ -82,6 +89,8 @@ class Handshake:
         scope["state"] = dict(self._state or {})
         if method == "GET":
             scope["query_string"] += _stamp()
+            if not sid and self._remote_timeout is not None:
+                scope["extensions"] = self._extensions()
         return scope
 
     def _http_scope(self, method: str, sid: str) -> HTTPScope:
@@ -101,7 +110,7 @@ class Handshake:
     def websocket_scope(self, sid: str = "") -> WebSocketScope:
         """The scope of a websocket: a new session, or with `sid` the upgrade of one."""
         headers = [pair for pair in self._headers if pair[0] not in _UPGRADE_HEADERS]
-        return asgi.websocket_scope(
+        scope = asgi.websocket_scope(
             self._path,
             query_string=self._query_string("websocket", sid) + _stamp(),
             headers=[
@@ -120,6 +129,12 @@ class Handshake:
             server=self._origin.server,
             state=self._state,
         )
+        if self._remote_timeout is not None:
+            cast("dict[str, Any]", scope["extensions"]).update(self._extensions())
+        return scope
+
+    def _extensions(self) -> dict[str, dict[object, object]]:
+        return {EXTENSION: {"handshake_timeout": self._remote_timeout}}
 
     def store_cookies(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Put what a response sets into the jar."""

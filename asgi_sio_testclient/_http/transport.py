@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
 from asgi_sio_testclient._exceptions import ends_test, ungrouped
-from asgi_sio_testclient._http.urls import DEFAULT_PORTS
+from asgi_sio_testclient._http.urls import DEFAULT_PORTS, Origin, masked_url
 from asgi_sio_testclient.asgi import HTTPExchange, Response, http_scope
+from asgi_sio_testclient.asgi._elsewhere import EXTENSION, Elsewhere, RemoteFailure
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application
@@ -36,6 +37,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         raise_app_exceptions: whether an exception of the app is raised; else it is a response with
             status 500.
         timeout: seconds for a request that sets no timeout of its own.
+        origin: where the app seems to be, or is.
     """
 
     def __init__(
@@ -48,20 +50,25 @@ class AppTransport(httpx.AsyncBaseTransport):
         client: tuple[str, int] | None,
         raise_app_exceptions: bool,
         timeout: float,
+        origin: Origin,
     ) -> None:
         self._app = app
+        self._is_elsewhere = isinstance(cast("object", app), Elsewhere)
         self._state = state
         self._keep = keep
         self._root_path = root_path
         self._client = client
         self._raise = raise_app_exceptions
         self._timeout = timeout
+        self._origin = origin
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Call the app once.
 
         Raises:
             httpx.ReadTimeout: no whole response in time.
+            httpx.ConnectError, httpx.ReadError: of an app that stands for a server elsewhere: the
+                server can't be reached, or the connection was lost.
             Exception: what the app raised.
         """
         url = request.url
@@ -80,6 +87,9 @@ class AppTransport(httpx.AsyncBaseTransport):
             server=(url.host, port),
             state=self._state(),
         )
+        if self._is_elsewhere:
+            leaves = (url.scheme, scope["server"]) != (self._origin.scheme, self._origin.server)
+            scope["extensions"] = {EXTENSION: {"other_origin": leaves}}
         exchange = HTTPExchange(self._app, scope, await request.aread())
         self._keep(exchange.start())
         limit = request.extensions.get("timeout", {}).get("read")
@@ -88,9 +98,14 @@ class AppTransport(httpx.AsyncBaseTransport):
         except asyncio.CancelledError:
             exchange.disconnect()
             raise
+        except RemoteFailure as exc:
+            kind = httpx.ReadError if exc.connected else httpx.ConnectError
+            raise kind(str(exc), request=request) from exc
         if response is None:
             exchange.disconnect()
-            raise httpx.ReadTimeout(f"no response to {request.method} {url}", request=request)
+            raise httpx.ReadTimeout(
+                f"no response to {request.method} {masked_url(str(url))}", request=request
+            )
         return httpx.Response(
             response.status, headers=list(response.headers), stream=httpx.ByteStream(response.body)
         )
@@ -107,7 +122,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         except Exception:
             if not exchange.ended:
                 return None
-            if self._raise:
+            if self._raise or isinstance(exchange.error, RemoteFailure):
                 raise
             return Response(_SERVER_ERROR, (), b"Internal Server Error")
         except BaseExceptionGroup as group:

@@ -1,0 +1,102 @@
+"""The URL of a server elsewhere: which ones are taken, and how one is shown. Knows no I/O."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["PORTS", "Target", "parse_target"]
+
+_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_MASK = "***"
+_DEFAULT_PATH = "/socket.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a server is.
+
+    Attributes:
+        url: scheme, host and port, as `TestClient` takes it for ``base_url``, with user and
+            password where the URL had them.
+        origin: the same without user and password.
+        scheme: "http" or "https".
+        netloc: host, and port where it was given.
+        host: without the brackets of IPv6.
+        port: that of the scheme where none was given.
+    """
+
+    url: str = field(repr=False)
+    origin: str
+    scheme: str
+    netloc: str
+    host: str
+    port: int
+
+
+def parse_target(url: Any) -> Target:
+    """Split the URL of a server.
+
+    Raises:
+        ValueError: no http(s) or ws(s) URL with a host, or one with a path, a query or a fragment.
+    """
+    text = str(url).strip()
+    match = _SCHEME.match(text)
+    if match is None:
+        raise ValueError(
+            f"no scheme in the url {_shown(text)!r}: expected something like "
+            f"'http://{_shown(text).lstrip('/') or 'localhost:8000'}'"
+        )
+    scheme = _SCHEMES.get(match.group(1).lower())
+    if scheme is None:
+        raise ValueError(f"no http(s) url: {_shown(text)!r}; expected http, https, ws or wss")
+    try:
+        parts = urllib.parse.urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as exc:
+        # The reason may quote a part of the password.
+        why = exc if _shown(text) == text else "host and port can't be read"
+        raise ValueError(f"no valid url: {_shown(text)!r}: {why}") from None
+    if not host:
+        raise ValueError(f"no host in the url {_shown(text)!r}")
+    if parts.path.strip("/"):
+        raise ValueError(_path_refused(_shown(text), parts.path))
+    if parts.query or parts.fragment:
+        raise ValueError(
+            f"a query in the url {_shown(text)!r}: pass it to connect(query=...)"
+            if parts.query
+            else f"a fragment in the url {_shown(text)!r}: no server is sent one"
+        )
+    userinfo, at, netloc = parts.netloc.rpartition("@")
+    return Target(
+        url=f"{scheme}://{userinfo}{at}{netloc}",
+        origin=f"{scheme}://{netloc}",
+        scheme=scheme,
+        netloc=netloc,
+        host=host,
+        port=port or PORTS[scheme],
+    )
+
+
+def _path_refused(shown: str, path: str) -> str:
+    path = f"/{path.strip('/')}"
+    if path == _DEFAULT_PATH:
+        hint = "leave it out: '/socket.io' is the default of socketio_path"
+    elif path.endswith(_DEFAULT_PATH):
+        hint = f"pass socketio_path={path!r}"
+    else:
+        hint = (
+            f"for a namespace call connect({path!r}), for a mounted server pass "
+            f"socketio_path={path + _DEFAULT_PATH!r}"
+        )
+    return f"a path in the url {shown!r}: {hint}"
+
+
+def _shown(url: str) -> str:
+    """A URL without user and password, and with the values of its query masked."""
+    base, mark, query = re.sub("//.*@", f"//{_MASK}@", url).partition("?")
+    return base + mark + re.sub("=[^&#]*", f"={_MASK}", query)

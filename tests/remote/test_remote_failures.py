@@ -1,0 +1,255 @@
+"""First lines: each names host, port and cause, and comes before the client's own timeout."""
+
+import asyncio
+import base64
+import contextlib
+import errno
+import hashlib
+import re
+import ssl
+from pathlib import Path
+
+import aiohttp
+import httpx
+import pytest
+from live import Node, serve
+from yarl import URL
+
+from asgi_sio_testclient import HandshakeFailed, NotConnected, TestClient
+from asgi_sio_testclient.remote import RemoteServer, _failures
+
+CERTIFICATE = Path(__file__).parents[1] / "fidelity" / "localhost.pem"
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+SOON = 0.5  # seconds: what silence takes here
+
+pytestmark = pytest.mark.filterwarnings("ignore:loop is closed:ResourceWarning")
+
+
+@pytest.fixture(params=["websocket", "polling"])
+def transports(request):
+    return request.param
+
+
+@contextlib.asynccontextmanager
+async def answering(answer, *, tls=False):
+    """A TCP server that sends `answer` to the first line, or nothing for None; its port."""
+    over = asyncio.Event()
+
+    async def serve_one(reader, writer):
+        if answer is None:
+            await over.wait()
+        else:
+            await reader.readline()
+            writer.write(answer)
+        writer.close()
+
+    context = None
+    if tls:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(CERTIFICATE)
+    server = await asyncio.start_server(serve_one, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        over.set()
+
+
+async def failure(url, transports, timeout=30.0, **options):
+    """The text of what a connect raises, and of what a request raises."""
+    server = RemoteServer(url, **options)
+    async with TestClient(server, transports=transports, timeout=timeout) as client:
+        with pytest.raises(HandshakeFailed) as caught:
+            await client.connect(query={"token": "s3cret"})
+        assert client.app_exceptions == []
+    text = str(caught.value)
+    assert "\n" not in text
+    assert "s3cret" not in text
+    assert "&t=" not in text
+    return text
+
+
+async def request_failure(url, **options):
+    async with TestClient(RemoteServer(url, **options), timeout=30) as client:
+        with pytest.raises(httpx.TransportError) as caught:
+            await client.http.get("/")
+    return caught.value
+
+
+async def test_a_closed_port(transports, unused_tcp_port):
+    url = f"http://127.0.0.1:{unused_tcp_port}"
+    said = f"connection refused: nothing listens at 127.0.0.1:{unused_tcp_port}"
+    assert said in await failure(url, transports)
+    error = await request_failure(url)
+    assert (type(error), str(error)) == (httpx.ConnectError, said)
+
+
+async def test_a_host_without_address(transports):
+    text = await failure("http://no-such-host.invalid", transports)
+    assert "no such host: 'no-such-host.invalid' (port 80): " in text
+
+
+async def test_a_port_that_says_nothing(transports):
+    async with answering(None) as port:
+        text = await failure(f"http://127.0.0.1:{port}", transports, timeout=SOON)
+    said = f"no answer: 127.0.0.1:{port} took the connection and sent no response within 0.4 s"
+    assert said in text
+
+
+async def test_a_connection_that_is_never_made(transports):
+    # Without TLS' answer there is no connection for https.
+    async with answering(None) as port:
+        url = f"https://127.0.0.1:{port}"
+        text = await failure(url, transports, connect_timeout=SOON)
+        assert f"no connection: 127.0.0.1:{port} did not take one within 0.5 s" in text
+        error = await request_failure(url, connect_timeout=SOON)
+    assert type(error) is httpx.ConnectError
+
+
+async def test_another_protocol(transports):
+    async with answering(b"-ERR unknown command\r\n") as port:
+        text = await failure(f"http://127.0.0.1:{port}", transports)
+        assert f"no HTTP: 127.0.0.1:{port} answered '-ERR" in text
+        assert type(await request_failure(f"http://127.0.0.1:{port}")) is httpx.ReadError
+
+
+async def test_a_connection_that_is_closed_at_once(transports):
+    async with answering(b"") as port:
+        text = await failure(f"http://127.0.0.1:{port}", transports)
+        assert f"no answer: 127.0.0.1:{port} ended the connection; does it expect TLS" in text
+        error = await request_failure(f"http://127.0.0.1:{port}")
+    assert str(error) == f"connection lost: 127.0.0.1:{port} ended it without a response"
+
+
+async def test_a_response_that_ends_in_the_middle():
+    async with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n0{") as port:
+        text = await failure(f"http://127.0.0.1:{port}", "polling")
+    assert f"connection lost: 127.0.0.1:{port} ended it in the middle of a response" in text
+
+
+async def test_a_certificate_that_is_not_trusted(transports):
+    async with answering(b"", tls=True) as port:
+        text = await failure(f"https://localhost:{port}", transports)
+    assert f"TLS certificate refused: localhost:{port}: self-signed certificate" in text
+
+
+async def test_tls_where_there_is_none(transports):
+    async with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        text = await failure(f"https://127.0.0.1:{port}", transports)
+    assert f"no TLS: 127.0.0.1:{port} answered without it; is the URL's scheme http?" in text
+
+
+OLD = {"maximum_version": ssl.TLSVersion.TLSv1_2}
+NEW = {"minimum_version": ssl.TLSVersion.TLSv1_3}
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(OLD, NEW), (NEW, OLD)])
+async def test_a_version_of_tls_that_is_not_spoken(transports, ours, theirs):
+    client = ssl.create_default_context(cafile=CERTIFICATE)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(CERTIFICATE)
+    for context, versions in ((client, ours), (server, theirs)):
+        for name, version in versions.items():
+            setattr(context, name, version)
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the server's errors
+    async with await asyncio.start_server(print, "127.0.0.1", 0, ssl=server) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        text = await failure(f"https://localhost:{port}", transports, verify=client)
+    assert f"TLS failed: localhost:{port}" in text
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            aiohttp.ClientConnectorSSLError(None, ssl.SSLError(1, "[SSL: NO_CIPHERS] none")),
+            "TLS failed: h:1: [ssl: no ciphers] none",
+        ),
+        (
+            aiohttp.ClientConnectorCertificateError(None, ValueError("no match")),
+            "TLS certificate refused: h:1: no match (verify= takes a CA file",
+        ),
+        (
+            aiohttp.ClientConnectorError(None, OSError(errno.EHOSTUNREACH, "Connect call failed")),
+            "no connection: h:1: No route to host",
+        ),
+        (
+            aiohttp.ClientConnectorError(None, OSError("Multiple exceptions: one, two")),
+            "no connection: h:1: Multiple exceptions: one, two",
+        ),
+        (
+            aiohttp.ClientResponseError(None, (), message="Invalid header\n  X"),
+            "no HTTP: h:1 answered Invalid header",
+        ),
+        (
+            aiohttp.ClientResponseError(None, (), message=f"b'{'x' * 99}'"),
+            f"no HTTP: h:1 answered '{'x' * 59}...",
+        ),
+    ],
+)
+def test_words_for_what_no_server_here_does(error, said):
+    assert str(_failures.failure(error, URL("https://h:1"), None, 1.0)).startswith(said)
+
+
+def test_an_address_of_ipv6_is_in_brackets():
+    assert _failures.where(URL("http://[::1]:80/x")) == "[::1]:80"
+
+
+async def test_a_websocket_that_is_none():
+    answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n"
+    async with answering(answer) as port:
+        text = await failure(f"http://127.0.0.1:{port}", "websocket")
+    assert f"no websocket: 127.0.0.1:{port} answered with status 101: Invalid upgrade" in text
+
+
+async def test_a_wrong_path(server_url, transports):
+    async with TestClient(server_url, transports=transports, socketio_path="wrong") as client:
+        with pytest.raises(HandshakeFailed) as caught:
+            await client.connect(timeout=1)
+    text = str(caught.value)
+    assert server_url.partition("://")[2] in text
+
+
+async def test_a_redirection_of_a_handshake(transports):
+    async def app(scope, receive, send):
+        start = {"status": 302, "headers": [(b"location", b"/elsewhere?token=s3cret")]}
+        kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
+        await send({"type": f"{kind}.start", **start})
+        await send({"type": f"{kind}.body", "body": b""})
+
+    with serve(app) as url:
+        assert "redirected to /elsewhere?token=***" in await failure(url, transports)
+
+
+@pytest.mark.parametrize("transports", ["websocket", "polling", ("polling", "websocket")])
+async def test_a_server_that_dies(transports):
+    with Node() as node:
+        at = node.url.partition("://")[2]
+        async with TestClient(node.url, transports=transports) as client:
+            await client.connect()
+            await client.call("echo")
+            node.kill()
+            with pytest.raises(NotConnected) as caught:
+                await client.await_event("never", timeout=60)
+            first = str(caught.value).splitlines()[0]
+            assert at in first
+            assert "app" not in first
+            with pytest.raises(
+                HandshakeFailed, match=f"connection refused: nothing listens at {at}"
+            ):
+                await client.connect()
+
+
+async def test_a_frame_that_breaks_the_protocol():
+    async def serve_one(reader, writer):
+        request = await reader.readuntil(b"\r\n\r\n")
+        key = re.search(rb"(?i)sec-websocket-key: (\S+)", request)[1]
+        accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
+        writer.write(SWITCHED + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        writer.write(b"\xff\xff\xff\xff")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve_one, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        text = await failure(f"http://127.0.0.1:{port}", "websocket")
+    assert f"no valid websocket frame: 127.0.0.1:{port} sent one" in text
