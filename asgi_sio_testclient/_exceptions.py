@@ -64,7 +64,7 @@ class HandshakeFailed(TestClientError, socketio.exceptions.ConnectionError):
 
     def __str__(self) -> str:
         status = "no response" if self.status is None else str(self.status)
-        return ": ".join(filter(None, (self.url, status, self.reason, self.hint)))
+        return f"{': '.join(filter(None, (status, self.reason, self.hint)))} ({self.url})"
 
 
 class ConnectionRefused(TestClientError, socketio.exceptions.ConnectionError):
@@ -117,7 +117,7 @@ class ConnectTimeout(TestClientError, socketio.exceptions.ConnectionError):
         within = "" if self.timeout is None else f" within {self.timeout:g} s"
         headline = f"no {self.waiting_for}{within}"
         if self.cause:
-            headline += f": {self.cause}"
+            headline = f"{self.cause}: {headline}"
         return "\n".join((headline, *self.details))
 
 
@@ -207,7 +207,7 @@ class LifespanFailed(TestClientError):
         self.message = message
 
     def __str__(self) -> str:
-        return f"the app's lifespan {self.phase} failed: {self.message}"
+        return f"lifespan {self.phase} failed: {self.message}"
 
 
 class ProtocolError(TestClientError):

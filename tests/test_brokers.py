@@ -475,7 +475,7 @@ async def test_redis_is_stopped_and_started(redis, caplog, transports, by):
                 await asyncio.sleep(0.001)
         for client, failed in ((one, "publish to"), (other, "receive from")):
             # Whether redis-py adds the address depends on what noticed first, a read or a write.
-            why = rf"no event 'said'.*client manager logged .*Cannot {failed} redis\.\.\. .*: \w"
+            why = rf"client manager logged .*Cannot {failed} redis\.\.\. .*: \w.*no event 'said'"
             with pytest.raises(EventTimeout, match=why):
                 await client.await_event("said", timeout=0.05)
         assert "Cannot publish to redis... giving up" in caplog.text
@@ -496,9 +496,9 @@ async def test_redis_that_does_not_answer(redis, transports):
         await listening(redis, 2)
         redis.process.send_signal(signal.SIGSTOP)
         try:
-            with pytest.raises(EventTimeout, match=r"its handler is still running: node.*say"):
+            with pytest.raises(EventTimeout, match=r"still running: node.*say"):
                 await one.call("say", other.sid, "late", timeout=0.1)
-            with pytest.raises(EventTimeout, match=r"settle did not end.*node.*say"):
+            with pytest.raises(EventTimeout, match=r"node.*say.*settle did not end"):
                 await one.settle(timeout=0.05)
         finally:
             redis.process.send_signal(signal.SIGCONT)

@@ -218,7 +218,8 @@ class TestClient:
                 self._owner = False
                 await runtime.over(runtime.release(), limit)
                 runtime.clients = [self._state]
-        _raise_at_exit(exc, failures, leaks, strict=self._options.strict)
+        own = [error for state in leaving for error in state.own_errors]
+        _raise_at_exit(exc, failures, leaks, strict=self._options.strict, own=own)
 
     async def _be_gone(self, state: ClientState, deadline: float) -> list[str]:
         """Wait until the app has nothing left to do for a client; returns what leaked."""

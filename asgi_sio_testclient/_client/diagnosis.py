@@ -1,16 +1,18 @@
 """The errors of waits that failed: what was awaited, the likeliest cause, what did happen instead.
 
-The first line names the cause where one is known. Reads what it is given, changes nothing.
+The first line begins with the cause, within its first 34 characters: pytest's summary shows no
+more of it at 80 columns. This module reads what it is given and changes nothing.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from asgi_sio_testclient._client.missed import Missed, why_missed
 from asgi_sio_testclient._connection.transcript import RECEIVED, Transcript, shorten
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._exceptions import (
@@ -22,6 +24,8 @@ from asgi_sio_testclient._exceptions import (
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.acks import Ack
+    from asgi_sio_testclient._client.missed import Recipient
+    from asgi_sio_testclient._server.emits import Emitted
     from asgi_sio_testclient._server.runs import HandlerRun
     from asgi_sio_testclient._server.watch import ServerWatch
 
@@ -43,24 +47,30 @@ class Situation:
         running: the handlers that run now, oldest first.
         received: events that arrived and were not taken.
         errors: what the app raised and no call has raised yet.
+        own_errors: what the test's own handlers and callbacks raised.
         transcript: of the client that waited.
         emitted: the event that the client emitted last and its namespace.
         owed: events of the server that want an ack and got none.
         incomplete: the binary event whose attachments did not all come: name, come, announced.
         own_handler: finds the test's own handler for an event in a namespace, or None.
         late_by: seconds by which the loop was late for the wait's deadline.
+        recipient: gives the client that waited, as an emit of the server addresses it.
+        other_emits: what servers emitted that this client is not connected to, latest first.
     """
 
     watch: ServerWatch | None
     running: list[HandlerRun]
     received: list[ReceivedEvent]
     errors: list[BaseException]
+    own_errors: list[BaseException]
     transcript: Transcript
     emitted: tuple[str, str] | None
     owed: list[ReceivedEvent]
     incomplete: tuple[str, int, int] | None
     own_handler: Callable[[str, str], Any]
     late_by: float
+    recipient: Callable[[], Recipient]
+    other_emits: Iterable[Emitted]
 
     # -- the errors
 
@@ -74,49 +84,51 @@ class Situation:
         within = f"within {limit:g} s"
         had, count = come
         if had:
-            # What did come says that the way is open; no cause is guessed.
             wanted = "events" if event is None else f"events {event!r}"
             headline = f"{had} of {count} {wanted} came in {where}{which} {within}"
-            return self._timeout(headline, event, namespace, limit)
-        cause = self._why_no_event(event, namespace, match)
-        return self._timeout(
-            f"no {wanted} in {where}{which} {within}: {cause}", event, namespace, limit
-        )
+            # Some events arrived, so the connection works: the only cause that is looked for is an
+            # emit that went elsewhere.
+            missed = self._missed(event, namespace)
+            if missed is not None:
+                headline = f"{missed.cause}: {headline}"
+            return self._timeout(headline, event, namespace, limit, missed)
+        missed = self._missed(event, namespace)
+        cause = self._why_no_event(event, namespace, match, missed)
+        headline = f"{cause}: no {wanted} in {where}{which} {within}"
+        return self._timeout(headline, event, namespace, limit, missed)
 
     def no_ack(self, event: str, namespace: str, limit: float) -> EventTimeout:
         """`call` came to its timeout."""
         running = [run for run in self.running if run.event == event]
         if self.errors:
-            cause = f"the app raised {self.errors[0]!r}"
+            cause = self._raised(self.errors[0])
         elif running:
-            cause = f"its handler is still running: {self._waits(running[0])}"
+            cause = self._waits(running[0])
         else:
             cause = self._blocked() or self._broker_failed() or "the server did not answer"
-        headline = f"no ack for {event!r} within {limit:g} s: {cause}"
+        headline = f"{cause}: no ack for {event!r} within {limit:g} s"
         return self._timeout(headline, event, namespace, limit)
 
     def never_acked(self, ack: Ack, run: HandlerRun) -> EventTimeout:
         """The handler has ended, all output has arrived, and no ack was among it."""
         cause = self._nobody_handles(ack.event, run.namespace)
         if run.error is not None:
-            cause = f"{run.name} raised {run.error!r}"
-        cause = cause or f"{run.name} returned, and no ack followed"
-        return self._timeout(f"no ack for {ack.event!r}: {cause}", ack.event, run.namespace, None)
+            cause = f"the handler raised {run.error!r} ({run.name})"
+        cause = cause or f"the handler returned, and no ack followed ({run.name})"
+        return self._timeout(f"{cause}: no ack for {ack.event!r}", ack.event, run.namespace, None)
 
     def still_running(self, what: str, limit: float) -> EventTimeout:
         """`settle`, `disconnect` or `abort` came to their timeout."""
         cause = self._waits(self.running[0]) if self.running else "the app takes no more packets"
-        return self._timeout(
-            f"{what} did not end within {limit:g} s; still running: {cause}", None, None, limit
-        )
+        return self._timeout(f"{cause}: {what} did not end within {limit:g} s", None, None, limit)
 
     def connect_timeout(self, waiting_for: str, limit: float, handshake: str) -> ConnectTimeout:
         """`connect` came to its timeout; `handshake`: where one stands that is not through."""
         cause = handshake
         if self.errors:
-            cause = f"the app raised {self.errors[0]!r}"
+            cause = self._raised(self.errors[0])
         elif self.running:
-            cause = f"still running: {self._waits(self.running[0])}"
+            cause = self._waits(self.running[0])
         return ConnectTimeout(waiting_for, limit, cause, self.details())
 
     def refused(self, refusals: dict[str, Any]) -> ConnectionRefused:
@@ -134,19 +146,47 @@ class Situation:
     def ended(self, reason: str, detail: str) -> NotConnected:
         """The connection ended while something was awaited of it."""
         text = f"the connection ended: {reason}"
-        return NotConnected(f"{text}: {detail}" if detail else text, reason, self.details())
+        return NotConnected(f"{detail}: {text}" if detail else text, reason, self.details())
 
     # -- causes
 
-    def _why_no_event(self, event: str | None, namespace: str, match: Any) -> str:
+    def _why_no_event(
+        self, event: str | None, namespace: str, match: Any, missed: Missed | None
+    ) -> str:
         """The likeliest cause, in the order of certainty."""
         return (
-            (f"the app raised {self.errors[0]!r}" if self.errors else "")
+            (self._raised(self.errors[0]) if self.errors else "")
             or self._why_not_taken(event, namespace, match)
             or self._broker_failed()
+            or (missed.cause if missed is not None else "")
             or self._why_gone(event, namespace)
             or self._why_nothing_ran()
         )
+
+    def _raised(self, exc: BaseException) -> str:
+        """What was raised, and whose it is."""
+        own = any(exc is other for other in self.own_errors)
+        return f"{'a handler of this client' if own else 'the app'} raised {exc!r}"
+
+    def _missed(self, event: str | None, namespace: str) -> Missed | None:
+        """The app emitted the event, and not to this client."""
+        if self.watch is None or event is None:
+            return None
+        emits = [emit for emit in self.watch.emits if emit.event == event]
+        elsewhere = [] if emits else [emit for emit in self.other_emits if emit.event == event]
+        missed = why_missed(emits, self.recipient(), event, namespace)
+        if elsewhere:
+            text = f"another server emitted {event!r}, not the one that this client is connected to"
+            missed = Missed(text, elsewhere[0].time)
+        if missed is None:
+            return None
+        if self.transcript.last_received(event, namespace) > missed.time:
+            return None
+        earlier = self.transcript.last_sent() > missed.time
+        if earlier and self.emitted is not None and self._nobody_handles(*self.emitted):
+            # What the client sent since then did nothing.
+            return None
+        return missed
 
     def _why_not_taken(self, event: str | None, namespace: str, match: Any) -> str:
         """It, or something like it, is among the unread events."""
@@ -155,7 +195,7 @@ class Situation:
         if match is not None and here:
             return f"{len(here)} arrived, and match= took none of them"
         if same_name and namespace != ALL:
-            return f"it did arrive in namespace {same_name[0].namespace!r}"
+            return f"it arrived in namespace {same_name[0].namespace!r} instead"
         similar = near(event, {seen.name for seen in self.received})
         return f"{similar!r} did arrive" if similar else ""
 
@@ -169,7 +209,8 @@ class Situation:
         came = [entry.time for entry in latest if entry.direction == RECEIVED and entry.event]
         if came and self.transcript._origin + came[-1] > when:
             return ""
-        return f"the server's client manager logged {words!r} {perf_counter() - when:.1f} s ago"
+        ago = perf_counter() - when
+        return f"broker failed: the server's client manager logged {words!r} {ago:.1f} s ago"
 
     def _why_gone(self, event: str | None, namespace: str) -> str:
         """It arrived and was taken, or arrived in part."""
@@ -193,7 +234,7 @@ class Situation:
         if cause:
             return cause
         if self.running:
-            return f"still running: {self._waits(self.running[0])}"
+            return self._waits(self.running[0])
         ran = next((run for run in reversed(self.transcript.handlers) if run.name), None)
         if self.received:
             return f"{_count(self.received, 'other event')} arrived"
@@ -205,14 +246,14 @@ class Situation:
         """A running handler: what ack of the test's it waits for, or where it is."""
         if self.owed and run.event != "disconnect":
             wanted = self.owed[0].name
-            return f"{run.name} awaits an ack of {wanted!r}, and no client.on({wanted!r}) gives one"
-        return str(run)
+            return f"no client.on({wanted!r}) gives the ack that {run.name} awaits"
+        return f"still running: {run}"
 
     def _blocked(self) -> str:
         """A handler that held the loop beyond the deadline."""
         for run in reversed(self.transcript.handlers):
             if run.duration is not None and run.duration >= self.late_by > _BLOCKED:
-                return f"{run.name} blocked the event loop for {run.duration:.1f} s"
+                return f"a handler blocked the event loop for {run.duration:.1f} s ({run.name})"
         return ""
 
     def _nobody_handles(self, event: str, namespace: str) -> str:
@@ -235,13 +276,19 @@ class Situation:
     def details(self) -> list[str]:
         """Events, errors, handlers, the transcript's end."""
         lines = _block("arrived and not taken:", [show_event(event) for event in self.received])
-        lines += _block("raised by the app:", [repr(error) for error in self.errors])
+        lines += _block("raised:", [self._raised(error) for error in self.errors])
         lines += _block("still running:", [str(run) for run in self.running])
         return lines + _block("last packets:", self.transcript.tail(_TAIL))
 
     def _timeout(
-        self, headline: str, event: str | None, namespace: str | None, limit: float | None
+        self,
+        headline: str,
+        event: str | None,
+        namespace: str | None,
+        limit: float | None,
+        missed: Missed | None = None,
     ) -> EventTimeout:
+        rooms = [] if missed is None else [repr(room) for room in missed.rooms]
         return EventTimeout(
             headline,
             event=event,
@@ -249,7 +296,7 @@ class Situation:
             timeout=limit,
             received=self.received,
             running=[str(run) for run in self.running],
-            details=self.details(),
+            details=_block("this client is in the rooms:", rooms) + self.details(),
         )
 
 

@@ -8,7 +8,7 @@ Nothing here waits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
@@ -18,6 +18,7 @@ from asgi_sio_testclient._client.acks import Acks
 from asgi_sio_testclient._client.diagnosis import Situation
 from asgi_sio_testclient._client.handlers import Answering, Handlers
 from asgi_sio_testclient._client.inbox import ALL, Inbox
+from asgi_sio_testclient._client.missed import Recipient
 from asgi_sio_testclient._connection.arguments import check_namespace
 from asgi_sio_testclient._connection.transcript import Transcript
 from asgi_sio_testclient._events import ReceivedEvent
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._client.options import Options
     from asgi_sio_testclient._connection.app import Runtime
     from asgi_sio_testclient._connection.session import EngineSession
+    from asgi_sio_testclient._server.emits import Emitted
     from asgi_sio_testclient._server.runs import HandlerRun
     from asgi_sio_testclient._server.watch import ServerWatch
 
@@ -47,6 +49,7 @@ __all__ = ["CLIENT_DISCONNECT", "ROOT", "SERVER_DISCONNECT", "ClientState", "Ref
 ROOT = "/"
 CLIENT_DISCONNECT = "client disconnect"
 SERVER_DISCONNECT = "server disconnect"
+_REMEMBERED = 20  # session ids that are over
 NEVER_CONNECTED = "not connected: connect() first"
 
 
@@ -69,6 +72,8 @@ class ClientState:
         taken_back: data of namespaces that took their CONNECT back (``always_connect``).
         emitted: the event that was sent last and its namespace.
         app_exceptions: what the app raised because of this client, and the test's own handlers.
+        own_errors: of those, what the test's own handlers and callbacks raised.
+        gone: session ids that are over.
         unseen: of those, what no call has raised yet.
         disconnect_reason: of the last end of a namespace.
         lost: more about that, for people.
@@ -93,6 +98,9 @@ class ClientState:
         self.taken_back: dict[str, Any] = {}
         self.emitted: tuple[str, str] | None = None
         self.app_exceptions: list[BaseException] = []
+        # Tuples, since most clients never have any: an empty one takes no memory.
+        self.own_errors: tuple[BaseException, ...] = ()
+        self.gone: tuple[str, ...] = ()
         self.unseen: list[BaseException] = []
         self.disconnect_reason: str | None = None
         self.lost = ""
@@ -248,6 +256,7 @@ class ClientState:
         """`namespace`, or `ALL`, is over: tell those who wait for something of it."""
         names = [name for name in self.sids if namespace in {ALL, name}]
         for name in names:
+            self.gone = (*self.gone, self.sids[name])[-_REMEMBERED:]
             del self.sids[name]
         self.disconnect_reason = reason
         self.lost = detail
@@ -356,6 +365,7 @@ class ClientState:
         exc = ungrouped(exc)
         add_note(exc, f"raised by {what}")
         self.app_exceptions.append(exc)
+        self.own_errors = (*self.own_errors, exc)
         if self.options.raise_app_exceptions or ends_test(exc):
             self._raise_somewhere(exc, None)
 
@@ -399,7 +409,7 @@ class ClientState:
         UsageError: outside ``async with``, or in another event loop.
         """
         if not self.runtime.running or self.closed:
-            raise UsageError("use it within `async with TestClient(app) as client:`")
+            raise UsageError("not entered: use it within `async with TestClient(app) as client:`")
         self.require_loop()
 
     def require_loop(self) -> None:
@@ -460,6 +470,32 @@ class ClientState:
             incomplete=self.socketio.incomplete,
             own_handler=lambda event, namespace: self.handlers.find(event, namespace, ())[0],
             late_by=self.runtime.hub.late_by,
+            own_errors=[exc for client in self.runtime.clients for exc in client.own_errors],
+            recipient=self._recipient,
+            other_emits=self._other_emits(),
+        )
+
+    def _other_emits(self) -> Iterator[Emitted]:
+        """What servers of this event loop emitted that this client is not connected to."""
+        mine = set() if self.watch is None else self.watch.kin
+        for runtime in self.runtime.hub.runtimes:
+            for watch in runtime.watches:
+                # Servers that share a broker share what they emit.
+                if mine.isdisjoint(watch.kin):
+                    yield from watch.emits
+
+    def _recipient(self) -> Recipient:
+        """This client, as an emit of the server addresses it."""
+        watch, session = self.watch, self.session
+        others = [client for client in self.runtime.clients if client is not self]
+        gone = {sid: other.transcript.name for other in others for sid in other.gone}
+        return Recipient(
+            sids=dict(self.sids),
+            engineio_sid="" if session is None else session.sid,
+            gone=gone | dict.fromkeys(self.gone, ""),
+            others={sid: other.transcript.name for other in others for sid in other.sids.values()},
+            since=self.transcript.connected_since,
+            rooms_of=lambda name: watch.rooms(self.sids[name], name) if watch is not None else [],
         )
 
     async def close_http(self) -> None:

@@ -23,11 +23,22 @@ def _raise_at_exit(
     leaks: Sequence[str],
     *,
     strict: bool,
+    own: Sequence[BaseException] = (),
 ) -> None:
+    """Raise, or add to what the block raised, what nobody has seen yet.
+
+    Args:
+        body: what the block raised.
+        failures: what the app and the test's own handlers raised.
+        leaks: a line for each thing that was left over.
+        strict: raise `Leak` for them.
+        own: those of the failures that the test's own handlers raised.
+    """
     if body is not None:
         for failure in failures:
             notes = "; ".join(getattr(failure, "__notes__", ()))
-            text = f"the app also raised {type(failure).__name__}: {failure}"
+            whose = _whose([failure], own)
+            text = f"{whose} also raised {type(failure).__name__}: {failure}"
             body.add_note(f"{text} ({notes})" if notes else text)
         return
     endings = [failure for failure in failures if ends_test(failure)]
@@ -40,8 +51,17 @@ def _raise_at_exit(
     if len(failures) == 1:
         raise failures[0]
     if failures:
-        raise BaseExceptionGroup("the app raised several exceptions", list(failures))
+        whose = _whose(failures, own)
+        raise BaseExceptionGroup(f"{whose} raised several exceptions", list(failures))
     if leaks and strict:
         raise Leak(leaks)
     for leak in leaks:
         warnings.warn(f"left over at exit: {leak}", ResourceWarning, stacklevel=3)
+
+
+def _whose(failures: Sequence[BaseException], own: Sequence[BaseException]) -> str:
+    """Who raised: the app, handlers of the test, or both."""
+    mine = [any(failure is other for other in own) for failure in failures]
+    if all(mine):
+        return "a handler of this client" if len(mine) == 1 else "handlers of this client"
+    return "the app and handlers of this client" if any(mine) else "the app"

@@ -550,7 +550,7 @@ class EngineSession:
         if limit is None or max(sizes, default=0) <= limit:
             return ""
         return (
-            f"a packet of {max(sizes)} bytes was sent, the server takes {limit} "
+            f"too large: a packet of {max(sizes)} bytes was sent, the server takes {limit} "
             "(max_http_buffer_size)"
         )
 

@@ -165,6 +165,32 @@ class Transcript(Sequence[TranscriptEntry]):
             for entry in self
         )
 
+    def last_received(self, event: str, namespace: str) -> float:
+        """When an event of that name arrived last, in seconds of `time.perf_counter`; 0.0 where
+        none did.
+        """
+        times = [
+            entry.time
+            for entry in self
+            if entry.direction == RECEIVED
+            and entry.event == event
+            and namespace in {"*", entry.namespace}
+        ]
+        return self._origin + times[-1] if times else 0.0
+
+    def last_sent(self) -> float:
+        """When a packet was sent last, in seconds of `time.perf_counter`; 0.0 where none was."""
+        times = [time for time, way, _, _ in self._records() if way == SENT]
+        return times[-1] if times else 0.0
+
+    def connected_since(self) -> dict[str, float]:
+        """When each namespace was connected last, in seconds of `time.perf_counter`."""
+        return {
+            str(entry.namespace): self._origin + entry.time
+            for entry in self
+            if entry.direction == RECEIVED and entry.socketio_type == "CONNECT"
+        }
+
     @property
     def dropped(self) -> int:
         """Packets that were older than the last 10,000."""

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable, Coroutine, MutableMapping
+from collections.abc import Callable, Coroutine, Iterable, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from time import perf_counter
 from typing import Any, cast
 
 from asgi_sio_testclient._exceptions import UsageError, reaches_test
 from asgi_sio_testclient._server.brokers import _ManagerLogger
+from asgi_sio_testclient._server.emits import EmitLog, Emitted
 from asgi_sio_testclient._server.find import _socketio_server_of
 from asgi_sio_testclient._server.handlers import _dispatches
 from asgi_sio_testclient._server.origins import (
@@ -50,9 +51,11 @@ class ServerWatch:
         background: tasks that the app began with ``start_background_task``.
         broker_failure: when, by ``perf_counter()``, and with what words the server's client manager
             last said that its broker fails it; None where it did not.
+        emits: what the server emitted lately, latest first.
     """
 
     broker_failure: tuple[float, str] | None = None
+    emits: Iterable[Emitted] = ()
 
     def __init__(self, eio: Any, hub: Hub) -> None:
         self.eio = eio
@@ -80,6 +83,8 @@ class ServerWatch:
                 self._original[event] = original, hook(original)
                 self.eio.handlers[event] = self._original[event][1]
 
+        if self.sio is not None:
+            self.emits = self._emit_log = EmitLog(self.sio.manager)
         self._watch_manager()
         self._watch_broker()
 
@@ -123,6 +128,8 @@ class ServerWatch:
                 self.eio.handlers[event] = original
         if self._manager is not None and isinstance(self._manager.logger, _ManagerLogger):
             self._manager.logger = self._logger
+        if self.sio is not None:
+            self._emit_log.restore()
 
     def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
         name = getattr(target, "__name__", "")
@@ -342,6 +349,10 @@ class ServerWatch:
         named = () if self.sio.namespaces == "*" else self.sio.namespaces
         return {*self.sio.handlers, *self.sio.namespace_handlers, *named} - {"*"}
 
+    def rooms(self, sid: str, namespace: str) -> list[Any]:
+        """The rooms that the server has a client in."""
+        return list(self.sio.manager.get_rooms(sid, namespace)) if self.sio is not None else []
+
     @property
     def kin(self) -> set[Any]:
         """What it may set something off through: itself, and a broker shared with other nodes."""
@@ -474,7 +485,7 @@ class ServerWatch:
             return ""
         wanted = "default" if theirs.uses_binary_events else "msgpack"
         return (
-            f"the server's serializer is {theirs.__name__}, this client's is "
+            f"serializer mismatch: the server's serializer is {theirs.__name__}, this client's is "
             f"{packet_class.__name__}: pass serializer={wanted!r}"
         )
 

@@ -137,7 +137,7 @@ class _Loop:
 
     def _running(self) -> BlockingPortal:
         if self._portal is None:
-            raise UsageError("use it within `with SyncTestClient(app) as client:`")
+            raise UsageError("not entered: use it within `with SyncTestClient(app) as client:`")
         return self._portal
 
 

@@ -14,6 +14,8 @@ KNOWN_EARLY = 4.0
 #: Seconds that a scenario gives to a wait whose end only the clock can tell, and its bound.
 SHORT = 0.2
 AT_TIMEOUT = SHORT + 4.0
+#: Characters behind the type that pytest's summary shows of a first line at 80 columns.
+SHOWN_IN_SUMMARY = 34
 #: A scenario that still runs then hangs; it is ended, so that the other faults are looked at.
 HANGS = 8.0
 
@@ -27,6 +29,8 @@ class Fault:
         scenario: does it against a real app; what it raises, or the warning that it returns, is
             what the tester reads.
         first_line: the first line of that, with its type, as a traceback ends with it.
+        cause: the telling word, which stands in the line's first 34 characters behind the type:
+            pytest's summary shows no more of it at 80 columns.
         note: what one of the exception's notes says; "" where none is promised.
         within: seconds from the start of the scenario to the first line, at most.
         remedy: what to do.
@@ -35,6 +39,7 @@ class Fault:
     mistake: str
     scenario: Callable[[], Awaitable[Warning | None]]
     first_line: str
+    cause: str
     note: str
     within: float
     remedy: str
@@ -57,12 +62,19 @@ class Family(list[Fault]):
     """The faults of one module, in the order in which they are written there."""
 
     def fault(
-        self, mistake: str, *, first_line: str, within: float, remedy: str, note: str = ""
+        self,
+        mistake: str,
+        *,
+        first_line: str,
+        cause: str,
+        within: float,
+        remedy: str,
+        note: str = "",
     ) -> Callable[
         [Callable[[], Awaitable[Warning | None]]], Callable[[], Awaitable[Warning | None]]
     ]:
         def enter(scenario):
-            self.append(Fault(mistake, scenario, first_line, note, within, remedy))
+            self.append(Fault(mistake, scenario, first_line, cause, note, within, remedy))
             return scenario
 
         return enter

@@ -28,7 +28,8 @@ faults = Family()
 
 @faults.fault(
     "Misspells `socketio_path`.",
-    first_line="HandshakeFailed: ws://testserver/socketio/?transport=websocket&EIO=4: 404: Not Found: no Socket.IO server answers there; is socketio_path='socketio' right? The app's ASGIApp has '/socket.io'",
+    first_line="HandshakeFailed: 404: Not Found: no Socket.IO server answers there; is socketio_path='socketio' right? The app's ASGIApp has '/socket.io' (ws://testserver/socketio/?transport=websocket&EIO=4)",
+    cause="no Socket.IO",
     within=KNOWN_EARLY,
     remedy="Pass the path of the server: `socket.io` unless the app says otherwise.",
 )
@@ -40,7 +41,8 @@ async def wrong_path():
 
 @faults.fault(
     "Misspells `socketio_path`, over long-polling.",
-    first_line="HandshakeFailed: http://testserver/socketio/?transport=polling&EIO=4: 404: Not Found: no Socket.IO server answers there; is socketio_path='socketio' right? The app's ASGIApp has '/socket.io'",
+    first_line="HandshakeFailed: 404: Not Found: no Socket.IO server answers there; is socketio_path='socketio' right? The app's ASGIApp has '/socket.io' (http://testserver/socketio/?transport=polling&EIO=4)",
+    cause="no Socket.IO",
     within=KNOWN_EARLY,
     remedy="Pass the path of the server: `socket.io` unless the app says otherwise.",
 )
@@ -52,7 +54,8 @@ async def wrong_path_over_polling():
 
 @faults.fault(
     "Forgets that the Socket.IO app is mounted under `/ws`.",
-    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 403: no Socket.IO server answers there; is socketio_path='socket.io' right? The app's ASGIApp has '/ws/socket.io'",
+    first_line="HandshakeFailed: 403: no Socket.IO server answers there; is socketio_path='socket.io' right? The app's ASGIApp has '/ws/socket.io' (ws://testserver/socket.io/?transport=websocket&EIO=4)",
+    cause="no Socket.IO",
     within=KNOWN_EARLY,
     remedy="Put the mount in front: `socketio_path='/ws/socket.io'`.",
 )
@@ -66,7 +69,8 @@ async def mount_forgotten():
 
 @faults.fault(
     "Asks a page that answers every path with HTML.",
-    first_line="HandshakeFailed: http://testserver/socket.io/?transport=polling&EIO=4: 200: <!doctype html>: that is no Engine.IO handshake; is socketio_path='socket.io' right?",
+    first_line="HandshakeFailed: 200: <!doctype html>: that is no Engine.IO handshake; is socketio_path='socket.io' right? (http://testserver/socket.io/?transport=polling&EIO=4)",
+    cause="<!doctype html>",
     within=KNOWN_EARLY,
     remedy="The route in front takes the request; correct `socketio_path` or the order of the routes.",
 )
@@ -77,7 +81,8 @@ async def start_page_answers():
 
 @faults.fault(
     "Asks for a websocket where the server allows long-polling only.",
-    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 403: Invalid transport",
+    first_line="HandshakeFailed: 403: Invalid transport (ws://testserver/socket.io/?transport=websocket&EIO=4)",
+    cause="Invalid transport",
     within=KNOWN_EARLY,
     remedy="`transports=('polling',)`, or allow `websocket` in the server's `transports`.",
 )
@@ -89,7 +94,8 @@ async def websocket_switched_off():
 
 @faults.fault(
     "Asks for long-polling where the server allows websocket only.",
-    first_line="HandshakeFailed: http://testserver/socket.io/?transport=polling&EIO=4: 400: Invalid transport",
+    first_line="HandshakeFailed: 400: Invalid transport (http://testserver/socket.io/?transport=polling&EIO=4)",
+    cause="Invalid transport",
     within=KNOWN_EARLY,
     remedy="`transports=('websocket',)`, or allow `polling` in the server's `transports`.",
 )
@@ -101,7 +107,8 @@ async def polling_switched_off():
 
 @faults.fault(
     "Comes from an origin that `cors_allowed_origins` doesn't list.",
-    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 403: https://evil.example is not an accepted origin.",
+    first_line="HandshakeFailed: 403: https://evil.example is not an accepted origin. (ws://testserver/socket.io/?transport=websocket&EIO=4)",
+    cause="evil.example",
     within=KNOWN_EARLY,
     remedy="Add the origin to `cors_allowed_origins`, or send the right `Origin` header.",
 )
@@ -113,7 +120,8 @@ async def origin_refused():
 
 @faults.fault(
     "Comes from a refused origin, over long-polling.",
-    first_line="HandshakeFailed: http://testserver/socket.io/?transport=polling&EIO=4: 400: https://evil.example is not an accepted origin.",
+    first_line="HandshakeFailed: 400: https://evil.example is not an accepted origin. (http://testserver/socket.io/?transport=polling&EIO=4)",
+    cause="evil.example",
     within=KNOWN_EARLY,
     remedy="Add the origin to `cors_allowed_origins`, or send the right `Origin` header.",
 )
@@ -126,7 +134,8 @@ async def origin_refused_over_polling():
 
 @faults.fault(
     "Asks for an Engine.IO version that the server doesn't speak.",
-    first_line="HandshakeFailed: ws://testserver/socket.io/?EIO=3&transport=websocket&EIO=4: 403: The client is using an unsupported version of the Socket.IO or Engine.IO protocols",
+    first_line="HandshakeFailed: 403: The client is using an unsupported version of the Socket.IO or Engine.IO protocols (ws://testserver/socket.io/?EIO=3&transport=websocket&EIO=4)",
+    cause="using an unsupp",
     within=KNOWN_EARLY,
     remedy="Leave `EIO` out of `query`; the client adds it.",
 )
@@ -138,7 +147,8 @@ async def unsupported_protocol_version():
 
 @faults.fault(
     "Is turned away by TrustedHostMiddleware.",
-    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 400: Invalid host header",
+    first_line="HandshakeFailed: 400: Invalid host header (ws://testserver/socket.io/?transport=websocket&EIO=4)",
+    cause="Invalid host",
     within=KNOWN_EARLY,
     remedy="Give the client a host that the app trusts: `base_url='http://shop.example'`.",
 )
@@ -151,7 +161,8 @@ async def untrusted_host():
 
 @faults.fault(
     "Is redirected to https.",
-    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 307: redirected to wss://testserver/socket.io/?transport=websocket&EIO=4",
+    first_line="HandshakeFailed: 307: redirected to wss://testserver/socket.io/?transport=websocket&EIO=4 (ws://testserver/socket.io/?transport=websocket&EIO=4)",
+    cause="redirected",
     within=KNOWN_EARLY,
     remedy="`base_url='https://testserver'`.",
 )
@@ -164,7 +175,8 @@ async def redirected_to_https():
 
 @faults.fault(
     "Isn't logged in, and middleware answers in the app's place.",
-    first_line='HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: 401: {"message":"log in first"}',
+    first_line='HandshakeFailed: 401: {"message":"log in first"} (ws://testserver/socket.io/?transport=websocket&EIO=4)',
+    cause="log in first",
     within=KNOWN_EARLY,
     remedy="Log in over HTTP and pass that client: `TestClient(app, http=http)`.",
 )
@@ -185,6 +197,7 @@ async def login_wall():
 @faults.fault(
     "Has middleware that raises.",
     first_line="ZeroDivisionError: division by zero",
+    cause="division by zero",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the middleware.",
 )
@@ -203,6 +216,7 @@ async def exploding_middleware():
 @faults.fault(
     "Has middleware that raises, over long-polling.",
     first_line="ZeroDivisionError: division by zero",
+    cause="division by zero",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the middleware.",
 )
@@ -221,6 +235,7 @@ async def exploding_middleware_over_polling():
 @faults.fault(
     "Points a websocket at an app that serves HTTP only.",
     first_line="AssertionError: this app serves HTTP only",
+    cause="HTTP only",
     within=KNOWN_EARLY,
     remedy="Wrap it: `socketio.ASGIApp(sio, app)`, and pass that.",
 )
@@ -231,7 +246,8 @@ async def app_without_websockets():
 
 @faults.fault(
     "Has an app that returns without an answer.",
-    first_line="HandshakeFailed: ws://testserver/socket.io/?transport=websocket&EIO=4: no response: the app returned without accepting the websocket",
+    first_line="HandshakeFailed: no response: the app returned without accepting the websocket (ws://testserver/socket.io/?transport=websocket&EIO=4)",
+    cause="no response",
     within=KNOWN_EARLY,
     remedy="Something in front of the server forgets to `await` the app that it wraps.",
 )
@@ -242,7 +258,8 @@ async def app_returns_without_answering():
 
 @faults.fault(
     "Has an app that returns without an answer, over long-polling.",
-    first_line="HandshakeFailed: http://testserver/socket.io/?transport=polling&EIO=4: no response: the app returned without a response",
+    first_line="HandshakeFailed: no response: the app returned without a response (http://testserver/socket.io/?transport=polling&EIO=4)",
+    cause="no response",
     within=KNOWN_EARLY,
     remedy="Something in front of the server forgets to `await` the app that it wraps.",
 )
@@ -253,7 +270,8 @@ async def app_returns_without_answering_over_polling():
 
 @faults.fault(
     "Has an app that hangs in the handshake.",
-    first_line="ConnectTimeout: no Engine.IO handshake within 0.2 s: the app has not accepted the websocket, it is at handmade.py:<line> in never_answers: await asyncio.Event().wait()",
+    first_line="ConnectTimeout: the app has not accepted the websocket, it is at handmade.py:<line> in never_answers: await asyncio.Event().wait(): no Engine.IO handshake within 0.2 s",
+    cause="not accepted",
     within=AT_TIMEOUT,
     remedy="Look for what the app awaits before it accepts: a lock, a database, another service.",
 )
@@ -264,7 +282,8 @@ async def app_hangs_in_handshake():
 
 @faults.fault(
     "Has an app that hangs in the handshake, over long-polling.",
-    first_line="ConnectTimeout: no Engine.IO handshake within 0.2 s: the app has not answered, it is at handmade.py:<line> in never_answers: await asyncio.Event().wait()",
+    first_line="ConnectTimeout: the app has not answered, it is at handmade.py:<line> in never_answers: await asyncio.Event().wait(): no Engine.IO handshake within 0.2 s",
+    cause="not answered",
     within=AT_TIMEOUT,
     remedy="Look for what the app awaits before it answers: a lock, a database, another service.",
 )
@@ -275,7 +294,8 @@ async def app_hangs_in_handshake_over_polling():
 
 @faults.fault(
     "Has a connect handler that hangs.",
-    first_line="ConnectTimeout: no answer to CONNECT of namespace '/' within 0.2 s: still running: connect (event 'connect', namespace '/') at connecting.py:<line> in connect: await asyncio.Event().wait()",
+    first_line="ConnectTimeout: still running: connect (event 'connect', namespace '/') at connecting.py:<line> in connect: await asyncio.Event().wait(): no answer to CONNECT of namespace '/' within 0.2 s",
+    cause="still running: connect",
     within=AT_TIMEOUT,
     remedy="The first line says where the handler is suspended.",
 )
@@ -293,6 +313,7 @@ async def connect_handler_hangs():
 @faults.fault(
     "Points the client at a websocket of another protocol.",
     first_line="ProtocolError: malformed Engine.IO packet: 'Welcome to the chat!'",
+    cause="malformed Engine.IO",
     within=KNOWN_EARLY,
     remedy="This endpoint isn't a Socket.IO server; correct `socketio_path`.",
 )
@@ -303,7 +324,8 @@ async def websocket_of_another_protocol():
 
 @faults.fault(
     "Points the client at a websocket that accepts and then says nothing.",
-    first_line="ConnectTimeout: no Engine.IO handshake within 0.2 s: the app accepted the websocket and sent nothing",
+    first_line="ConnectTimeout: the app accepted the websocket and sent nothing: no Engine.IO handshake within 0.2 s",
+    cause="accepted the websocket",
     within=AT_TIMEOUT,
     remedy="This endpoint isn't a Socket.IO server; correct `socketio_path`.",
 )
@@ -314,7 +336,8 @@ async def websocket_that_says_nothing():
 
 @faults.fault(
     "Mounts the Socket.IO app under `/ws`, and the app doesn't know.",
-    first_line="HandshakeFailed: ws://testserver/ws/socket.io/?transport=websocket&EIO=4: 404: Not Found: no Socket.IO server answers there; is socketio_path='/ws/socket.io' right? The app's ASGIApp has '/socket.io'",
+    first_line="HandshakeFailed: 404: Not Found: no Socket.IO server answers there; is socketio_path='/ws/socket.io' right? The app's ASGIApp has '/socket.io' (ws://testserver/ws/socket.io/?transport=websocket&EIO=4)",
+    cause="no Socket.IO",
     within=KNOWN_EARLY,
     remedy="A mounted app sees the whole path: `socketio.ASGIApp(sio, socketio_path='ws/socket.io')`.",
 )

@@ -24,7 +24,8 @@ def echo_server() -> tuple[socketio.AsyncServer, socketio.ASGIApp]:
 
 @faults.fault(
     "Misspells the awaited event.",
-    first_line="EventTimeout: no event 'ecohed' in namespace '/' within 0.2 s: 'echoed' did arrive",
+    first_line="EventTimeout: 'echoed' did arrive: no event 'ecohed' in namespace '/' within 0.2 s",
+    cause="'echoed' did arrive",
     within=AT_TIMEOUT,
     remedy="Correct the name.",
 )
@@ -38,7 +39,8 @@ async def misspelt_awaited_event():
 
 @faults.fault(
     "Misspells the emitted event, and awaits the answer.",
-    first_line="EventTimeout: no event 'echoed' in namespace '/' within 0.2 s: the server has no handler for 'ecoh' in namespace '/'; did you mean 'echo'?",
+    first_line="EventTimeout: the server has no handler for 'ecoh' in namespace '/'; did you mean 'echo'?: no event 'echoed' in namespace '/' within 0.2 s",
+    cause="no handler",
     within=AT_TIMEOUT,
     remedy="Correct the name.",
 )
@@ -52,7 +54,8 @@ async def misspelt_emitted_event():
 
 @faults.fault(
     "Misspells the event that is called.",
-    first_line="EventTimeout: no ack for 'ecoh': the server has no handler for 'ecoh' in namespace '/'; did you mean 'echo'?",
+    first_line="EventTimeout: the server has no handler for 'ecoh' in namespace '/'; did you mean 'echo'?: no ack for 'ecoh'",
+    cause="no handler",
     within=KNOWN_EARLY,
     remedy="Correct the name.",
 )
@@ -65,7 +68,8 @@ async def misspelt_called_event():
 
 @faults.fault(
     "Calls an event in a namespace where nobody handles it.",
-    first_line="EventTimeout: no ack for 'echo': the server has no handler for 'echo' in namespace '/chat'; namespace '/' has one",
+    first_line="EventTimeout: the server has no handler for 'echo' in namespace '/chat'; namespace '/' has one: no ack for 'echo'",
+    cause="no handler",
     within=KNOWN_EARLY,
     remedy="Leave `namespace=` out, or register the handler there.",
 )
@@ -78,7 +82,8 @@ async def called_in_wrong_namespace():
 
 @faults.fault(
     "Misspells an event of a class-based namespace, which acks whatever comes.",
-    first_line="EventTimeout: no event 'joined' in namespace '/room' within 0.2 s: the server has no handler for 'jion' in namespace '/room'; did you mean 'join'?",
+    first_line="EventTimeout: the server has no handler for 'jion' in namespace '/room'; did you mean 'join'?: no event 'joined' in namespace '/room' within 0.2 s",
+    cause="no handler",
     within=AT_TIMEOUT,
     remedy="Correct the name.",
 )
@@ -98,7 +103,8 @@ async def misspelt_event_of_namespace_class():
 
 @faults.fault(
     "Awaits an event in another namespace than it arrives in.",
-    first_line="EventTimeout: no event 'news' in namespace '/' within 0.2 s: it did arrive in namespace '/chat'",
+    first_line="EventTimeout: it arrived in namespace '/chat' instead: no event 'news' in namespace '/' within 0.2 s",
+    cause="namespace '/chat'",
     within=AT_TIMEOUT,
     remedy="`await_event('news', namespace='/chat')`, or `namespace='*'` for all.",
 )
@@ -118,6 +124,7 @@ async def awaited_in_wrong_namespace():
 @faults.fault(
     "Awaits more events than are sent.",
     first_line="EventTimeout: 2 of 3 events 'echoed' came in namespace '/' within 0.2 s",
+    cause="2 of 3",
     within=AT_TIMEOUT,
     remedy="The events that did arrive are in `.received`, and stay readable.",
 )
@@ -132,7 +139,8 @@ async def too_few_events():
 
 @faults.fault(
     "Awaits with a predicate that no event fits.",
-    first_line="EventTimeout: no event 'echoed' in namespace '/' that greeting takes within 0.2 s: 1 arrived, and match= took none of them",
+    first_line="EventTimeout: 1 arrived, and match= took none of them: no event 'echoed' in namespace '/' that greeting takes within 0.2 s",
+    cause="match=",
     within=AT_TIMEOUT,
     remedy="Compare the predicate with what arrived.",
 )
@@ -151,6 +159,7 @@ async def predicate_never_fits():
 @faults.fault(
     "Awaits with a predicate that raises.",
     first_line="KeyError: 'text'",
+    cause="'text'",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the predicate; the event stays unread.",
 )
@@ -164,7 +173,8 @@ async def predicate_raises():
 
 @faults.fault(
     "Awaits an event that a handler of its own takes.",
-    first_line="EventTimeout: no event 'echoed' in namespace '/' within 0.2 s: 1 arrived, and was taken by this client's handler on_echoed",
+    first_line="EventTimeout: 1 arrived, and was taken by this client's handler on_echoed: no event 'echoed' in namespace '/' within 0.2 s",
+    cause="taken by this",
     within=AT_TIMEOUT,
     remedy="Use one of the two: the handler, or `await_event`.",
 )
@@ -183,7 +193,8 @@ async def taken_by_own_handler():
 
 @faults.fault(
     "Awaits an event a second time.",
-    first_line="EventTimeout: no event 'echoed' in namespace '/' within 0.2 s: 1 arrived, and was read before",
+    first_line="EventTimeout: 1 arrived, and was read before: no event 'echoed' in namespace '/' within 0.2 s",
+    cause="read before",
     within=AT_TIMEOUT,
     remedy="An event is handed out once; keep what `get_received` and `await_event` return.",
 )
@@ -199,7 +210,8 @@ async def read_before():
 
 @faults.fault(
     "Awaits an event that nobody sends.",
-    first_line="EventTimeout: no event 'news' in namespace '/' within 0.2 s: nothing arrived",
+    first_line="EventTimeout: nothing arrived: no event 'news' in namespace '/' within 0.2 s",
+    cause="nothing arrived",
     within=AT_TIMEOUT,
     remedy="Emit first; the last packets are at the end of the message.",
 )
@@ -212,7 +224,8 @@ async def nobody_sends():
 
 @faults.fault(
     "Awaits news of a room that it isn't in.",
-    first_line="EventTimeout: no event 'news' in namespace '/' within 0.2 s: nothing arrived; publish ran and sent this client nothing",
+    first_line="EventTimeout: 'news' went to room 'readers', and this client is not in it: no event 'news' in namespace '/' within 0.2 s",
+    cause="room 'readers'",
     within=AT_TIMEOUT,
     remedy="`client.rooms()` says which rooms the client is in.",
 )
@@ -232,6 +245,7 @@ async def room_never_entered():
 @faults.fault(
     "Is disconnected by the server while waiting.",
     first_line="NotConnected: the connection ended: server disconnect",
+    cause="ended",
     within=KNOWN_EARLY,
     remedy="The handler that ran last calls `sio.disconnect`.",
 )
@@ -251,6 +265,7 @@ async def disconnected_while_waiting():
 @faults.fault(
     "Calls an event whose handler disconnects it.",
     first_line="NotConnected: the connection ended: server disconnect",
+    cause="ended",
     within=KNOWN_EARLY,
     remedy="An ack can't arrive any more; look at `disconnect_reason`.",
 )
@@ -270,6 +285,7 @@ async def disconnected_by_called_handler():
 @faults.fault(
     "Loses the transport while waiting.",
     first_line="NotConnected: the connection ended: server disconnect",
+    cause="ended",
     within=KNOWN_EARLY,
     remedy="The server closed the Engine.IO session, not just a namespace.",
 )
@@ -289,6 +305,7 @@ async def transport_closed_while_waiting():
 @faults.fault(
     "Awaits an event after disconnecting.",
     first_line="NotConnected: not connected to namespace '/' any more: client disconnect",
+    cause="not connected",
     within=KNOWN_EARLY,
     remedy="Events that arrived before stay readable; nothing new can come.",
 )
@@ -303,6 +320,7 @@ async def awaited_after_disconnect():
 @faults.fault(
     "Emits after the server has disconnected it.",
     first_line="NotConnected: not connected to namespace '/' any more: server disconnect",
+    cause="not connected",
     within=KNOWN_EARLY,
     remedy="`connect()` again.",
 )
@@ -318,6 +336,7 @@ async def emit_after_server_disconnect():
 @faults.fault(
     "Cuts a wait short with a timeout of its own.",
     first_line="TimeoutError: ",
+    cause="",
     within=AT_TIMEOUT,
     remedy="Use `await_event(..., timeout=0.2)`: that one explains itself. Nothing is lost: the event can still be awaited.",
 )
@@ -332,6 +351,7 @@ async def wait_cancelled():
 @faults.fault(
     "Receives an event that it said would not come.",
     first_line="UnexpectedEvent: expected no 'echoed' in namespace '/', but 1 arrived: echoed(\"hi\")",
+    cause="expected no 'echoed'",
     within=KNOWN_EARLY,
     remedy="`.events` has all of them.",
 )

@@ -17,6 +17,7 @@ faults = Family()
     "Calls an event whose handler raises.",
     first_line="ValueError: no such article",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    cause="no such article",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the handler.",
 )
@@ -36,6 +37,7 @@ async def called_handler_raises():
     "Awaits the answer of a handler that raises.",
     first_line="ValueError: no such article",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    cause="no such article",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the handler.",
 )
@@ -57,6 +59,7 @@ async def handler_raises_while_waiting():
     "Never waits, and the handler raises.",
     first_line="ValueError: no such article",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    cause="no such article",
     within=KNOWN_EARLY,
     remedy="Raised when the block ends. `raise_app_exceptions=False` collects in `app_exceptions` instead.",
 )
@@ -76,6 +79,7 @@ async def handler_raises_unseen():
     "Has a method of a class-based namespace that raises.",
     first_line="ValueError: no such article",
     note="raised by Shop.on_order (event 'order', namespace '/shop', sid '<sid>')",
+    cause="no such article",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the method.",
 )
@@ -96,6 +100,7 @@ async def namespace_method_raises():
     "Has a catch-all handler that raises.",
     first_line="KeyError: 'order'",
     note="raised by anything (event 'order', namespace '/', sid '<sid>')",
+    cause="'order'",
     within=KNOWN_EARLY,
     remedy="The note names the event that was caught.",
 )
@@ -115,6 +120,7 @@ async def catch_all_raises():
     "Has a disconnect handler that raises.",
     first_line="KeyError: 'cart'",
     note="raised by disconnect (event 'disconnect', namespace '/', sid '<sid>')",
+    cause="'cart'",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the handler.",
 )
@@ -134,6 +140,7 @@ async def disconnect_handler_raises():
     "Sends fewer arguments than the handler takes.",
     first_line="TypeError: order() missing 1 required positional argument: 'count'",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    cause="missing",
     within=KNOWN_EARLY,
     remedy="Send what the handler takes: `call('order', 'tea', 2)`.",
 )
@@ -153,6 +160,7 @@ async def too_few_arguments():
     "Sends a tuple where the handler takes one list.",
     first_line="TypeError: order() takes 2 positional arguments but 3 were given",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    cause="takes 2",
     within=KNOWN_EARLY,
     remedy="A lone tuple expands to several arguments, as in python-socketio; send a list.",
 )
@@ -172,6 +180,7 @@ async def tuple_for_list():
     "Forgets to `await` in a handler.",
     first_line="TypeError: 'coroutine' object is not subscriptable",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    cause="coroutine",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line; Python's own warning names the coroutine.",
 )
@@ -196,7 +205,8 @@ async def await_forgotten_in_handler():
 
 @faults.fault(
     "Calls an event whose handler hangs.",
-    first_line="EventTimeout: no ack for 'order' within 0.2 s: its handler is still running: order (event 'order', namespace '/') at handlers.py:<line> in stock: await asyncio.Event().wait()",
+    first_line="EventTimeout: still running: order (event 'order', namespace '/') at handlers.py:<line> in stock: await asyncio.Event().wait(): no ack for 'order' within 0.2 s",
+    cause="still running: order",
     within=AT_TIMEOUT,
     remedy="The first line says where the handler is suspended.",
 )
@@ -217,7 +227,8 @@ async def called_handler_hangs():
 
 @faults.fault(
     "Awaits the answer of a handler that hangs.",
-    first_line="EventTimeout: no event 'ordered' in namespace '/' within 0.2 s: still running: order (event 'order', namespace '/') at handlers.py:<line> in order: await asyncio.Event().wait()",
+    first_line="EventTimeout: still running: order (event 'order', namespace '/') at handlers.py:<line> in order: await asyncio.Event().wait(): no event 'ordered' in namespace '/' within 0.2 s",
+    cause="still running: order",
     within=AT_TIMEOUT,
     remedy="The first line says where the handler is suspended.",
 )
@@ -236,7 +247,8 @@ async def handler_hangs_while_waiting():
 
 @faults.fault(
     "Settles while a handler hangs.",
-    first_line="EventTimeout: settle did not end within 0.2 s; still running: order (event 'order', namespace '/') at handlers.py:<line> in order: await asyncio.sleep(0.01)",
+    first_line="EventTimeout: still running: order (event 'order', namespace '/') at handlers.py:<line> in order: await asyncio.sleep(0.01): settle did not end within 0.2 s",
+    cause="still running: order",
     within=AT_TIMEOUT,
     remedy="A loop that never ends belongs into `sio.start_background_task`, which doesn't count.",
 )
@@ -256,7 +268,8 @@ async def settle_with_hanging_handler():
 
 @faults.fault(
     "Has a handler that blocks the event loop.",
-    first_line="EventTimeout: no event 'ordered' in namespace '/' within 0.1 s: order blocked the event loop for 0.2 s",
+    first_line="EventTimeout: a handler blocked the event loop for 0.2 s (order): no event 'ordered' in namespace '/' within 0.1 s",
+    cause="blocked the event loop",
     within=AT_TIMEOUT,
     remedy="`await asyncio.to_thread(...)`, or `asyncio.sleep` instead of `time.sleep`.",
 )
@@ -275,7 +288,8 @@ async def blocking_handler():
 
 @faults.fault(
     "Calls an event whose handler returns `sio.not_handled`, so that no ack is sent.",
-    first_line="EventTimeout: no ack for 'order': order returned, and no ack followed",
+    first_line="EventTimeout: the handler returned, and no ack followed (order): no ack for 'order'",
+    cause="no ack f",
     within=KNOWN_EARLY,
     remedy="Return a value, or `emit` and `await_event` instead of `call`.",
 )
@@ -293,7 +307,8 @@ async def ack_missing():
 
 @faults.fault(
     "Doesn't answer the server's `sio.call()`.",
-    first_line="EventTimeout: no ack for 'order' within 0.2 s: its handler is still running: order awaits an ack of 'confirm', and no client.on('confirm') gives one",
+    first_line="EventTimeout: no client.on('confirm') gives the ack that order awaits: no ack for 'order' within 0.2 s",
+    cause="no client.on('confirm')",
     within=AT_TIMEOUT,
     remedy="`@client.on('confirm')`; what it returns is the ack.",
 )
@@ -313,6 +328,7 @@ async def servers_call_unanswered():
     "Has a handler of its own that raises.",
     first_line="AssertionError: assert 'tea' == 'milk'",
     note="raised by confirm, a handler of this client (event 'confirm', namespace '/', sid '<sid>')",
+    cause="tea",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the test.",
 )
@@ -337,6 +353,7 @@ async def own_handler_raises():
 @faults.fault(
     "Has a handler of its own that takes too few arguments.",
     first_line="TypeError: confirm() takes 1 positional argument but 2 were given",
+    cause="takes 1",
     within=KNOWN_EARLY,
     remedy="A handler takes the event's arguments; there is no `sid` on this side.",
 )
@@ -361,6 +378,7 @@ async def own_handler_signature():
 @faults.fault(
     "Passes an ack callback that raises.",
     first_line="AssertionError: not what was ordered",
+    cause="not what was ordered",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the test.",
 )
@@ -383,6 +401,7 @@ async def own_callback_raises():
 @faults.fault(
     "Has an app whose ack callback raises.",
     first_line="ValueError: unknown answer",
+    cause="unknown answer",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the callback.",
 )
@@ -406,6 +425,7 @@ async def apps_callback_raises():
 @faults.fault(
     "Has a background task that raises.",
     first_line="RuntimeError: no price list",
+    cause="no price list",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the task.",
 )
@@ -427,6 +447,7 @@ async def background_task_raises():
 @faults.fault(
     "Has handlers that raise, twice, and waits for none.",
     first_line="ExceptionGroup: the app raised several exceptions (2 sub-exceptions)",
+    cause="several exceptions",
     within=KNOWN_EARLY,
     remedy="Each is in the group as it was raised, with its own note.",
 )

@@ -13,6 +13,7 @@ faults = Family()
 @faults.fault(
     "Leaves while a handler still runs.",
     first_line="ResourceWarning: left over at exit: a handler that did not end within 0.2 s: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.Event().wait()",
+    cause="a handler",
     within=AT_TIMEOUT,
     remedy="Await the handler's answer, or let it end: `timeout=` is what it is given.",
 )
@@ -34,6 +35,7 @@ async def handler_runs_at_exit():
 @faults.fault(
     "Leaves while a handler awaits this client's ack.",
     first_line="ResourceWarning: left over at exit: a handler that waits for an ack that no client is left to give: ask (event 'ask', namespace '/') at leaving.py:<line> in ask: await sio.call(\"sure\", to=sid)",
+    cause="a handler",
     within=KNOWN_EARLY,
     remedy="Answer with `client.on`, or read the event and let the handler's own timeout come.",
 )
@@ -56,6 +58,7 @@ async def handler_awaits_an_ack_at_exit():
 @faults.fault(
     "Leaves while a handler still runs, with `strict=True`.",
     first_line="Leak: left over at exit: a handler that did not end within 0.2 s: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.Event().wait()",
+    cause="a handler",
     within=AT_TIMEOUT,
     remedy="Await the handler's answer, or let it end: `timeout=` is what it is given.",
 )
@@ -74,6 +77,7 @@ async def handler_runs_at_strict_exit():
 @faults.fault(
     "Leaves without answering what the server wants acknowledged.",
     first_line="Leak: left over at exit: the server's event 'confirm' (namespace '/') wanted an ack; no client.on('confirm') gave one",
+    cause="left over",
     within=KNOWN_EARLY,
     remedy="`@client.on('confirm')`; what it returns is the ack.",
 )
@@ -93,6 +97,7 @@ async def ack_never_answered():
 @faults.fault(
     "Leaves without reading an event, with `strict=True`.",
     first_line='Leak: left over at exit: event ordered("tea") was received and never read',
+    cause="event ordered",
     within=KNOWN_EARLY,
     remedy="Await it, or drain with `get_received()`.",
 )
@@ -112,6 +117,7 @@ async def event_never_read():
 @faults.fault(
     "Has a disconnect handler that hangs, so that the server keeps the session id.",
     first_line="ResourceWarning: left over at exit: a handler that did not end within 0.2 s: disconnect (event 'disconnect', namespace '/') at leaving.py:<line> in disconnect: await asyncio.Event().wait()",
+    cause="a handler",
     within=AT_TIMEOUT + SHORT,
     remedy="The first line says where the handler is suspended.",
 )
@@ -133,6 +139,7 @@ async def disconnect_handler_hangs():
     "Fails in the test's own body while the app has raised, too.",
     first_line="AssertionError: the basket is empty",
     note="ValueError: no such article",
+    cause="basket",
     within=KNOWN_EARLY,
     remedy="The body's exception wins; what the app raised is in its notes.",
 )

@@ -32,7 +32,8 @@ def lifespan_app(startup, shutdown):
 
 @faults.fault(
     "Has a startup that fails and says why.",
-    first_line="LifespanFailed: the app's lifespan startup failed: no database",
+    first_line="LifespanFailed: lifespan startup failed: no database",
+    cause="startup failed",
     within=KNOWN_EARLY,
     remedy="The message is the app's own.",
 )
@@ -47,7 +48,8 @@ async def startup_fails_with_message():
 
 @faults.fault(
     "Has a FastAPI lifespan that raises at startup.",
-    first_line="LifespanFailed: the app's lifespan startup failed: ConnectionError: no database",
+    first_line="LifespanFailed: lifespan startup failed: ConnectionError: no database",
+    cause="startup failed",
     within=KNOWN_EARLY,
     remedy="The app's exception is the `__cause__`; the traceback leads to the line.",
 )
@@ -62,7 +64,8 @@ async def startup_raises():
 
 @faults.fault(
     "Has an `on_startup` that raises, which socketio.ASGIApp swallows.",
-    first_line="LifespanFailed: the app's lifespan startup failed: ConnectionError: no database",
+    first_line="LifespanFailed: lifespan startup failed: ConnectionError: no database",
+    cause="startup failed",
     within=KNOWN_EARLY,
     remedy="The app's exception is the `__cause__`; the traceback leads to the line.",
 )
@@ -77,7 +80,8 @@ async def on_startup_raises():
 
 @faults.fault(
     "Has a startup that hangs.",
-    first_line="LifespanFailed: the app's lifespan startup failed: no answer within 0.2 s: lifespan.py:<line> in connect_to_database: await asyncio.Event().wait()",
+    first_line="LifespanFailed: lifespan startup failed: no answer within 0.2 s: lifespan.py:<line> in connect_to_database: await asyncio.Event().wait()",
+    cause="no answer",
     within=AT_TIMEOUT,
     remedy="The first line says where the app is suspended.",
 )
@@ -95,7 +99,8 @@ async def startup_hangs():
 
 @faults.fault(
     "Has a lifespan that raises at shutdown.",
-    first_line="LifespanFailed: the app's lifespan shutdown failed: OSError: disk full",
+    first_line="LifespanFailed: lifespan shutdown failed: OSError: disk full",
+    cause="OSError",
     within=KNOWN_EARLY,
     remedy="The app's exception is the `__cause__`; the traceback leads to the line.",
 )
@@ -110,7 +115,8 @@ async def shutdown_raises():
 
 @faults.fault(
     "Has a shutdown that hangs.",
-    first_line="LifespanFailed: the app's lifespan shutdown failed: no answer within 0.2 s: lifespan.py:<line> in flush: await asyncio.Event().wait()",
+    first_line="LifespanFailed: lifespan shutdown failed: no answer within 0.2 s: lifespan.py:<line> in flush: await asyncio.Event().wait()",
+    cause="no answe",
     within=AT_TIMEOUT,
     remedy="The first line says where the app is suspended.",
 )
@@ -130,6 +136,7 @@ async def shutdown_hangs():
     "Switches the lifespan off for an app that needs it.",
     first_line="AttributeError: 'State' object has no attribute 'stock'",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    cause="no attribute",
     within=KNOWN_EARLY,
     remedy="Leave `lifespan=False` out.",
 )

@@ -16,6 +16,7 @@ faults = Family()
 @faults.fault(
     "Hands over the app's import string.",
     first_line="TypeError: app is the str 'shop.main:app'; expected the ASGI app itself: import it",
+    cause="str",
     within=KNOWN_EARLY,
     remedy="Import the app and pass the object: `from shop.main import app`.",
 )
@@ -26,6 +27,7 @@ async def import_string_for_app():
 @faults.fault(
     "Hands over the Socket.IO server instead of the app.",
     first_line="TypeError: app is the server; expected the ASGI app around it: socketio.ASGIApp(sio)",
+    cause="the server",
     within=KNOWN_EARLY,
     remedy="Pass `socketio.ASGIApp(sio)`, or the application that it is mounted in.",
 )
@@ -37,6 +39,7 @@ async def server_for_app():
 @faults.fault(
     "Hands over a WSGI app.",
     first_line="TypeError: app is <socketio.middleware.WSGIApp object at 0x...>, which looks like a WSGI app; expected an ASGI callable: a2wsgi.WSGIMiddleware(app)",
+    cause="WSGI",
     within=KNOWN_EARLY,
     remedy="Wrap it as the message says. The server is found behind the bridge.",
 )
@@ -47,6 +50,7 @@ async def wsgi_app():
 @faults.fault(
     "Misspells a transport.",
     first_line="ValueError: transports is ('websockets',); expected some of ('polling', 'websocket')",
+    cause="'websockets'",
     within=KNOWN_EARLY,
     remedy="The names are those of python-socketio: `polling` and `websocket`.",
 )
@@ -58,6 +62,7 @@ async def unknown_transport():
 @faults.fault(
     "Misspells the serializer.",
     first_line="ValueError: serializer is 'msgpak'; expected one of ('default', 'msgpack') or a Packet class",
+    cause="'msgpak'",
     within=KNOWN_EARLY,
     remedy="`default`, `msgpack`, or the server's own subclass of `socketio.packet.Packet`.",
 )
@@ -69,6 +74,7 @@ async def unknown_serializer():
 @faults.fault(
     "Gives a negative timeout.",
     first_line="ValueError: timeout is -1; expected seconds, 0 or more",
+    cause="-1",
     within=KNOWN_EARLY,
     remedy="Seconds, zero or more; `0` takes what is already there.",
 )
@@ -80,6 +86,7 @@ async def negative_timeout():
 @faults.fault(
     "Hands over a URL as the HTTP client.",
     first_line="TypeError: http is 'http://testserver'; expected an httpx client, or Starlette's or FastAPI's TestClient",
+    cause="http is",
     within=KNOWN_EARLY,
     remedy="Pass the client object that logged in; a URL goes into `base_url=`.",
 )
@@ -91,6 +98,7 @@ async def url_for_http_client():
 @faults.fault(
     "Names the app as the server.",
     first_line="TypeError: server is <socketio.asgi.ASGIApp object at 0x...>; expected a socketio.AsyncServer",
+    cause="ASGIApp",
     within=KNOWN_EARLY,
     remedy="Pass the `socketio.AsyncServer` behind the app, or leave `server=` out.",
 )
@@ -101,7 +109,8 @@ async def app_named_as_server():
 
 @faults.fault(
     "Connects without entering the client.",
-    first_line="UsageError: use it within `async with TestClient(app) as client:`",
+    first_line="UsageError: not entered: use it within `async with TestClient(app) as client:`",
+    cause="not entered",
     within=KNOWN_EARLY,
     remedy="Write `async with TestClient(app) as client:` and connect inside.",
 )
@@ -112,7 +121,8 @@ async def not_entered():
 
 @faults.fault(
     "Goes on with the client after its block.",
-    first_line="UsageError: use it within `async with TestClient(app) as client:`",
+    first_line="UsageError: not entered: use it within `async with TestClient(app) as client:`",
+    cause="not entered",
     within=KNOWN_EARLY,
     remedy="Move the call into the block, or make a new client.",
 )
@@ -126,6 +136,7 @@ async def used_after_exit():
 @faults.fault(
     "Emits before connecting.",
     first_line="NotConnected: not connected: connect() first",
+    cause="not connected",
     within=KNOWN_EARLY,
     remedy="`await client.connect()`: entering the client starts the app, it doesn't connect.",
 )
@@ -138,6 +149,7 @@ async def emit_before_connect():
 @faults.fault(
     "Awaits an event before connecting.",
     first_line="NotConnected: not connected: connect() first",
+    cause="not connected",
     within=KNOWN_EARLY,
     remedy="`await client.connect()` first.",
 )
@@ -150,6 +162,7 @@ async def await_before_connect():
 @faults.fault(
     "Uses in one event loop what was entered in another, as a session-wide fixture does.",
     first_line="UsageError: this client was entered in another event loop",
+    cause="another",
     within=KNOWN_EARLY,
     remedy="Give the fixture and the test the same loop scope.",
 )
@@ -167,6 +180,7 @@ async def entered_in_another_loop():
 @faults.fault(
     "Asks for the server's session where the server can't be found.",
     first_line="UsageError: the app's socketio.AsyncServer was not found on the way of its requests; pass server= to the TestClient",
+    cause="AsyncServer",
     within=KNOWN_EARLY,
     remedy="Pass `TestClient(app, server=sio)`.",
 )
@@ -180,6 +194,7 @@ async def session_without_server():
 @faults.fault(
     "Asks for the session of a namespace that was never joined.",
     first_line="NotConnected: not connected to namespace '/admin', only to '/'",
+    cause="not connected",
     within=KNOWN_EARLY,
     remedy="`await client.connect('/admin')` first.",
 )

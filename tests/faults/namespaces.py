@@ -14,6 +14,7 @@ faults = Family()
 @faults.fault(
     "Misspells a namespace.",
     first_line="ConnectionRefused: namespace '/caht' refused: Unable to connect: the server knows '/', '/chat'; did you mean '/chat'?",
+    cause="refused",
     within=KNOWN_EARLY,
     remedy="Correct the name.",
 )
@@ -31,6 +32,7 @@ async def misspelt_namespace():
 @faults.fault(
     "Connects to a namespace without any handler.",
     first_line="ConnectionRefused: namespace '/news' refused: Unable to connect: the server knows '/'",
+    cause="refused",
     within=KNOWN_EARLY,
     remedy="Register a handler, or list it: `AsyncServer(namespaces=['/', '/news'])`.",
 )
@@ -43,6 +45,7 @@ async def unknown_namespace():
 @faults.fault(
     "Leaves out the slash of a namespace.",
     first_line="ValueError: namespace is 'chat'; did you mean '/chat'?",
+    cause="'chat'",
     within=KNOWN_EARLY,
     remedy="`/chat`.",
 )
@@ -55,6 +58,7 @@ async def namespace_without_slash():
 @faults.fault(
     "Emits to a namespace that was never joined.",
     first_line="NotConnected: not connected to namespace '/chat', only to '/'",
+    cause="'/chat'",
     within=KNOWN_EARLY,
     remedy="`await client.connect('/chat')` first.",
 )
@@ -68,6 +72,7 @@ async def emit_to_unjoined_namespace():
 @faults.fault(
     "Awaits an event of a namespace that was never joined.",
     first_line="NotConnected: not connected to namespace '/chat', only to '/'",
+    cause="'/chat'",
     within=KNOWN_EARLY,
     remedy="`await client.connect('/chat')` first.",
 )
@@ -81,6 +86,7 @@ async def await_in_unjoined_namespace():
 @faults.fault(
     "Is refused by a connect handler that returns False.",
     first_line="ConnectionRefused: namespace '/' refused: Connection rejected by server",
+    cause="refused",
     within=KNOWN_EARLY,
     remedy="Give the credentials that the handler looks for; `raise ConnectionRefusedError('why')` says more.",
 )
@@ -98,6 +104,7 @@ async def refused_without_words():
 @faults.fault(
     "Is refused because nobody is logged in.",
     first_line="ConnectionRefused: namespace '/' refused: not logged in",
+    cause="not logged",
     within=KNOWN_EARLY,
     remedy="Log in over HTTP and pass that client: `TestClient(app, http=http)`.",
 )
@@ -116,6 +123,7 @@ async def refused_with_words():
 @faults.fault(
     "Is refused by a server with `always_connect`, after it was let in.",
     first_line="ConnectionRefused: namespace '/' refused: banned",
+    cause="banned",
     within=KNOWN_EARLY,
     remedy="As any refusal: the handler's words say why.",
 )
@@ -134,6 +142,7 @@ async def refused_after_the_fact():
     "Has a connect handler that raises.",
     first_line="LookupError: no such tenant",
     note="raised by connect (event 'connect', namespace '/', sid '<sid>')",
+    cause="no such tenant",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the handler.",
 )
@@ -152,6 +161,7 @@ async def connect_handler_raises():
     "Has a connect handler in a class that raises.",
     first_line="LookupError: no such tenant",
     note="raised by Chat.on_connect (event 'connect', namespace '/chat', sid '<sid>')",
+    cause="no such tenant",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the handler.",
 )
@@ -171,6 +181,7 @@ async def connect_method_raises():
     "Has a connect handler without the `environ` parameter.",
     first_line="TypeError: connect() takes 1 positional argument but 3 were given",
     note="raised by connect (event 'connect', namespace '/', sid '<sid>')",
+    cause="takes 1",
     within=KNOWN_EARLY,
     remedy="`async def connect(sid, environ, auth)`.",
 )
@@ -189,6 +200,7 @@ async def connect_handler_signature():
     "Forgets `auth`, which the connect handler takes apart.",
     first_line="TypeError: 'NoneType' object is not subscriptable",
     note="raised by connect (event 'connect', namespace '/', sid '<sid>')",
+    cause="NoneType",
     within=KNOWN_EARLY,
     remedy="`TestClient(app, auth={'token': ...})`; a handler should refuse rather than raise.",
 )
@@ -206,6 +218,7 @@ async def auth_forgotten():
 @faults.fault(
     "Gives an `auth` callable that raises.",
     first_line="KeyError: 'TOKEN'",
+    cause="'TOKEN'",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line in the callable.",
 )
@@ -222,6 +235,7 @@ async def auth_callable_raises():
 @faults.fault(
     "Joins one namespace that welcomes and one that refuses.",
     first_line="ConnectionRefused: namespace '/admin' refused: staff only",
+    cause="refused",
     within=KNOWN_EARLY,
     remedy="`.refusals` has the words of each namespace.",
 )

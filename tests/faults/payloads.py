@@ -12,6 +12,7 @@ faults = Family()
 @faults.fault(
     "Emits what JSON can't say.",
     first_line="TypeError: the arguments of 'order' can't be serialised: Object of type set is not JSON serializable",
+    cause="can't be",
     within=KNOWN_EARLY,
     remedy="Send a list, or give client and server a `json` that knows the type. Nothing was sent.",
 )
@@ -25,6 +26,7 @@ async def emit_unserialisable():
 @faults.fault(
     "Connects with an `auth` that JSON can't say.",
     first_line="TypeError: the auth of namespace '/' can't be serialised: Object of type object is not JSON serializable",
+    cause="can't be",
     within=KNOWN_EARLY,
     remedy="Send plain values.",
 )
@@ -38,6 +40,7 @@ async def auth_unserialisable():
     "Has a handler that returns what JSON can't say.",
     first_line="TypeError: Object of type set is not JSON serializable",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    cause="type set is not JSON",
     within=KNOWN_EARLY,
     remedy="Return plain values.",
 )
@@ -57,6 +60,7 @@ async def ack_unserialisable():
     "Has a handler that emits what JSON can't say.",
     first_line="TypeError: Object of type set is not JSON serializable",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    cause="type set is not JSON",
     within=KNOWN_EARLY,
     remedy="Emit plain values.",
 )
@@ -76,6 +80,7 @@ async def server_emits_unserialisable():
 @faults.fault(
     "Has a handler whose `sio.call()` sends what JSON can't say; python-socketio loses the error in a task.",
     first_line="TypeError: Object of type set is not JSON serializable",
+    cause="type set is not JSON",
     within=KNOWN_EARLY,
     remedy="Send plain values.",
 )
@@ -95,6 +100,7 @@ async def server_calls_with_unserialisable():
 @faults.fault(
     "Has a handler of its own that answers what JSON can't say.",
     first_line="TypeError: the ack of 'confirm' can't be serialised: Object of type set is not JSON serializable",
+    cause="can't be",
     within=KNOWN_EARLY,
     remedy="Return plain values.",
 )
@@ -113,7 +119,8 @@ async def own_ack_unserialisable():
 
 @faults.fault(
     "Speaks JSON to a server that speaks msgpack.",
-    first_line="ConnectionRefused: namespace '/' refused: the server's serializer is MsgPackPacket, this client's is Packet: pass serializer='msgpack'",
+    first_line="ConnectionRefused: namespace '/' refused: serializer mismatch: the server's serializer is MsgPackPacket, this client's is Packet: pass serializer='msgpack'",
+    cause="serializer",
     within=KNOWN_EARLY,
     remedy="`TestClient(app, serializer='msgpack')`.",
 )
@@ -125,7 +132,8 @@ async def json_to_msgpack_server():
 
 @faults.fault(
     "Speaks msgpack to a server that speaks JSON.",
-    first_line="ConnectionRefused: namespace '/' refused: the server's serializer is Packet, this client's is MsgPackPacket: pass serializer='default'",
+    first_line="ConnectionRefused: namespace '/' refused: serializer mismatch: the server's serializer is Packet, this client's is MsgPackPacket: pass serializer='default'",
+    cause="serializer",
     within=KNOWN_EARLY,
     remedy="Leave `serializer=` out.",
 )
@@ -137,7 +145,8 @@ async def msgpack_to_json_server():
 
 @faults.fault(
     "Sends more than `max_http_buffer_size`.",
-    first_line="NotConnected: the connection ended: transport close: a packet of 2014 bytes was sent, the server takes 1000 (max_http_buffer_size)",
+    first_line="NotConnected: too large: a packet of 2014 bytes was sent, the server takes 1000 (max_http_buffer_size): the connection ended: transport close",
+    cause="too large",
     within=KNOWN_EARLY,
     remedy="Raise the server's `max_http_buffer_size`, or send less.",
 )
@@ -156,7 +165,8 @@ async def payload_too_large():
 
 @faults.fault(
     "Sends more than `max_http_buffer_size`, over long-polling.",
-    first_line="NotConnected: the connection ended: server disconnect: a packet of 2014 bytes was sent, the server takes 1000 (max_http_buffer_size)",
+    first_line="NotConnected: too large: a packet of 2014 bytes was sent, the server takes 1000 (max_http_buffer_size): the connection ended: server disconnect",
+    cause="too large",
     within=KNOWN_EARLY,
     remedy="Raise the server's `max_http_buffer_size`, or send less.",
 )
@@ -175,7 +185,8 @@ async def payload_too_large_over_polling():
 
 @faults.fault(
     "Calls with more than `max_http_buffer_size`.",
-    first_line="NotConnected: the connection ended: transport close: a packet of 2015 bytes was sent, the server takes 1000 (max_http_buffer_size)",
+    first_line="NotConnected: too large: a packet of 2015 bytes was sent, the server takes 1000 (max_http_buffer_size): the connection ended: transport close",
+    cause="too large",
     within=KNOWN_EARLY,
     remedy="Raise the server's `max_http_buffer_size`, or send less.",
 )
@@ -194,6 +205,7 @@ async def call_too_large():
 @faults.fault(
     "Meets a server that sends a packet with broken JSON.",
     first_line="ProtocolError: malformed Socket.IO packet: '2[\"news\",'",
+    cause="malformed Socket.IO",
     within=KNOWN_EARLY,
     remedy="A middleware or a server of another make cuts the packets short.",
 )
@@ -207,6 +219,7 @@ async def broken_packet_from_server():
 @faults.fault(
     "Meets a server that sends an unknown packet type.",
     first_line="ProtocolError: unknown Engine.IO packet type: '9what'",
+    cause="unknown Engine.IO packet",
     within=KNOWN_EARLY,
     remedy="The server speaks another version of the protocol.",
 )
@@ -219,7 +232,8 @@ async def unknown_packet_type_from_server():
 
 @faults.fault(
     "Meets a server that announces an attachment and never sends it.",
-    first_line="EventTimeout: no event 'photo' in namespace '/' within 0.2 s: 1 of 1 attachments of 'photo' never came",
+    first_line="EventTimeout: 1 of 1 attachments of 'photo' never came: no event 'photo' in namespace '/' within 0.2 s",
+    cause="attachments",
     within=AT_TIMEOUT,
     remedy="A middleware drops binary frames.",
 )

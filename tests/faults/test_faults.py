@@ -6,7 +6,7 @@ import gc
 import pytest
 
 from . import FAULTS
-from .catalogue import read
+from .catalogue import SHOWN_IN_SUMMARY, read
 from .page import PAGE, page
 
 
@@ -25,6 +25,13 @@ async def test_fault(fault):
     assert asyncio.all_tasks() == tasks_before
     gc.collect()  # a task whose exception nobody retrieves complains when it is collected
     assert lost == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_first_line_begins_with_the_cause(fault):
+    _, _, text = fault.first_line.partition(": ")
+    assert fault.cause in text[:SHOWN_IN_SUMMARY]
+    assert fault.cause or fault.name == "wait_cancelled"  # asyncio's own, without a word
 
 
 def test_enough_faults_and_each_only_once():

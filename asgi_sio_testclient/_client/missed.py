@@ -1,0 +1,144 @@
+"""Why an event that the app emitted did not come to a client: it went to a room, to another
+namespace, or to another client.
+
+Reads what it is given, and knows neither the server nor the client.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+__all__ = ["Missed", "Recipient", "why_missed"]
+
+_ALL = "*"
+
+
+class Emit(Protocol):
+    """One emit of a server; see `asgi_sio_testclient._server.emits.Emitted`."""
+
+    @property
+    def event(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def rooms(self) -> tuple[Any, ...] | None: ...
+    @property
+    def skipped(self) -> tuple[Any, ...]: ...
+    @property
+    def time(self) -> float: ...
+
+
+@dataclass
+class Recipient:
+    """The client that waited.
+
+    Attributes:
+        sids: the client's session ids, by namespace.
+        engineio_sid: the client's Engine.IO session id, "" without one.
+        gone: session ids that are over, with the name of the client that each belonged to; "" for
+            the client's own.
+        others: session ids of other clients of the test, with the name of each client.
+        since: when each namespace was connected, in seconds of `time.perf_counter`.
+        rooms_of: the rooms that the server has the client in, by namespace.
+    """
+
+    sids: Mapping[str, str]
+    engineio_sid: str
+    gone: Mapping[str, str]
+    others: Mapping[str, str]
+    since: Callable[[], Mapping[str, float]]
+    rooms_of: Callable[[str], Sequence[Any]]
+
+
+@dataclass
+class Missed:
+    """What is to be said of an emit that the client did not get.
+
+    Attributes:
+        cause: the sentence for the first line.
+        time: when it was emitted, in seconds of `time.perf_counter`.
+        rooms: the rooms that the client is in, where that explains it.
+    """
+
+    cause: str
+    time: float
+    rooms: Sequence[Any] = field(default=())
+
+
+def why_missed(
+    emits: Iterable[Emit], recipient: Recipient, event: str | None, namespace: str
+) -> Missed | None:
+    """Why the latest emit of `event` (None: of any event) did not come to `recipient`.
+
+    Args:
+        emits: latest first.
+        recipient: the client that waited in `namespace` ("*": in any).
+        event: the awaited event.
+        namespace: the namespace of the wait.
+
+    Returns:
+        None where it was not emitted, or where the client should have got it.
+    """
+    latest = next((emit for emit in emits if event in {None, emit.event}), None)
+    return None if latest is None else _missed(latest, recipient, namespace)
+
+
+def _missed(emit: Emit, recipient: Recipient, namespace: str) -> Missed | None:
+    name, rooms = repr(emit.event), emit.rooms
+    sid = recipient.sids.get(emit.namespace)
+    if sid is None or namespace not in {_ALL, emit.namespace}:
+        there = f"namespace {emit.namespace!r}"
+        joined = ", ".join(map(repr, recipient.sids))
+        where = f"this client is connected to {joined}" if sid is None else "not to the awaited one"
+        return Missed(f"{name} went to {there}, and {where}", emit.time)
+    if sid in emit.skipped:
+        to = "" if rooms is None else f", as it went to {_named(rooms)}"
+        return Missed(f"skip_sid left this client out of {name}{to}", emit.time)
+    mine = recipient.rooms_of(emit.namespace)
+    if rooms is None or any(room in mine for room in rooms):
+        return _too_early(emit, recipient)
+    return Missed(_elsewhere(name, rooms, recipient, mine), emit.time, mine)
+
+
+def _too_early(emit: Emit, recipient: Recipient) -> Missed | None:
+    """The client would get that emit now."""
+    if emit.time >= recipient.since().get(emit.namespace, emit.time):
+        return None
+    return Missed(f"too early: {emit.event!r} was emitted before this client connected", emit.time)
+
+
+def _elsewhere(name: str, rooms: Sequence[Any], recipient: Recipient, mine: Sequence[Any]) -> str:
+    room = rooms[0] if len(rooms) == 1 else None
+    if isinstance(room, str) and room in recipient.gone:
+        owner = recipient.gone[room]
+        whose = f"the sid of {owner}" if owner else "this client's sid in an earlier connection"
+        return f"the recipient is gone: {name} went to {room!r}, {whose}"
+    if isinstance(room, str) and room in recipient.others:
+        return (
+            f"another client got {name}: it went to {room!r}, the sid of {recipient.others[room]}"
+        )
+    one = "it" if len(rooms) == 1 else "any of them"
+    text = f"{name} went to {_named(rooms)}, and this client is not in {one}"
+    return text + _mistaken(room, recipient, mine)
+
+
+def _mistaken(room: Any, recipient: Recipient, mine: Sequence[Any]) -> str:
+    """What may have been meant by a room that the client is not in."""
+    if room is None:
+        return ""
+    if room == recipient.engineio_sid:
+        return "; that is the client's Engine.IO sid, not its sid"
+    for namespace, sid in recipient.sids.items():
+        if room == sid:
+            return f"; that is the client's sid in namespace {namespace!r}"
+    same = [other for other in mine if str(other) == str(room)]
+    names = [other for other in mine if isinstance(other, str)]
+    similar = same or difflib.get_close_matches(str(room), names, n=1, cutoff=0.7)
+    return f"; the client is in {similar[0]!r}" if similar else ""
+
+
+def _named(rooms: Sequence[Any]) -> str:
+    return f"room{'' if len(rooms) == 1 else 's'} {', '.join(map(repr, rooms))}"
