@@ -6,7 +6,8 @@
         sio = socketio.AsyncClient(http_session=http)
         await sio.connect("http://testserver")
 
-It needs aiohttp, which the stock client needs as well: ``pip install asgi-sio-testclient[stock]``.
+It needs aiohttp, as the stock client does, and h11 and wsproto for the connections' other end:
+``pip install asgi-sio-testclient[stock]``.
 This module imports without it; the name is looked up when it is first asked for.
 """
 
@@ -25,9 +26,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         import aiohttp  # noqa: F401, PLC0415
+        import h11  # noqa: F401, PLC0415
+        import wsproto  # noqa: F401, PLC0415
     except ImportError as exc:
         raise ImportError(
-            "asgi_sio_testclient.stock needs aiohttp, as python-socketio's own client does: "
+            f"asgi_sio_testclient.stock needs aiohttp, h11 and wsproto, and {exc.name} is missing: "
             "pip install 'asgi-sio-testclient[stock]'"
         ) from exc
     from asgi_sio_testclient.stock import _session  # noqa: PLC0415

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
     from asgi_sio_testclient.asgi._websocket import WebSocketListener
 
-__all__ = ["App", "Call"]
+__all__ = ["INTERNAL_SERVER_ERROR", "App", "Call"]
 
 OPEN_PACKET = "0"
 CLOSE_PACKET = b"1"
 SEPARATOR = b"\x1e"  # between the packets of one payload
 OK = 200
-INTERNAL_SERVER_ERROR = 500
+INTERNAL_SERVER_ERROR = Response(
+    500, ((b"content-type", b"text/plain; charset=utf-8"),), b"Internal Server Error"
+)
 
 
 class App:
@@ -75,20 +77,29 @@ class App:
                 await self._runtime.start(self._timeout)
 
     @property
+    def running(self) -> bool:
+        """Whether the lifespan has started and not ended."""
+        return self._runtime.running
+
+    @property
     def state(self) -> dict[str, Any] | None:
         """The lifespan's state."""
         return self._runtime.state
 
     # -- calls
 
-    def request(self, scope: HTTPScope, body: bytes) -> Call:
-        """Begin one HTTP request."""
-        call = Call(self, scope, body)
+    def request(
+        self, scope: HTTPScope, body: bytes, answered: Callable[[Call, Response | None], None]
+    ) -> Call:
+        """Begin one HTTP request; `answered` takes the response, see `Call`."""
+        call = Call(self, scope, body, answered)
         self._begin(call)
         return call
 
     def websocket(self, scope: WebSocketScope, listener: WebSocketListener) -> WebSocketConnection:
-        """Begin one websocket; `ended` has to be told of its end."""
+        """Begin one websocket. The listener reports an accept, each message and the end to
+        `websocket_accepted`, `websocket_message` and `ended`.
+        """
         connection = WebSocketConnection(
             self._runtime.app, scope, listener=listener, on_receive=self._look
         )
@@ -107,7 +118,7 @@ class App:
         for the response any more.
         """
         scope = call.exchange.scope
-        query = dict(parse_qsl(scope["query_string"].decode()))
+        query = _query(scope)
         if query.get("transport") != "polling" or response.status != OK:
             return
         sid = query.get("sid", "")
@@ -133,10 +144,16 @@ class App:
                 watch.sessions[engine.sid] = self
                 self._engines[engine.sid] = watch, polling
 
-    def engine_upgrades(self, sid: str) -> None:
-        """A session goes on over a websocket, whose end tells the server of its own."""
+    def websocket_accepted(self, connection: WebSocketConnection) -> None:
+        """Take note of an upgrade: a session that goes on over a websocket ends with it."""
+        sid = _query(connection.scope).get("sid", "")
         if sid in self._engines:
             self._engines[sid] = self._engines[sid][0], False
+
+    def websocket_message(self, connection: WebSocketConnection, data: str | bytes) -> None:
+        """Take note of an Engine.IO session that a message of a websocket opens."""
+        if isinstance(data, str) and "sid" not in _query(connection.scope):
+            self.engine_opened(data, polling=False)
 
     def _begin(self, call: Call | WebSocketConnection) -> None:
         self._calls.add(call)
@@ -219,18 +236,24 @@ class Call:
         app: the app.
         scope: see `asgi.http_scope`.
         body: whole.
+        answered: called once: with the response, or with None where the app broke off after it had
+            begun one. Not called once the connection was dropped from this side.
 
     Attributes:
-        answer: the response; None where the app broke off after it had begun one.
-        lost: whether the connection was dropped from this side.
         body: what was sent.
     """
 
-    def __init__(self, app: App, scope: HTTPScope, body: bytes) -> None:
-        self.lost = False
+    def __init__(
+        self,
+        app: App,
+        scope: HTTPScope,
+        body: bytes,
+        answered: Callable[[Call, Response | None], None],
+    ) -> None:
         self.body = body
         self._app = app
-        self.answer: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
+        self._on_answer = answered
+        self._answered = False
         self.exchange = HTTPExchange(
             app._runtime.app, scope, body, listener=self, on_receive=app._look
         )
@@ -240,15 +263,21 @@ class Call:
         """What the app runs in."""
         return self.exchange.task
 
+    @property
+    def begun(self) -> Response:
+        """What there is of a response that the app has begun and not finished."""
+        exchange = self.exchange
+        assert exchange._status is not None
+        return Response(exchange._status, exchange._headers, b"".join(exchange._parts))
+
     def start(self) -> None:
         """Call the app."""
         self.exchange.start()
 
     def lose(self) -> None:
-        """Drop the connection; who waits for the answer is told so."""
-        self.lost = not self.answer.done()
+        """Drop the connection."""
+        self._answered = True
         self.exchange.disconnect()
-        self._answer(None)
 
     def responded(self, response: Response) -> None:
         """See `asgi.ExchangeListener`."""
@@ -257,14 +286,15 @@ class Call:
 
     def exchange_ended(self, exc: BaseException | None) -> None:
         """See `asgi.ExchangeListener`."""
-        if self.exchange._status is None:
-            # What a server answers in the place of an app that raised, or forgot.
-            headers = ((b"content-type", b"text/plain; charset=utf-8"),)
-            self._answer(Response(INTERNAL_SERVER_ERROR, headers, b"Internal Server Error"))
-        else:
-            self._answer(None)
+        # What a server answers in the place of an app that raised, or forgot.
+        self._answer(INTERNAL_SERVER_ERROR if self.exchange._status is None else None)
         self._app.ended(self, exc)
 
     def _answer(self, answer: Response | None) -> None:
-        if not self.answer.done():
-            self.answer.set_result(answer)
+        if not self._answered:
+            self._answered = True
+            self._on_answer(self, answer)
+
+
+def _query(scope: Any) -> dict[str, str]:
+    return dict(parse_qsl(scope["query_string"].decode()))

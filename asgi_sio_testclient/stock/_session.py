@@ -1,21 +1,22 @@
-"""`ASGIClientSession`: aiohttp's `ClientSession`, as far as a Socket.IO client uses one, before an
-app.
+"""`ASGIClientSession`: aiohttp's own `ClientSession` before an app.
 
-From aiohttp's arguments to an ASGI scope, and back to aiohttp's answers and errors. Which headers a
-request has, and in which order, is what aiohttp 3.14 sends. Knows nothing of Engine.IO.
+The requests, their cookies, redirects, timeouts and errors are aiohttp's. What is added: the
+connections lead into an app, whose lifespan and whose end go with the session's, and `http` brings
+its headers, its auth and its cookie jar. Knows nothing of Engine.IO.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import warnings
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
-from multidict import CIMultiDict, CIMultiDictProxy
+from aiohttp.client import _RequestContextManager, _WSRequestContextManager
+from multidict import CIMultiDict
 from yarl import URL
 
 from asgi_sio_testclient._connection.arguments import (
@@ -25,33 +26,13 @@ from asgi_sio_testclient._connection.arguments import (
     check_timeout,
 )
 from asgi_sio_testclient._http.identity import Identity
-from asgi_sio_testclient.asgi import Response, http_scope, single_callable, websocket_scope
+from asgi_sio_testclient.asgi import single_callable
 from asgi_sio_testclient.stock._app import App
+from asgi_sio_testclient.stock._connector import ASGIConnector
 from asgi_sio_testclient.stock._cookies import HTTPXCookieJar
-from asgi_sio_testclient.stock._requests import (
-    AUTOMATIC_HEADERS,
-    DEFAULT_PORTS,
-    UNSET,
-    Pending,
-    Timeout,
-    body_of,
-    check_known,
-    encoded,
-    host_of,
-    http_url,
-    merge_cookies,
-    redirected,
-    websocket_headers,
-)
-from asgi_sio_testclient.stock._response import ASGIResponse, headers_of
-from asgi_sio_testclient.stock._websocket import WebSocket
 
 __all__ = ["ASGIClientSession"]
 
-WEBSOCKET_TIMEOUT = aiohttp.ClientWSTimeout(ws_close=10.0)  # aiohttp's default
-MAX_MESSAGE = 4 * 1024 * 1024  # bytes; aiohttp's default
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-SWITCHING_PROTOCOLS = 101
 TURNS = 10  # of the loop, in which the stock client's tasks notice the end
 
 
@@ -87,6 +68,7 @@ class ASGIClientSession:
     """
 
     __test__ = False
+    _made: tuple[aiohttp.ClientSession, ASGIConnector] | None = None
 
     def __init__(
         self,
@@ -117,7 +99,7 @@ class ASGIClientSession:
         self._jar: Any = None if http is None else HTTPXCookieJar(self._identity)
         self._client = client
         self._raise = raise_app_exceptions
-        self._websockets: set[WebSocket] = set()
+        self._responses: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
 
     # -- beginning and end
 
@@ -143,6 +125,11 @@ class ASGIClientSession:
         if exc is None and raised and self._raise:
             raise raised[0] if len(raised) == 1 else ExceptionGroup("the app raised", raised)
 
+    def __del__(self) -> None:
+        # Where the app's startup failed there is nothing to close, and aiohttp need not ask for it.
+        if self._made is not None and not self._app.running:
+            self._made[0].detach()
+
     async def close(self) -> None:
         """End every connection, as a lost network does, and then the app.
 
@@ -152,9 +139,10 @@ class ASGIClientSession:
         if self._closing:
             return
         self._closing = True
+        session, connector = self._made if self._made is not None else (None, None)
         try:
-            for websocket in list(self._websockets):
-                websocket.lose()
+            if connector is not None:
+                connector.lose_connections()
             late = await self._app.stop()
             for _ in range(TURNS):
                 await asyncio.sleep(0)
@@ -162,6 +150,11 @@ class ASGIClientSession:
             # Not before: python-engineio's client makes a session of aiohttp's own where it finds
             # this one closed, and goes out into the network with it.
             self.closed = True
+            # aiohttp's timer for a whole request runs until its response is released.
+            for response in list(self._responses):
+                response.close()
+            if session is not None:
+                await session.close()
         for line in late:
             warnings.warn(line, ResourceWarning, stacklevel=2)
 
@@ -173,235 +166,94 @@ class ASGIClientSession:
     @property
     def cookie_jar(self) -> Any:
         """An `aiohttp.CookieJar`; with `http`, its jar with the same face."""
-        if self._jar is None:
-            self._jar = aiohttp.CookieJar()  # wants a running event loop
-        cookies, self._cookies = self._cookies, None
-        if cookies:
-            self._jar.update_cookies(cookies)
-        return self._jar
+        return self._session.cookie_jar
 
     @property
     def headers(self) -> CIMultiDict[str]:
         """The headers that go with every request."""
         return self._headers
 
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        """Aiohttp's session, made when it is first needed: it wants a running event loop."""
+        if self._made is None:
+            connector = ASGIConnector(self._app, self._client)
+            session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=self._jar,
+                cookies=self._cookies,
+                middlewares=(self._authorize,),
+            )
+            self._made = session, connector
+        return self._made[0]
+
     # -- requests
 
-    def request(self, method: str, url: str | URL, **options: Any) -> Pending[ASGIResponse]:
-        """Make a request; awaited, or entered with ``async with``, it gives the response.
+    def request(self, method: str, url: str | URL, **options: Any) -> _RequestContextManager:
+        """Make a request; awaited, or entered with ``async with``, it gives an
+        `aiohttp.ClientResponse`.
 
         Args:
             method: "GET", "POST", ...
             url: absolute, or relative to the base URL.
-            options: aiohttp's: params, data, json, headers, cookies, auth, timeout,
-                allow_redirects, max_redirects, raise_for_status, auto_decompress. Those that
-                concern the network do nothing.
+            options: those of `aiohttp.ClientSession.request`; `auth` is whatever encodes itself as
+                the value of an Authorization header, such as `aiohttp.BasicAuth`.
 
         Raises:
             TimeoutError: as aiohttp, when the response is not whole in time.
             aiohttp.ClientError: as aiohttp: ServerDisconnectedError, ClientPayloadError, ...
             RuntimeError: the session is closed.
         """
-        return Pending(self._request(method, url, **options))
+        self._check_open()
+        options["headers"] = self._headers_of(options.get("headers"), options.pop("auth", None))
+        return self._session.request(method, self._url(url), **options)
 
-    def get(self, url: str | URL, **options: Any) -> Pending[ASGIResponse]:
+    def get(self, url: str | URL, **options: Any) -> _RequestContextManager:
         """See `request`."""
         return self.request("GET", url, **options)
 
-    def post(self, url: str | URL, **options: Any) -> Pending[ASGIResponse]:
+    def post(self, url: str | URL, **options: Any) -> _RequestContextManager:
         """See `request`."""
         return self.request("POST", url, **options)
 
-    def put(self, url: str | URL, **options: Any) -> Pending[ASGIResponse]:
+    def put(self, url: str | URL, **options: Any) -> _RequestContextManager:
         """See `request`."""
         return self.request("PUT", url, **options)
 
-    def patch(self, url: str | URL, **options: Any) -> Pending[ASGIResponse]:
+    def patch(self, url: str | URL, **options: Any) -> _RequestContextManager:
         """See `request`."""
         return self.request("PATCH", url, **options)
 
-    def delete(self, url: str | URL, **options: Any) -> Pending[ASGIResponse]:
+    def delete(self, url: str | URL, **options: Any) -> _RequestContextManager:
         """See `request`."""
         return self.request("DELETE", url, **options)
 
-    def head(self, url: str | URL, **options: Any) -> Pending[ASGIResponse]:
+    def head(self, url: str | URL, **options: Any) -> _RequestContextManager:
         """See `request`; redirects are not followed by default, as in aiohttp."""
         return self.request("HEAD", url, **{"allow_redirects": False, **options})
 
-    def options(self, url: str | URL, **options: Any) -> Pending[ASGIResponse]:
+    def options(self, url: str | URL, **options: Any) -> _RequestContextManager:
         """See `request`."""
         return self.request("OPTIONS", url, **options)
 
-    async def _request(
-        self,
-        method: str,
-        url: str | URL,
-        *,
-        params: Any = None,
-        data: Any = None,
-        json: Any = None,
-        headers: Any = None,
-        cookies: Mapping[str, str] | None = None,
-        auth: Any = None,
-        timeout: Any = UNSET,
-        allow_redirects: bool = True,
-        max_redirects: int = 10,
-        raise_for_status: bool = False,
-        auto_decompress: bool = True,
-        **of_the_network: Any,
-    ) -> ASGIResponse:
-        check_known(of_the_network)
-        method, target = method.upper(), self._url(url, params)
-        given = _given(headers, auth)
-        body, content_type = await encoded(method, data, json)
-        limit = Timeout(timeout)
-        history: tuple[Any, ...] = ()
-        async with limit.total():
-            while True:
-                response = await self._exchange(
-                    method, target, given, (body, content_type), cookies or {}, limit,
-                    history=history, decompress=auto_decompress,
-                )  # fmt: skip
-                location = response.headers.get("Location")
-                if not allow_redirects or response.status not in REDIRECTS or location is None:
-                    break
-                history += (response,)
-                if len(history) >= max_redirects:
-                    raise aiohttp.TooManyRedirects(history[0].request_info, history)
-                method, body = redirected(method, response.status, body)
-                target = target.join(URL(location))
-        if raise_for_status:
-            response.raise_for_status()
-        return response
-
-    async def _exchange(
-        self,
-        method: str,
-        url: URL,
-        given: CIMultiDict[str],
-        body: tuple[bytes | None, str],
-        cookies: Mapping[str, str],
-        limit: Timeout,
-        *,
-        history: tuple[ASGIResponse, ...],
-        decompress: bool,
-    ) -> ASGIResponse:
-        await self._ready()
-        headers = await self._request_headers(url, given, cookies)
-        data, content_type = body
-        if data is not None:
-            headers.setdefault("Content-Length", str(len(data)))
-            headers.setdefault("Content-Type", content_type)
-        scope = http_scope(method, url.raw_path, **self._scope_of(url, headers))
-        info = aiohttp.RequestInfo(url, method, CIMultiDictProxy(headers), url)
-        call = self._app.request(scope, data or b"")
-        try:
-            response = await limit.read(call.answer)
-        finally:
-            # Nothing but an end of the wait leaves it open: the connection is closed with it.
-            call.exchange.disconnect()
-        if call.lost:
-            raise aiohttp.ServerDisconnectedError
-        if response is None:
-            raise aiohttp.ClientPayloadError("Response payload is not completed")
-        answer = ASGIResponse(response, body_of(response, decompress=decompress), info, history)
-        self._store_cookies(answer, url)
-        return answer
-
-    # -- websockets
-
-    def ws_connect(
-        self, url: str | URL, **options: Any
-    ) -> Pending[aiohttp.ClientWebSocketResponse]:
-        """Open a websocket; awaited, or entered with ``async with``, it gives aiohttp's
-        `ClientWebSocketResponse`.
+    def ws_connect(self, url: str | URL, **options: Any) -> _WSRequestContextManager:
+        """Open a websocket; awaited, or entered with ``async with``, it gives an
+        `aiohttp.ClientWebSocketResponse`.
 
         Args:
             url: with the scheme ws, wss, http or https, or relative to the base URL.
-            options: aiohttp's: protocols, params, headers, origin, auth, timeout, autoclose,
-                autoping, heartbeat, max_msg_size. Those that concern the network do nothing.
+            options: those of `aiohttp.ClientSession.ws_connect`; `auth` as in `request`.
 
         Raises:
             aiohttp.WSServerHandshakeError: the app did not accept.
             TimeoutError: the app has not answered in the time that aiohttp gives it.
             RuntimeError: the session is closed.
         """
-        return Pending(self._ws_connect(url, **options))
-
-    async def _ws_connect(
-        self,
-        url: str | URL,
-        *,
-        method: str = "GET",
-        protocols: Iterable[str] = (),
-        timeout: aiohttp.ClientWSTimeout | float = WEBSOCKET_TIMEOUT,
-        receive_timeout: float | None = None,
-        autoclose: bool = True,
-        autoping: bool = True,
-        heartbeat: float | None = None,
-        auth: Any = None,
-        origin: str | None = None,
-        params: Any = None,
-        headers: Any = None,
-        max_msg_size: int = MAX_MESSAGE,
-        **of_the_network: Any,
-    ) -> aiohttp.ClientWebSocketResponse:
-        check_known(of_the_network)
-        target = self._url(url, params)
-        given = websocket_headers(_given(headers, auth), protocols, origin)
-        if not isinstance(timeout, aiohttp.ClientWSTimeout):
-            timeout = aiohttp.ClientWSTimeout(ws_receive=receive_timeout, ws_close=timeout)
-        await self._ready()
-        websocket = WebSocket(
-            max_msg_size, lambda data: self._websocket_message(target, data), self._websocket_ended
-        )
-        real_headers = await self._request_headers(target, given, {})
-        scope = websocket_scope(
-            target.raw_path,
-            subprotocols=tuple(protocols),
-            **self._scope_of(target, real_headers, websocket=True),
-        )
-        self._websockets.add(websocket)
-        websocket.connection = self._app.websocket(scope, websocket)
-        info = aiohttp.RequestInfo(target, method, CIMultiDictProxy(real_headers), target)
-        await self._accepted(websocket, info)
-        self._app.engine_upgrades(target.query.get("sid", ""))
-        return websocket.stock(timeout, autoclose=autoclose, autoping=autoping, heartbeat=heartbeat)
-
-    async def _accepted(self, websocket: WebSocket, info: aiohttp.RequestInfo) -> None:
-        try:
-            async with Timeout().total():
-                answer = await websocket.answer
-        except BaseException:
-            websocket.lose()
-            raise
-        refused = isinstance(answer, Response)
-        response = (
-            answer if isinstance(answer, Response) else Response(SWITCHING_PROTOCOLS, tuple(answer))
-        )
-        self._store_cookies(ASGIResponse(response, b"", info), info.url)
-        if refused:
-            raise aiohttp.WSServerHandshakeError(
-                info,
-                (),
-                status=response.status,
-                message="Invalid response status",
-                headers=headers_of(response),
-            )
-
-    def _websocket_message(self, url: URL, data: str | bytes) -> None:
-        if isinstance(data, str) and "sid" not in url.query:
-            self._app.engine_opened(data, polling=False)
-
-    def _websocket_ended(self, websocket: WebSocket, exc: BaseException | None) -> None:
-        self._websockets.discard(websocket)
-        self._app.ended(websocket.connection, exc)
-
-    # -- what requests and websockets share
-
-    async def _ready(self) -> None:
         self._check_open()
-        await self._app.start()
+        headers = self._headers_of(options.pop("headers", None), options.pop("auth", None))
+        # An httpx client has one of its own, and aiohttp would leave it in the place of "Upgrade".
+        headers.popall("Connection", None)
+        return self._session.ws_connect(self._url(url), headers=headers, **options)
 
     def _check_open(self) -> None:
         if self.closed:
@@ -409,69 +261,37 @@ class ASGIClientSession:
         if self._closing:
             raise aiohttp.ClientConnectionError("Connector is closed")
 
-    def _url(self, url: str | URL, params: Any) -> URL:
+    def _url(self, url: str | URL) -> URL:
         target = URL(url)
-        if not target.absolute:
-            target = self._base_url.join(URL(str(target).lstrip("/")))
-        if target.scheme not in DEFAULT_PORTS:
-            raise aiohttp.NonHttpUrlClientError(target)
-        return (target.extend_query(params) if params else target).with_fragment(None)
+        return target if target.absolute else self._base_url.join(URL(str(target).lstrip("/")))
 
-    def _scope_of(
-        self, url: URL, headers: CIMultiDict[str], *, websocket: bool = False
-    ) -> dict[str, Any]:
-        secure = url.scheme in {"https", "wss"}
-        scheme = ("wss" if secure else "ws") if websocket else ("https" if secure else "http")
-        return {
-            "query_string": url.raw_query_string.encode("ascii"),
-            "headers": [
-                (name.lower().encode("ascii"), value.encode("utf-8"))
-                for name, value in headers.items()
-            ],
-            "scheme": scheme,
-            "client": self._client,
-            "server": (url.host or "", url.port or DEFAULT_PORTS[url.scheme]),
-            "state": self._app.state,
-        }
-
-    async def _request_headers(
-        self, url: URL, given: CIMultiDict[str], cookies: Mapping[str, str]
-    ) -> CIMultiDict[str]:
-        """What aiohttp makes of a request's headers: ClientRequest.update_headers() and so on."""
-        headers: CIMultiDict[str] = CIMultiDict({"Host": host_of(url)})
-        for more in (self._inherited(), self._headers, given):
+    def _headers_of(self, given: Any, auth: Any) -> CIMultiDict[str]:
+        """Those of `http`, the session's and the request's: the later ones replace the earlier."""
+        headers: CIMultiDict[str] = CIMultiDict()
+        for more in (self._inherited(), self._headers, CIMultiDict(given or {})):
             for name in set(more):
                 headers.popall(name, None)
             headers.extend(more)
-        for name, value in AUTOMATIC_HEADERS.items():
-            headers.setdefault(name, value)
-        found = self.cookie_jar.filter_cookies(http_url(url))
-        if found or cookies:
-            headers["Cookie"] = merge_cookies(headers.pop("Cookie", ""), found, cookies)
-        if "Authorization" not in headers:
-            await self._authorize(headers, url)
+        if auth is not None:
+            headers["Authorization"] = auth.encode()
         return headers
 
     def _inherited(self) -> CIMultiDict[str]:
         raw = () if self._identity.http is None else self._identity.base_headers()
         return CIMultiDict((name.decode(), value.decode("latin-1")) for name, value in raw)
 
-    async def _authorize(self, headers: CIMultiDict[str], url: URL) -> None:
-        if url.user is not None:
-            userinfo = f"{url.user}:{url.password or ''}".encode()
-            headers["Authorization"] = f"Basic {base64.b64encode(userinfo).decode()}"
-            return
-        for name, value in await self._identity.authorization(str(http_url(url))):
-            headers[name.decode()] = value.decode("latin-1")
-
-    def _store_cookies(self, answer: ASGIResponse, url: URL) -> None:
-        values = answer.headers.getall("Set-Cookie", ())
-        if values:
-            self.cookie_jar.update_cookies_from_headers(list(values), http_url(url))
+    async def _authorize(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Authorize a request as `http` does, where it carries no authorization of its own."""
+        if "Authorization" not in request.headers:
+            for name, value in await self._identity.authorization(_http_url(request.url)):
+                request.headers[name.decode()] = value.decode("latin-1")
+        response = await handler(request)
+        self._responses.add(response)
+        return response
 
 
-def _given(headers: Any, auth: Any) -> CIMultiDict[str]:
-    given: CIMultiDict[str] = CIMultiDict(headers or {})
-    if auth is not None:
-        given["Authorization"] = auth.encode()
-    return given
+def _http_url(url: URL) -> str:
+    """A websocket's URL, as an HTTP client writes it."""
+    return str(url.with_scheme({"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)))

@@ -1,0 +1,113 @@
+"""aiohttp's own `ClientSession`, given connections that lead into an app instead of into a network.
+
+What aiohttp writes goes to a `Connection`, the server's end; what that answers goes back inside the
+app's own ``send()``. Everything between, such as redirects, cookies, forms, timeouts, compression
+and websocket frames, is aiohttp's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+from asgi_sio_testclient.stock._app import App
+from asgi_sio_testclient.stock._serving import Connection, Origin
+
+__all__ = ["ASGIConnector"]
+
+DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+SECURE = frozenset({"https", "wss"})
+
+
+class ASGIConnector(aiohttp.BaseConnector):
+    """Connects to an app, whatever the host.
+
+    Args:
+        app: the running app; it is started with the first connection.
+        client: host and port of the client, for the scopes.
+    """
+
+    allowed_protocol_schema_set = frozenset(DEFAULT_PORTS)
+
+    def __init__(self, app: App, client: tuple[str, int] | None) -> None:
+        super().__init__()
+        self._app = app
+        self._client = client
+        self._transports: set[_Transport] = set()
+        self.refuses = False
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: Any, timeout: Any
+    ) -> ResponseHandler:
+        if not self.refuses:
+            await self._app.start()
+        if self.refuses:
+            raise aiohttp.ServerDisconnectedError
+        scheme = req.url.scheme
+        origin = Origin(
+            req.url.host or "",
+            req.url.port or DEFAULT_PORTS[scheme],
+            secure=scheme in SECURE,
+            client=self._client,
+        )
+        protocol: ResponseHandler = self._factory()
+        transport = _Transport(protocol, self._transports.discard)
+        transport.connection = Connection(self._app, transport, origin)
+        self._transports.add(transport)
+        protocol.connection_made(transport)
+        return protocol
+
+    def lose_connections(self) -> None:
+        """Lose every connection, as the network does, and make no new one."""
+        self.refuses = True
+        for transport in list(self._transports):
+            transport.hang_up()
+
+
+class _Transport(asyncio.Transport):
+    """The client's end of a connection, as an asyncio transport."""
+
+    connection: Connection
+
+    def __init__(self, protocol: ResponseHandler, on_closed: Callable[[_Transport], None]) -> None:
+        super().__init__({})
+        self._protocol = protocol
+        self._on_closed = on_closed
+        self._closing = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._closing:
+            self.connection.received(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        """Close from the client's end: the app learns of it at once."""
+        if not self._closing:
+            self.hang_up()
+            self.connection.lost()
+
+    abort = close  # nothing is buffered
+
+    def hang_up(self) -> None:
+        """Close from the server's end; see `_serving.Wire`."""
+        if not self._closing:
+            self._closing = True
+            self._on_closed(self)
+            asyncio.get_running_loop().call_soon(self._protocol.connection_lost, None)
+
+    def deliver(self, data: bytes) -> None:
+        """See `_serving.Wire`."""
+        if data and not self._closing:
+            self._protocol.data_received(data)
+
+    def pause_reading(self) -> None:
+        """Aiohttp's flow control: what is in memory already needs none."""
+
+    def resume_reading(self) -> None:
+        """See `pause_reading`."""
