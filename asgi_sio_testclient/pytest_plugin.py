@@ -33,7 +33,9 @@ pytest until one of its fixtures is used.
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
+import math
 import sys
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
@@ -51,6 +53,7 @@ TRANSPORTS: dict[str, tuple[str, ...]] = {
     "upgrade": ("polling", "websocket"),
 }
 LOOP_SCOPES = ("function", "class", "module", "package", "session")
+_ALL = 100  # percent
 OWN_OPTIONS = {"connect", "namespaces"}
 SECTION = "Socket.IO transcript"
 _TRANSCRIPTS = pytest.StashKey[list[Any]]()
@@ -127,6 +130,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="show what clients sent and received, also where the test passed",
     )
+    group.addoption(
+        "--sio-coverage",
+        action="store_true",
+        help="show which handlers of the app ran, and which of its events no test read",
+    )
+    group.addoption(
+        "--sio-coverage-fail-under",
+        metavar="PERCENT",
+        type=_percent,
+        help="fail where fewer of a hundred handlers ran",
+    )
+    group.addoption(
+        "--sio-coverage-json", metavar="FILE", help="write the event coverage to this file"
+    )
+
+
+def _percent(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= _ALL:
+        raise pytest.UsageError(
+            f"--sio-coverage-fail-under: expected a number from 0 to 100, not {value!r}"
+        )
+    return number
 
 
 def _transports(value: str) -> list[str]:
@@ -146,10 +175,22 @@ def pytest_configure(config: pytest.Config) -> None:
         "sio(namespaces=..., connect=True, **options): what the clients of the sio_* fixtures "
         "connect to, whether they do, and arguments of theirs: auth, headers, transports, ...",
     )
+    if _wants_coverage(config):
+        hooks = importlib.import_module("asgi_sio_testclient.coverage._pytest_hooks")
+        config.pluginmanager.register(hooks.CoveragePlugin(config), "sio-coverage")
     # Its name as a plugin depends on how it was loaded.
     plugin = sys.modules.get("pytest_asyncio.plugin")
     if plugin is not None and config.pluginmanager.is_registered(plugin):
         config.pluginmanager.register(_fixtures_for_pytest_asyncio(), "sio-asyncio")
+
+
+def _wants_coverage(config: pytest.Config) -> bool:
+    option = config.getoption
+    return (
+        option("sio_coverage")
+        or option("sio_coverage_fail_under") is not None
+        or option("sio_coverage_json") is not None
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -128,6 +128,10 @@ ROOMS: dict[str, Room] = {
         title="stock",
         row=6,
     ),
+    "coverage": Room(
+        "A tool: counts what `_server` and the clients report.",
+        BELOW_TOOLS,
+    ),
     "pytest_plugin": Room(
         "A tool: imports public names only.", frozenset({"__init__"}), title="pytest plugin", row=6
     ),
@@ -140,7 +144,7 @@ ROOMS: dict[str, Room] = {
     "__main__": Room("Imports `_cli`.", frozenset({"_cli"})),
 }
 
-TOOLS = ("bench", "conformance", "stock", "pytest_plugin")
+TOOLS = ("bench", "conformance", "coverage", "stock", "pytest_plugin")
 """No tool imports another, and nothing below imports a tool."""
 
 TYPES_ONLY: dict[str, frozenset[str]] = {"_connection": frozenset({"_client"})}

@@ -24,6 +24,7 @@ MODULES = (
     "asgi_sio_testclient.asgi",
     "asgi_sio_testclient.bench",
     "asgi_sio_testclient.conformance",
+    "asgi_sio_testclient.coverage",
     "asgi_sio_testclient.faults",
     "asgi_sio_testclient.pubsub",
     "asgi_sio_testclient.stock",

@@ -24,7 +24,7 @@ from asgi_sio_testclient._client.diagnosis import show_event
 from asgi_sio_testclient._client.dispatch import CLIENT_DISCONNECT, ROOT, ClientState, Refused
 from asgi_sio_testclient._client.http import make_http
 from asgi_sio_testclient._client.inbox import ALL, Match, Numbered, Waiter
-from asgi_sio_testclient._client.leaving import _raise_at_exit, _unread
+from asgi_sio_testclient._client.leaving import _raise_at_exit, _unread, report_closed
 from asgi_sio_testclient._client.options import (
     Options,
     _check_event,
@@ -51,6 +51,7 @@ from asgi_sio_testclient._exceptions import (
 )
 from asgi_sio_testclient._http.identity import Identity
 from asgi_sio_testclient._http.requests import Handshake
+from asgi_sio_testclient._server.observers import observers
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
 from asgi_sio_testclient._waiting.idle import Quietable
 
@@ -208,6 +209,8 @@ class TestClient:
             if self._owner:
                 failures += await self._shut_down(limit)
         finally:
+            if observers:
+                report_closed(leaving)
             for state in leaving:
                 state.closed = True
                 failures[:0] = state.unseen

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from asgi_sio_testclient._client.diagnosis import show_event
 from asgi_sio_testclient._client.dispatch import ClientState
 from asgi_sio_testclient._client.inbox import ALL
+from asgi_sio_testclient._connection.transcript import RECEIVED
 from asgi_sio_testclient._exceptions import Leak, add_note, ends_test
+from asgi_sio_testclient._server.observers import observers
 
 
 def _unread(state: ClientState) -> list[str]:
     return [
         f"event {show_event(event)} was received and never read" for event in state.inbox.peek(ALL)
     ]
+
+
+def report_closed(states: Iterable[ClientState]) -> None:
+    """Report to tools that count what these clients received, and what of it nobody read."""
+    for state in states:
+        received = [
+            (entry.namespace or "/", entry.event)
+            for entry in state.transcript
+            if entry.direction == RECEIVED and entry.event is not None
+        ]
+        unread = [(event.namespace, event.name) for event in state.inbox.peek(ALL)]
+        for observer in observers:
+            observer.client_closed(received, unread)
 
 
 def _raise_at_exit(

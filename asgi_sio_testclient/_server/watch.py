@@ -21,6 +21,7 @@ from asgi_sio_testclient._server.brokers import _ManagerLogger
 from asgi_sio_testclient._server.emits import EmitLog, Emitted
 from asgi_sio_testclient._server.find import _socketio_server_of
 from asgi_sio_testclient._server.handlers import _dispatches
+from asgi_sio_testclient._server.observers import ServerObservation, observers
 from asgi_sio_testclient._server.origins import (
     _callback_context,
     _event_of,
@@ -87,6 +88,8 @@ class ServerWatch:
             self.emits = self._emit_log = EmitLog(self.sio.manager)
         self._watch_manager()
         self._watch_broker()
+        observed = bool(observers) and self.sio is not None
+        self._observation = ServerObservation(self.sio) if observed else None
 
     def _watch_manager(self) -> None:
         manager: Any = getattr(self.sio, "manager", None)
@@ -128,6 +131,8 @@ class ServerWatch:
                 self.eio.handlers[event] = original
         if self._manager is not None and isinstance(self._manager.logger, _ManagerLogger):
             self._manager.logger = self._logger
+        if self._observation is not None:
+            self._observation.restore()
         if self.sio is not None:
             self._emit_log.restore()
 

@@ -1,0 +1,452 @@
+"""Reports a server's dispatch to tools: which handlers ran, and with what result.
+
+`observers` is empty unless a tool is in use, and then nothing here is installed. With an observer,
+three attributes of the server's instances are wrapped, and unwrapped by
+`ServerObservation.restore`: ``_trigger_event``, the one place from which python-socketio calls
+handlers; ``_handle_event_internal``, which knows the ack id; ``emit`` of the client manager.
+References are to python-socketio 5.18.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import CodeType, TracebackType
+from typing import Any, Protocol
+
+import socketio
+
+__all__ = [
+    "HandlerResult",
+    "RegisteredHandler",
+    "ServerObservation",
+    "ServerObserver",
+    "add_observer",
+    "observers",
+    "registered_handlers",
+    "remove_observer",
+]
+
+ALL = "*"
+
+
+@dataclass(frozen=True)
+class RegisteredHandler:
+    """A handler as the app registered it.
+
+    Attributes:
+        namespace: the namespace, or "*".
+        event: the event, or "*".
+        function: what is called: a function, a method of a class-based namespace, or any callable.
+    """
+
+    namespace: str
+    event: str
+    function: Any = field(compare=False)
+
+    @property
+    def name(self) -> str:
+        """The qualified name of the function."""
+        function = getattr(self.function, "func", self.function)
+        return str(getattr(function, "__qualname__", None) or type(function).__qualname__)
+
+    @property
+    def code(self) -> CodeType | None:
+        """The code of the innermost function that decorators with ``functools.wraps`` enclose."""
+        return code_of(self.function)
+
+
+@dataclass
+class HandlerResult:
+    """The end of one dispatch to a handler.
+
+    Attributes:
+        handler: the handler.
+        ran: whether its body began. It did not where the arguments did not fit, or a decorator
+            answered in its place.
+        raised: what it raised, other than a refusal.
+        refused: whether a connect handler refused the client.
+        acked: whether the server sent the result as an ack.
+    """
+
+    handler: RegisteredHandler
+    ran: bool = False
+    raised: BaseException | None = None
+    refused: bool = False
+    acked: bool = False
+
+
+class ServerObserver(Protocol):
+    """What a tool is told. Threaded servers call these methods from their threads."""
+
+    def handlers_found(
+        self, namespaces: Iterable[str], handlers: Iterable[RegisteredHandler]
+    ) -> None:
+        """A server has these namespaces and handlers: at the first connection, and at the end."""
+
+    def handler_ended(self, result: HandlerResult) -> None:
+        """A handler returned or raised."""
+
+    def called_directly(self, code: CodeType) -> None:
+        """The body of a handler began without a dispatch: the app called the function."""
+
+    def event_unhandled(self, namespace: str, event: str) -> None:
+        """A client sent an event that no handler takes."""
+
+    def event_emitted(self, namespace: str, event: str) -> None:
+        """The app emitted an event."""
+
+    def client_closed(
+        self, received: Iterable[tuple[str, str]], unread: Iterable[tuple[str, str]]
+    ) -> None:
+        """A client was closed: namespace and event of all that it received, and of what it left."""
+
+
+observers: list[ServerObserver] = []
+"""Those that are told: see `add_observer`."""
+
+
+def add_observer(observer: ServerObserver) -> None:
+    """Report to `observer` what happens on servers that are instrumented from now on."""
+    observers.append(observer)
+
+
+def remove_observer(observer: ServerObserver) -> None:
+    """Report nothing to `observer` any more."""
+    observers.remove(observer)
+    if not observers:
+        bodies.release()
+
+
+@dataclass
+class _Dispatch:
+    """One call of ``_trigger_event``.
+
+    Attributes:
+        code: of the handler.
+        began: whether a body with that code began.
+        result: of the dispatch, once it has ended.
+    """
+
+    code: CodeType | None
+    began: bool = False
+
+
+@dataclass
+class _EventCall:
+    """One call of ``_handle_event_internal``."""
+
+    result: HandlerResult | None = None
+
+
+_dispatch: ContextVar[_Dispatch | None] = ContextVar("_dispatch", default=None)
+_event_call: ContextVar[_EventCall | None] = ContextVar("_event_call", default=None)
+
+
+class ServerObservation:
+    """The wrappers of one server.
+
+    Args:
+        sio: the `socketio.AsyncServer` or `socketio.Server`.
+    """
+
+    def __init__(self, sio: Any) -> None:
+        self._sio = sio
+        self._wrapped: list[tuple[Any, str, Any, Any]] = []
+        threaded = isinstance(sio, socketio.Server)
+        trigger = self._trigger_in_thread if threaded else self._trigger
+        internal = self._internal_in_thread if threaded else self._internal
+        self._wrap(sio, "_trigger_event", trigger)
+        self._wrap(sio, "_handle_event_internal", internal)
+        self._wrap(sio.manager, "emit", self._emit)
+        self.tell_handlers()
+
+    def _wrap(self, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
+        original = getattr(owner, name)
+        # start_background_task() knows the handler's task by the function's name.
+        replacement = functools.wraps(original)(functools.partial(wrapper, original))
+        self._wrapped.append((owner, name, replacement, vars(owner).get(name)))
+        setattr(owner, name, replacement)
+
+    def restore(self) -> None:
+        """Remove the wrappers, except those that something else has wrapped since."""
+        self.tell_handlers()
+        for owner, name, replacement, before in self._wrapped:
+            if vars(owner).get(name) is replacement:
+                if before is None:
+                    delattr(owner, name)
+                else:
+                    setattr(owner, name, before)
+
+    def tell_handlers(self) -> None:
+        """Report what is registered now."""
+        handlers = list(registered_handlers(self._sio))
+        for handler in handlers:
+            bodies.watch(handler.code)
+        named = () if self._sio.namespaces == ALL else self._sio.namespaces or ()
+        for observer in observers:
+            observer.handlers_found(
+                {*named, *self._sio.handlers, *self._sio.namespace_handlers}, handlers
+            )
+
+    # -- dispatch
+
+    async def _trigger(self, original: Any, event: str, namespace: str, *args: Any) -> Any:
+        handler, dispatch = self._begin(event, namespace)
+        token = _dispatch.set(dispatch)
+        try:
+            value = await original(event, namespace, *args)
+        except BaseException as exc:
+            self._raised(handler, dispatch, exc)
+            raise
+        finally:
+            _dispatch.reset(token)
+        self._returned(handler, dispatch, value)
+        return value
+
+    def _trigger_in_thread(self, original: Any, event: str, namespace: str, *args: Any) -> Any:
+        handler, dispatch = self._begin(event, namespace)
+        token = _dispatch.set(dispatch)
+        try:
+            value = original(event, namespace, *args)
+        except BaseException as exc:
+            self._raised(handler, dispatch, exc)
+            raise
+        finally:
+            _dispatch.reset(token)
+        self._returned(handler, dispatch, value)
+        return value
+
+    def _begin(self, event: str, namespace: str) -> tuple[RegisteredHandler | None, _Dispatch]:
+        handler = handler_for(self._sio, event, namespace)
+        if handler is None:
+            for observer in observers:
+                if event not in self._sio.reserved_events:
+                    observer.event_unhandled(namespace, event)
+            return None, _Dispatch(None)
+        bodies.watch(handler.code)
+        return handler, _Dispatch(handler.code)
+
+    def _returned(
+        self, handler: RegisteredHandler | None, dispatch: _Dispatch, value: object
+    ) -> None:
+        if handler is None:
+            return
+        never_awaited = (
+            inspect.iscoroutine(value) and inspect.getcoroutinestate(value) == inspect.CORO_CREATED
+        )
+        ran = dispatch.began if bodies.sees(dispatch.code) else not never_awaited
+        refused = handler.event == "connect" and value is False
+        self._ended(HandlerResult(handler, ran, refused=refused))
+
+    def _raised(
+        self, handler: RegisteredHandler | None, dispatch: _Dispatch, exc: BaseException
+    ) -> None:
+        if handler is None:
+            return
+        ran = dispatch.began if bodies.sees(dispatch.code) else _went_through(exc, dispatch.code)
+        refused = handler.event == "connect" and isinstance(exc, _REFUSALS)
+        if ran or not _is_second_try(handler.event, exc):
+            raised = None if refused else exc
+            self._ended(HandlerResult(handler, ran, raised, refused))
+
+    def _ended(self, result: HandlerResult) -> None:
+        call = _event_call.get()
+        if call is not None and call.result is None:
+            call.result = result  # told once the ack has been sent, or not
+        else:
+            _tell_ended(result)
+
+    # -- acks
+
+    async def _internal(self, original: Any, *args: Any) -> None:
+        call = _EventCall()
+        token = _event_call.set(call)
+        try:
+            await original(*args)
+            self._acked(call, args[-1])
+        finally:
+            _event_call.reset(token)
+            _tell_ended(call.result)
+
+    def _internal_in_thread(self, original: Any, *args: Any) -> None:
+        call = _EventCall()
+        token = _event_call.set(call)
+        try:
+            original(*args)
+            self._acked(call, args[-1])
+        finally:
+            _event_call.reset(token)
+            _tell_ended(call.result)
+
+    @staticmethod
+    def _acked(call: _EventCall, id: int | None) -> None:
+        if call.result is not None:
+            call.result.acked = id is not None
+
+    # -- emitted events
+
+    @staticmethod
+    def _emit(original: Any, event: str, data: Any, namespace: str, *args: Any, **kw: Any) -> Any:
+        for observer in observers:
+            observer.event_emitted(namespace or "/", event)
+        return original(event, data, namespace, *args, **kw)
+
+
+_REFUSALS = (socketio.exceptions.ConnectionRefusedError, ConnectionRefusedError)
+
+
+def _tell_ended(result: HandlerResult | None) -> None:
+    if result is not None:
+        for observer in observers:
+            observer.handler_ended(result)
+
+
+def registered_handlers(sio: Any) -> Iterator[RegisteredHandler]:
+    """Every handler of a server: functions, and the methods of class-based namespaces."""
+    for namespace, by_event in sio.handlers.items():
+        for event, function in by_event.items():
+            yield RegisteredHandler(namespace, event, function)
+    for namespace, instance in sio.namespace_handlers.items():
+        for name in dir(type(instance)):
+            method = getattr(instance, name) if name.startswith("on_") else None
+            if callable(method):
+                yield RegisteredHandler(namespace, name[3:], method)
+        if _dispatches_itself(instance):
+            yield RegisteredHandler(namespace, ALL, instance.trigger_event)
+
+
+def handler_for(sio: Any, event: str, namespace: str) -> RegisteredHandler | None:
+    """The handler that the server would call, as it is registered; None where there is none.
+
+    In the order of ``BaseServer._get_event_handler`` and ``_get_namespace_handler``.
+    """
+    reserved = event in sio.reserved_events
+    for space in (namespace, ALL):
+        by_event = sio.handlers.get(space, {})
+        for name in (event,) if reserved else (event, ALL):
+            if by_event.get(name) is not None:
+                return RegisteredHandler(space, name, by_event[name])
+    for space in (namespace, ALL):
+        instance = sio.namespace_handlers.get(space)
+        if instance is not None:
+            method = getattr(instance, f"on_{event}", None)
+            if method is not None:
+                return RegisteredHandler(space, event, method)
+            own = _dispatches_itself(instance)
+            return RegisteredHandler(space, ALL, instance.trigger_event) if own else None
+    return None
+
+
+_STOCK_DISPATCHES = (socketio.AsyncNamespace.trigger_event, socketio.Namespace.trigger_event)
+
+
+def _dispatches_itself(instance: Any) -> bool:
+    dispatch = type(instance).trigger_event
+    return dispatch not in _STOCK_DISPATCHES and dispatch.__module__ != "flask_socketio.namespace"
+
+
+_CALL = "__call__"  # of an instance that is a handler
+
+
+def code_of(function: Any) -> CodeType | None:
+    """The code that runs when `function` is called, below ``partial`` and ``functools.wraps``."""
+    while True:
+        inner = getattr(function, "__wrapped__", None) or getattr(function, "func", None)
+        if inner is None:
+            break
+        function = inner
+    function = getattr(function, "__func__", function)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        code = getattr(getattr(type(function), _CALL, None), "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+def _went_through(exc: BaseException, code: CodeType | None) -> bool:
+    """Whether an exception, or one that it came of, passed a frame with that code."""
+    seen: set[int] = set()
+    current: BaseException | None = exc
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        if code is None or any(frame is code for frame in _codes(current.__traceback__)):
+            return True
+        current = current.__context__
+    return False
+
+
+def _codes(traceback: TracebackType | None) -> Iterator[CodeType]:
+    while traceback is not None:
+        yield traceback.tb_frame.f_code
+        traceback = traceback.tb_next
+
+
+def _is_second_try(event: str, exc: BaseException) -> bool:
+    """Whether the server calls the handler with fewer arguments next: ``_handle_connect``."""
+    return event == "connect" and isinstance(exc, TypeError)
+
+
+class _Bodies:
+    """Tells the current dispatch that the body of a handler began, by ``sys.monitoring``.
+
+    Python 3.11 has none, and all tool ids may be taken: then `sees` is false, and tracebacks
+    have to do.
+
+    Args:
+        monitoring: the module, or None.
+    """
+
+    def __init__(self, monitoring: Any) -> None:
+        self._monitoring = monitoring
+        self._tool: int | None = None
+        self._codes: set[CodeType] = set()
+
+    def watch(self, code: CodeType | None) -> None:
+        """Observe that code from now on."""
+        if code is None or code in self._codes or not self._has_tool():
+            return
+        self._codes.add(code)
+        self._monitoring.set_local_events(self._tool, code, self._monitoring.events.PY_START)
+
+    def _has_tool(self) -> bool:
+        monitoring = self._monitoring
+        if monitoring is None:
+            return False
+        if self._tool is None:
+            self._tool = next((id for id in _TOOLS if monitoring.get_tool(id) is None), None)
+            if self._tool is not None:
+                monitoring.use_tool_id(self._tool, "asgi-sio-testclient")
+                monitoring.register_callback(
+                    self._tool, monitoring.events.PY_START, lambda code, _: self._began(code)
+                )
+        return self._tool is not None
+
+    def sees(self, code: CodeType | None) -> bool:
+        """Whether the start of that code is observed."""
+        return code in self._codes
+
+    def release(self) -> None:
+        """Observe nothing any more."""
+        for code in self._codes:
+            self._monitoring.set_local_events(self._tool, code, 0)
+        if self._tool is not None:
+            self._monitoring.free_tool_id(self._tool)
+        self._tool = None
+        self._codes.clear()
+
+    @staticmethod
+    def _began(code: CodeType) -> None:
+        dispatch = _dispatch.get()
+        if dispatch is not None and dispatch.code is code and not dispatch.began:
+            dispatch.began = True
+            return
+        for observer in observers:
+            observer.called_directly(code)
+
+
+_TOOLS = (4, 3, 0, 5, 2)  # 1 is coverage.py's, whether it is in use yet or not
+bodies = _Bodies(getattr(sys, "monitoring", None))

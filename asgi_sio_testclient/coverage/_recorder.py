@@ -1,0 +1,123 @@
+"""Counts what servers and clients report while `record` is in effect."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType
+
+from asgi_sio_testclient._server.observers import (
+    HandlerResult,
+    RegisteredHandler,
+    add_observer,
+    remove_observer,
+)
+from asgi_sio_testclient.coverage._data import Coverage, HandlerCounts
+
+__all__ = ["Recorder", "record"]
+
+
+@contextmanager
+def record() -> Iterator[Coverage]:
+    """Count what handlers do while the block runs, on servers that clients connect to within it.
+
+    Yields:
+        the counts, which grow until the block ends.
+    """
+    recorder = Recorder()
+    recorder.start()
+    try:
+        yield recorder.coverage
+    finally:
+        recorder.stop()
+
+
+class Recorder:
+    """An observer of servers and clients.
+
+    Attributes:
+        coverage: what was counted so far.
+    """
+
+    def __init__(self) -> None:
+        self.coverage = Coverage()
+        self._lock = threading.Lock()
+        self._by_code: dict[CodeType, set[int]] = {}
+        self._counts: dict[int, HandlerCounts] = {}
+
+    def start(self) -> None:
+        """Begin to count, on servers that no client is connected to yet."""
+        add_observer(self)
+
+    def stop(self) -> None:
+        """Count no more."""
+        remove_observer(self)
+
+    # -- the observer's methods
+
+    def handlers_found(
+        self, namespaces: Iterable[str], handlers: Iterable[RegisteredHandler]
+    ) -> None:
+        """See `ServerObserver`."""
+        with self._lock:
+            self.coverage.namespaces.update(namespaces)
+            for handler in handlers:
+                self._counts_of(handler)
+
+    def handler_ended(self, result: HandlerResult) -> None:
+        """See `ServerObserver`."""
+        with self._lock:
+            counts = self._counts_of(result.handler)
+            counts.ran += result.ran
+            counts.acked += result.acked
+            counts.raised += result.raised is not None
+            counts.refused += result.refused
+
+    def called_directly(self, code: CodeType) -> None:
+        """See `ServerObserver`. Which event is meant is known only where there is one."""
+        with self._lock:
+            registered = self._by_code.get(code, set())
+            if len(registered) == 1:
+                self._counts[next(iter(registered))].ran += 1
+
+    def event_unhandled(self, namespace: str, event: str) -> None:
+        """See `ServerObserver`."""
+        with self._lock:
+            unhandled = self.coverage.unhandled
+            unhandled[namespace, event] = unhandled.get((namespace, event), 0) + 1
+
+    def event_emitted(self, namespace: str, event: str) -> None:
+        """See `ServerObserver`."""
+        with self._lock:
+            self.coverage.event(namespace, event).emitted += 1
+
+    def client_closed(
+        self, received: Iterable[tuple[str, str]], unread: Iterable[tuple[str, str]]
+    ) -> None:
+        """See `ServerObserver`."""
+        with self._lock:
+            for key in received:
+                event = self.coverage.event(*key)
+                event.received += 1
+                event.read += 1
+            for key in unread:
+                self.coverage.event(*key).read -= 1
+
+    def _counts_of(self, handler: RegisteredHandler) -> HandlerCounts:
+        code = handler.code
+        file, line = ("", 0) if code is None else (_shown(code.co_filename), code.co_firstlineno)
+        counts = self.coverage.handler(
+            HandlerCounts(handler.namespace, handler.event, handler.name, file, line)
+        )
+        if code is not None:
+            self._by_code.setdefault(code, set()).add(id(counts))
+            self._counts[id(counts)] = counts
+        return counts
+
+
+def _shown(filename: str) -> str:
+    """Relative to the current directory, where the file is below it."""
+    path = Path(filename)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else filename

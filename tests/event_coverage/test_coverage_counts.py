@@ -1,0 +1,368 @@
+"""Event coverage of an app with a handler of every kind, beside what `sys.monitoring` saw."""
+
+import asyncio
+import functools
+import importlib
+import json
+import sys
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import ConnectionRefused, SyncTestClient, TestClient, coverage
+from asgi_sio_testclient._server import observers
+from asgi_sio_testclient._server.observers import code_of
+from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker
+
+BODIES_ARE_SEEN = sys.version_info >= (3, 12)
+if BODIES_ARE_SEEN:
+    monitoring = sys.monitoring
+
+
+@pytest.fixture
+def world():
+    """Fresh servers for each test."""
+    sys.modules.pop("covered_app", None)
+    return importlib.import_module("covered_app")
+
+
+def rows(covered):
+    return {
+        f"{row.namespace} {row.event}": (row.ran, row.acked, row.raised, row.refused)
+        for row in covered.handlers
+    }
+
+
+async def use(world):
+    async with TestClient(world.app, raise_app_exceptions=False) as client:
+        await client.connect("/", "/chat", "/any", "/strict")
+        assert await client.call("say", "hello") == 5
+        await client.await_event("said")
+        for event, args in (("say", [""]), ("takes_one", []), ("nobody", [])):
+            await client.emit(event, *args)
+        await client.settle()
+        assert await client.call("plain", 1, 2) == 2
+        assert await client.call("calls_helper", 3) == 3
+        assert await client.call("guarded", "guest") == "denied"
+        assert await client.call("never_awaited") == "closed"
+        assert await client.call("foo", namespace="/any") == "foo"
+        assert await client.call("join", "tea", namespace="/chat") == "tea"
+        assert await client.call("open", namespace="/strict") == "opened"
+        assert await client.call("secret", namespace="/strict") == "denied"
+        for auth in ("refuse", "false"):
+            with pytest.raises(ConnectionRefused):
+                await client.clone().connect(auth=auth)
+        await client.emit("kick")
+        await client.settle()
+
+
+EXPECTED = {
+    "/ connect": (3, 0, 0, 2),
+    "/ disconnect": (1, 0, 0, 0),
+    "/ say": (2, 1, 1, 0),
+    "/ plain": (1, 1, 0, 0),
+    "/ takes_one": (0, 0, 1, 0),
+    "/ never": (0, 0, 0, 0),
+    "/ kick": (1, 0, 0, 0),
+    "/ calls_helper": (1, 1, 0, 0),
+    "/any *": (1, 1, 0, 0),
+    "/chat connect": (1, 0, 0, 0),
+    "/chat disconnect": (1, 0, 0, 0),
+    "/chat join": (1, 1, 0, 0),
+    "/chat leave": (0, 0, 0, 0),
+    "/strict open": (1, 1, 0, 0),
+    # Where bodies are not seen (3.11): a call by the app's own code is not, nor is a decorator or
+    # a trigger_event() that answers in the handler's place.
+    "/ helper": (1, 0, 0, 0) if BODIES_ARE_SEEN else (0, 0, 0, 0),
+    "/ guarded": (0, 1, 0, 0) if BODIES_ARE_SEEN else (1, 1, 0, 0),
+    "/ never_awaited": (0, 1, 0, 0) if BODIES_ARE_SEEN else (1, 1, 0, 0),
+    "/strict secret": (0, 1, 0, 0) if BODIES_ARE_SEEN else (1, 1, 0, 0),
+}
+
+
+async def test_every_kind_of_handler(world):
+    with coverage.record() as covered:
+        await use(world)
+    found = rows(covered)
+    assert found.pop("/strict *")[0] == (4 if BODIES_ARE_SEEN else 2)
+    assert found == EXPECTED
+    assert covered.namespaces == {"/", "/any", "/chat", "/strict"}
+    assert covered.unhandled == {("/", "nobody"): 1}
+    assert [event.key for event in covered.never_read] == [("/", "logged")]
+    assert observers.observers == []
+
+
+@pytest.mark.skipif(not BODIES_ARE_SEEN, reason="sys.monitoring came with Python 3.12")
+async def test_a_handler_counts_as_run_where_its_body_ran(world):
+    started = {}
+    tool = next(id for id in range(6) if monitoring.get_tool(id) is None)
+    monitoring.use_tool_id(tool, "the truth")
+    monitoring.register_callback(
+        tool,
+        monitoring.events.PY_START,
+        lambda code, _: started.update({code: started.get(code, 0) + 1}),
+    )
+    monitoring.set_events(tool, monitoring.events.PY_START)
+    try:
+        with coverage.record() as covered:
+            await use(world)
+    finally:
+        monitoring.set_events(tool, 0)
+        monitoring.free_tool_id(tool)
+    truth = {
+        f"{handler.namespace} {handler.event}": started.get(code_of(handler.function), 0)
+        for handler in observers.registered_handlers(world.sio)
+    }
+    assert {name: row[0] for name, row in rows(covered).items()} == truth
+
+
+async def test_several_servers(world):
+    with coverage.record() as covered:
+        async with TestClient(world.app) as first, TestClient(world.second_app) as second:
+            await first.connect()
+            await second.connect("/second")
+            await second.call("other", namespace="/second")
+    found = rows(covered)
+    assert found["/ connect"][0] == 1
+    assert (found["/second other"][0], found["/second unused"][0]) == (1, 0)
+
+
+def test_the_sync_client(world):
+    with coverage.record() as covered, SyncTestClient(world.app) as client:
+        client.connect()
+        client.call("say", "hello")
+        client.await_event("said")
+        assert client.get_received()
+    assert rows(covered)["/ say"] == (1, 1, 0, 0)
+    assert covered.never_read == []
+
+
+async def test_a_handler_of_the_client_reads_events(world):
+    with coverage.record() as covered:
+        async with TestClient(world.app) as client:
+            client.on("said", lambda _: None)
+            await client.connect()
+            await client.call("say", "hello")
+    assert [event.event for event in covered.never_read] == ["logged"]
+
+
+async def test_factories_add_up():
+    """Each test has a server of its own, made by the same lines: one handler."""
+
+    def make_app():
+        sio = socketio.AsyncServer(async_mode="asgi")
+
+        @sio.event
+        async def ping(sid):
+            pass
+
+        return socketio.ASGIApp(sio)
+
+    with coverage.record() as covered:
+        for _ in range(3):
+            async with TestClient(make_app()) as client:
+                await client.connect()
+                await client.call("ping")
+    assert rows(covered) == {"/ ping": (3, 3, 0, 0)}
+
+
+async def test_one_function_for_two_events():
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    async def both(sid):
+        return "both"
+
+    sio.on("one", both)
+    sio.on("two", both)
+
+    @sio.event
+    async def three(sid):
+        return await both(sid)
+
+    with coverage.record() as covered:
+        async with TestClient(socketio.ASGIApp(sio)) as client:
+            await client.connect()
+            await client.call("one")
+            await client.call("three")
+    # Which event is meant can't be told where the app calls the function itself.
+    assert {name: row[0] for name, row in rows(covered).items()} == {
+        "/ one": 1,
+        "/ two": 0,
+        "/ three": 1,
+    }
+
+
+class Counting:
+    """A handler that is an instance."""
+
+    async def __call__(self, sid):
+        """Never awaited by python-socketio, which asks for a coroutine function."""
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+async def test_a_coroutine_that_the_server_does_not_await_is_no_run():
+    sio = socketio.AsyncServer(async_mode="asgi")
+    sio.on("instance", Counting())
+    with coverage.record() as covered:
+        async with TestClient(socketio.ASGIApp(sio)) as client:
+            await client.connect()
+            await client.emit("instance")
+            await client.settle()
+    assert rows(covered)["/ instance"][0] == 0
+    assert covered.handlers[0].handler == "Counting"
+
+
+async def test_a_builtin_has_no_place():
+    sio = socketio.AsyncServer(async_mode="asgi")
+    sio.on("upper", "".join)
+    with coverage.record() as covered:
+        async with TestClient(socketio.ASGIApp(sio)) as client:
+            await client.connect()
+            await client.call("upper")
+    assert rows(covered) == {"/ upper": (1, 1, 0, 0)}
+    assert covered.handlers[0].place == ""
+
+
+async def test_a_connect_handler_that_takes_no_auth():
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    @sio.event
+    async def connect(sid, environ):
+        pass
+
+    @sio.event
+    async def disconnect(sid, reason):
+        raise TypeError("in the body")
+
+    with coverage.record() as covered:
+        async with TestClient(socketio.ASGIApp(sio), raise_app_exceptions=False) as client:
+            await client.connect()
+    assert rows(covered) == {"/ connect": (1, 0, 0, 0), "/ disconnect": (1, 0, 1, 0)}
+
+
+async def test_events_that_another_process_emits_count_as_emitted():
+    broker = InMemoryBroker()
+    manager = AsyncInMemoryManager(broker)
+    sio = socketio.AsyncServer(async_mode="asgi", client_manager=manager)
+    outside = AsyncInMemoryManager(broker, write_only=True)
+    with coverage.record() as covered:
+        async with TestClient(socketio.ASGIApp(sio)) as client:
+            await client.connect()
+            await outside.emit("news", 1)
+            await client.settle()
+    assert [event.key for event in covered.never_read] == [("/", "news")]
+    assert "emitted, never read: / news (once)" in covered.report()
+
+
+async def test_what_was_wrapped_since_stays(world):
+    """As `AsyncServer.instrument()` does."""
+    with coverage.record():
+        async with TestClient(world.app) as client:
+            await client.connect()
+            over = world.sio._trigger_event
+            world.sio._trigger_event = functools.partial(over)
+            wrapped = world.sio._trigger_event
+    assert world.sio._trigger_event is wrapped
+    assert "_handle_event_internal" not in vars(world.sio)
+    assert "emit" not in vars(world.sio.manager)
+
+
+async def test_nothing_is_installed_without_an_observer(world):
+    async with TestClient(world.app) as client:
+        await client.connect()
+        assert "_trigger_event" not in vars(world.sio)
+
+
+async def test_json_and_back(world):
+    with coverage.record() as covered:
+        await use(world)
+    data = json.loads(covered.to_json())
+    again = coverage.Coverage.from_dict(data)
+    assert again.report() == covered.report()
+    again.add(covered)
+    assert rows(again)["/ say"] == (4, 2, 2, 0)
+    assert again.unhandled == {("/", "nobody"): 2}
+    assert again.percent == covered.percent
+    assert {"namespace": "/", "event": "never", "handler": "never"} in data["never_ran"]
+    assert data["never_read"] == [{"namespace": "/", "event": "logged"}]
+
+
+def test_another_format_is_refused():
+    with pytest.raises(ValueError, match="format 9"):
+        coverage.Coverage.from_dict({"format": 9})
+
+
+def test_the_report(world):
+    with coverage.record() as covered:
+        asyncio.run(use(world))
+    lines = covered.report().splitlines()
+    assert lines[0].split() == [
+        "namespace", "event", "handler", "ran", "acked", "raised", "refused",
+    ]  # fmt: skip
+    assert ["/", "say", "say", "2", "1", "1", "0"] in [line.split() for line in lines]
+    assert any(line.startswith("never ran: /chat leave (Chat.on_leave, ") for line in lines)
+    assert "emitted, never read: / logged (2 times)" not in lines
+    assert "emitted, never read: / logged (once)" in lines
+    assert "sent, no handler: / nobody (once)" in lines
+    assert lines[-1].endswith(f"of 19 handlers ran: {int(covered.percent)} %")
+
+
+def test_without_any_server():
+    with coverage.record() as covered:
+        pass
+    assert covered.percent == 100
+    assert covered.report() == "no server with handlers was used by a client"
+
+
+class Monitoring:
+    """`sys.monitoring`, as far as it is used; `taken` ids are in use."""
+
+    class events:  # noqa: N801 (its name)
+        PY_START = 1
+
+    def __init__(self, taken=()):
+        self.tools = dict.fromkeys(taken, "another")
+        self.local = {}
+
+    def get_tool(self, id):
+        return self.tools.get(id)
+
+    def use_tool_id(self, id, name):
+        self.tools[id] = name
+
+    def free_tool_id(self, id):
+        del self.tools[id]
+
+    def register_callback(self, id, event, callback):
+        self.callback = callback
+
+    def set_local_events(self, id, code, events):
+        self.local[code] = events
+
+
+def test_bodies_by_monitoring():
+    monitoring = Monitoring(taken=[4])
+    bodies = observers._Bodies(monitoring)
+    code = code_of(rows)
+    bodies.watch(code)
+    bodies.watch(code)
+    bodies.watch(code_of(use))
+    assert bodies.sees(code)
+    assert monitoring.tools[3] == "asgi-sio-testclient"
+    monitoring.callback(code, 0)  # nobody listens
+    dispatch = observers._Dispatch(code)
+    token = observers._dispatch.set(dispatch)
+    monitoring.callback(code, 0)
+    observers._dispatch.reset(token)
+    assert dispatch.began
+    bodies.release()
+    assert monitoring.local == {code: 0, code_of(use): 0}
+    assert not bodies.sees(code)
+
+
+@pytest.mark.parametrize("monitoring", [None, Monitoring(taken=range(6))])
+def test_bodies_without_monitoring(monitoring):
+    bodies = observers._Bodies(monitoring)
+    bodies.watch(code_of(rows))
+    assert not bodies.sees(code_of(rows))
+    bodies.release()
