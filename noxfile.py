@@ -176,6 +176,17 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("python", INSTALLED)
+def schedules(session: nox.Session) -> None:
+    """Explore the racy and the correct programs with three seeds, on each interpreter."""
+    install_tests(session)
+    session.run(
+        *("python", "-m", "pytest", "-q", "tests/schedules/test_programs.py"),
+        env={"SCHEDULES_SEEDS": "0,1,2", "SCHEDULES_RUNS": "200"},
+    )
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.install(*group("lint"))

@@ -31,6 +31,7 @@ TRACERS = sys.gettrace(), threading.gettrace()
 UNTRACED = (
     "tests/fidelity/",
     "tests/test_bench_cli.py::test_a_real_terminal",
+    "tests/schedules/test_programs.py",
     "tests/test_benchmarks.py",
     "tests/test_cli.py::TestAsAProcess::test_an_entry_point",
     "tests/test_cli.py::TestDemo::test_colour_on_a_real_terminal",

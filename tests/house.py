@@ -132,6 +132,12 @@ ROOMS: dict[str, Room] = {
         "A tool: counts what `_server` and the clients report.",
         BELOW_TOOLS,
     ),
+    "schedules": Room(
+        "A tool: explores schedules in an event loop of its own; the server through `_server`.",
+        BELOW_TOOLS,
+        title="schedules",
+        row=6,
+    ),
     "pytest_plugin": Room(
         "A tool: imports public names only.", frozenset({"__init__"}), title="pytest plugin", row=6
     ),
@@ -144,7 +150,7 @@ ROOMS: dict[str, Room] = {
     "__main__": Room("Imports `_cli`.", frozenset({"_cli"})),
 }
 
-TOOLS = ("bench", "conformance", "coverage", "stock", "pytest_plugin")
+TOOLS = ("bench", "conformance", "coverage", "stock", "schedules", "pytest_plugin")
 """No tool imports another, and nothing below imports a tool."""
 
 TYPES_ONLY: dict[str, frozenset[str]] = {"_connection": frozenset({"_client"})}

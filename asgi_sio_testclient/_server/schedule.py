@@ -1,0 +1,58 @@
+"""What the exploration of schedules needs of a server: ids that are the same in every run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import socketio
+
+from asgi_sio_testclient._server.find import find_server
+
+__all__ = ["eio_sid_of", "find_server", "handler_of", "number_ids"]
+
+_LENGTH = 15  # bytes: 20 characters, as engineio.BaseServer.generate_id makes them
+
+
+def number_ids(eio: Any, numbers: itertools.count[int]) -> Callable[[], None]:
+    """Let a server make ids from `numbers` in the place of random ones; returns what undoes that.
+
+    Set on the instance, as python-socketio's own instrumentation does.
+    """
+
+    def generate_id() -> str:
+        digest = hashlib.sha256(b"%d" % next(numbers)).digest()
+        return base64.urlsafe_b64encode(digest[:_LENGTH]).decode().replace("-", "_")
+
+    def undo() -> None:
+        if eio.__dict__.get("generate_id") is generate_id:
+            del eio.generate_id
+
+    if "generate_id" not in eio.__dict__:
+        eio.generate_id = generate_id
+    return undo
+
+
+def eio_sid_of(sio: Any, sid: str, namespace: str) -> str | None:
+    """The Engine.IO session of a client, while it is connected."""
+    try:
+        found: str | None = sio.manager.eio_sid_from_sid(sid, namespace)
+    except KeyError:  # nobody is connected there any more, or yet
+        return None
+    return found
+
+
+def handler_of(eio: Any, event: str, namespace: str) -> Any:
+    """The function of the app that handles an event; None for none."""
+    # The instrumentation has hooked the entries "message" and "disconnect".
+    sio = getattr(eio.handlers.get("connect"), "__self__", None)
+    if not isinstance(sio, socketio.AsyncServer):
+        return None
+    handler, _ = sio._get_event_handler(event, namespace, ())
+    if handler is None:
+        space, _ = sio._get_namespace_handler(namespace, ())
+        handler = getattr(space, f"on_{event}", None)
+    return handler

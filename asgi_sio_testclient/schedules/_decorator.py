@@ -1,0 +1,69 @@
+"""`explored`: an async test as a sync one, which any test runner calls."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, overload
+
+from asgi_sio_testclient import UsageError
+from asgi_sio_testclient.schedules._explore import RUNS, Explorer
+from asgi_sio_testclient.schedules._settings import current
+
+__all__ = ["explored"]
+
+Test = Callable[..., Any]
+
+
+@overload
+def explored(runs: Test) -> Callable[..., None]: ...
+@overload
+def explored(
+    runs: int = RUNS, *, seed: int = 0, io: Any = ()
+) -> Callable[[Test], Callable[..., None]]: ...
+def explored(runs: Any = RUNS, *, seed: int = 0, io: Any = ()) -> Any:
+    """Make an async test a sync one that explores schedules; bare, or with arguments.
+
+    Sync fixtures are kept, and shared by all runs; async ones belong to another event loop, and are
+    refused. The arguments are those of `explore`.
+
+    Raises:
+        UsageError: the test is no async function; an argument of a call is a coroutine.
+    """
+    if callable(runs):
+        return _explored(runs, RUNS, seed, io)
+    return functools.partial(_explored, runs=runs, seed=seed, io=io)
+
+
+def _explored(test: Test, runs: int, seed: int, io: Any) -> Callable[..., None]:
+    if not inspect.iscoroutinefunction(test):
+        raise UsageError(f"not an async test: {test!r}; explored() runs a coroutine")
+
+    @functools.wraps(test)
+    def sync(*args: Any, **kwargs: Any) -> None:
+        _check(test, {**dict(enumerate(args)), **kwargs})
+        explorer = _explorer(test, args, kwargs, seed, io)
+        explorer.explore(runs, current(), raises=True)
+
+    sync.sio_scenario = test  # type: ignore[attr-defined]
+    sync.sio_explored = True  # type: ignore[attr-defined]
+    return sync
+
+
+def _explorer(test: Test, args: Any, kwargs: Any, seed: int, io: Any) -> Explorer:
+    from asgi_sio_testclient.schedules._explore import _scenario_of  # noqa: PLC0415
+
+    scenario = _scenario_of(functools.partial(test, *args, **kwargs))
+    return Explorer(scenario, seed=seed, io=io, name=test.__name__, arguments=bool(args or kwargs))
+
+
+def _check(test: Test, arguments: dict[Any, Any]) -> None:
+    for name, value in arguments.items():
+        if inspect.isawaitable(value) or inspect.isasyncgen(value):
+            if inspect.iscoroutine(value):
+                value.close()
+            raise UsageError(
+                f"an async fixture ({name}) belongs to another event loop: build what it gives "
+                f"within {test.__name__}, or make it a sync one"
+            )

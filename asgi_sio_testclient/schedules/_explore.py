@@ -1,0 +1,315 @@
+"""`explore` and `replay`: plain runs, the search, and what is made of a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import itertools
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from asgi_sio_testclient import UsageError
+from asgi_sio_testclient._connection import transcript
+from asgi_sio_testclient.schedules._frames import Frames
+from asgi_sio_testclient.schedules._io import Outside
+from asgi_sio_testclient.schedules._remarks import remarks_on
+from asgi_sio_testclient.schedules._run import Outcome, Scenario, run
+from asgi_sio_testclient.schedules._schedule import Schedule, decode, encode
+from asgi_sio_testclient.schedules._search import plans
+from asgi_sio_testclient.schedules._settings import Settings, current
+from asgi_sio_testclient.schedules._shrink import Extent, Plan, extent, shrink
+from asgi_sio_testclient.schedules._story import Hold, Story, last_line
+from asgi_sio_testclient.schedules._trace import ClockReads, NotRepeatable, compare
+
+__all__ = ["Exploration", "ScheduleFailure", "explore", "replay"]
+
+RUNS = 200
+_BUILD_IN_THE_TEST = (
+    "Something outlives a run: build the app, and what it keeps, within the scenario"
+)
+
+
+@dataclass(frozen=True)
+class ScheduleFailure:
+    """A schedule under which the scenario fails.
+
+    Attributes:
+        error: the scenario's own exception.
+        code: for `replay`; has `io` in it.
+        run: in which run it was found, from 1; 0 for the schedule of an earlier failure, which the
+            pytest plugin kept.
+        holds: what is held: as few as possible.
+        story: the failing run in lines, with places as FILE:LINE.
+        found: how many holds the schedule had before it was shrunk.
+        extent: how long the hold may be, in words; "" where it is not a single one with a length.
+        hint: what the test itself may do wrong; "" for nothing.
+        mermaid: the packets of the failing run, as a mermaid sequence diagram.
+    """
+
+    error: BaseException
+    code: str
+    run: int
+    holds: list[Hold]
+    story: str
+    found: int = 1
+    extent: str = ""
+    hint: str = ""
+    mermaid: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What an exploration found.
+
+    Attributes:
+        runs: how many schedules were run; plain runs, and those that shrink one, are not counted.
+        points: at how many points of the plain run the outside decides.
+        failure: None where every run passed.
+        remarks: what the exploration could not see.
+    """
+
+    runs: int
+    points: int
+    failure: ScheduleFailure | None = None
+    remarks: list[str] = field(default_factory=list)
+
+
+def explore(
+    scenario: Scenario, *, runs: int = RUNS, seed: int = 0, io: Any = (), raises: bool = True
+) -> Exploration:
+    """Run a scenario under many schedules: each in a fresh event loop, in virtual time.
+
+    Two plain runs come first, then at most `runs` schedules. A schedule that fails is shrunk, told
+    as a story, and added to the exception as a note.
+
+    Args:
+        scenario: an async function without arguments, which builds its app; or an `explored` test.
+        runs: how many schedules.
+        seed: another seed is another order of schedules.
+        io: the files and modules whose sleeps stand for I/O, such as ``("fakes.py",)``: then only
+            those are held, and the other timers of the app keep their order.
+        raises: raise what the scenario raises under a schedule; else return it.
+
+    Returns:
+        what was found.
+
+    Raises:
+        UsageError: within a running event loop; `scenario` is no async function; it opens a socket.
+        NotRepeatable: two plain runs differ.
+        Exception: what the scenario raises: in a plain run as it is, under a schedule with a note.
+    """
+    return Explorer(_scenario_of(scenario), seed=seed, io=io).explore(
+        runs, current() if raises else Settings(), raises=raises
+    )
+
+
+def replay(scenario: Scenario, code: str) -> None:
+    """Run a scenario under the one schedule of a code.
+
+    Args:
+        scenario: as for `explore`.
+        code: of a `ScheduleFailure`, as the note on a failure shows it.
+
+    Raises:
+        UsageError: not a code; or as `explore`.
+        NotRepeatable: a point that the code holds was never reached.
+        Exception: what the scenario raises.
+    """
+    schedule = decode(code)
+    Explorer(_scenario_of(scenario), io=schedule.io).replay(schedule)
+
+
+def _scenario_of(scenario: Any) -> Scenario:
+    """Raises:
+    UsageError: it can't be run here.
+    """
+    function = getattr(scenario, "sio_scenario", scenario)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise UsageError(
+            "an event loop is running: explore() runs the scenario in loops of its own; call it "
+            "from a plain function"
+        )
+    target = function.func if isinstance(function, functools.partial) else function
+    call = getattr(target, "__call__", None)  # noqa: B004 (an object with an async __call__ is one)
+    if not (inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(call)):
+        raise UsageError(f"not an async function: {scenario!r}; explore() runs a coroutine")
+    return function  # type: ignore[no-any-return]
+
+
+class Explorer:
+    """Explores one scenario.
+
+    Args:
+        name: what the line for a replay calls it; its own name by default.
+        arguments: whether the test has fixtures, so that only pytest can call it.
+    """
+
+    def __init__(
+        self, scenario: Scenario, *, seed: int = 0, io: Any = (), name: str = "",
+        arguments: bool = False,
+    ) -> None:  # fmt: skip
+        self._scenario = scenario
+        self._seed = seed
+        self._io = Outside(io).names
+        self._name = name or getattr(scenario, "__name__", "scenario")
+        self._arguments = arguments
+        self._frames = Frames()
+
+    def _run(self, plan: Plan, **options: Any) -> Outcome:
+        return run(self._scenario, Schedule(plan, self._io), frames=self._frames, **options)
+
+    def replay(self, schedule: Schedule) -> None:
+        """See `replay`."""
+        self._io = schedule.io
+        outcome = self._run(dict(schedule.holds))
+        if outcome.error is not None:
+            raise outcome.error
+        if outcome.missing:
+            raise NotRepeatable(
+                None,
+                f"{len(outcome.missing)} of {len(schedule.holds)} holds had no point in this run",
+                "the scenario passed",
+                "A code is of one version of the test and the app; another version of Python, or "
+                "another PYTHONHASHSEED, may go another way too. Explore again",
+            )
+
+    def explore(self, runs: int, settings: Settings, *, raises: bool) -> Exploration:
+        """See `explore`."""
+        if settings.code:
+            self.replay(decode(settings.code))
+            return Exploration(1, 0)
+        plain, remarks = self._plain_runs()
+        limit = runs if settings.runs is None else settings.runs
+        schedules = itertools.islice(plans(plain.points, plain.moments, self._seed), limit)
+        number, failure = 0, self._known(settings.known)
+        while failure is None and (plan := next(schedules, None)) is not None:
+            number += 1
+            if self._run(plan).error is not None:
+                failure = self._failure(plan, number)
+        settings.keep("" if failure is None else failure.code)
+        settings.remarks += remarks
+        found = Exploration(number, len(plain.points), failure, remarks)
+        if failure is not None:
+            failure.error.add_note(self._note(failure, limit))
+            if raises:
+                raise failure.error
+        return found
+
+    def _plain_runs(self) -> tuple[Outcome, list[str]]:
+        stories: list[Story] = []
+        first = self._run({}, records=True)
+        if first.error is not None:
+            raise first.error
+        second = self._run({}, records=True, listen=self._listener(stories))
+        difference = compare(first.trace, second.trace, second.error)
+        if difference is not None:
+            raise NotRepeatable(*difference, self._hint(first, second)) from second.error
+        return first, remarks_on(first, stories[0])
+
+    def _hint(self, first: Outcome, second: Outcome) -> str:
+        reads = ClockReads(self._frames)
+        with reads.watched():
+            self._run({})
+        threads = sorted({*first.threads, *second.threads})
+        if threads:
+            return (
+                f"A thread answers into the loop when it likes ({', '.join(threads)}): its order "
+                "is not explored, take a stand-in for it"
+            )
+        if str(reads):
+            return f"The real clock may be why: {reads}. {_BUILD_IN_THE_TEST}"
+        return _BUILD_IN_THE_TEST
+
+    def _listener(self, stories: list[Story]) -> Any:
+        def listen(*run: Any) -> Story:
+            stories.append(Story(self._frames, *run))
+            return stories[-1]
+
+        return listen
+
+    def _known(self, code: str) -> ScheduleFailure | None:
+        """The failure of an earlier session, where the scenario still fails so."""
+        if not code:
+            return None
+        with contextlib.suppress(UsageError):
+            schedule = decode(code)
+            if schedule.io == self._io and self._run(dict(schedule.holds)).error is not None:
+                return self._failure(dict(schedule.holds), 0)
+        return None
+
+    def _failure(self, plan: Plan, number: int) -> ScheduleFailure:
+        kind = self._kind(self._run(plan).error)
+
+        def fails(shorter: Plan) -> bool:
+            return self._kind(self._run(shorter).error) == kind
+
+        small = shrink(fails, plan)
+        how_long: Extent | None = extent(fails, small)
+        stories: list[Story] = []
+        with _transcripts() as seen:
+            outcome = self._run(small, listen=self._listener(stories))
+            mermaid = _mermaid(seen)
+        if outcome.error is None:
+            raise NotRepeatable(
+                None, "a schedule failed", "and passed when it was run again", _BUILD_IN_THE_TEST
+            )
+        story = stories[0]
+        return ScheduleFailure(
+            outcome.error, encode(Schedule(small, self._io)), number, story.holds, story.text,
+            len(plan), "" if how_long is None else str(how_long), story.short_nap(), mermaid,
+        )  # fmt: skip
+
+    def _kind(self, error: BaseException | None) -> tuple[type[BaseException], str] | None:
+        """What makes two failures the same: the exception's type, and the line that raised it."""
+        return None if error is None else (type(error), last_line(error, self._frames)[0])
+
+    def _note(self, failure: ScheduleFailure, limit: int) -> str:
+        found = (
+            f"found in run {failure.run} of {limit}"
+            if failure.run
+            else "found by the schedule of the last failure"
+        )
+        count = len(failure.holds)
+        shrunk = (
+            f"{failure.found} holds, shrunk to {count}"
+            if failure.found > count
+            else (f"{count} hold{'' if count == 1 else 's'}")
+        )
+        parts = [f"{found}: {shrunk}", failure.story, failure.extent, failure.hint]
+        parts += [f"replay: {self._replay_line(failure.code)}", failure.mermaid]
+        return "\n".join(part for part in parts if part)
+
+    def _replay_line(self, code: str) -> str:
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        if self._arguments and test:
+            return f"pytest {shlex.quote(test)} --sio-schedule={code}"
+        return f'replay({self._name}, "{code}")'
+
+
+def _mermaid(seen: list[transcript.Transcript]) -> str:
+    """All clients of a run in one diagram; of several with one name the first."""
+    if not seen:
+        return ""
+    named = {one.name: one for one in reversed(seen)}
+    seen[0]._others = lambda: list(named.values())[::-1]
+    return seen[0].to_mermaid()
+
+
+@contextlib.contextmanager
+def _transcripts() -> Iterator[list[transcript.Transcript]]:
+    """The transcripts of the clients that are made within it."""
+    seen: list[transcript.Transcript] = []
+    transcript.observers.append(seen.append)
+    try:
+        yield seen
+    finally:
+        transcript.observers.remove(seen.append)

@@ -1,0 +1,194 @@
+"""Whose code a frame runs, and where a task stands: the app's code, or a library's."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import gc
+import linecache
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from types import CodeType, FrameType, ModuleType
+from typing import Any
+
+import anyio
+import engineio
+import socketio
+
+__all__ = ["Frames", "Owner", "Site", "awaited", "chain", "names_of", "place", "running"]
+
+
+class Owner(enum.Enum):
+    """Who wrote the code of a frame."""
+
+    APP = "app"
+    LIBRARY = "library"
+    ASYNCIO = "asyncio"
+    ANYIO = "anyio"
+    SOCKETIO = "socketio"
+    CLIENT = "client"  # this package
+    ENTRY = "entry"  # engineio.AsyncServer.handle_request: what is outside of it is plumbing
+
+
+def _folder(module: ModuleType) -> str:
+    return str(PurePath(str(module.__file__)).parent) + os.sep
+
+
+_PACKAGES = (
+    (str(Path(__file__).parent.parent) + os.sep, Owner.CLIENT),
+    (_folder(socketio), Owner.SOCKETIO),
+    (_folder(engineio), Owner.SOCKETIO),
+    (_folder(anyio), Owner.ANYIO),
+    (_folder(asyncio), Owner.ASYNCIO),
+)
+_STANDARD = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_ENTRY = engineio.AsyncServer.handle_request.__code__
+_DISPATCH = {"_trigger_event", "trigger_event"}
+_STEP = asyncio.Handle._run.__code__
+_KINDS = (
+    ("cr_frame", "cr_await"),
+    ("gi_frame", "gi_yieldfrom"),
+    ("ag_frame", "ag_await"),
+)
+
+
+def chain(awaitable: Any) -> Iterator[FrameType]:
+    """The frames of a suspended coroutine, outermost first."""
+    while awaitable is not None:
+        kind = next((kind for kind in _KINDS if getattr(awaitable, kind[0], None)), None)
+        if kind is None:
+            # `async_generator.asend()`, as in a context manager that is one, and the wrapper of a
+            # coroutine's `__await__` hide what they drive.
+            awaitable = _hidden(awaitable)
+            continue
+        yield getattr(awaitable, kind[0])
+        awaitable = getattr(awaitable, kind[1])
+
+
+def _hidden(awaitable: Any) -> Any:
+    if isinstance(awaitable, asyncio.Future) or type(awaitable).__module__ != "builtins":
+        return None
+    found = gc.get_referents(awaitable)
+    return next((thing for thing in found if _has_frame(thing)), None)
+
+
+def _has_frame(thing: Any) -> bool:
+    return any(getattr(thing, name, None) is not None for name, _ in _KINDS)
+
+
+def running(stop: Iterable[CodeType] = ()) -> list[FrameType]:
+    """The frames of the task step that runs now, outermost first; up to a frame of `stop`."""
+    ends = {_STEP, *stop}
+    frames: list[FrameType] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code not in ends:
+        frames.append(frame)
+        frame = frame.f_back
+    return frames[::-1]
+
+
+def awaited(task: asyncio.Task[Any]) -> list[FrameType]:
+    """The frames in which a suspended task stands, outermost first."""
+    return list(chain(task.get_coro()))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where code of the app waits.
+
+    Attributes:
+        frame: the innermost frame of the app's own.
+        callee: whose function the app's code awaits; None where it awaits no function.
+        name: the name of that function.
+        inside_client: a function of this package is awaited, directly or not.
+    """
+
+    frame: FrameType
+    callee: Owner | None
+    name: str
+    inside_client: bool
+
+
+class Frames:
+    """Tells the app's code from that of libraries."""
+
+    def __init__(self) -> None:
+        self._owners: dict[CodeType, Owner] = {}
+        self._installed_apps: list[str] = []
+
+    def owner(self, code: CodeType) -> Owner:
+        """Who wrote that code."""
+        owner = self._owners.get(code)
+        if owner is None:
+            owner = self._owners[code] = self._find_owner(code)
+        return owner
+
+    def _find_owner(self, code: CodeType) -> Owner:
+        if code is _ENTRY:
+            return Owner.ENTRY
+        name = code.co_filename
+        for folder, owner in _PACKAGES:
+            if name.startswith(folder):
+                return owner
+        if name.startswith((*_STANDARD, "<frozen")):
+            installed = any(part in name for part in _INSTALLED)
+            return Owner.LIBRARY if not installed else self._of_installed(name)
+        return self._of_installed(name) if any(part in name for part in _INSTALLED) else Owner.APP
+
+    def _of_installed(self, name: str) -> Owner:
+        return Owner.APP if name.startswith(tuple(self._installed_apps)) else Owner.LIBRARY
+
+    def _add_installed_app(self, code: CodeType) -> None:
+        """Take the package that has a handler for the app's own, where it is an installed one."""
+        name = code.co_filename
+        for part in _INSTALLED:
+            root, found, rest = name.partition(part)
+            if found:
+                top = rest.partition(os.sep)[0]
+                self._installed_apps.append(f"{root}{found}{top}")
+                self._owners.clear()
+
+    def site(self, frames: Sequence[FrameType]) -> Site | None:
+        """Where the app's own code waits, of frames outermost first; None for plumbing only."""
+        app: FrameType | None = None
+        callee: Owner | None = None
+        name, inside_client, dispatched = "", False, False
+        for frame in frames:
+            code = frame.f_code
+            owner = self.owner(code)
+            if dispatched and owner is Owner.LIBRARY:
+                self._add_installed_app(code)
+                owner = self.owner(code)
+            if owner is Owner.ENTRY:
+                app, callee, inside_client = None, None, False
+            elif owner is Owner.APP:
+                app, callee, inside_client = frame, None, False
+            elif app is not None:
+                if callee is None:
+                    callee, name = owner, code.co_name
+                inside_client = inside_client or owner is Owner.CLIENT
+            dispatched = owner is Owner.SOCKETIO and code.co_name in _DISPATCH
+        if app is None:
+            return None
+        return Site(app, callee, name, inside_client)
+
+    def own(self, frames: Iterable[FrameType]) -> list[FrameType]:
+        """Those of the app's own."""
+        return [frame for frame in frames if self.owner(frame.f_code) is Owner.APP]
+
+
+def place(frame: FrameType) -> tuple[str, int]:
+    """File and line, as in `names_of`."""
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def names_of(where: tuple[str, int]) -> tuple[str, str]:
+    """A place as FILE:LINE, and its source line."""
+    file, line = where
+    source = linecache.getline(file, line).partition("  #")[0].strip()
+    return f"{PurePath(file).name}:{line}", source

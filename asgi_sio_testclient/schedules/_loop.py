@@ -1,0 +1,327 @@
+"""An event loop of asyncio's own with a virtual clock, which holds what a schedule names.
+
+Ready callbacks keep asyncio's FIFO order: only the points that `_points` finds are held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import selectors
+from asyncio import futures
+from collections.abc import Callable
+from typing import Any
+
+from asgi_sio_testclient.schedules._frames import Owner
+from asgi_sio_testclient.schedules._points import Recorder
+from asgi_sio_testclient.schedules._schedule import START
+from asgi_sio_testclient.schedules._sockets import refuse
+from asgi_sio_testclient.schedules._threads import Threads
+
+__all__ = ["ScheduleLoop"]
+
+_SPINNING = 200  # turns without a pause, after which somebody polls with sleep(0)
+_SPIN = 1e-3  # seconds that the clock then moves in each turn
+_NEAR = 5.0  # seconds: later timers are pings and timeouts, and no moments to hold something until
+
+_SLEEP = futures._set_result_unless_cancelled  # type: ignore[attr-defined]  # asyncio.sleep's timer
+
+
+class Deadlock(Exception):
+    """Nothing can run any more, and no timer is set."""
+
+
+class ScheduleLoop(asyncio.SelectorEventLoop):
+    """The loop of one run.
+
+    Args:
+        recorder: decides which points are held, and notes what happens.
+
+    Attributes:
+        now: the loop's time.
+        sio_explores: tells the pytest plugin that clients of this loop are those of one run.
+        fatal: raised out of the loop as soon as it is set: what makes exploration impossible.
+    """
+
+    sio_explores = True
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.now = START
+        self.recorder = recorder
+        self.fatal: BaseException | None = None
+        self.on_task: Callable[[Any], None] | None = None
+        self._creating: list[list[Any]] = []
+        self._children: dict[tuple[int, ...], int] = {}
+        self._held: dict[Any, tuple[asyncio.Handle, int, Callable[[], object]]] = {}
+        self._hold_starts: dict[int, float] = {}
+        self._held_time = 0.0
+        self._spinning = 0
+        self.threads = Threads(self)
+        super().__init__(_Selector(self))
+
+    def time(self) -> float:
+        """Seconds; they pass only where nothing else is to be done."""
+        return self.now
+
+    # -- tasks: each is known by its place in the tree of those that created it
+
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        """See `asyncio.loop.create_task`."""
+        self._creating.append([self._new_path(), coro])
+        try:
+            if self.on_task is not None:
+                self.on_task(coro)
+            task: asyncio.Task[Any] = super().create_task(coro, **options)
+            self.path(task)
+        finally:
+            self._creating.pop()
+        return task
+
+    def _new_path(self) -> tuple[int, ...]:
+        parent = asyncio.current_task(self) if self.is_running() else None
+        path = () if parent is None else self.path(parent)
+        number = self._children[path] = self._children.get(path, 0) + 1
+        return (*path, number)
+
+    def path(self, task: asyncio.Task[Any]) -> tuple[int, ...]:
+        """The place of a task in the tree. Asked first within ``Task.__init__``, which schedules
+        the task's first step, or within that step, where tasks are eager.
+        """
+        known: tuple[int, ...] | None = getattr(task, "sio_path", None)
+        if known is None:
+            creating = self._creating[-1] if self._creating else None
+            if creating is None or creating[0] is None:
+                known = self._new_path()  # asyncio.Task(...), made directly
+            else:
+                known, creating[0] = creating[0], None
+            task.sio_path = known  # type: ignore[attr-defined]
+        return known
+
+    # -- steps
+
+    def call_soon(  # type: ignore[override]
+        self,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """See `asyncio.loop.call_soon`; a task's step may be held."""
+        task = getattr(callback, "__self__", None)
+        if isinstance(task, asyncio.Task):
+            length = self.recorder.step(self, task, woken=bool(args))
+            if length:
+                return self._hold_step(task, length, callback, args, context)
+        return super().call_soon(callback, *args, context=context)
+
+    def _hold_step(
+        self,
+        task: asyncio.Task[Any],
+        length: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+    ) -> asyncio.Handle:
+        if length < 0:
+            released = functools.partial(self.recorder.released, task)
+            return self._after_turns(-length, callback, args, context, released)
+        mark = self._begin_hold()
+
+        def go_on() -> asyncio.Handle:
+            self._held.pop(task, None)
+            self._end_hold(mark)
+            self.recorder.released(task)
+            return super(ScheduleLoop, self).call_soon(callback, *args, context=context)
+
+        handle = super().call_at(self.time() + length, go_on)
+        # A cancel() of a task whose step is scheduled reaches it with that step only, and anyio's
+        # scopes repeat it until it has.
+        self._held[task] = handle, task.cancelling(), go_on
+        return handle
+
+    def _after_turns(
+        self,
+        turns: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None = None,
+        then: Callable[[], None] = lambda: None,
+    ) -> asyncio.Handle:
+        if turns < 1:
+            then()
+            return super().call_soon(callback, *args, context=context)
+        return super().call_soon(self._after_turns, turns - 1, callback, args, context, then)
+
+    def release_cancelled(self) -> bool:
+        """Let held steps go on whose tasks have been cancelled; whether there were any."""
+        ready = [
+            (handle, go_on)
+            for task, (handle, count, go_on) in self._held.items()
+            if task.cancelling() != count
+        ]
+        for handle, go_on in ready:
+            handle.cancel()
+            go_on()
+        return bool(ready)
+
+    # -- timers
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """See `asyncio.loop.call_at`; the timer of a sleep may be held when it is due."""
+        recorder = self.recorder
+        if callback is _SLEEP:
+            length = recorder.sleep(self, when)
+            if length:
+                return super().call_at(when, self._hold_timer, length, callback, args)
+        elif recorder.holds and self._is_clients(callback):
+            return self._client_timer(when, callback, args, context)
+        if when - self.time() < _NEAR:
+            recorder.moments.append(when)
+        return super().call_at(when, callback, *args, context=context)
+
+    def _hold_timer(
+        self, length: float, callback: Callable[..., object], args: tuple[Any, ...]
+    ) -> None:
+        future = args[0]
+        if not future.done():
+            self.hold(length, callback, *args)
+
+    def hold(self, length: float, callback: Callable[..., object], *args: Any) -> None:
+        """Call back later: after seconds, or, where negative, turns of the loop."""
+        if length < 0:
+            self._after_turns(-length, callback, args)
+            return
+        mark = self._begin_hold()
+
+        def go_on() -> None:
+            self._end_hold(mark)
+            callback(*args)
+
+        super().call_at(self.time() + length, go_on)
+
+    # -- the client's own deadlines do not count the time in which something is held
+
+    def _is_clients(self, callback: Callable[..., object]) -> bool:
+        code = getattr(callback, "__code__", None)
+        return code is not None and self.recorder.frames.owner(code) is Owner.CLIENT
+
+    def _client_timer(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+    ) -> asyncio.TimerHandle:
+        call_at = super().call_at
+
+        def due(seen: float) -> None:
+            held = self.held_time
+            if held <= seen:
+                callback(*args)
+            elif not handle.cancelled():
+                call_at(self.time() + held - seen, due, held, context=context)
+
+        handle = call_at(when, due, self.held_time, context=context)
+        return handle
+
+    @property
+    def held_time(self) -> float:
+        """Seconds in which something was held, so far."""
+        since = min(self._hold_starts.values(), default=self.time())
+        return self._held_time + self.time() - since
+
+    @property
+    def holds_something(self) -> bool:
+        """Whether something is held now."""
+        return bool(self._hold_starts)
+
+    def _begin_hold(self) -> int:
+        mark = len(self._hold_starts) + 1
+        while mark in self._hold_starts:
+            mark += 1
+        self._hold_starts[mark] = self.time()
+        return mark
+
+    def _end_hold(self, mark: int) -> None:
+        began = self._hold_starts.pop(mark)
+        # Overlapping holds count once.
+        self._held_time += max(0.0, min(self._hold_starts.values(), default=self.time()) - began)
+
+    # -- the clock
+
+    def before_wait(self, timeout: float | None) -> bool:
+        """Called in each turn, with how long the loop would wait; whether anything is ready."""
+        if self.fatal is not None:
+            raise self.fatal
+        if self._held and self.release_cancelled():
+            return True
+        if timeout is not None and timeout <= 0:
+            self._spinning += 1
+            if self._spinning > _SPINNING:
+                self.now += _SPIN
+                self.threads.deliver()
+            return True
+        self._spinning = 0
+        if self.threads.wait():
+            return True
+        if timeout is None:
+            raise Deadlock("nothing is left to run, and no timer is set: the app waits for good")
+        self.now += timeout
+        self.recorder.moments.append(self.time())
+        return True
+
+    # -- threads and sockets
+
+    def call_soon_threadsafe(  # type: ignore[override]
+        self,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """See `asyncio.loop.call_soon_threadsafe`."""
+        if self.threads.is_ours():
+            return self.call_soon(callback, *args, context=context)
+        handle = asyncio.Handle(callback, args, self, context)
+        self.threads.put(handle)
+        return handle
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Any, *args: Any
+    ) -> asyncio.Future[Any]:
+        """See `asyncio.loop.run_in_executor`: the clock stands while a thread works."""
+        future: asyncio.Future[Any] = super().run_in_executor(
+            self.threads.executor(executor), func, *args
+        )
+        self.threads.began(future)
+        return future
+
+    create_connection = refuse("create_connection")
+    create_unix_connection = refuse("create_unix_connection")
+    create_server = refuse("create_server")
+    create_unix_server = refuse("create_unix_server")
+    create_datagram_endpoint = refuse("create_datagram_endpoint")
+    sock_connect = refuse("sock_connect")
+    getaddrinfo = refuse("getaddrinfo")
+
+
+class _Selector(selectors.DefaultSelector):
+    """Waits for nothing: the loop's clock jumps to the next timer."""
+
+    def __init__(self, loop: ScheduleLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        loop = self._loop
+        if len(self.get_map()) > 1:  # more than the loop's own pipe: a socket that was asked for
+            events = super().select(0)
+            if events:
+                return events
+        loop.before_wait(timeout)
+        return []

@@ -1,0 +1,173 @@
+"""The network of a run: packets arrive at the app when the schedule says so, in order for each
+connection; and what the app sends is noted.
+
+Each call of the app by a client is hooked on its own object, when the loop is given its task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from collections.abc import Callable
+from typing import Any
+
+from asgi_sio_testclient._server import schedule as server
+from asgi_sio_testclient.asgi import HTTPExchange
+from asgi_sio_testclient.schedules._loop import ScheduleLoop
+
+__all__ = ["Network"]
+
+_CALL = HTTPExchange._call.__code__
+_PLUMBING = ("2", "3", "5", "6")  # Engine.IO's pings, pongs, upgrade and noop
+_STAMP = re.compile(
+    r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"  # a UUID
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?"  # ISO 8601
+    r"|\b1\d{9}(?:\d{3})?(?:\.\d+)?\b"  # seconds or milliseconds since 1970
+)
+_OPEN = re.compile(r'0\{"sid":"([^"]+)"')
+
+
+class Network:
+    """All connections of one run.
+
+    Attributes:
+        servers: the Engine.IO servers that were reached.
+    """
+
+    def __init__(self, loop: ScheduleLoop) -> None:
+        self.servers: list[Any] = []
+        self._loop = loop
+        self._ids = itertools.count(1)
+        self._undo: list[Callable[[], None]] = []
+        self._calls = itertools.count(1)
+        self._clients: dict[str, int] = {}
+        loop.on_task = self.hook
+
+    def hook(self, coroutine: Any) -> None:
+        """Hook the call of the app that a coroutine is about to make, if it is one."""
+        if getattr(coroutine, "cr_code", None) is _CALL:
+            _Call(self, self._loop, coroutine.cr_frame.f_locals["self"])
+
+    def found(self, eio: Any) -> None:
+        """A server is reached: let it number its ids."""
+        if not any(known is eio for known in self.servers):
+            self.servers.append(eio)
+            self._undo.append(server.number_ids(eio, self._ids))
+
+    def client(self, eio_sid: str) -> int:
+        """The number of a client, by the order in which they connected."""
+        return self._clients.setdefault(eio_sid, len(self._clients) + 1)
+
+    def close(self) -> None:
+        """Leave the servers as they were."""
+        for undo in self._undo:
+            undo()
+
+
+class _Call:
+    """One call of the app: its ``receive()`` and ``send()``."""
+
+    def __init__(self, network: Network, loop: ScheduleLoop, call: Any) -> None:
+        self._network = network
+        self._loop = loop
+        self._scope = call.scope
+        self._receive = call._receive
+        self._send = call._send
+        self._kept: list[Any] = []
+        self._searched = False
+        self._sid = _sid_of(call.scope)
+        call._receive = self.receive
+        call._send = self.send
+
+    async def receive(self) -> Any:
+        if not self._searched:
+            self._searched = True
+            eio = server.find_server()
+            if eio is not None:
+                self._network.found(eio)
+        if self._kept:
+            return self._kept.pop()
+        message = await self._receive()
+        text = self._arriving(message)
+        if text is None:
+            return message
+        recorder = self._loop.recorder
+        length = recorder.arrival(self._loop, text)
+        if length and recorder.tell is not None:
+            recorder.tell("delay", self.client, text, length)
+        try:
+            if length:
+                await self._hold(length)
+        except asyncio.CancelledError:
+            # python-engineio's wait_for cancels a receive(): the message stays.
+            self._kept.append(message)
+            raise
+        if recorder.tell is not None:
+            recorder.tell("arrives", self.client, text)
+        return message
+
+    async def _hold(self, length: float) -> None:
+        future = self._loop.create_future()
+        self._loop.hold(length, _release, future)
+        await future
+
+    def _arriving(self, message: Any) -> str | None:
+        """What arrives, as text; None where it is none of the test's doing."""
+        kind: str = message["type"]
+        if kind == "http.request":
+            return self._request(message)
+        if kind == "http.disconnect":
+            return None
+        if kind == "websocket.connect":
+            return "a websocket"
+        if kind == "websocket.disconnect":
+            return "the websocket's end"
+        text = message.get("text")
+        if text is None:
+            return f"<{len(message.get('bytes') or b'')} bytes>"
+        return None if text.startswith(_PLUMBING) else text
+
+    def _request(self, message: Any) -> str | None:
+        method, path = self._scope["method"], self._scope["path"]
+        if method == "GET" and self._sid:
+            return None  # a long poll: the client asks for what there is
+        if method == "POST" and self._sid:
+            text = message.get("body", b"").decode(errors="replace")
+            frames = text.split("\x1e")
+            return (
+                None if all(frame.startswith(_PLUMBING) for frame in frames) else " ".join(frames)
+            )
+        return f"{method} {path}"
+
+    @property
+    def client(self) -> int | None:
+        """The number of the client; None where this is no request of Engine.IO's."""
+        return None if not self._sid else self._network.client(self._sid)
+
+    async def send(self, message: Any) -> None:
+        recorder = self._loop.recorder
+        text = message.get("text") if message["type"] == "websocket.send" else None
+        if message["type"] == "http.response.body":
+            text = bytes(message.get("body", b"")).decode(errors="replace")
+        if isinstance(text, str):
+            opened = _OPEN.match(text)
+            if opened is not None:
+                self._sid = opened[1]
+                self._network.client(self._sid)
+            if not text.startswith(_PLUMBING):
+                recorder.sent(asyncio.current_task(self._loop), _STAMP.sub("...", text))
+                if recorder.tell is not None:
+                    recorder.tell("sent", self.client, text)
+        await self._send(message)
+
+
+def _release(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _sid_of(scope: Any) -> str:
+    query = scope["query_string"].decode() if "query_string" in scope else ""
+    found = re.search(r"(?:^|&)sid=([^&]+)", query)
+    return found[1] if found else ""

@@ -1,0 +1,156 @@
+"""One run of a scenario under one schedule, in an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import gc
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+from asgi_sio_testclient.schedules._frames import Frames
+from asgi_sio_testclient.schedules._io import Outside
+from asgi_sio_testclient.schedules._loop import ScheduleLoop
+from asgi_sio_testclient.schedules._packets import Network
+from asgi_sio_testclient.schedules._points import Recorder
+from asgi_sio_testclient.schedules._schedule import START, Key, Point, Schedule
+
+__all__ = ["Outcome", "Scenario", "run"]
+
+Scenario = Callable[[], Awaitable[Any]]
+
+_WIND_UP = 1.0  # seconds of the loop's clock that cancelled tasks are given
+
+
+@dataclass
+class Outcome:
+    """How a run went.
+
+    Attributes:
+        error: what the scenario raised; None where it passed.
+        points: where the outside decided, in order; noted with `records` only.
+        moments: times at which something happened, since the run began.
+        trace: all that happened, for a comparison.
+        missing: holds whose points were never reached.
+        threads: names of threads that handed something to the loop by themselves.
+        codes: the code of all frames that stood at a point.
+    """
+
+    error: BaseException | None
+    points: list[Point] = field(default_factory=list)
+    moments: list[float] = field(default_factory=list)
+    trace: list[tuple[Any, ...]] = field(default_factory=list)
+    missing: list[Key] = field(default_factory=list)
+    threads: list[str] = field(default_factory=list)
+    codes: set[CodeType] = field(default_factory=set)
+
+
+def run(
+    scenario: Scenario,
+    schedule: Schedule,
+    *,
+    frames: Frames,
+    records: bool = False,
+    listen: Callable[[ScheduleLoop, Network, asyncio.Task[Any]], Any] | None = None,
+) -> Outcome:
+    """Run `scenario` once.
+
+    Args:
+        scenario: the async function.
+        schedule: what is held.
+        frames: tells the app's code from libraries.
+        records: note points, moments and the trace.
+        listen: given loop, network and the test's task, returns what takes each happening.
+
+    Raises:
+        UsageError: the scenario can't be explored: it opens a real socket.
+        KeyboardInterrupt, SystemExit: as they are raised.
+    """
+    recorder = Recorder(schedule.holds, Outside(schedule.io), frames, records=records)
+    loop = ScheduleLoop(recorder)
+    network = Network(loop)
+    with _same_surroundings():
+        try:
+            error = _run_main(loop, scenario, network, listen)
+        finally:
+            recorder.active = False
+            recorder.tell = None
+            _wind_up(loop)
+            network.close()
+    return Outcome(
+        error,
+        recorder.points,
+        sorted(round(moment - START, 9) for moment in recorder.moments),
+        recorder.trace,
+        [key for key in schedule.holds if key not in recorder.came],
+        sorted(loop.threads.foreign),
+        recorder.codes,
+    )
+
+
+def _run_main(
+    loop: ScheduleLoop, scenario: Scenario, network: Network, listen: Any
+) -> BaseException | None:
+    loop.set_exception_handler(_ignore)
+    context = contextvars.copy_context()
+    main = loop.create_task(_call(scenario), context=context)
+    if listen is not None:
+        loop.recorder.tell = listen(loop, network, main)
+    error: BaseException | None = None
+    try:
+        loop.run_until_complete(main)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as exc:  # noqa: BLE001 (pytest's outcomes are none of Exception)
+        error = exc
+    if loop.fatal is not None:
+        raise loop.fatal
+    if loop.recorder.tell is not None:
+        loop.recorder.tell.end(error)
+    return error
+
+
+async def _call(scenario: Scenario) -> None:
+    await scenario()
+
+
+def _ignore(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio would log: it is not the scenario's."""
+
+
+@contextlib.contextmanager
+def _same_surroundings() -> Iterator[None]:
+    """The module `random` begins alike in every run, and no run is disturbed by the garbage of
+    those before: a finalizer may schedule something in a loop.
+    """
+    state = random.getstate()
+    collects = gc.isenabled()
+    gc.disable()
+    random.seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        if collects:
+            gc.enable()
+
+
+def _wind_up(loop: ScheduleLoop) -> None:
+    """Cancel what is left, and close the loop."""
+    loop.fatal = None
+    try:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            with contextlib.suppress(Exception):
+                loop.run_until_complete(asyncio.wait(tasks, timeout=_WIND_UP))
+        with contextlib.suppress(Exception):
+            loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.threads.close()
+        loop.close()

@@ -1,0 +1,83 @@
+"""The fewest holds under which a scenario still fails, and how long the last one may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from asgi_sio_testclient.schedules._schedule import JUST_AFTER, LONGEST, Key
+
+__all__ = ["Extent", "extent", "shrink"]
+
+Plan = dict[Key, float]
+Fails = Callable[[Plan], bool]
+
+_LIMIT = 300  # runs
+_HALVINGS = 5
+_FINE = 1e4  # shown in tenths of a millisecond
+
+
+def shrink(fails: Fails, plan: Plan) -> Plan:
+    """Leave out holds while the scenario fails without them: Zeller's ddmin."""
+    keys, parts, runs = list(plan), 2, 0
+    while len(keys) > 1 and runs < _LIMIT:
+        size = max(1, len(keys) // parts)
+        for start in range(0, len(keys), size):
+            runs += 1
+            rest = keys[:start] + keys[start + size :]
+            if rest and fails({key: plan[key] for key in rest}):
+                keys, parts = rest, max(2, parts - 1)
+                break
+        else:
+            if size == 1:
+                break
+            parts = min(len(keys), parts * 2)
+    return {key: plan[key] for key in keys}
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The lengths of one hold that all fail, in seconds."""
+
+    shortest: float
+    longest: float
+
+    def __str__(self) -> str:
+        low = f"{math.ceil(self.shortest * _FINE) / _FINE:g}"
+        if self.longest >= LONGEST:
+            return f"any hold of {low} s or more here fails (tried up to {LONGEST:g} s)"
+        high = f"{math.floor(self.longest * _FINE) / _FINE:g}"
+        return f"any hold between {low} and {high} s here fails"
+
+
+def extent(fails: Fails, plan: Plan) -> Extent | None:
+    """How long a lone hold may be; None for several, and for one that is no matter of time."""
+    ((key, length), *others) = plan.items()
+    if others or length <= JUST_AFTER:
+        return None
+
+    def fails_at(seconds: float) -> bool:
+        return fails({key: round(seconds, 6)})
+
+    low, shortest = 0.0, length
+    for _ in range(_HALVINGS):
+        middle = (low + shortest) / 2
+        if fails_at(middle):
+            shortest = middle
+        else:
+            low = middle
+    longest, high = length, LONGEST
+    if fails_at(LONGEST):
+        longest = LONGEST
+    else:
+        for _ in range(_HALVINGS):
+            middle = (longest + high) / 2
+            if fails_at(middle):
+                longest = middle
+            else:
+                high = middle
+    between = (shortest + (longest - shortest) * part for part in (1 / 3, 2 / 3))
+    found = Extent(shortest, longest)
+    wide = math.floor(longest * _FINE) > math.ceil(shortest * _FINE)
+    return found if wide and all(fails_at(seconds) for seconds in between) else None

@@ -1,0 +1,283 @@
+"""What happened in a run, line by line: who is held where, and what the others do meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import linecache
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import socketio
+from socketio.async_manager import AsyncManager
+
+from asgi_sio_testclient._server import schedule as server
+from asgi_sio_testclient.schedules._frames import Frames, Owner, Site, names_of, place
+from asgi_sio_testclient.schedules._loop import ScheduleLoop
+from asgi_sio_testclient.schedules._packets import Network
+from asgi_sio_testclient.schedules._schedule import START
+
+__all__ = ["Hold", "Story", "last_line"]
+
+_SHOWN = 60  # characters of a packet
+_BEFORE = 6  # lines before the first hold
+_MOST = 40  # lines
+_TRIGGER_EVENT = socketio.AsyncServer._trigger_event.__code__
+_TRIGGER_CALLBACK = AsyncManager.trigger_callback.__code__
+_EVENT = re.compile(r'(?:42|45\d+-)(?:(/[^,]*),)?\d*\["((?:[^"\\]|\\.)*)"')
+_CONNECT = re.compile(r"40(?:(/[^,]*),)?")
+
+
+@dataclass(frozen=True)
+class Hold:
+    """One thing that a schedule holds.
+
+    Attributes:
+        what: a packet of a client, a handler of a client, a task, or the test.
+        where: the app's line as FILE:LINE; "" for a packet.
+        source: that line; "" for a packet.
+        seconds: how long; 0 where it is held for some turns of the event loop.
+        turns: how many turns of the event loop.
+    """
+
+    what: str
+    where: str
+    source: str
+    seconds: float
+    turns: int = 0
+
+    def __str__(self) -> str:
+        at = f" ({self.where}, `{self.source}`)" if self.where else ""
+        return f"{self.what}{at} is held {self.length}"
+
+    @property
+    def length(self) -> str:
+        """How long, in words."""
+        if self.turns:
+            return f"for {self.turns} turns of the event loop"
+        if self.seconds < _INSTANT:
+            return "until nothing else is ready"
+        return f"{self.seconds:.4g} s"
+
+
+_INSTANT = 1e-4  # seconds
+
+
+class Story:
+    """Notes what happens in one run.
+
+    Attributes:
+        holds: in the order in which they began.
+        handlers: the app's functions that packets called.
+        nap: where the test slept last, if it did nothing since.
+        text: the lines, with what broke at the end; "" until then, and where nothing broke.
+    """
+
+    def __init__(
+        self, frames: Frames, loop: ScheduleLoop, network: Network, main: asyncio.Task[Any]
+    ) -> None:
+        self.holds: list[Hold] = []
+        self.handlers: list[Any] = []
+        self.nap: str | None = None
+        self.text = ""
+        self._end = START
+        self._still_held = False
+        self._frames = frames
+        self._loop = loop
+        self._network = network
+        self._main = main
+        self._lines: list[tuple[float, str, bool]] = []
+        self._names: dict[asyncio.Task[Any], str] = {}
+        self._clients: dict[tuple[str, str], int] = {}
+        self._last: tuple[str, str] | None = None
+
+    def __call__(self, kind: str, *what: Any) -> None:
+        handler: Callable[..., None] = getattr(self, f"_{kind}")
+        handler(*what)
+
+    # -- what happens
+
+    def _delay(self, client: int | None, text: str, length: float) -> None:
+        self._held(self._packet(client, text), ("", ""), length, self._loop.time())
+
+    def _arrives(self, client: int | None, text: str) -> None:
+        started = list(self._started(text))
+        plumbing = text.startswith(("a websocket", "the websocket", "40", "GET /socket.io"))
+        if not plumbing or started:
+            suffix = f": {', '.join(started)}" if started else ""
+            self._say(f"{self._packet(client, text)} arrives{suffix}")
+
+    def _sent(self, client: int | None, text: str) -> None:
+        frames = [frame for frame in text.split("\x1e") if frame.startswith(("42", "43", "45"))]
+        if frames and client is not None:
+            self._say(f"{_short(' '.join(frames))} is sent to client {client}")
+
+    def _step(self, task: asyncio.Task[Any], frames: Sequence[FrameType], site: Site) -> None:
+        naps = any(frame.f_code is asyncio.sleep.__code__ for frame in frames)
+        where, source = self._shown(task, frames)
+        if task is self._main:
+            self.nap = f"{where}, `{source}`" if naps and not site.inside_client else None
+        if not site.inside_client:
+            self._say_once(self._who(task, frames), f"goes on ({where}, `{source}`)")
+
+    def _hold(
+        self, task: asyncio.Task[Any], frames: Sequence[FrameType], length: float, when: float
+    ) -> None:
+        self._held(self._who(task, frames), self._shown(task, frames), length, when)
+
+    def _held(self, who: str, at: tuple[str, str], length: float, when: float) -> None:
+        hold = Hold(who, *at, max(0.0, length), int(max(0.0, -length)))
+        self.holds.append(hold)
+        self._lines.append((when, str(hold), True))
+        self._last = None
+
+    def _say_once(self, who: str, what: str) -> None:
+        if self._last != (who, what):
+            self._say(f"{who} {what}")
+            self._last = who, what
+
+    def _say(self, line: str) -> None:
+        self._lines.append((self._loop.time(), line, False))
+        self._last = None
+
+    # -- in words
+
+    def _packet(self, client: int | None, text: str) -> str:
+        of = "" if client is None else f" of client {client}"
+        if text.startswith(("a websocket", "the websocket")):
+            return (
+                f"the websocket{of}" if text == "a websocket" else f"the end of the websocket{of}"
+            )
+        if text.startswith("41"):
+            of += _GOODBYE
+        what = "packet" if text[:1].isdigit() or text.startswith("<") else "request"
+        masked = re.sub(r"^(40(?:/[^,{]*,)?)\{.*", r"\1{***}", text)
+        return f"{what} {_short(masked)}{of}"
+
+    def _started(self, text: str) -> Iterator[str]:
+        """The handlers that a packet calls."""
+        if not text[:1].isdigit():
+            return
+        events = [(match[2], match[1] or "/") for match in _EVENT.finditer(text)]
+        connect = _CONNECT.match(text)
+        if connect is not None:
+            events.append(("connect", connect[1] or "/"))
+        for eio in self._network.servers:
+            for event, namespace in events:
+                function = server.handler_of(eio, event, namespace)
+                where = _definition(function)
+                if where:
+                    self.handlers.append(function)
+                    yield f"handler `{event}` ({where})"
+
+    def _shown(self, task: asyncio.Task[Any], frames: Sequence[FrameType]) -> tuple[str, str]:
+        line = self._loop.recorder.line(frames, of_test=task is self._main)
+        return names_of(place(line))
+
+    def _who(self, task: asyncio.Task[Any], frames: Sequence[FrameType]) -> str:
+        if task is self._main:
+            return "the test"
+        return self._handler(frames) or self._other(task)
+
+    def _handler(self, frames: Sequence[FrameType]) -> str:
+        for frame in frames:
+            if frame.f_code is _TRIGGER_EVENT:
+                return self._event(frame.f_locals)
+            if frame.f_code is _TRIGGER_CALLBACK:
+                return "the callback of an ack"
+        return ""
+
+    def _event(self, values: dict[str, Any]) -> str:
+        event, namespace, args = values["event"], values["namespace"], values["args"]
+        sid = next((arg for arg in args if isinstance(arg, str) and arg != event), "")
+        named = f"handler `{event}`" if event not in _RESERVED else f"the {event} handler"
+        return f"{named}{self._of(sid, namespace, values['self'])}"
+
+    def _of(self, sid: str, namespace: str, sio: Any) -> str:
+        known = self._clients.get((sid, namespace))
+        if known is None:
+            eio_sid = server.eio_sid_of(sio, sid, namespace)
+            if eio_sid is not None:
+                known = self._clients[sid, namespace] = self._network.client(eio_sid)
+        return "" if known is None else f" of client {known}"
+
+    def _other(self, task: asyncio.Task[Any]) -> str:
+        coroutine: Any = task.get_coro()
+        name = str(getattr(coroutine, "__qualname__", coroutine)).rpartition(".")[2]
+        return "the app's call" if name == "_call" else f"task `{name}`"
+
+    # -- the whole
+
+    def end(self, error: BaseException | None) -> None:
+        """Note the end of the scenario."""
+        self._end = self._loop.time()
+        self._still_held = self._loop.holds_something
+        self.text = "" if error is None else self._text(error)
+
+    def _text(self, error: BaseException) -> str:
+        lines = sorted((line for line in self._lines if line[0] <= self._end), key=_time_of)
+        while lines and lines[-1][1].endswith(_LEAVES):
+            del lines[-1]  # the scenario leaves its blocks after it has failed
+        first = next((n for n, (_, _, held) in enumerate(lines) if held), 0)
+        shown = [
+            f"{when - START:9.3f} s  {line}" for when, line, _ in lines[max(0, first - _BEFORE) :]
+        ]
+        if len(shown) > _MOST:
+            half = _MOST // 2
+            shown[half:-half] = [f"            ({len(shown) - _MOST} lines more)"]
+        where, source = last_line(error, self._frames)
+        broke = f"{type(error).__name__}: {_first_line(error)}"
+        at = f" ({where}, `{source}`)" if where else ""
+        return "\n".join([*shown, f"{self._end - START:9.3f} s  {broke}{at}"])
+
+    def short_nap(self) -> str:
+        """What to say where the test slept and then asserted; "" where it didn't."""
+        if self.nap is None or not self._still_held:
+            return ""
+        return (
+            f"the test's own sleep was too short ({self.nap}): it asserted while something was "
+            "still held. Wait for what is expected instead: settle(), await_event(), call()"
+        )
+
+
+_RESERVED = {"connect", "disconnect"}
+_GOODBYE = " (it disconnects)"
+_LEAVES = f"{_GOODBYE} arrives"
+
+
+def _time_of(line: tuple[float, str, bool]) -> float:
+    return line[0]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def _first_line(error: BaseException) -> str:
+    return _short((str(error).splitlines() or [""])[0])
+
+
+def _definition(function: Any) -> str:
+    """Where a handler is defined, as FILE:LINE; "" for none."""
+    function = inspect.unwrap(function) if callable(function) else function
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:
+        return ""
+    line = code.co_firstlineno
+    while line and linecache.getline(code.co_filename, line).lstrip().startswith("@"):
+        line += 1
+    return names_of((code.co_filename, line))[0]
+
+
+def last_line(error: BaseException, frames: Frames) -> tuple[str, str]:
+    """The innermost line of the app's or the test's own that an exception came through."""
+    found, traceback = ("", ""), error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if frames.owner(code) is Owner.APP:
+            found = names_of((code.co_filename, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return found

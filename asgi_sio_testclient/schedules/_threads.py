@@ -1,0 +1,127 @@
+"""Threads beside a loop with a virtual clock: the clock stands while one of them works.
+
+What a thread hands to the loop is taken where nothing else is ready, in the order in which it came:
+so a run does not depend on how fast a thread is. The loop's own executor has one worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import queue
+import sys
+import threading
+from collections import deque
+from time import perf_counter
+from types import FrameType
+from typing import Any
+
+from asgi_sio_testclient import UsageError
+
+__all__ = ["Threads"]
+
+_LOOK = 0.01  # real seconds between two looks at threads that work
+_FOREIGN = 0.05  # real seconds that a thread which nobody called is given before the clock jumps
+_STUCK = 30.0  # real seconds after which a call in a thread is given up
+_IDLE = {
+    queue.Queue.get.__code__,
+    threading.Condition.wait.__code__,
+    concurrent.futures.thread._worker.__code__,
+}
+
+
+class Threads:
+    """The threads of one run.
+
+    Attributes:
+        foreign: names of threads that handed something to the loop, and that no executor began.
+    """
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self._ident = threading.get_ident()
+        self._before = set(threading.enumerate())
+        self._working = 0
+        self._inbox: deque[tuple[asyncio.Handle, str]] = deque()
+        self._arrived = threading.Event()
+        self._own: concurrent.futures.ThreadPoolExecutor | None = None
+        self.foreign: set[str] = set()
+
+    def is_ours(self) -> bool:
+        """Whether the caller is the thread of the loop."""
+        return threading.get_ident() == self._ident
+
+    def executor(self, given: Any) -> Any:
+        """The executor to be used: the loop's own where none is given."""
+        if given is not None:
+            return given
+        if self._own is None:
+            self._own = concurrent.futures.ThreadPoolExecutor(1, "schedules")
+        return self._own
+
+    def began(self, future: asyncio.Future[Any]) -> None:
+        """A call in an executor is under way."""
+        self._working += 1
+        future.add_done_callback(self._ended)
+
+    def _ended(self, future: asyncio.Future[Any]) -> None:
+        self._working -= 1
+
+    def put(self, handle: asyncio.Handle) -> None:
+        """Take what a thread hands to the loop. Called in that thread."""
+        self._inbox.append((handle, threading.current_thread().name))
+        self._arrived.set()
+
+    def deliver(self) -> bool:
+        """Make ready what threads handed over; whether there was any."""
+        self._arrived.clear()
+        found = bool(self._inbox)
+        while self._inbox:
+            handle, name = self._inbox.popleft()
+            if not name.startswith("schedules"):
+                self.foreign.add(name)
+            if not handle.cancelled():
+                self._loop._ready.append(handle)
+        return found
+
+    def wait(self) -> bool:
+        """Wait while a thread works; whether one handed something over.
+
+        Raises:
+            UsageError: a call in a thread does not end.
+        """
+        if self.deliver():
+            return True
+        if not self._working and threading.active_count() <= len(self._before):
+            return False
+        began = perf_counter()
+        while self._working or (self._foreign_works() and perf_counter() - began < _FOREIGN):
+            self._arrived.wait(_LOOK)
+            if self.deliver():
+                return True
+            if perf_counter() - began > _STUCK:
+                raise UsageError(
+                    f"a thread does not end: its call has run for {_STUCK:g} s. While schedules "
+                    "are explored, threads run one at a time: does it wait for another thread?"
+                )
+        return self.deliver()
+
+    def _foreign_works(self) -> bool:
+        frames = sys._current_frames()
+        own = () if self._own is None else self._own._threads
+        others = set(threading.enumerate()) - self._before - set(own)
+        return any(_works(frames.get(thread.ident or 0)) for thread in others)
+
+    def close(self) -> None:
+        """End the loop's own executor."""
+        if self._own is not None:
+            self._own.shutdown(wait=False)
+
+
+def _works(frame: FrameType | None) -> bool:
+    """Whether a thread does something else than to wait for work."""
+    while frame is not None and frame.f_code.co_filename == threading.__file__:
+        if frame.f_code in _IDLE:
+            return False
+        frame = frame.f_back
+    return frame is not None and frame.f_code not in _IDLE

@@ -1,0 +1,108 @@
+"""Two plain runs of one scenario must go alike: else no schedule means anything."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+from asgi_sio_testclient import TestClientError
+from asgi_sio_testclient.schedules._frames import Frames, Owner, names_of, place
+
+__all__ = ["ClockReads", "NotRepeatable", "compare"]
+
+_CLOCKS = {"time", "time_ns", "now", "utcnow", "today", "urandom", "getrandbits"}
+_OUTWARDS = 4  # frames from a clock's read to the app's own line: uuid4() reads os.urandom()
+_SHOWN = 3
+
+
+class NotRepeatable(TestClientError):
+    """Two runs under one schedule went differently, or a hold's point never came.
+
+    Attributes:
+        step: the number of the first step that differs, from 0; None where a point never came.
+        first: what happened there in the first run, in words.
+        second: what happened in the second.
+        hint: what to do.
+    """
+
+    def __init__(self, step: int | None, first: str, second: str, hint: str = "") -> None:
+        super().__init__(step, first, second)
+        self.step = step
+        self.first = first
+        self.second = second
+        self.hint = hint
+
+    def __str__(self) -> str:
+        if self.step is None:
+            text = f"not repeatable: {self.first}; {self.second}"
+        else:
+            text = (
+                f"not repeatable: two plain runs differ at step {self.step}: first {self.first}, "
+                f"then {self.second}"
+            )
+        return f"{text}. {self.hint}" if self.hint else text
+
+
+Step = tuple[Any, ...]
+
+
+def compare(
+    first: Sequence[Step], second: Sequence[Step], error: BaseException | None
+) -> tuple[int, str, str] | None:
+    """The first step in which two runs differ, in words; None where they are alike."""
+    for number, (one, other) in enumerate(zip(first, second, strict=False)):
+        if one != other:
+            return number, _words(one), _words(other)
+    if len(first) == len(second) and error is None:
+        return None
+    number = min(len(first), len(second))
+    ends = "the end" if error is None else f"{type(error).__name__}: {error}"
+    before = _words(first[number]) if number < len(first) else "the end"
+    after = _words(second[number]) if number < len(second) else ends
+    return number, before, after
+
+
+def _words(step: Step) -> str:
+    kind, _, what = step
+    if kind in {"arrives", "sends"}:
+        return f"{what!r} {'arrives' if kind == 'arrives' else 'is sent'}"
+    where = "the network" if what is None else " ".join(names_of(what))
+    return f"a point ({kind}) at {where}"
+
+
+class ClockReads:
+    """The app's own lines that read the real clock, or random bytes of the system."""
+
+    def __init__(self, frames: Frames) -> None:
+        self._frames = frames
+        self._found: dict[str, None] = {}
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Within it, reads are noted."""
+        before = sys.getprofile()
+        sys.setprofile(self._note)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+
+    def _note(self, frame: FrameType, event: str, argument: Any) -> None:
+        if event == "c_call" and getattr(argument, "__name__", "") in _CLOCKS:
+            self._look_for_line(frame, argument.__name__)
+
+    def _look_for_line(self, frame: FrameType | None, name: str) -> None:
+        for _ in range(_OUTWARDS):
+            if frame is None:
+                return
+            if self._frames.owner(frame.f_code) is Owner.APP:
+                where, source = names_of(place(frame))
+                self._found[f"{where} reads {name}() (`{source}`)"] = None
+                return
+            frame = frame.f_back
+
+    def __str__(self) -> str:
+        return "; ".join(list(self._found)[:_SHOWN])
