@@ -33,10 +33,12 @@ pytest until one of its fixtures is used.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import inspect
 import math
 import sys
+import warnings
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from types import ModuleType
@@ -143,6 +145,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--sio-coverage-json", metavar="FILE", help="write the event coverage to this file"
+    )
+    group.addoption(
+        "--sio-explore",
+        metavar="N",
+        type=int,
+        help="run each test that is decorated with `explored` under N schedules, in the place of "
+        "the number that it gives itself; 0: the plain run only",
+    )
+    group.addoption(
+        "--sio-schedule",
+        metavar="CODE",
+        default="",
+        help="run `explored` tests under the one schedule of this code, as a failure shows it",
     )
 
 
@@ -340,6 +355,11 @@ def _loop_of(request: pytest.FixtureRequest) -> str:
     Raises:
         pytest.UsageError: none does.
     """
+    if _is_explored(request.node):
+        raise pytest.UsageError(
+            f"{request.fixturename} in an explored test: each run has an event loop of its own; "
+            "take sio_app, and enter TestClient(sio_app) in the test"
+        )
     # This is what anyio's plugin goes by itself.
     if "anyio_backend" in request.fixturenames:
         return "anyio"
@@ -383,7 +403,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     observers: list[Any] = [] if module is None else module.observers
 
     def observe(transcript: Any) -> None:
-        transcripts.append(weakref.ref(transcript))
+        loop = _exploring_loop()
+        if loop is None:
+            transcripts.append(weakref.ref(transcript))
+        else:
+            _keep_of_last_run(transcripts, loop, transcript)
 
     observers.append(observe)
     try:
@@ -393,9 +417,103 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         transcripts.clear()
 
 
+def _exploring_loop() -> Any:
+    """The running event loop, where that is one in which schedules are explored; else None."""
+    asyncio = sys.modules["asyncio"]
+    loop = asyncio._get_running_loop()
+    return loop if getattr(loop, "sio_explores", False) else None
+
+
+def _keep_of_last_run(transcripts: list[Any], loop: Any, transcript: Any) -> None:
+    # Held, since a run's clients are gone when the next begins.
+    if any(getattr(seen, "loop", loop) is not loop for seen in transcripts):
+        transcripts.clear()
+    transcripts.append(_Kept(loop, transcript))
+
+
+class _Kept:
+    """A transcript of one run of an exploration; called, as a weak reference is."""
+
+    def __init__(self, loop: Any, transcript: Any) -> None:
+        self.loop = loop
+        self._transcript = transcript
+
+    def __call__(self) -> Any:
+        return self._transcript
+
+
+# -- explored tests
+
+
+def _is_explored(item: Any) -> bool:
+    """Whether a test is decorated with `asgi_sio_testclient.schedules.explored`."""
+    return bool(getattr(getattr(item, "obj", None), "sio_explored", False))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse async fixtures of explored tests: each run has an event loop of its own."""
+    if _is_explored(item):
+        for name in _async_fixtures_of(item):
+            raise pytest.UsageError(
+                f"async fixture {name!r} of an explored test: it belongs to another event loop; "
+                "build what it gives within the test, or make it a sync one"
+            )
+
+
+def _async_fixtures_of(item: Any) -> Iterator[str]:
+    """The async fixtures that a test asks for, also by way of others."""
+    info = item._fixtureinfo
+    waiting, seen = list(info.argnames), set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for definition in info.name2fixturedefs.get(name, ())[-1:]:
+            function = definition.func
+            if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+                yield name
+            waiting += definition.argnames
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Tell an explored test what the command line says, and keep the code of its failure."""
+    if not _is_explored(item):
+        return (yield)
+    settings_module = sys.modules["asgi_sio_testclient.schedules._settings"]
+    cache = getattr(item.config, "cache", None)
+    key = f"sio/schedules/{hashlib.sha256(item.nodeid.encode()).hexdigest()[:32]}"
+    known = "" if cache is None else str(cache.get(key, ""))
+
+    def keep(code: str) -> None:
+        if cache is not None and code != known:
+            cache.set(key, code)
+
+    settings = settings_module.Settings(
+        runs=item.config.getoption("sio_explore"),
+        code=item.config.getoption("sio_schedule"),
+        known=known,
+        keep=keep,
+    )
+    end = settings_module.use(settings)
+    try:
+        with warnings.catch_warnings():
+            # pytest-asyncio's, of a module with pytestmark = pytest.mark.asyncio.
+            warnings.filterwarnings("ignore", ".*but it is not an async function", Warning)
+            return (yield)
+    finally:
+        end()
+        item.user_properties += [("sio_remark", remark) for remark in settings.remarks]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Show the transcripts of tests that passed; pytest shows those of the others."""
+    """Show what explorations could not see, and the transcripts of tests that passed; pytest shows
+    those of the others.
+    """
+    _show_remarks(terminalreporter)
     if not terminalreporter.config.getoption("sio_transcript"):
         return
     for report in terminalreporter.getreports("passed"):
@@ -403,3 +521,17 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             if title.startswith(SECTION):
                 terminalreporter.write_sep("-", f"{report.nodeid}: {title}")
                 terminalreporter.write_line(content)
+
+
+def _show_remarks(terminalreporter: Any) -> None:
+    lines = [
+        f"{report.nodeid}: {value}"
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for name, value in report.user_properties
+        if name == "sio_remark" and report.when == "call"
+    ]
+    if lines:
+        terminalreporter.write_sep("=", "explored schedules")
+        for line in lines:
+            terminalreporter.write_line(line)
