@@ -1,0 +1,95 @@
+"""What only a server's instrumentation can see: emits, and where handlers were suspended.
+
+The instrumentation records only while a `recording` is active, so that tests without a trace pay
+nothing for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Emit", "Recording", "Wait", "active", "recording"]
+
+
+@dataclass(eq=False, slots=True)
+class Emit:
+    """A call of the server's ``emit()``, ``send()`` or ``call()``.
+
+    Attributes:
+        time: when it was called, in seconds of `time.perf_counter`.
+        event: the event's name.
+        namespace: where.
+        args: the event's arguments.
+        room: the room or sid it was emitted to; None for everybody.
+        run: the handler's run that called it; None where no handler did.
+        place: the app's line that called it; "" where it is not known.
+    """
+
+    time: float
+    event: str
+    namespace: str
+    args: tuple[Any, ...]
+    room: Any = None
+    run: Any = None
+    place: str = ""
+
+
+@dataclass(eq=False, slots=True)
+class Wait:
+    """One ``await`` that suspended its task.
+
+    Attributes:
+        start: when it was suspended, in seconds of `time.perf_counter`.
+        end: when it was resumed; None where it still waits.
+        what: what it waited for: the app's line, or the client's method and the event.
+        run: the handler's run that waited; None for the test.
+        client: the name of the client whose method the test awaited; "" for a handler.
+        error: what ended the wait, such as a timeout; None where it succeeded.
+    """
+
+    start: float
+    what: str
+    end: float | None = None
+    run: Any = None
+    client: str = ""
+    error: BaseException | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Recording:
+    """What was recorded.
+
+    Attributes:
+        runs: every run of a handler, those for disconnects included.
+        emits: every call of a server's ``emit()``.
+        waits: every await that suspended a handler, or the test in a client's method.
+    """
+
+    runs: list[Any] = field(default_factory=list)
+    emits: list[Emit] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
+
+
+_active: list[Recording] = []
+
+
+def active() -> Recording | None:
+    """The innermost recording that is active; None where there is none."""
+    return _active[-1] if _active else None
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[Recording]:
+    """Record, within the ``with`` block, what the instrumentation of servers sees.
+
+    A server is recorded if its first client connects within the block.
+    """
+    current = Recording()
+    _active.append(current)
+    try:
+        yield current
+    finally:
+        _active.remove(current)
