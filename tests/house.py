@@ -13,7 +13,9 @@ CLOCKS_AND_LOOPS = frozenset(
 )
 INPUT_AND_OUTPUT = frozenset({"aiohttp", "httpx", "http", "select", "socket", "urllib"})
 SOCKET_IO = frozenset({"engineio", "socketio"})
-BELOW_CONNECTION = frozenset({"_waiting", "asgi", "_protocol", "_http", "_server", "faults"})
+BELOW_CONNECTION = frozenset(
+    {"_waiting", "trace", "asgi", "_protocol", "_http", "_server", "faults"}
+)
 BELOW_CLIENT = BELOW_CONNECTION | {"_connection"}
 BELOW_TOOLS = BELOW_CLIENT | FACTS | {"__init__"}
 
@@ -56,6 +58,13 @@ ROOMS: dict[str, Room] = {
         row=0,
         standard_library_only=True,
     ),
+    "trace": Room(
+        "Traces as data, and their writers: imports the standard library only, so that the"
+        " transcript and every tool may use it.",
+        title="traces",
+        row=0,
+        standard_library_only=True,
+    ),
     "faults": Room("Imports the standard library only.", title="a bad network", row=0),
     "pubsub": Room("Imports what `_server` may import.", frozenset({"_waiting", "_exceptions"})),
     "asgi": Room(
@@ -81,7 +90,7 @@ ROOMS: dict[str, Room] = {
     ),
     "_server": Room(
         "Imports `_waiting` and the errors; the only folder that touches a server's inside.",
-        FACTS | {"_waiting"},
+        FACTS | {"_waiting", "trace"},
         title="the server's instrumentation",
         row=1,
     ),
@@ -139,7 +148,10 @@ ROOMS: dict[str, Room] = {
         row=6,
     ),
     "pytest_plugin": Room(
-        "A tool: imports public names only.", frozenset({"__init__"}), title="pytest plugin", row=6
+        "A tool: imports public names only.",
+        frozenset({"__init__", "trace"}),
+        title="pytest plugin",
+        row=6,
     ),
     "_cli": Room(
         "Imports public names only; nothing but `__main__` imports it.",

@@ -33,6 +33,7 @@ from asgi_sio_testclient._client.options import (
     _require_asyncio,
     _resolve,
 )
+from asgi_sio_testclient._client.recorded import record_awaits
 from asgi_sio_testclient._connection import virtual_time
 from asgi_sio_testclient._connection.app import Runtime
 from asgi_sio_testclient._connection.arguments import check_namespace, check_timeout
@@ -54,6 +55,7 @@ from asgi_sio_testclient._http.requests import Handshake
 from asgi_sio_testclient._server.observers import observers
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
 from asgi_sio_testclient._waiting.idle import Quietable
+from asgi_sio_testclient.trace import active
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._server.watch import ServerWatch
@@ -137,6 +139,9 @@ class TestClient:
         options = self._options
         self._runtime = runtime
         self._state = ClientState(options, runtime)
+        recording = active()
+        if recording is not None:
+            record_awaits(self, recording)
         self._identity = Identity(
             options.http, options.base_url, options.headers, options.cookies, options.root_path,
             options.client,
@@ -220,7 +225,7 @@ class TestClient:
             if self._owner:
                 self._owner = False
                 await runtime.over(runtime.release(), limit)
-                runtime.clients = [self._state]
+                runtime.forget_clients(self._state)
         own = [error for state in leaving for error in state.own_errors]
         _raise_at_exit(exc, failures, leaks, strict=self._options.strict, own=own)
 
@@ -798,7 +803,9 @@ class TestClient:
             return self._options.http  # type: ignore[no-any-return]
         state = self._state
         if state.own_http is None:
-            state.own_http = make_http(self._options, self._identity, self._runtime)
+            state.own_http = make_http(
+                self._options, self._identity, self._runtime, state.transcript
+            )
         return state.own_http
 
     @property

@@ -12,11 +12,16 @@ from asgi_sio_testclient._http.transport import AppTransport
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.options import Options
     from asgi_sio_testclient._connection.app import Runtime
+    from asgi_sio_testclient._connection.transcript import Transcript
     from asgi_sio_testclient._http.identity import Identity
 
 
-def make_http(options: Options, identity: Identity, runtime: Runtime) -> httpx.AsyncClient:
-    """An httpx.AsyncClient on the running app, with the identity's jar, headers and base URL."""
+def make_http(
+    options: Options, identity: Identity, runtime: Runtime, transcript: Transcript
+) -> httpx.AsyncClient:
+    """An httpx.AsyncClient on the running app, with the identity's jar, headers and base URL; its
+    requests are noted in the transcript.
+    """
     headers = httpx.Headers(DEFAULT_HEADERS if options.http is None else options.http.headers)
     headers.update(identity.headers)
     return httpx.AsyncClient(
@@ -29,6 +34,7 @@ def make_http(options: Options, identity: Identity, runtime: Runtime) -> httpx.A
             raise_app_exceptions=options.raise_app_exceptions,
             timeout=options.timeout,
             origin=identity.origin,
+            note=transcript.note_request,
         ),
         base_url=identity.origin.url,
         headers=headers,

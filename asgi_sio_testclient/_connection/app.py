@@ -5,6 +5,7 @@ has to be over at the end.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -59,6 +60,7 @@ class Runtime:
         self.test_endings: list[BaseException] = []
         self.transcripts = self._all_transcripts  # one object for all clients that are given it
         self.given_watch: ServerWatch | None = None
+        self._former: list[weakref.ref[Transcript]] = []
         self._bare_server: Any = None
         self._given_server = server
         self._searched = False
@@ -71,7 +73,15 @@ class Runtime:
         self._unwatched: list[ServerWatch] = []
 
     def _all_transcripts(self) -> list[Transcript]:
-        return [client.transcript for client in self.clients]
+        former = [transcript for seen in self._former if (transcript := seen()) is not None]
+        return former or [client.transcript for client in self.clients]
+
+    def forget_clients(self, first: ClientState) -> None:
+        """Leave `first` as the only client, at the end; the transcripts of the others can be shown
+        for as long as somebody else holds them.
+        """
+        self._former = [weakref.ref(client.transcript) for client in self.clients]
+        self.clients = [first]
 
     @property
     def state(self) -> dict[str, Any] | None:
@@ -86,6 +96,7 @@ class Runtime:
             UsageError: the server that was given can't be served here.
         """
         self.loop = asyncio.get_running_loop()
+        self._former = []
         self.hub = hub_of(self.loop)
         self.hub.enter(self)
         try:

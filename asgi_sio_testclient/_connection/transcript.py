@@ -1,5 +1,5 @@
-"""Every packet of one client, both ways. Frames are kept as they travelled, and read only when
-somebody looks.
+"""Every packet of one client, both ways, and its HTTP requests. Frames are kept as they travelled,
+and read only when somebody looks.
 """
 
 from __future__ import annotations
@@ -12,21 +12,27 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
 from asgi_sio_testclient._exceptions import ProtocolError
+from asgi_sio_testclient._http.exchanges import HTTPRequest
 from asgi_sio_testclient._protocol import engineio, packets
 
 if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
     from socketio.packet import Packet
 
     from asgi_sio_testclient._server.runs import HandlerRun
+    from asgi_sio_testclient.trace import ClientLog, Failure, Recording, Trace
 
 __all__ = ["Transcript", "TranscriptEntry", "shorten"]
 
 Frame = str | bytes
-Record = tuple[float, str, str, Frame]  # time, direction, transport, frame
+Record = tuple[float, str, str, Any]  # time, direction, transport, frame or HTTP request
 
 MAX_PACKETS = 10_000
 TRIM_EVERY = 1024
 SENT, RECEIVED = "sent", "received"
+HTTP = "http"
 _WIDTH = 100
 _SHOWN_ARGUMENTS = 60
 _MASK = "***"
@@ -37,23 +43,26 @@ _ARROWS = {SENT: "->", RECEIVED: "<-"}
 
 @dataclass(frozen=True)
 class TranscriptEntry:
-    """One packet.
+    """One packet, or one HTTP request of ``client.http``.
 
     Attributes:
-        time: seconds since the client first connected.
-        direction: "sent" or "received".
-        transport: "websocket" or "polling".
-        engineio_type: "OPEN", "MESSAGE", ...
+        time: seconds since the client first connected or made a request.
+        direction: "sent" or "received"; an HTTP request is "sent".
+        transport: "websocket" or "polling"; "http" for a request.
+        engineio_type: "OPEN", "MESSAGE", ...; "HTTP" for a request.
         socketio_type: "CONNECT", "EVENT", ...; None where the packet is not Socket.IO's, and
             "ATTACHMENT" for a part of one.
         namespace: None where there is none.
         event: of an event, its name.
-        args: of an event or an ack its values; of everything else the data, if any.
+        args: of an event or an ack its values; of a request its method, its URL (with the query's
+            values masked) and the status; of everything else the data, if any.
         attachments: how many binary parts follow.
         id: the ack id.
         handler: the run of the app's handler that it started, with ``.name`` and ``.duration``
             (seconds), where there was one.
         frame: the packet as it travelled.
+        request: the HTTP request, with ``.method``, ``.url``, ``.status`` and ``.duration``
+            (seconds); None for a packet.
     """
 
     time: float
@@ -68,6 +77,7 @@ class TranscriptEntry:
     id: int | None = None
     frame: Frame = field(default="", repr=False)
     handler: HandlerRun | None = field(default=None, compare=False)
+    request: HTTPRequest | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         """One line that fits a terminal; what may be secret is masked."""
@@ -78,11 +88,15 @@ class TranscriptEntry:
             line += (
                 f"  [{self.handler.name or 'no handler'}: {self.handler.duration * 1000:.2f} ms]"
             )
+        if self.request is not None and self.request.duration is not None:
+            line += f"  [{self.request.duration * 1000:.2f} ms]"
         return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."
 
     @property
     def label(self) -> str:
         """Type, namespace, event and arguments, shortened."""
+        if self.request is not None:
+            return self.request.label
         if self.socketio_type is None:
             return " ".join((self.engineio_type, *(shorten(arg) for arg in self.args)))
         parts = [self.socketio_type]
@@ -94,19 +108,25 @@ class TranscriptEntry:
             parts.append(repr(self.event))
         if self.attachments:
             parts.append(f"({self.attachments} attachment{'s' if self.attachments > 1 else ''})")
-        parts.extend(_MASK if self._has_auth else shorten(arg) for arg in self.args)
+        parts.extend(_MASK if self.has_auth else shorten(arg) for arg in self.args)
         return " ".join(parts)
 
     def __repr__(self) -> str:
         """A dataclass's, but masked as the label is: pytest shows it where an assert fails."""
         shown = {name: getattr(self, name) for name in _SHOWN_IN_REPR}
-        if self._has_auth:
-            shown["args"] = (_MASK,) * len(self.args)
+        shown["args"] = self.shown_args
         return f"TranscriptEntry({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
 
     @property
-    def _has_auth(self) -> bool:
-        """The auth payload: tokens and passwords as a rule. The data has it, the text does not."""
+    def shown_args(self) -> tuple[Any, ...]:
+        """The arguments as the text shows them: an auth payload is masked."""
+        return (_MASK,) * len(self.args) if self.has_auth else self.args
+
+    @property
+    def has_auth(self) -> bool:
+        """Whether the arguments are an auth payload: tokens and passwords as a rule. The data has
+        it, the text does not.
+        """
         if self.direction != SENT:
             return False
         if self.socketio_type == "MALFORMED":
@@ -121,8 +141,8 @@ observers: list[Callable[[Transcript], None]] = []
 
 
 class Transcript(Sequence[TranscriptEntry]):
-    """The packets of one client, oldest first; the last 10,000 of them. ``str()`` of it is for
-    people.
+    """The packets and HTTP requests of one client, oldest first; the last 10,000 of them. ``str()``
+    of it is for people.
     """
 
     def __init__(
@@ -143,9 +163,17 @@ class Transcript(Sequence[TranscriptEntry]):
         self._began: float | None = None
 
     def begin(self) -> None:
-        """The clock starts at the first connect."""
+        """Start the clock, at the first connect or request."""
         if self._began is None:
             self._began = perf_counter()
+
+    def note_request(self, request: HTTPRequest) -> None:
+        """Note an HTTP request that begins."""
+        if self._began is None:
+            self._began = request.started
+        self.note((request.started, SENT, HTTP, request))
+        if len(self.notes) > self.trim_at:
+            self.trim()
 
     def trim(self) -> None:
         """Drop what is too old. To be called when there are more than `trim_at` notes."""
@@ -258,6 +286,99 @@ class Transcript(Sequence[TranscriptEntry]):
             lines.append(f"    {ends[0]}->>{ends[1]}: {_mermaid_text(entry.label)}")
         return "\n".join(lines)
 
+    # -- exports
+
+    def to_trace(
+        self,
+        *,
+        title: str = "",
+        outcome: str = "",
+        failure: Failure | None = None,
+        recording: Recording | None = None,
+        transcripts: Iterable[Transcript] = (),
+    ) -> Trace:
+        """A trace of this client and all others of the same running app.
+
+        Args:
+            title: for people; by default the client's name.
+            outcome: "passed", "failed" or "".
+            failure: what failed the test.
+            recording: what was recorded; by default the `trace.recording` that is active.
+            transcripts: clients to be shown in the place of those of the same app.
+        """
+        from asgi_sio_testclient import trace  # noqa: PLC0415 (only where it is asked for)
+
+        shown = list(transcripts) or list(self._others()) or [self]
+        return trace.build(
+            [transcript._log() for transcript in shown],
+            recording or trace.active(),
+            title=title or f"Socket.IO trace of {self.name}",
+            outcome=outcome,
+            failure=failure,
+        )
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write a trace as one HTML file that needs no network, and return its path.
+
+        It has this client and all others of the same running app, the handlers that ran, and what
+        led to what. Auth payloads are masked. Within `asgi_sio_testclient.trace.recording` it also
+        has what each handler waited for; else the handler that emitted an event is inferred from
+        the order in time.
+
+        Raises:
+            OSError: the file can't be written. Missing folders are made.
+        """
+        return self.to_trace().to_html(path)
+
+    def to_chrome_trace(self, path: str | os.PathLike[str]) -> Path:
+        """Write the same as trace-event JSON, which Perfetto (ui.perfetto.dev) and
+        chrome://tracing open, and return its path.
+
+        Raises:
+            OSError: the file can't be written. Missing folders are made.
+        """
+        return self.to_trace().to_chrome_trace(path)
+
+    def to_har(self, path: str | os.PathLike[str], *, secrets: bool = False) -> Path:
+        """Write this client's packets and HTTP requests as a HAR file, and return its path.
+
+        Websocket frames are in ``_webSocketMessages``, as Chrome and Playwright write them.
+
+        Args:
+            path: of the file. Missing folders are made.
+            secrets: whether auth payloads are written as they are; else each text in them is
+                ``"***"``.
+
+        Raises:
+            OSError: the file can't be written.
+        """
+        from asgi_sio_testclient.trace import write_har  # noqa: PLC0415 (as above)
+
+        return write_har(path, self._log(), secrets=secrets)
+
+    def portable(self) -> list[dict[str, Any]]:
+        """What was sent and received, without anything that differs from run to run: for snapshots.
+
+        Plain dicts, lists and values, one dict for each packet of Socket.IO's and for each HTTP
+        request. No times and no heartbeat; ack ids, session ids, UUIDs and timestamps are numbered
+        in their order (``"<sid 1>"``); auth payloads are masked.
+        """
+        from asgi_sio_testclient.trace import portable  # noqa: PLC0415 (as above)
+
+        return portable(self._log())
+
+    def _log(self) -> ClientLog:
+        from asgi_sio_testclient.trace import ClientLog  # noqa: PLC0415 (as above)
+
+        entries = self._entries()
+        return ClientLog(
+            name=self.name,
+            origin=self._origin,
+            packets=[entry for entry in entries if entry.request is None],
+            runs=self.handlers,
+            requests=[entry.request for entry in entries if entry.request is not None],
+        )
+
     @property
     def _origin(self) -> float:
         return self._began or 0.0
@@ -292,6 +413,8 @@ class _Reader:
     def read(self, index: int) -> TranscriptEntry:
         """The entry of one record; to be called for one after the other."""
         time, direction, transport, frame = self._records[index]
+        if transport == HTTP:
+            return self._request(time - self._origin, frame)
         entry = TranscriptEntry(time - self._origin, direction, transport, "MESSAGE", frame=frame)
         try:
             packet = engineio.decode(frame)
@@ -309,6 +432,10 @@ class _Reader:
             return self._message(entry, self._packet_class(encoded_packet=message), index)
         except Exception:  # noqa: BLE001 (a custom class's errors are of any type)
             return replace(entry, socketio_type="MALFORMED", args=(message,))
+
+    def _request(self, time: float, request: HTTPRequest) -> TranscriptEntry:
+        args = (request.method, request.url, request.status)
+        return TranscriptEntry(time, SENT, HTTP, "HTTP", args=args, request=request)
 
     def _message(self, entry: TranscriptEntry, packet: Any, index: int) -> TranscriptEntry:
         self._attachments[entry.direction] = packet.attachment_count
@@ -340,10 +467,10 @@ class _Reader:
         """The attachments that follow a record."""
         direction = self._records[index][1]
         parts: list[bytes] = []
-        for _, way, _, frame in itertools.islice(self._records, index + 1, None):
+        for _, way, transport, frame in itertools.islice(self._records, index + 1, None):
             if len(parts) == count:
                 break
-            if way == direction:
+            if way == direction and transport != HTTP:
                 try:
                     packet = engineio.decode(frame)
                 except ProtocolError:

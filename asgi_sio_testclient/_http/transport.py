@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 
 from asgi_sio_testclient._exceptions import ends_test, ungrouped
+from asgi_sio_testclient._http.exchanges import HTTPRequest
 from asgi_sio_testclient._http.urls import DEFAULT_PORTS, Origin, masked_url
 from asgi_sio_testclient.asgi import HTTPExchange, Response, http_scope
 from asgi_sio_testclient.asgi._elsewhere import EXTENSION, Elsewhere, RemoteFailure
@@ -38,6 +39,7 @@ class AppTransport(httpx.AsyncBaseTransport):
             status 500.
         timeout: seconds for a request that sets no timeout of its own.
         origin: where the app seems to be, or is.
+        note: takes each request when it begins.
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class AppTransport(httpx.AsyncBaseTransport):
         raise_app_exceptions: bool,
         timeout: float,
         origin: Origin,
+        note: Callable[[HTTPRequest], None],
     ) -> None:
+        self._note = note
         self._app = app
         self._is_elsewhere = isinstance(cast("object", app), Elsewhere)
         self._state = state
@@ -71,10 +75,28 @@ class AppTransport(httpx.AsyncBaseTransport):
                 server can't be reached, or the connection was lost.
             Exception: what the app raised.
         """
+        if request.url.scheme not in DEFAULT_PORTS:
+            raise httpx.UnsupportedProtocol(
+                f"{request.url}: expected http or https", request=request
+            )
+        body = await request.aread()
+        noted = HTTPRequest(request.method, _shown(request.url), str(request.url))
+        noted.sent(request.headers.get("content-type", ""), body)
+        self._note(noted)
+        try:
+            response = await self._exchange(request, body)
+        except BaseException as exc:
+            noted.failed(exc)
+            raise
+        kind = next((value for name, value in response.headers if name == b"content-type"), b"")
+        noted.answered(response.status, kind.decode("latin-1"), response.body)
+        return httpx.Response(
+            response.status, headers=list(response.headers), stream=httpx.ByteStream(response.body)
+        )
+
+    async def _exchange(self, request: httpx.Request, body: bytes) -> Response:
         url = request.url
         path, _, query = url.raw_path.partition(b"?")
-        if url.scheme not in DEFAULT_PORTS:
-            raise httpx.UnsupportedProtocol(f"{url}: expected http or https", request=request)
         port = url.port or DEFAULT_PORTS[url.scheme]
         scope = http_scope(
             request.method,
@@ -90,7 +112,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         if self._is_elsewhere:
             leaves = (url.scheme, scope["server"]) != (self._origin.scheme, self._origin.server)
             scope["extensions"] = {EXTENSION: {"other_origin": leaves}}
-        exchange = HTTPExchange(self._app, scope, await request.aread())
+        exchange = HTTPExchange(self._app, scope, body)
         self._keep(exchange.start())
         limit = request.extensions.get("timeout", {}).get("read")
         try:
@@ -106,9 +128,7 @@ class AppTransport(httpx.AsyncBaseTransport):
             raise httpx.ReadTimeout(
                 f"no response to {request.method} {masked_url(str(url))}", request=request
             )
-        return httpx.Response(
-            response.status, headers=list(response.headers), stream=httpx.ByteStream(response.body)
-        )
+        return response
 
     async def _response(self, exchange: HTTPExchange, timeout: float) -> Response | None:
         """The app's response; None when it didn't come in time.
@@ -131,3 +151,8 @@ class AppTransport(httpx.AsyncBaseTransport):
         if error is not None and (self._raise or ends_test(error)):
             raise ungrouped(error)
         return response
+
+
+def _shown(url: httpx.URL) -> str:
+    """The path and query of a URL, for people; fragments of it may be secret."""
+    return masked_url(url.raw_path.decode("ascii"))

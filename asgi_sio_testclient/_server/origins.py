@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
+from pathlib import PurePath
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -59,11 +61,20 @@ def _callback_context(traceback: TracebackType | None) -> tuple[str, str, Any] |
 
 
 def _qualified(handler: Any, event: str) -> str:
-    method = getattr(handler, f"on_{event}", None) if not callable(handler) else None
-    target = method or handler
-    target = getattr(target, "func", target)
+    target = _function(handler, event)
     name = getattr(target, "__qualname__", None)
     return str(name or type(target).__qualname__)
+
+
+def _function(handler: Any, event: str) -> Any:
+    method = getattr(handler, f"on_{event}", None) if not callable(handler) else None
+    target = method or handler
+    return getattr(target, "func", target)
+
+
+def _source(handler: Any, event: str) -> str:
+    code = getattr(inspect.unwrap(_function(handler, event)), "__code__", None)
+    return "" if code is None else f"{PurePath(code.co_filename).name}:{code.co_firstlineno}"
 
 
 def _reserved_event(data: Any) -> tuple[str, str, None] | None:

@@ -37,6 +37,10 @@ class NamesHandlers(Protocol):
         """Return the handler's qualified name, or "" if the app has none for the event."""
         ...
 
+    def handler_source(self, event: str, namespace: str) -> str:
+        """Return the handler's file and line, or ""."""
+        ...
+
 
 class HandlerRun:
     """One run of one handler of the app.
@@ -84,6 +88,11 @@ class HandlerRun:
     def name(self) -> str:
         """The handler's qualified name, "" where the app has none for the event."""
         return self._server.handler_name(self.event, self.namespace)
+
+    @property
+    def source(self) -> str:
+        """The file and line where the handler is defined, "" where that is not known."""
+        return self._server.handler_source(self.event, self.namespace)
 
     @property
     def awaits_client(self) -> bool:

@@ -16,6 +16,8 @@ from contextlib import AbstractAsyncContextManager
 from time import perf_counter
 from typing import Any, cast
 
+import socketio
+
 from asgi_sio_testclient._exceptions import UsageError, reaches_test
 from asgi_sio_testclient._server.brokers import _ManagerLogger
 from asgi_sio_testclient._server.emits import EmitLog, Emitted
@@ -30,10 +32,13 @@ from asgi_sio_testclient._server.origins import (
     _handler_context,
     _qualified,
     _reserved_event,
+    _source,
     note,
 )
+from asgi_sio_testclient._server.recorder import Recorder
 from asgi_sio_testclient._server.runs import HandlerRun, Watched
 from asgi_sio_testclient._waiting.deadlines import Hub
+from asgi_sio_testclient.trace import active
 
 __all__ = ["HANDLER_TASK", "ServerWatch", "unwatch", "watch"]
 
@@ -90,6 +95,19 @@ class ServerWatch:
         self._watch_broker()
         observed = bool(observers) and self.sio is not None
         self._observation = ServerObservation(self.sio) if observed else None
+        recording = active()
+        self._recorder: Recorder | None = None
+        if recording is not None and isinstance(self.sio, socketio.AsyncServer):
+            self._recorder = Recorder(self.sio, recording, self._current_run, self._new_run)
+
+    def _current_run(self) -> HandlerRun | None:
+        current = asyncio.current_task()
+        return next((run for run in self.runs if run.task is current), None)
+
+    def _new_run(self, event: str, namespace: str, sid: str | None) -> HandlerRun:
+        run = HandlerRun(self, None, event, namespace, sid, None)
+        run.begin()
+        return run
 
     def _watch_manager(self) -> None:
         manager: Any = getattr(self.sio, "manager", None)
@@ -121,6 +139,8 @@ class ServerWatch:
 
     def restore(self) -> None:
         """Leave the server as it was found; what somebody else has put over a hook since stays."""
+        if self._recorder is not None:
+            self._recorder.restore()
         if vars(self.eio).get("start_background_task") == self._start_background_task:
             if self._had_own_start:
                 self.eio.start_background_task = self._start
@@ -282,8 +302,8 @@ class ServerWatch:
                 session.app_raised(exc)  # type: ignore[arg-type]
 
     def _current_owner(self) -> Watched | None:
-        current = asyncio.current_task()
-        return next((run.owner for run in self.runs if run.task is current), None)
+        run = self._current_run()
+        return None if run is None else run.owner
 
     # -- what the app raised
 
@@ -326,6 +346,10 @@ class ServerWatch:
         """The qualified name of the handler, "" for none."""
         handler = self._handler(event, namespace)
         return "" if handler is None else _qualified(handler, event)
+
+    def handler_source(self, event: str, namespace: str) -> str:
+        """File and line of the handler, "" where it has none or is not written in Python."""
+        return _source(self._handler(event, namespace), event)
 
     def _handler(self, event: str, namespace: str) -> Any:
         if self.sio is None:

@@ -13,7 +13,15 @@ from pathlib import PurePath
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["codes_in_thread", "place_in_thread", "place_of", "suspended_codes"]
+__all__ = [
+    "codes_in_thread",
+    "is_library",
+    "place_in_thread",
+    "place_of",
+    "place_of_awaitable",
+    "place_of_frame",
+    "suspended_codes",
+]
 
 _LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")})
 _KINDS = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
@@ -24,7 +32,14 @@ def place_of(task: asyncio.Task[Any]) -> str:
     """The innermost suspended frame of the app's own in a task: file, line, function and source; ""
     for none.
     """
-    return _innermost(list(_suspended(task.get_coro())))
+    return place_of_awaitable(task.get_coro())
+
+
+def place_of_awaitable(awaitable: Any) -> str:
+    """The innermost suspended frame of the app's own in a coroutine or another awaitable, as in
+    `place_of`.
+    """
+    return _innermost(list(_suspended(awaitable)))
 
 
 def place_in_thread(ident: int) -> str:
@@ -33,10 +48,14 @@ def place_in_thread(ident: int) -> str:
 
 
 def _innermost(frames: Sequence[FrameType]) -> str:
-    own = [frame for frame in frames if not _is_library(frame.f_code)]
+    own = [frame for frame in frames if not is_library(frame.f_code)]
     if not own:
         return ""
-    frame = own[-1]
+    return place_of_frame(own[-1])
+
+
+def place_of_frame(frame: FrameType) -> str:
+    """A frame's file, line, function and source."""
     code = frame.f_code
     source = linecache.getline(code.co_filename, frame.f_lineno).strip()
     return f"{PurePath(code.co_filename).name}:{frame.f_lineno} in {code.co_qualname}: {source}"
@@ -76,5 +95,6 @@ def _suspended(awaitable: Any) -> Iterator[FrameType]:
         awaitable = getattr(awaitable, _KINDS[prefix])
 
 
-def _is_library(code: CodeType) -> bool:
+def is_library(code: CodeType) -> bool:
+    """Whether code belongs to the standard library, an installed package or this package."""
     return code.co_filename.startswith((*_LIBRARIES, _OWN, "<frozen"))

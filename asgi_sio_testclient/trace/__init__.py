@@ -8,8 +8,12 @@ transcript, which builds its own traces with it.
 from __future__ import annotations
 
 from asgi_sio_testclient.trace._build import ClientLog, Failure, build
-from asgi_sio_testclient.trace._model import Arrow, Item, Lane, Mark, Problem, Span, Trace
-from asgi_sio_testclient.trace._recording import Emit, Recording, Wait, recording
+from asgi_sio_testclient.trace._har import write_har
+from asgi_sio_testclient.trace._ids import kind_of
+from asgi_sio_testclient.trace._items import Arrow, Item, Lane, Mark, Problem, Span
+from asgi_sio_testclient.trace._portable import portable
+from asgi_sio_testclient.trace._recording import Emit, Recording, Wait, active, recording
+from asgi_sio_testclient.trace._trace import Trace
 
 __all__ = [
     "Arrow",
@@ -24,6 +28,10 @@ __all__ = [
     "Span",
     "Trace",
     "Wait",
+    "active",
     "build",
+    "kind_of",
+    "portable",
     "recording",
+    "write_har",
 ]

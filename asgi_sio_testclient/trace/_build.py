@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from asgi_sio_testclient.trace._model import Item, Lane, Mark, Span, Trace, started
-from asgi_sio_testclient.trace._recording import Emit, Recording
+from asgi_sio_testclient.trace._items import Item, Mark, Span, started
+from asgi_sio_testclient.trace._recording import Emit, Recording, Wait
 from asgi_sio_testclient.trace._text import one_line, pretty
+from asgi_sio_testclient.trace._trace import Trace
 
 __all__ = ["ClientLog", "Failure", "Packet", "Request", "Run", "build"]
 
@@ -43,6 +44,10 @@ class Packet(Protocol):
     def handler(self) -> Any: ...
     @property
     def label(self) -> str: ...
+    @property
+    def frame(self) -> Any: ...
+    @property
+    def has_auth(self) -> bool: ...
 
 
 class Run(Protocol):
@@ -69,6 +74,11 @@ class Request(Protocol):
 
     method: str
     url: str
+    full_url: str
+    content_type: str
+    body: bytes | None
+    response_type: str
+    response_body: bytes | None
     status: int | None
     started: float
     ended: float | None
@@ -115,6 +125,7 @@ _NAMES = {"EVENT": "events", "BINARY_EVENT": "events", "ACK": "acks", "BINARY_AC
 _CONNECTS = {"CONNECT", "CONNECT_ERROR", "DISCONNECT"}
 _HEARTBEAT = {"PING", "PONG", "NOOP"}
 _SERVER_ERROR = 400
+_SHORT = 0.001  # seconds: shorter waits of the test's show nothing that the packets don't
 
 
 def build(
@@ -146,6 +157,7 @@ class _Builder:
     recording: Recording
     spans: dict[int, Span] = field(default_factory=dict)  # by the run's id()
     runs: list[Run] = field(default_factory=list)
+    requests: list[Span] = field(default_factory=list)
     sources: list[Span] = field(default_factory=list)  # what may have emitted, by start
     emitters: dict[int, Span] = field(default_factory=dict)  # by the emit mark's id()
     emits: dict[tuple[str, str], list[tuple[Emit, Mark]]] = field(default_factory=dict)
@@ -160,9 +172,9 @@ class _Builder:
             trace.lane(log.name, "client")
         trace.lane("server", "server")
         self._add_runs()
-        self._add_emits()
         for log in self.logs:
             self._add_requests(log)
+        self._add_emits()
         self.sources.sort(key=lambda span: span.start)
         for log in self.logs:
             _Packets(self, log).add()
@@ -198,7 +210,8 @@ class _Builder:
             self._add_run(run)
 
     def _add_run(self, run: Run) -> None:
-        lane = self.trace.lane(run.name, "handler", run.source)
+        name = run.name.rpartition("<locals>.")[2]
+        lane = self.trace.lane(name, "handler", run.source)
         error = run.error
         lines = [f"event {run.event!r}, namespace {run.namespace!r}, sid {run.sid!r}"]
         if run.source:
@@ -206,31 +219,33 @@ class _Builder:
         if run.ended is None:
             lines.append(f"has not ended; it waits at {run.place}" if run.place else "did not end")
         span = self.trace.add_span(
-            lane, run.name, run.started, run.ended, kind="handler",
+            lane, name, run.started, run.ended, kind="handler",
             failed=error is not None, detail="\n".join(lines),
         )  # fmt: skip
         self.spans[id(run)] = span
         self.sources.append(span)
         if error is not None:
-            self._add_error(lane, run, span, error)
+            self._add_error(run, span, error)
         elif run.ended is None:
             where = f" at {run.place}" if run.place else ""
-            self.problem(f"{run.name} has not ended{where}", span)
+            self.problem(f"{name} has not ended{where}", span)
 
-    def _add_error(self, lane: Lane, run: Run, span: Span, error: BaseException) -> None:
+    def _add_error(self, run: Run, span: Span, error: BaseException) -> None:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         when = run.started if run.ended is None else run.ended
         place = _raised_at(error)
-        detail = "".join(traceback.format_exception(error))
+        detail = app_traceback(error)
         mark = self.trace.add_mark(
-            lane, one_line(f"raised {text}"), when, kind="error", failed=True, detail=detail
+            span.lane, one_line(f"raised {text}"), when, kind="error", failed=True, detail=detail
         )
         self.trace.add_arrow(span, mark)
-        self.problem(one_line(f"{run.name} raised {text}", 160) + (place and f" at {place}"), mark)
+        self.problem(
+            one_line(f"{span.title} raised {text}", 160) + (place and f" at {place}"), mark
+        )
 
     def _add_emits(self) -> None:
         for emit in self.recording.emits:
-            owner = self.spans.get(id(emit.run))
+            owner = self.spans.get(id(emit.run)) or self._request_at(emit.time)
             lane = self.trace.lane("server", "server") if owner is None else owner.lane
             room = "everybody" if emit.room is None else str(emit.room)
             label = " ".join([f"emit {emit.event!r}", *map(one_line, map(pretty, emit.args))])
@@ -242,23 +257,37 @@ class _Builder:
                 detail="\n".join([detail, *map(pretty, emit.args)]),
             )  # fmt: skip
             if owner is not None:
-                self.trace.add_arrow(owner, mark)
+                self.trace.add_arrow(owner, mark, inferred=owner.kind == "request")
                 self.emitters[id(mark)] = owner
             self.emits.setdefault((emit.event, emit.namespace), []).append((emit, mark))
 
+    def _request_at(self, time: float) -> Span | None:
+        """The HTTP request that was under way, where there was one only."""
+        requests = [span for span in self.requests if span.start <= time]
+        active = [span for span in requests if span.end is None or span.end >= time]
+        return active[0] if len(active) == 1 else None
+
     def _add_waits(self) -> None:
+        clients = {log.name for log in self.logs}
         for wait in self.recording.waits:
             span = self.spans.get(id(wait.run))
-            if wait.run is not None and span is None:
+            if span is None and wait.client not in clients:
                 continue
-            lane = self.trace.lane(wait.client, "client") if span is None else span.lane
-            failed = wait.error is not None
-            detail = "" if wait.error is None else f"{type(wait.error).__name__}: {wait.error}"
-            item = self.trace.add_span(
-                lane, wait.what, wait.start, wait.end, kind="wait", failed=failed, detail=detail
-            )
-            if failed and span is None:
-                self.problem(one_line(f"{wait.what}: {detail}", 160), item)
+            if span is None and wait.error is None and _took(wait) < _SHORT:
+                continue
+            self._add_wait(wait, span)
+
+    def _add_wait(self, wait: Wait, span: Span | None) -> None:
+        lane = self.trace.lane(wait.client, "client") if span is None else span.lane
+        failed = isinstance(wait.error, Exception)
+        error = "" if wait.error is None else f"{type(wait.error).__name__}: {wait.error}"
+        item = self.trace.add_span(
+            lane, wait.what, wait.start, wait.end, kind="wait", failed=failed,
+            detail="\n".join(filter(None, [wait.place, error])),
+        )  # fmt: skip
+        if failed and span is None:
+            first = str(wait.error).partition("\n")[0]
+            self.problem(one_line(f"{wait.client}: {wait.what} failed: {first}", 200), item)
 
     def _add_unheard(self) -> None:
         """Say of emits that reached no client of the test."""
@@ -286,6 +315,7 @@ class _Builder:
             )  # fmt: skip
             self.trace.add_arrow(sent, span)
             self.sources.append(span)
+            self.requests.append(span)
             if request.ended is not None:
                 back = self.trace.add_mark(
                     sent.lane, f"{answer} ({text})", request.ended, kind="received",
@@ -314,7 +344,8 @@ class _Builder:
         return (active[-1], True) if active else (None, False)
 
     def _drop_empty_lanes(self) -> None:
-        used = {id(item.lane) for item in [*self.trace.spans, *self.trace.marks]}
+        used = {id(span.lane) for span in self.trace.spans}
+        used |= {id(mark.lane) for mark in self.trace.marks}
         self.trace.lanes = [
             lane for lane in self.trace.lanes if id(lane) in used or lane.kind == "client"
         ]
@@ -405,14 +436,28 @@ class _Packets:
         return None, False
 
 
+def _took(wait: Wait) -> float:
+    return float("inf") if wait.end is None else wait.end - wait.start
+
+
 def _raised_at(error: BaseException) -> str:
     """File and line of the innermost frame of a traceback that is in no library."""
-    frames = [
+    frames = _app_frames(error)
+    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+
+
+def _app_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    return [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if "site-packages" not in frame.filename and "asgi_sio_testclient" not in frame.filename
+        if not any(folder in frame.filename for folder in _LIBRARIES)
     ]
-    if not frames:
-        return ""
-    frame = frames[-1]
-    return f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+
+
+def app_traceback(error: BaseException) -> str:
+    """The traceback of an error with the app's own frames only, and its notes."""
+    lines = traceback.format_list(_app_frames(error))
+    return "".join([*lines, *traceback.format_exception_only(error)])
+
+
+_LIBRARIES = ("site-packages", "asgi_sio_testclient/", "/lib/python3")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from asgi_sio_testclient.trace._model import Item, Span, Trace, started
+from asgi_sio_testclient.trace._items import Item, Span, TraceData, started
 
 __all__ = ["render"]
 
@@ -17,14 +17,12 @@ _SHORTEST = 1.0  # microseconds: an arrow begins and ends in a slice that has a 
 _PROCESS = 1
 
 
-def render(trace: Trace) -> str:
+def render(trace: TraceData) -> str:
     """The JSON text: a thread for each lane, and for spans of a lane that overlap one more each."""
-    return json.dumps(
-        {"traceEvents": _events(trace), "displayTimeUnit": "ms"}, ensure_ascii=False
-    )
+    return json.dumps({"traceEvents": _events(trace), "displayTimeUnit": "ms"}, ensure_ascii=False)
 
 
-def _events(trace: Trace) -> list[dict[str, Any]]:
+def _events(trace: TraceData) -> list[dict[str, Any]]:
     items: list[Item] = sorted([*trace.spans, *trace.marks], key=started)
     origin = started(items[0]) if items else 0.0
     last = max((_end(item) for item in items), default=origin)
@@ -68,7 +66,7 @@ def _end(item: Item) -> float:
 class _Threads:
     """Gives each lane a thread, and more where its spans overlap without being nested."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: TraceData) -> None:
         self._titles: list[str] = []
         self._rows: dict[int, list[tuple[int, list[float]]]] = {}
         for lane in trace.lanes:

@@ -7,7 +7,7 @@ import json
 from importlib import resources
 from typing import Any
 
-from asgi_sio_testclient.trace._model import Item, Span, Trace, started
+from asgi_sio_testclient.trace._items import Item, Span, TraceData, started
 from asgi_sio_testclient.trace._text import one_line
 
 __all__ = ["render"]
@@ -19,15 +19,16 @@ _TITLE = 160
 _MICROSECONDS = 1_000_000
 
 
-def render(trace: Trace) -> str:
+def render(trace: TraceData) -> str:
     """The page."""
     folder = resources.files("asgi_sio_testclient.trace") / "page"
     page, style, script = (
-        (folder / name).read_text(encoding="utf-8")
-        for name in ("page.html", "page.css", "page.js")
+        (folder / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")
     )
     # "<" is the only character that could end the script element.
-    data = json.dumps(_data(trace), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    data = json.dumps(_data(trace), ensure_ascii=False, separators=(",", ":")).replace(
+        "<", "\\u003c"
+    )
     parts = {
         "TITLE": html.escape(trace.title),
         "STYLE": style,
@@ -38,9 +39,10 @@ def render(trace: Trace) -> str:
     return head + "".join(parts.get(part, part) for part in rest)
 
 
-def _data(trace: Trace) -> dict[str, Any]:
+def _data(trace: TraceData) -> dict[str, Any]:
     items: list[Item] = [*trace.spans, *trace.marks]
-    items.sort(key=started)
+    # What a packet starts at the same moment comes after it.
+    items.sort(key=lambda item: (started(item), isinstance(item, Span)))
     index = {id(item): number for number, item in enumerate(items)}
     lanes = {id(lane): number for number, lane in enumerate(trace.lanes)}
     origin = started(items[0]) if items else 0.0

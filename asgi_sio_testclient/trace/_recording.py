@@ -48,6 +48,7 @@ class Wait:
         run: the handler's run that waited; None for the test.
         client: the name of the client whose method the test awaited; "" for a handler.
         error: what ended the wait, such as a timeout; None where it succeeded.
+        place: the test's line; "" where it is not known.
     """
 
     start: float
@@ -56,6 +57,7 @@ class Wait:
     run: Any = None
     client: str = ""
     error: BaseException | None = None
+    place: str = ""
 
 
 @dataclass(eq=False, slots=True)

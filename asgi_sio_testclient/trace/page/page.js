@@ -20,7 +20,7 @@
   const hidden = new Set(items.some((item) => item.group === "heartbeat") ? ["heartbeat"] : []);
   const narrow = window.innerWidth <= 800;
   const state = { zoom: 1, filter: "", lane: -1, picked: null, rows: [], lanes: [], x: [], y: [], height: 0, width: 0 };
-  const size = () => ({ row: Math.max(13, Math.round(22 * state.zoom)), lane: Math.round((narrow ? 128 : 190) * Math.max(0.45, Math.min(2, state.zoom))) });
+  const size = () => ({ row: Math.max(13, Math.round(22 * state.zoom)), lane: Math.round((narrow ? 120 : 164) * Math.max(0.45, Math.min(2, state.zoom))) });
 
   // -- which rows there are
 
@@ -81,7 +81,7 @@
     drawHeads();
     $("canvas").style.height = state.height + "px";
     $("canvas").style.width = state.width + "px";
-    $("count").textContent = `${state.rows.length} of ${items.filter((item) => !isEnd(item) && !joined(item)).length} rows, ${time(end)}`;
+    $("count").textContent = `${state.rows.length} rows, ${time(end)}`;
     draw(true);
   }
 

@@ -6,7 +6,18 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Arrow", "Item", "Lane", "Mark", "Problem", "Span", "Trace"]
+__all__ = [
+    "Arrow",
+    "Item",
+    "Lane",
+    "Mark",
+    "Path_",
+    "Problem",
+    "Span",
+    "TraceData",
+    "started",
+    "write",
+]
 
 Path_ = str | os.PathLike[str]
 
@@ -104,7 +115,7 @@ class Problem:
 
 
 @dataclass(eq=False, slots=True)
-class Trace:
+class TraceData:
     """What happened, as data. Fill it with the ``add_*`` methods, in any order.
 
     Attributes:
@@ -177,26 +188,6 @@ class Trace:
         problem = Problem(text, item)
         self.problems.append(problem)
         return problem
-
-    def to_html(self, path: Path_) -> Path:
-        """Write the trace as one HTML file that needs no network, and return its path.
-
-        Raises:
-            OSError: the file can't be written. Missing folders are made.
-        """
-        from asgi_sio_testclient.trace import _html  # noqa: PLC0415 (only where it is asked for)
-
-        return write(path, _html.render(self))
-
-    def to_chrome_trace(self, path: Path_) -> Path:
-        """Write the trace as trace-event JSON, which Perfetto opens, and return its path.
-
-        Raises:
-            OSError: the file can't be written. Missing folders are made.
-        """
-        from asgi_sio_testclient.trace import _chrome  # noqa: PLC0415 (only where it is asked for)
-
-        return write(path, _chrome.render(self))
 
 
 def write(path: Path_, text: str) -> Path:

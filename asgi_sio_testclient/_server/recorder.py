@@ -1,0 +1,142 @@
+"""Records, while a `trace.recording` is active, what a server's handlers wait for and emit.
+
+Without a recording none of this is installed. The hooks are on the instances: the server's
+``_trigger_event``, through which it calls every handler, and the client manager's ``emit``, which
+``emit()``, ``send()`` and ``call()`` come to. They forward every call and re-raise every exception.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextvars import ContextVar
+from time import perf_counter
+from types import FrameType
+from typing import Any
+
+import socketio
+
+from asgi_sio_testclient._server.runs import HandlerRun
+from asgi_sio_testclient._waiting.suspended import is_library, place_of_awaitable, place_of_frame
+from asgi_sio_testclient.trace import Emit, Recording, Wait
+
+__all__ = ["Recorder"]
+
+_REFUSED = socketio.exceptions.ConnectionRefusedError
+_RUN: ContextVar[HandlerRun | None] = ContextVar("asgi_sio_testclient_run", default=None)
+
+
+class Recorder:
+    """The hooks of one recording on one server.
+
+    Args:
+        sio: a `socketio.AsyncServer`.
+        recording: takes what is recorded.
+        current_run: returns the run of the task that calls it, or None.
+        begin_run: makes a run of the event, namespace and sid given, for a handler whose run the
+            instrumentation does not count by itself.
+    """
+
+    def __init__(
+        self,
+        sio: Any,
+        recording: Recording,
+        current_run: Callable[[], HandlerRun | None],
+        begin_run: Callable[[str, str, str | None], HandlerRun],
+    ) -> None:
+        self._sio = sio
+        self._recording = recording
+        self._current_run = current_run
+        self._begin_run = begin_run
+        self._trigger = sio._trigger_event
+        self._emit = sio.manager.emit
+        self._hooks: list[tuple[Any, str, Any, Any]] = []
+        self._install(sio, "_trigger_event", self._trigger_event)
+        self._install(sio.manager, "emit", self._manager_emit)
+
+    def _install(self, owner: Any, name: str, hook: Any) -> None:
+        self._hooks.append((owner, name, hook, vars(owner).get(name)))
+        setattr(owner, name, hook)
+
+    def restore(self) -> None:
+        """Remove the hooks; a hook that somebody else has replaced since stays."""
+        for owner, name, hook, before in self._hooks:
+            if vars(owner).get(name) != hook:
+                continue
+            if before is None:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, before)
+
+    async def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
+        sid = next((arg for arg in args if isinstance(arg, str)), None)
+        # A disconnect has one run for all namespaces, without a name: each handler gets its own.
+        own = event == "disconnect"
+        run = self._begin_run(event, namespace, sid) if own else self._current_run()
+        if run is None:
+            return await self._trigger(event, namespace, *args)
+        self._recording.runs.append(run)
+        token = _RUN.set(run)
+        try:
+            waits = self._recording.waits
+            return await _Recorded(self._trigger(event, namespace, *args), run, waits)
+        except Exception as exc:
+            if not isinstance(exc, _REFUSED):
+                run.error = exc
+            raise
+        finally:
+            _RUN.reset(token)
+            if own:
+                run.ended = perf_counter()
+
+    async def _manager_emit(
+        self, event: str, data: Any, namespace: str | None, *args: Any, **options: Any
+    ) -> Any:
+        values = data if isinstance(data, tuple) else () if data is None else (data,)
+        room = args[0] if args else options.get("to") or options.get("room")
+        self._recording.emits.append(
+            Emit(perf_counter(), event, namespace or "/", values, room, _RUN.get(), _caller())
+        )
+        return await self._emit(event, data, namespace, *args, **options)
+
+
+class _Recorded:
+    """Awaits a coroutine, and notes where it is suspended and for how long."""
+
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, Any], run: HandlerRun, waits: list[Wait]
+    ) -> None:
+        self._coroutine = coroutine
+        self._run = run
+        self._waits = waits
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        step: Callable[..., Any] = self._coroutine.send
+        argument: Any = None
+        while True:
+            try:
+                yielded = step(argument)
+            except StopIteration as stop:
+                return stop.value
+            place = place_of_awaitable(self._coroutine)
+            wait = Wait(perf_counter(), place or "a library's await", run=self._run)
+            self._waits.append(wait)
+            try:
+                argument = yield yielded
+                step = self._coroutine.send
+            except BaseException as exc:  # noqa: BLE001 (thrown into the coroutine, as await does)
+                wait.error = exc
+                argument, step = exc, self._coroutine.throw
+            wait.end = perf_counter()
+
+
+def _caller() -> str:
+    """The app's innermost line in the current call stack."""
+    return next((place_of_frame(frame) for frame in _stack() if not is_library(frame.f_code)), "")
+
+
+def _stack() -> Iterable[FrameType]:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back

@@ -1,0 +1,91 @@
+"""A transcript without what differs from run to run, for snapshots."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from asgi_sio_testclient.trace._build import ClientLog, Packet, Request
+from asgi_sio_testclient.trace._ids import TIME, UUID, kind_of
+
+__all__ = ["portable"]
+
+_ANYWHERE = re.compile(f"(?P<uuid>{UUID.pattern})|(?P<time>{TIME.pattern})", re.IGNORECASE)
+
+
+def portable(log: ClientLog) -> list[dict[str, Any]]:
+    """See `Transcript.portable`."""
+    numbers = _Numbers()
+    rows: list[tuple[float, dict[str, Any]]] = [
+        (log.origin + packet.time, _packet(packet, numbers)) for packet in _shown(log)
+    ]
+    rows += [(request.started, _request(request, numbers)) for request in log.requests]
+    return [row for _, row in sorted(rows, key=lambda row: row[0])]
+
+
+def _shown(log: ClientLog) -> Iterator[Packet]:
+    """Packets of Socket.IO's: heartbeat and upgrade depend on time and transport."""
+    for packet in log.packets:
+        if packet.socketio_type not in {None, "ATTACHMENT"}:
+            yield packet
+
+
+def _packet(packet: Packet, numbers: _Numbers) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        packet.direction: str(packet.socketio_type).removeprefix("BINARY_"),
+        "namespace": packet.namespace,
+    }
+    if packet.event is not None:
+        row["event"] = packet.event
+    if packet.id is not None:
+        asked_by_client = (packet.direction == "sent") == (packet.event is not None)
+        row["ack"] = numbers.of("ack", (asked_by_client, packet.namespace, packet.id))
+    if packet.socketio_type == "CONNECT" and packet.direction == "received":
+        numbers.learn_sid(packet.args)
+    if packet.args:
+        row["args"] = [numbers.replace(value) for value in packet.shown_args]
+    return row
+
+
+def _request(request: Request, numbers: _Numbers) -> dict[str, Any]:
+    url = numbers.replace(request.url)
+    return {"sent": "HTTP", "request": f"{request.method} {url}", "status": request.status}
+
+
+class _Numbers:
+    """Numbers values in the order in which they appear, for each kind of them."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, dict[Any, int]] = {}
+        self._sids: set[str] = set()
+
+    def of(self, kind: str, value: Any) -> int:
+        """The number of a value of that kind."""
+        numbers = self._numbers.setdefault(kind, {})
+        return numbers.setdefault(value, len(numbers) + 1)
+
+    def learn_sid(self, args: tuple[Any, ...]) -> None:
+        """Take the session id of a CONNECT packet for one, whatever its shape."""
+        for data in args:
+            if isinstance(data, dict) and isinstance(data.get("sid"), str):
+                self._sids.add(data["sid"])
+
+    def replace(self, value: Any) -> Any:
+        """A value with what differs from run to run replaced by its kind and number."""
+        if isinstance(value, dict):
+            return {self.replace(key): self.replace(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.replace(item) for item in value]
+        return self._text(value) if isinstance(value, str) else value
+
+    def _text(self, text: str) -> str:
+        kind = "sid" if text in self._sids else kind_of(text)
+        if kind:
+            return self._name(kind, text)
+        for sid in self._sids:
+            text = text.replace(sid, self._name("sid", sid) if sid in text else "")
+        return _ANYWHERE.sub(lambda found: self._name(str(found.lastgroup), found[0]), text)
+
+    def _name(self, kind: str, text: str) -> str:
+        return f"<{kind} {self.of(kind, text)}>"

@@ -1,0 +1,37 @@
+"""`Trace`: the data of a trace, and how it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from asgi_sio_testclient.trace._items import Path_, TraceData, write
+
+__all__ = ["Trace"]
+
+
+@dataclass(eq=False, slots=True)
+class Trace(TraceData):
+    """What happened, as data, to be written as a page or for Perfetto. See `TraceData` for its
+    attributes and for the methods that fill it.
+    """
+
+    def to_html(self, path: Path_) -> Path:
+        """Write the trace as one HTML file that needs no network, and return its path.
+
+        Raises:
+            OSError: the file can't be written. Missing folders are made.
+        """
+        from asgi_sio_testclient.trace import _html  # noqa: PLC0415 (only where it is asked for)
+
+        return write(path, _html.render(self))
+
+    def to_chrome_trace(self, path: Path_) -> Path:
+        """Write the trace as trace-event JSON, which Perfetto opens, and return its path.
+
+        Raises:
+            OSError: the file can't be written. Missing folders are made.
+        """
+        from asgi_sio_testclient.trace import _chrome  # noqa: PLC0415 (only where it is asked for)
+
+        return write(path, _chrome.render(self))
