@@ -68,8 +68,8 @@ INSTALLED = [
 ]
 
 
-def install_tests(session: nox.Session, extras: str = EXTRAS) -> None:
-    session.install("-e", extras, *group("tests"))
+def install_tests(session: nox.Session) -> None:
+    session.install("-e", EXTRAS, *group("tests"))
     # For some systems there is none: then the tests that need Redis are skipped.
     session.install(*group("redis"), success_codes=range(256))
 
@@ -102,6 +102,19 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def locust(session: nox.Session) -> None:
+    """Run the tests of `asgi_sio_testclient.locust`, and note what they cover.
+
+    In an environment of their own: Locust brings brotli, with which aiohttp sends other headers
+    than those that the fidelity tests compare, and gevent, which Flask-SocketIO prefers to threads.
+    """
+    session.install("-e", ".[flask,locust]", *group("tests"))
+    session.run("coverage", "erase")
+    if files := sorted(map(str, Path("tests").rglob("test_locust*.py"))):
+        session.run("coverage", "run", "-m", "pytest", *files)
+
+
+@nox.session(requires=["locust"])
 def coverage(session: nox.Session) -> None:
     """Run the tests on the running interpreter, and hold their branch coverage at 100 %.
 
@@ -114,8 +127,7 @@ def coverage(session: nox.Session) -> None:
     ]
     if missing:
         session.warn(f"not installed: {', '.join(missing)}; the tests that need them are skipped")
-    install_tests(session, EXTRAS.replace("fuzz", "fuzz,locust"))
-    session.run("coverage", "erase")
+    install_tests(session)
     run_tests(session, "coverage", "run")
     session.run("coverage", "combine", "--quiet")
     if session.posargs:  # Part of the tests covers part of the code.

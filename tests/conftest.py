@@ -5,6 +5,7 @@ import gc
 import importlib
 import os
 import pkgutil
+import signal
 import sys
 import threading
 from contextlib import contextmanager
@@ -17,6 +18,11 @@ from hypothesis.strategies import text
 settings.register_profile("quick", derandomize=True, deadline=None, max_examples=30)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+# A shell ignores Ctrl-C in what it runs in the background, and so would the processes that tests
+# start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TRANSPORTS = (("websocket",), ("polling",), ("polling", "websocket"))
 TRANSPORT_IDS = ("websocket", "polling", "upgrade")

@@ -22,10 +22,11 @@ import httpx
 from asgi_sio_testclient._client.acks import Ack
 from asgi_sio_testclient._client.diagnosis import show_event
 from asgi_sio_testclient._client.dispatch import CLIENT_DISCONNECT, ROOT, ClientState, Refused
-from asgi_sio_testclient._client.http import make_http
+from asgi_sio_testclient._client.http import find_session, make_http, require_one_lifespan
 from asgi_sio_testclient._client.inbox import ALL, Match, Numbered, Waiter
 from asgi_sio_testclient._client.leaving import _raise_at_exit, _unread, report_closed
 from asgi_sio_testclient._client.options import (
+    DEFAULT_TRANSPORTS,
     Options,
     _check_event,
     _check_match,
@@ -52,6 +53,7 @@ from asgi_sio_testclient._exceptions import (
 )
 from asgi_sio_testclient._http.identity import Identity
 from asgi_sio_testclient._http.requests import Handshake
+from asgi_sio_testclient._http.sessions import session_transaction
 from asgi_sio_testclient._server.observers import observers
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
 from asgi_sio_testclient._waiting.idle import Quietable
@@ -70,17 +72,20 @@ class TestClient:
     """A Socket.IO client that talks straight into an ASGI app, in the test's own event loop.
 
     Args:
-        app: an ASGI callable: `socketio.ASGIApp`, FastAPI, Starlette, or whatever wraps one; or an
-            http(s) URL, which stands for `asgi_sio_testclient.remote.RemoteServer` of it.
-        http: an httpx or httpx2 client, sync or async, or Starlette's or FastAPI's TestClient: its
-            cookie jar, headers, auth and base_url are used, cookies that the app sets go back into
-            its jar, and it is never closed.
+        app: an ASGI callable: `socketio.ASGIApp`, FastAPI, Starlette, or whatever wraps one. Or a
+            WSGI app, such as Flask's: a2wsgi bridges it (extra ``flask``), with as many threads as
+            its clients need. Or an http(s) URL, which stands for
+            `asgi_sio_testclient.remote.RemoteServer` of it.
+        http: an httpx or httpx2 client, sync or async, Starlette's or FastAPI's TestClient, or
+            Flask's or Werkzeug's test client: its cookie jar, headers, auth and base_url are used,
+            cookies that the app sets go back into its jar, and it is never closed.
         base_url: where the app seems to be; that of `http` goes before the default.
         headers: on top of those of `http`; httpx's types.
         cookies: on top of those of `http`; httpx's types.
         auth: the Socket.IO auth payload: a value, or a callable returning one, sync or async.
         socketio_path: "/ws/socket.io" for a server mounted at "/ws".
         transports: ("websocket",), ("polling",) or ("polling", "websocket"), which upgrades.
+            The default of a WSGI app is ("polling",), since WSGI has no websocket.
         serializer: "default", "msgpack", or a Packet class, as in python-socketio.
         json: a json-like module, as in python-socketio, but for this client alone.
         server: the `socketio.AsyncServer`, where it can't be found from `app`; or, of a WSGI app
@@ -93,9 +98,13 @@ class TestClient:
             `app_exceptions` only.
         strict: at exit, raise `Leak` for what was left over, unread events included, instead of a
             ResourceWarning.
+        isolate_context: the app's calls (its lifespan, connections with their handlers, requests of
+            `http`) run in a fresh `contextvars.Context`, as under a server; else in a copy of the
+            test's, as with httpx's ASGITransport.
 
     Raises:
         TypeError: an argument of the wrong type, such as the server instead of the app.
+        UsageError: a WSGI app, and a2wsgi is not installed.
         ValueError: an argument with a value that can't be.
     """
 
@@ -111,7 +120,7 @@ class TestClient:
         cookies: Any = None,
         auth: Any = None,
         socketio_path: str = "socket.io",
-        transports: Sequence[str] | str = ("websocket",),
+        transports: Sequence[str] | str = DEFAULT_TRANSPORTS,
         serializer: Any = "default",
         json: Any = None,
         server: Any = None,
@@ -121,14 +130,18 @@ class TestClient:
         timeout: float = 5.0,
         raise_app_exceptions: bool = True,
         strict: bool = False,
+        isolate_context: bool = False,
     ) -> None:
         self._options = Options(
             app=app, http=http, base_url=base_url, headers=headers, cookies=cookies, auth=auth,
             socketio_path=socketio_path, transports=transports, serializer=serializer, json=json,
             server=server, lifespan=lifespan, root_path=root_path, client=client, timeout=timeout,
             raise_app_exceptions=raise_app_exceptions, strict=strict,
+            isolate_context=isolate_context,
         )  # fmt: skip
-        self._set_up(Runtime(self._options.single_app, server, lifespan=lifespan))
+        self._set_up(
+            Runtime(self._options.single_app, server, lifespan=lifespan, isolate=isolate_context)
+        )
 
     def __repr__(self) -> str:
         state = self._state
@@ -155,12 +168,15 @@ class TestClient:
 
         Raises:
             LifespanFailed: the app's startup failed.
-            UsageError: already entered, or under an event loop that is not asyncio's.
+            UsageError: already entered; or under an event loop that is not asyncio's; or `http` has
+                run the lifespan already.
         """
         _require_asyncio()
         if self._owner:
             raise UsageError("this TestClient is already entered")
         if not self._runtime.running:
+            if self._options.lifespan:
+                require_one_lifespan(self._options.http, self._options.app)
             await self._runtime.start(self._options.timeout)
             self._owner = True
         if self._state.closed:
@@ -323,6 +339,7 @@ class TestClient:
             query,
             runtime.state,
             remote_timeout=None if runtime.elsewhere is None else limit,
+            isolate=self._options.isolate_context,
         )
         await handshake.authorize()
         state.socketio.reset()
@@ -856,6 +873,24 @@ class TestClient:
         self._state.connected_session(namespace)
         session: Any = self._require_server().session(self._state.sids[namespace], namespace)
         return session  # type: ignore[no-any-return]
+
+    def session_transaction(self) -> AbstractAsyncContextManager[Any]:
+        """The HTTP session of this client's next request, also before there was any request.
+
+        It is read with the client's cookies. When the block ends, a change is saved as the app
+        saves it, and the cookie goes into the cookie jar; where the block raises, nothing is saved.
+        A connection that is open already was opened with the session of that moment.
+
+        What has sessions is found in the app, also in one that is wrapped or mounted: the
+        SessionMiddleware of Starlette and FastAPI (a dictionary), Flask, Quart and Django (their
+        own session objects).
+
+        Raises:
+            UsageError: none of these was found; the cookie would never be sent to the app; or the
+                server is elsewhere.
+        """
+        self._require_here("session_transaction()")
+        return session_transaction(find_session(self._options.app), self._identity)
 
     def rooms(self, namespace: str | None = None) -> set[str]:
         """The rooms that the server has this client in, that of its own sid among them.

@@ -1,4 +1,4 @@
-"""`client.http`: an httpx.AsyncClient on the running app."""
+"""`client.http`: an httpx.AsyncClient on the running app; and the app's HTTP side beside it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._http.identity import DEFAULT_HEADERS
+from asgi_sio_testclient._http.sessions import HTTPSession, find_http_session
 from asgi_sio_testclient._http.transport import AppTransport
+from asgi_sio_testclient._server.find import _reachable, bare_server
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.options import Options
@@ -35,6 +38,7 @@ def make_http(
             timeout=options.timeout,
             origin=identity.origin,
             note=transcript.note_request,
+            isolate=options.isolate_context,
         ),
         base_url=identity.origin.url,
         headers=headers,
@@ -52,3 +56,45 @@ def _auth(auth: Any) -> httpx.Auth | None:
     for name in ("auth_flow", "sync_auth_flow", "async_auth_flow"):
         setattr(adapter, name, getattr(auth, name))
     return adapter
+
+
+def find_session(app: Any) -> HTTPSession:
+    """The HTTP sessions of an app.
+
+    Raises:
+        UsageError: it has none, or none that is known.
+    """
+    return find_http_session(_reachable(app, thorough=True))
+
+
+def require_one_lifespan(http: Any, app: Any) -> None:
+    """Refuse an `http` that has run the lifespan of `app` itself, as Starlette's TestClient does
+    once it is entered.
+
+    Raises:
+        UsageError: it has.
+    """
+    if getattr(http, "portal", None) is None:
+        return
+    mine = list(_reachable(app))
+    theirs = {id(thing) for thing in _reachable(http.app)}
+    routers = [thing for thing in mine if id(thing) in theirs and hasattr(thing, _LIFESPAN)]
+    if routers:
+        twice = any(map(_has_lifespan, routers))
+    else:
+        related = id(app) in theirs or any(thing is http.app for thing in mine)
+        twice = related and bare_server(app) is None
+    if twice:
+        raise UsageError(
+            "the lifespan would run twice: the client given as http= was entered, and has started "
+            "the app; don't enter it, or pass lifespan=False"
+        )
+
+
+_LIFESPAN = "lifespan_context"
+
+
+def _has_lifespan(router: Any) -> bool:
+    """Whether the lifespan of a router of Starlette's or FastAPI's does anything."""
+    default = type(router.lifespan_context).__name__ == "_DefaultLifespan"
+    return not default or bool(getattr(router, "on_startup", ()))

@@ -15,14 +15,15 @@ from asgi_sio_testclient._connection.arguments import (
     ALL,
     DEFAULT_BASE_URL,
     _check_app,
-    _check_http,
     _check_type,
     check_namespace,
     check_timeout,
+    checked_http,
     is_url,
 )
 from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._http.urls import parse_base_url
+from asgi_sio_testclient._http.wsgi import WSGIBridge, is_wsgi
 from asgi_sio_testclient._protocol.packets import packet_class_for
 from asgi_sio_testclient._server.find import engineio_server_of
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
@@ -36,6 +37,8 @@ __all__ = ["Options"]
 
 TRANSPORTS = ("polling", "websocket")
 DEFAULT_TRANSPORTS = ("websocket",)
+"""This very object, as the default of ``transports=``, means that none was given."""
+WSGI_TRANSPORTS = ("polling",)  # WSGI has no websocket
 _OF_THE_APP = frozenset({"app", "server", "lifespan"})
 
 
@@ -66,6 +69,7 @@ class Options:
     timeout: float
     raise_app_exceptions: bool
     strict: bool
+    isolate_context: bool
     single_app: ASGI3Application = field(init=False)
     packet_class: type[Packet] = field(init=False)
 
@@ -73,7 +77,11 @@ class Options:
         if is_url(self.app):
             self.app = _remote_server(self.app)
         _check_app(self.app)
-        _check_http(self.http)
+        if is_wsgi(self.app):
+            self.app = WSGIBridge(self.app)
+            if self.transports is DEFAULT_TRANSPORTS:
+                self.transports = WSGI_TRANSPORTS
+        self.http = checked_http(self.http)
         check_timeout(self.timeout)
         if self.server is not None:
             engineio_server_of(self.server)

@@ -5,12 +5,14 @@ has to be over at the end.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient import asgi
 from asgi_sio_testclient._exceptions import ends_test
+from asgi_sio_testclient._http.wsgi import WSGIBridge
 from asgi_sio_testclient._server.find import (
     bare_server,
     engineio_server_of,
@@ -40,6 +42,7 @@ class Runtime:
         app: an ASGI 3 callable.
         server: the server given by the user, or None.
         lifespan: whether the app's lifespan is run.
+        isolate: the lifespan is run in a context of its own.
 
     Attributes:
         elsewhere: the URL of the server, where `app` stands for one elsewhere.
@@ -52,7 +55,7 @@ class Runtime:
     loop: asyncio.AbstractEventLoop
     hub: Hub
 
-    def __init__(self, app: Any, server: Any, *, lifespan: bool) -> None:
+    def __init__(self, app: Any, server: Any, *, lifespan: bool, isolate: bool = False) -> None:
         self.app = app
         self.elsewhere = app.url if isinstance(app, Elsewhere) else None
         self.running = False
@@ -65,6 +68,7 @@ class Runtime:
         self._given_server = server
         self._searched = False
         self._with_lifespan = lifespan
+        self._isolate = isolate
         self._lifespan: asgi.Lifespan | None = None
         self._watches: dict[Any, ServerWatch] = {}
         self._sessions: list[EngineSession] = []
@@ -105,7 +109,8 @@ class Runtime:
             self._bare_server = bare_server(self.app)
             if self._with_lifespan and self._bare_server is None:
                 self._lifespan = asgi.Lifespan(self.app, is_unsupported=is_server_entry)
-                await self._lifespan.startup(timeout)
+                context = contextvars.Context() if self._isolate else None
+                await self._lifespan.startup(timeout, context)
         except BaseException:
             await self.over(self.release(), timeout)
             raise
@@ -304,6 +309,8 @@ class Runtime:
             self._lifespan = None
         for task in tasks:
             task.cancel()
+        if isinstance(self.app, WSGIBridge):
+            self.app.close()
         self.hub.leave(self)
         return {task for task in tasks if not task.done()}
 

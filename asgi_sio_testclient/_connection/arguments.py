@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import engineio
 import socketio
 
-from asgi_sio_testclient.asgi._scopes import has_async_call
-
-if TYPE_CHECKING:
-    pass
-
+from asgi_sio_testclient._http.werkzeug import WerkzeugClient, is_werkzeug_client
 
 DEFAULT_BASE_URL = "http://testserver"
 ALL = "*"
-_WSGI_ARGUMENTS = 2
 _ASYNC = (socketio.AsyncServer, engineio.AsyncServer)
 _THREADED = (socketio.Server, engineio.Server)
-_BRIDGED = "a2wsgi.WSGIMiddleware(app)"
 
 
 def is_url(app: Any) -> bool:
@@ -38,37 +31,31 @@ def _check_app(app: Any) -> None:
     if isinstance(app, _ASYNC):
         raise TypeError("app is the server; expected the ASGI app around it: socketio.ASGIApp(sio)")
     if isinstance(app, _THREADED) or isinstance(getattr(app, "server", None), _THREADED):
-        raise TypeError(f"app is the server; expected an ASGI app around the WSGI app: {_BRIDGED}")
-    if not callable(app):
-        raise TypeError(f"app is {app!r}; expected an ASGI callable")
-    if has_async_call(app) or inspect.iscoroutinefunction(app):
-        return
-    try:
-        signature = inspect.signature(app)
-    except (TypeError, ValueError):
-        return
-    if not any(_binds(signature, count) for count in (3, 1)) and _binds(signature, _WSGI_ARGUMENTS):
         raise TypeError(
-            f"app is {app!r}, which looks like a WSGI app; expected an ASGI callable: {_BRIDGED}"
+            "app is the server; expected the WSGI app around it, such as Flask's, or an ASGI app "
+            "around that: a2wsgi.WSGIMiddleware(app)"
         )
+    if not callable(app):
+        raise TypeError(f"app is {app!r}; expected an ASGI callable, or a WSGI one")
 
 
-def _binds(signature: inspect.Signature, count: int) -> bool:
-    try:
-        signature.bind(*range(count))
-    except TypeError:
-        return False
-    return True
+def checked_http(http: Any) -> Any:
+    """The client given as ``http=`` in the shape of an httpx client, or None.
 
-
-def _check_http(http: Any) -> None:
+    Raises:
+        TypeError: it is none of those that can be used.
+    """
     if http is None:
-        return
+        return None
+    if is_werkzeug_client(http):
+        return WerkzeugClient(http)
     missing = [name for name in ("base_url", "cookies", "headers") if not hasattr(http, name)]
     if missing or isinstance(http, type):
         raise TypeError(
-            f"http is {http!r}; expected an httpx client, or Starlette's or FastAPI's TestClient"
+            f"http is {http!r}; expected an httpx client, or Starlette's or FastAPI's TestClient, "
+            "or Flask's"
         )
+    return http
 
 
 def _check_type(name: str, accept: Callable[[Any], object], value: Any) -> None:

@@ -189,7 +189,7 @@ class PollingTransport:
             self._app, scope, body, listener=request, on_receive=self._watcher.about_to_receive
         )
         self._running.add(request)
-        request.exchange.start()
+        request.exchange.start(self._handshake.context())
         return request
 
     def _got(self, request: _Request, response: Response) -> None:

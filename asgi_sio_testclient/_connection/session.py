@@ -207,7 +207,7 @@ class EngineSession:
         scope = self._handshake.websocket_scope(self.sid if sid is None else sid)
         connection = WebSocketConnection(self._runtime.app, scope)
         try:
-            await connection.connect(timeout)
+            await connection.connect(timeout, self._handshake.context())
         finally:
             self._runtime.keep(cast("asyncio.Task[None]", connection.task))
         return connection
@@ -267,7 +267,7 @@ class EngineSession:
     ) -> Response:
         scope = self._handshake.http_scope(method, self.sid if sid is None else sid, headers)
         exchange = HTTPExchange(self._runtime.app, scope, body)
-        task = exchange.start()
+        task = exchange.start(self._handshake.context())
         self._runtime.keep(task)
         return await exchange.response(timeout)
 

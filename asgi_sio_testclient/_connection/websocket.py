@@ -63,7 +63,7 @@ class WebSocketTransport:
 
     def start(self) -> None:
         """Call the app."""
-        self.connection.start()
+        self.connection.start(self._handshake.context())
 
     def send(self, frames: Sequence[Frame]) -> None:
         """See `Transport`."""

@@ -9,6 +9,7 @@ what those clients keep inside. Knows nothing of Engine.IO's packets.
 from __future__ import annotations
 
 import binascii
+import contextvars
 import random
 import time
 from collections.abc import Iterable, Mapping
@@ -44,6 +45,7 @@ class Handshake:
         state: the lifespan's state.
         remote_timeout: seconds that the client waits for the answer to the handshake; given only
             where the server is elsewhere.
+        isolate: each request is handled in a context of its own.
 
     Attributes:
         url: where the server is, for the cookie jar.
@@ -58,6 +60,8 @@ class Handshake:
         query: Mapping[str, Any] | str | None = None,
         state: Mapping[str, Any] | None = None,
         remote_timeout: float | None = None,
+        *,
+        isolate: bool = False,
     ) -> None:
         self.peer = "the app" if remote_timeout is None else "the server"
         self._remote_timeout = remote_timeout
@@ -67,6 +71,7 @@ class Handshake:
         self._path = _path(self._origin.path, socketio_path)
         self._query = _query(query)
         self._state = state
+        self._isolate = isolate
         self._headers = identity.base_headers(headers)
         names = [name for name, _ in self._headers]
         self._own_cookie = b"cookie" in names
@@ -78,6 +83,10 @@ class Handshake:
     async def authorize(self) -> None:
         """Take what the http client's auth adds. The headers that were given go before it."""
         self._headers = _merge(await self._identity.authorization(self.url), self._headers)
+
+    def context(self) -> contextvars.Context | None:
+        """The context that the app handles a request in: a fresh one; None for the caller's."""
+        return contextvars.Context() if self._isolate else None
 
     def http_scope(
         self, method: str, sid: str = "", headers: Iterable[tuple[bytes, bytes]] = ()

@@ -5,6 +5,7 @@ of Socket.IO.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -40,6 +41,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         timeout: seconds for a request that sets no timeout of its own.
         origin: where the app seems to be, or is.
         note: takes each request when it begins.
+        isolate: each request is handled in a context of its own.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         timeout: float,
         origin: Origin,
         note: Callable[[HTTPRequest], None],
+        isolate: bool = False,
     ) -> None:
         self._note = note
         self._app = app
@@ -65,6 +68,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         self._raise = raise_app_exceptions
         self._timeout = timeout
         self._origin = origin
+        self._isolate = isolate
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Call the app once.
@@ -113,7 +117,7 @@ class AppTransport(httpx.AsyncBaseTransport):
             leaves = (url.scheme, scope["server"]) != (self._origin.scheme, self._origin.server)
             scope["extensions"] = {EXTENSION: {"other_origin": leaves}}
         exchange = HTTPExchange(self._app, scope, body)
-        self._keep(exchange.start())
+        self._keep(exchange.start(contextvars.Context() if self._isolate else None))
         limit = request.extensions.get("timeout", {}).get("read")
         try:
             response = await self._response(exchange, self._timeout if limit is None else limit)

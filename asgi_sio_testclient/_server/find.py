@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterator
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 import engineio
@@ -128,25 +128,43 @@ def paths_served(app: Any) -> set[str]:
     return {f"/{thing.engineio_path.strip('/')}" for thing in found if thing.engineio_path}
 
 
-def _reachable(app: Any) -> Iterator[Any]:
-    """What can be reached through attributes, closures and lists of callables, nearest first."""
+def _reachable(app: Any, *, thorough: bool = False) -> Iterator[Any]:
+    """What can be reached through attributes, closures and lists of callables, nearest first.
+
+    Args:
+        app: where to begin; it comes first.
+        thorough: look also into dictionaries, such as that of a ProtocolTypeRouter of Channels, and
+            at the globals that a function names.
+    """
     waiting, seen = deque([app]), {id(app)}
     while waiting and len(seen) < _SEARCHED:
         thing = waiting.popleft()
         yield thing
-        for child in _children(thing):
+        for child in _children(thing, thorough=thorough):
             if id(child) not in seen:
                 seen.add(id(child))
                 waiting.append(child)
 
 
-def _children(thing: Any) -> Iterator[Any]:
+def _children(thing: Any, *, thorough: bool) -> Iterator[Any]:
     if isinstance(thing, (type, *_SERVERS)):
         return
     values = list(getattr(thing, "__dict__", {}).values())
-    values.append(getattr(thing, "__self__", None))
+    values += [getattr(thing, "__self__", None), getattr(thing, "func", None)]
     values += [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
+    if thorough:
+        values += _named_globals(thing)
+        values += [list(value.values()) for value in values if isinstance(value, dict)]
     for value in values:
         for item in value if isinstance(value, list | tuple) else (value,):
             if isinstance(item, _SERVERS) or callable(item):
                 yield item
+
+
+def _named_globals(thing: Any) -> Iterator[Any]:
+    """The globals that a function names; of other functions only those of its own module."""
+    if isinstance(thing, FunctionType):
+        for name in thing.__code__.co_names:
+            found = thing.__globals__.get(name)
+            if not isinstance(found, FunctionType) or found.__globals__ is thing.__globals__:
+                yield found

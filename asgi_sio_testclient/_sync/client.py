@@ -8,7 +8,7 @@ Nothing of Socket.IO or Engine.IO may be known here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -16,6 +16,7 @@ import httpx
 
 from asgi_sio_testclient._client.client import TestClient
 from asgi_sio_testclient._client.inbox import Match
+from asgi_sio_testclient._client.options import DEFAULT_TRANSPORTS
 from asgi_sio_testclient._connection.transcript import Transcript
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._sync.http import _is_plain_sync_client, _PortalTransport
@@ -55,7 +56,7 @@ class SyncTestClient:
         cookies: Any = None,
         auth: Any = None,
         socketio_path: str = "socket.io",
-        transports: Sequence[str] | str = ("websocket",),
+        transports: Sequence[str] | str = DEFAULT_TRANSPORTS,
         serializer: Any = "default",
         json: Any = None,
         server: Any = None,
@@ -65,22 +66,23 @@ class SyncTestClient:
         timeout: float = 5.0,
         raise_app_exceptions: bool = True,
         strict: bool = False,
+        isolate_context: bool = False,
     ) -> None:
         inner = TestClient(
             app, http=http, base_url=base_url, headers=headers, cookies=cookies, auth=auth,
             socketio_path=socketio_path, transports=transports, serializer=serializer, json=json,
             server=server, lifespan=lifespan, root_path=root_path, client=client, timeout=timeout,
             raise_app_exceptions=raise_app_exceptions, strict=strict,
+            isolate_context=isolate_context,
         )  # fmt: skip
-        self._set_up(inner, _loop_of(app), http)
+        self._set_up(inner, _loop_of(app))
 
     def __repr__(self) -> str:
         return repr(self._client).replace(type(self._client).__name__, type(self).__name__, 1)
 
-    def _set_up(self, inner: TestClient, loop: _Loop, http: Any) -> None:
+    def _set_up(self, inner: TestClient, loop: _Loop) -> None:
         self._client = inner
         self._loop = loop
-        self._given_http = http
         self._own_http: httpx.Client | None = None
 
     # -- entering and leaving
@@ -285,8 +287,8 @@ class SyncTestClient:
         It is the one handed in, where that is sync and does not run the app in a loop of its own,
         as Starlette's TestClient does.
         """
-        if _is_plain_sync_client(self._given_http):
-            return self._given_http  # type: ignore[no-any-return]
+        if _is_plain_sync_client(self._client._options.http):
+            return self._client._options.http  # type: ignore[no-any-return]
         if self._own_http is None:
             self._own_http = self._make_http()
         return self._own_http
@@ -316,7 +318,7 @@ class SyncTestClient:
         """See `TestClient.clone`."""
         inner = self._loop.do(lambda: self._client.clone(**overrides))
         other = self.__new__(type(self))
-        other._set_up(inner, self._loop, overrides.get("http"))
+        other._set_up(inner, self._loop)
         return other
 
     @property
@@ -327,6 +329,18 @@ class SyncTestClient:
     def session(self, namespace: str | None = None) -> AbstractContextManager[dict[str, Any]]:
         """See `TestClient.session`."""
         return self._loop.context(self._loop.do(self._client.session, namespace))
+
+    @contextmanager
+    def session_transaction(self) -> Iterator[Any]:
+        """See `TestClient.session_transaction`."""
+        transaction = self._client.session_transaction()
+        session = self._loop.run(transaction.__aenter__)
+        try:
+            yield session
+        except BaseException as exc:
+            self._loop.run(transaction.__aexit__, type(exc), exc, exc.__traceback__)
+            raise
+        self._loop.run(transaction.__aexit__, None, None, None)
 
     def rooms(self, namespace: str | None = None) -> set[str]:
         """See `TestClient.rooms`."""

@@ -48,4 +48,7 @@ class _PortalTransport(httpx.BaseTransport):
 
 
 def _is_plain_sync_client(http: Any) -> bool:
-    return http is not None and not hasattr(http, "aclose") and not hasattr(http, "portal")
+    """Whether that is httpx's sync client, or one like it: no async one, none with a loop of its
+    own, and not Werkzeug's.
+    """
+    return hasattr(http, "send") and not hasattr(http, "aclose") and not hasattr(http, "portal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,14 @@ class _Run:
         self._receivers: list[asyncio.Future[Message]] = []
         self.on_receive = on_receive
 
-    def start(self) -> asyncio.Task[None]:
-        """Call the app, in a task of its own. Needs a running event loop."""
+    def start(self, context: contextvars.Context | None = None) -> asyncio.Task[None]:
+        """Call the app, in a task of its own. Needs a running event loop.
+
+        Args:
+            context: the call runs in a copy of it; None for the caller's own.
+        """
+        if context is not None:
+            return context.run(self.start)
         self._loop = asyncio.get_running_loop()
         self.task = self._loop.create_task(self._call())
         return self.task

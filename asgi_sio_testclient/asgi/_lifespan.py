@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -49,15 +50,21 @@ class Lifespan(_Run):
         self._phase = "startup"
         self._received = False
 
-    async def startup(self, timeout: float = DEFAULT_TIMEOUT) -> None:
+    async def startup(
+        self, timeout: float = DEFAULT_TIMEOUT, context: contextvars.Context | None = None
+    ) -> None:
         """Start the app, and return once it says that it has started, or shows that it has no
         lifespan.
+
+        Args:
+            timeout: seconds.
+            context: as in `start`.
 
         Raises:
             LifespanFailed: it failed, raised, or said nothing for `timeout` seconds.
         """
         self._feed({"type": "lifespan.startup"})
-        self.start()
+        self.start(context)
         await self._answer(timeout)
 
     async def shutdown(self, timeout: float = DEFAULT_TIMEOUT) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -103,8 +104,14 @@ class WebSocketConnection(_Run):
         self._gate: asyncio.Event | None = None
         self._next.append({"type": "websocket.connect"})
 
-    async def connect(self, timeout: float = DEFAULT_TIMEOUT) -> str | None:
+    async def connect(
+        self, timeout: float = DEFAULT_TIMEOUT, context: contextvars.Context | None = None
+    ) -> str | None:
         """Start the app and wait until it accepts; returns the subprotocol.
+
+        Args:
+            timeout: seconds.
+            context: as in `start`.
 
         Raises:
             ConnectionRefusedError: it closed, or answered with a response: ``.args[0]`` is the
@@ -112,7 +119,7 @@ class WebSocketConnection(_Run):
             TimeoutError: it did neither, after `timeout` seconds.
             Exception: what the app raised, as it is.
         """
-        self.start()
+        self.start(context)
         answer = await _by_hand(self._mailbox).get(timeout)
         if isinstance(answer, Response):
             raise ConnectionRefusedError(answer)

@@ -22,10 +22,11 @@ from yarl import URL
 from asgi_sio_testclient._connection.arguments import (
     DEFAULT_BASE_URL,
     _check_app,
-    _check_http,
     check_timeout,
+    checked_http,
 )
 from asgi_sio_testclient._http.identity import Identity
+from asgi_sio_testclient._http.wsgi import is_wsgi
 from asgi_sio_testclient.asgi import single_callable
 from asgi_sio_testclient.stock._app import App
 from asgi_sio_testclient.stock._connector import ASGIConnector
@@ -85,7 +86,11 @@ class ASGIClientSession:
         raise_app_exceptions: bool = True,
     ) -> None:
         _check_app(app)
-        _check_http(http)
+        if is_wsgi(app):
+            raise TypeError(
+                f"app is {app!r}, a WSGI app; expected ASGI: a2wsgi.WSGIMiddleware(app)"
+            )
+        http = checked_http(http)
         check_timeout(timeout)
         if http is not None and str(base_url) == DEFAULT_BASE_URL and str(http.base_url):
             base_url = http.base_url

@@ -2,7 +2,9 @@
 # ruff: noqa: E501 (a first line is quoted as it is read)
 
 import asyncio
+import sys
 
+import pytest
 import socketio
 
 from asgi_sio_testclient import TestClient
@@ -15,7 +17,7 @@ faults = Family()
 
 @faults.fault(
     "Hands over the app's import string.",
-    first_line="TypeError: app is the str 'shop.main:app'; expected the ASGI app itself: import it",
+    first_line="TypeError: app is the str 'shop.main:app'; expected the ASGI app itself: import it; or the URL of a live server, such as 'http://localhost:8000'",
     cause="str",
     within=KNOWN_EARLY,
     remedy="Import the app and pass the object: `from shop.main import app`.",
@@ -37,14 +39,27 @@ async def server_for_app():
 
 
 @faults.fault(
-    "Hands over a WSGI app.",
-    first_line="TypeError: app is <socketio.middleware.WSGIApp object at 0x...>, which looks like a WSGI app; expected an ASGI callable: a2wsgi.WSGIMiddleware(app)",
-    cause="WSGI",
+    "Hands over Flask-SocketIO's or python-socketio's threaded server instead of the app.",
+    first_line="TypeError: app is the server; expected the WSGI app around it, such as Flask's, or an ASGI app around that: a2wsgi.WSGIMiddleware(app)",
+    cause="the server",
     within=KNOWN_EARLY,
-    remedy="Wrap it as the message says. The server is found behind the bridge.",
+    remedy="Pass the Flask app, or `socketio.WSGIApp(sio)`: it is bridged by a2wsgi (extra `flask`).",
 )
-async def wsgi_app():
-    TestClient(socketio.WSGIApp(socketio.Server(async_mode="threading")))
+async def threaded_server_for_app():
+    TestClient(socketio.Server(async_mode="threading"))
+
+
+@faults.fault(
+    "Hands over a WSGI app where a2wsgi is not installed.",
+    first_line="UsageError: a WSGI app needs a2wsgi, which bridges it to ASGI: pip install 'asgi-sio-testclient[flask]'",
+    cause="a2wsgi",
+    within=KNOWN_EARLY,
+    remedy="Install the extra, as the message says.",
+)
+async def wsgi_app_without_its_bridge():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "a2wsgi", None)
+        TestClient(socketio.WSGIApp(socketio.Server(async_mode="threading")))
 
 
 @faults.fault(
@@ -85,7 +100,7 @@ async def negative_timeout():
 
 @faults.fault(
     "Hands over a URL as the HTTP client.",
-    first_line="TypeError: http is 'http://testserver'; expected an httpx client, or Starlette's or FastAPI's TestClient",
+    first_line="TypeError: http is 'http://testserver'; expected an httpx client, or Starlette's or FastAPI's TestClient, or Flask's",
     cause="http is",
     within=KNOWN_EARLY,
     remedy="Pass the client object that logged in; a URL goes into `base_url=`.",

@@ -1,0 +1,81 @@
+"""A WSGI app as an ASGI app, over a2wsgi's bridge.
+
+a2wsgi gives each request that is under way a thread of a pool. Each client of long-polling holds
+one of them with its pending GET and needs another one for its POST, so that the pool has no bound
+that a test reaches: it begins a thread only where none is free.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient.asgi._scopes import has_async_call
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+
+_WSGI_ARGUMENTS = 2
+_ASGI_ARGUMENTS = (3, 1)
+_WORKERS = 10_000
+
+
+class WSGIBridge:
+    """An ASGI callable around a WSGI app.
+
+    Args:
+        app: a WSGI callable.
+
+    Attributes:
+        app: the same.
+
+    Raises:
+        UsageError: a2wsgi is not installed.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self._bridge = _bridge(app)
+
+    async def __call__(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        """Call the WSGI app with one request; its lifespan is answered, a websocket is closed."""
+        await self._bridge(scope, receive, send)
+
+    def close(self) -> None:
+        """End the threads: those that are idle now, the others with their requests."""
+        bridge, self._bridge = self._bridge, _bridge(self.app)
+        bridge.executor.shutdown(wait=False)
+
+
+def _bridge(app: Any) -> Any:
+    try:
+        from a2wsgi import WSGIMiddleware  # noqa: PLC0415 (needs the [flask] extra)
+    except ImportError:
+        raise UsageError(
+            "a WSGI app needs a2wsgi, which bridges it to ASGI: "
+            "pip install 'asgi-sio-testclient[flask]'"
+        ) from None
+    return WSGIMiddleware(app, workers=_WORKERS)
+
+
+def is_wsgi(app: Any) -> bool:
+    """Whether a callable takes WSGI's two arguments, and can't take those of ASGI 3 or ASGI 2."""
+    if has_async_call(app) or inspect.iscoroutinefunction(app):
+        return False
+    try:
+        signature = inspect.signature(app)
+    except (TypeError, ValueError):
+        return False
+    takes_asgi = any(_binds(signature, count) for count in _ASGI_ARGUMENTS)
+    return not takes_asgi and _binds(signature, _WSGI_ARGUMENTS)
+
+
+def _binds(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
