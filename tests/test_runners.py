@@ -74,3 +74,10 @@ def test_plain_asyncio_and_uvloop():
     pytest.importorskip("uvloop")
     printed = run("-X", "dev", "plain_run.py", "asyncio", "uvloop")
     assert printed.splitlines() == ["9 loops of asyncio", "9 loops of uvloop"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+def test_eager_tasks_of_asyncio_and_uvloop():
+    pytest.importorskip("uvloop")
+    printed = run("-X", "dev", "plain_run.py", "eager:asyncio", "eager:uvloop")
+    assert printed.splitlines() == ["9 loops of eager:asyncio", "9 loops of eager:uvloop"]

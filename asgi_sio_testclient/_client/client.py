@@ -172,6 +172,7 @@ class TestClient:
                 run the lifespan already.
         """
         _require_asyncio()
+        self._state.require_loop()
         if self._owner:
             raise UsageError("this TestClient is already entered")
         if not self._runtime.running:
@@ -210,7 +211,7 @@ class TestClient:
         """
         if exc is None:
             self._state.require_loop()
-        elif self._elsewhere():
+        elif self._runtime.running and asyncio.get_running_loop() is not self._runtime.loop:
             add_note(exc, "the client is not closed: it was entered in another event loop")
             return
         runtime, limit = self._runtime, self._options.timeout
@@ -638,13 +639,11 @@ class TestClient:
     ) -> Numbered | None:
         """The next that fits, with its number; None when none came in time."""
         state = self._state
-        if match is not None:
-            _check_match(match)
-        if event.__class__ is not str:
-            _check_event(event)
         loop = asyncio.get_running_loop()
-        if state.runtime.running and loop is not state.runtime.loop:
+        if loop is not state.runtime.loop or match is not None or event.__class__ is not str:
             state.require_loop()
+            _check_event(event)
+            _check_match(match)
         found = state.inbox.take(event, namespace, match)
         if found is not None:
             return found
@@ -763,8 +762,7 @@ class TestClient:
         """
         namespace = namespace or ROOT
         _check_event(event)
-        if match is not None:
-            _check_match(match)
+        _check_match(match)
         self._state.require_running()
         self._state.require_readable(namespace)
         await self.settle()
@@ -934,10 +932,6 @@ class TestClient:
         return list(self._state.app_exceptions)
 
     # -- inside
-
-    def _elsewhere(self) -> bool:
-        runtime = self._runtime
-        return runtime.running and asyncio.get_running_loop() is not runtime.loop
 
     def _timeout(self, timeout: float | None) -> float:
         if timeout is None:

@@ -159,8 +159,10 @@ class ClientState:
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app raised because of this client, in `run` where that is known."""
         exc = ungrouped(exc)
+        if isinstance(exc, UsageError) and exc in self.app_exceptions:
+            return  # told when the server was found, deep in the app's own call
         self.app_exceptions.append(exc)
-        if self.options.raise_app_exceptions or ends_test(exc):
+        if self.options.raise_app_exceptions or ends_test(exc) or isinstance(exc, UsageError):
             self._raise_somewhere(exc, run)
         elif run is not None and run.event == "connect" and run.namespace in self.joining:
             # python-engineio logs what a connect handler raises, and answers nothing.
@@ -416,8 +418,7 @@ class ClientState:
         """Raises:
         UsageError: in another event loop than the one in which the client was entered.
         """
-        if self.runtime.running and asyncio._get_running_loop() not in (None, self.runtime.loop):
-            raise UsageError("this client was entered in another event loop")
+        self.runtime.require_loop()
 
     def require_readable(self, namespace: str) -> None:
         """Raises:

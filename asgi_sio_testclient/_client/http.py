@@ -30,6 +30,7 @@ def make_http(
     return httpx.AsyncClient(
         transport=AppTransport(
             options.single_app,
+            admit=runtime.require_loop,
             state=lambda: runtime.state,
             keep=runtime.keep,
             root_path=options.root_path,

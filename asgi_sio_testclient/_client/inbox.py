@@ -157,8 +157,8 @@ class Inbox:
                     raise
                 fail(waiter.future, exc)
                 continue
-            if fits and not waiter.future.done():
-                self.leave(waiter)
+            if fits and waiter in self._waiters:
+                self._waiters.remove(waiter)
                 waiter.future.set_result(numbered)
                 return True
         return False

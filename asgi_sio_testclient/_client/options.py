@@ -139,6 +139,8 @@ class Options:
 
 
 def _check_match(match: Any) -> None:
+    if match is None:
+        return
     if not callable(match):
         raise TypeError(
             f"match is {match!r}; expected a predicate: lambda event: event.data == ..."

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient import asgi
-from asgi_sio_testclient._exceptions import ends_test
+from asgi_sio_testclient._exceptions import UsageError, ends_test
 from asgi_sio_testclient._http.wsgi import WSGIBridge
 from asgi_sio_testclient._server.find import (
     bare_server,
@@ -52,7 +52,7 @@ class Runtime:
         test_endings: what ends the test, see `ends_test`, and no call has raised yet.
     """
 
-    loop: asyncio.AbstractEventLoop
+    loop: asyncio.AbstractEventLoop = cast("asyncio.AbstractEventLoop", None)  # until `start`
     hub: Hub
 
     def __init__(self, app: Any, server: Any, *, lifespan: bool, isolate: bool = False) -> None:
@@ -115,6 +115,13 @@ class Runtime:
             await self.over(self.release(), timeout)
             raise
         self.running = True
+
+    def require_loop(self) -> None:
+        """Raises:
+        UsageError: in another event loop than the one in which the app runs.
+        """
+        if self.running and asyncio._get_running_loop() not in {None, self.loop}:
+            raise UsageError("this client was entered in another event loop")
 
     def watch(self, eio: Any) -> ServerWatch:
         """The watch on one of the app's servers, from now on until the end."""

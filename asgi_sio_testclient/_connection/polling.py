@@ -127,7 +127,12 @@ class PollingTransport:
         """Cancel the pending GET: for servers that can't be told to let it go."""
         exchange = cast("_Request", self._get).exchange
         exchange.disconnect()
-        cast("asyncio.Task[None]", exchange.task).cancel()
+        exchange.cancel()
+
+    def cancel(self) -> None:
+        """See `Transport`."""
+        for request in list(self._running):
+            request.exchange.cancel()
 
     @property
     def idle(self) -> bool:

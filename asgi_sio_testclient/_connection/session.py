@@ -156,16 +156,19 @@ class EngineSession:
                 digit.
             data: its data.
         """
+        self._runtime.require_loop()
         self.send_frames([encode(packet_type, data)])
 
     def send_text(self, text: str) -> None:
         """Send `text` as it is: one websocket message, or a part of a POST's payload."""
+        self._runtime.require_loop()
         self.send_frames([text])
 
     def send_bytes(self, data: bytes) -> None:
         """Send `data` as it is: one binary websocket message, or in base64 a part of a POST's
         payload.
         """
+        self._runtime.require_loop()
         self.send_frames([bytes(data)])
 
     async def post(
@@ -204,6 +207,7 @@ class EngineSession:
             ConnectionRefusedError: the app refused it: ``.args[0]`` is the `Response`.
             TimeoutError: no answer within `timeout` seconds.
         """
+        self._runtime.require_loop()
         scope = self._handshake.websocket_scope(self.sid if sid is None else sid)
         connection = WebSocketConnection(self._runtime.app, scope)
         try:
@@ -265,6 +269,7 @@ class EngineSession:
         sid: str | None,
         timeout: float,
     ) -> Response:
+        self._runtime.require_loop()
         scope = self._handshake.http_scope(method, self.sid if sid is None else sid, headers)
         exchange = HTTPExchange(self._runtime.app, scope, body)
         task = exchange.start(self._handshake.context())
@@ -343,8 +348,8 @@ class EngineSession:
     def cancel_handshake(self) -> None:
         """The app did not answer the handshake in time: end what it is doing."""
         if not self.sid:
-            for task in self.tasks:
-                task.cancel()
+            for transport in self._used:
+                transport.cancel()
 
     async def over(self, timeout: float) -> None:
         """Return once nothing of the app runs for it any more, or after `timeout` seconds."""
@@ -538,7 +543,12 @@ class EngineSession:
         eio = find_server()
         if eio is not None:
             self._looking = False
-            self.watch = self._runtime.watch(eio)
+            try:
+                self.watch = self._runtime.watch(eio)
+            except UsageError as exc:
+                # Told here: what is raised in its call an app may make a response of.
+                self._listener.app_raised(exc)
+                raise
             if self._looks > 1:
                 # Somebody received the first message in its place, and it has begun tasks since.
                 self.watch.adopt()

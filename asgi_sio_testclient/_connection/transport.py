@@ -36,6 +36,9 @@ class Transport(Protocol):
     def vanish(self, code: int | None = None) -> None:
         """End as a lost network does. Nothing is delivered any more."""
 
+    def cancel(self) -> None:
+        """Cancel the calls of the app that still run."""
+
     @property
     def idle(self) -> bool:
         """True when the app has taken all that was sent and waits for more."""

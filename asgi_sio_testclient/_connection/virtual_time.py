@@ -40,6 +40,7 @@ async def time_travel(runtime: Runtime) -> AsyncIterator[None]:
     Raises:
         UsageError: the event loop is not one of asyncio's own.
     """
+    _require_running(runtime)
     clock = _clock_of(runtime.loop)
     clock.travellers += 1
     try:
@@ -63,6 +64,7 @@ async def advance(runtime: Runtime, seconds: float, limit: float) -> None:
     """
     if not seconds >= 0:
         raise ValueError(f"seconds is {seconds!r}; expected 0 or more")
+    _require_running(runtime)
     clock = _CLOCKS.get(runtime.loop)
     if clock is None or not clock.travellers:
         raise UsageError("advance() works within `async with client.time_travel():`")
@@ -73,6 +75,12 @@ async def advance(runtime: Runtime, seconds: float, limit: float) -> None:
         await clock.advance(runtime, seconds, limit)
     finally:
         clock.moving = False
+
+
+def _require_running(runtime: Runtime) -> None:
+    if not runtime.running:
+        raise UsageError("use it within `async with TestClient(app) as client:`")
+    runtime.require_loop()
 
 
 class _Clock:

@@ -80,6 +80,10 @@ class WebSocketTransport:
         self._detach()
         self.connection.lose(NO_STATUS_RECEIVED if code is None else code)
 
+    def cancel(self) -> None:
+        """See `Transport`."""
+        self.connection.cancel()
+
     @property
     def idle(self) -> bool:
         """See `Transport`."""

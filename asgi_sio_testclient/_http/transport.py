@@ -42,6 +42,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         origin: where the app seems to be, or is.
         note: takes each request when it begins.
         isolate: each request is handled in a context of its own.
+        admit: called before each request; what it raises is raised in the request.
     """
 
     def __init__(
@@ -57,10 +58,12 @@ class AppTransport(httpx.AsyncBaseTransport):
         origin: Origin,
         note: Callable[[HTTPRequest], None],
         isolate: bool = False,
+        admit: Callable[[], object] = bool,
     ) -> None:
         self._note = note
         self._app = app
         self._is_elsewhere = isinstance(cast("object", app), Elsewhere)
+        self._admit = admit
         self._state = state
         self._keep = keep
         self._root_path = root_path
@@ -99,6 +102,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         )
 
     async def _exchange(self, request: httpx.Request, body: bytes) -> Response:
+        self._admit()
         url = request.url
         path, _, query = url.raw_path.partition(b"?")
         port = url.port or DEFAULT_PORTS[url.scheme]

@@ -110,6 +110,8 @@ class ThreadedServerWatch(ServerWatch):
             taken it over.
     """
 
+    shares = False  # its threads run whether a loop does or not
+
     def __init__(self, eio: Any, hub: Hub) -> None:
         if eio.async_mode != _THREADING:
             raise UsageError(
@@ -138,8 +140,9 @@ class ThreadedServerWatch(ServerWatch):
 
     # -- hooks
 
-    def _install(self) -> None:
-        super()._install()
+    def install(self) -> None:
+        """See `ServerWatch`."""
+        super().install()
         self._hooks = {"send_packet": self._send_packet, "sleep": self._stoppable_sleep}
         self._replaced = {name: vars(self.eio).get(name) for name in self._hooks}
         for name, hook in self._hooks.items():

@@ -61,6 +61,7 @@ class ServerWatch:
     """
 
     broker_failure: tuple[float, str] | None = None
+    shares = True  # the server with a watch in another loop, which stands still meanwhile
     emits: Iterable[Emitted] = ()
 
     def __init__(self, eio: Any, hub: Hub) -> None:
@@ -68,26 +69,38 @@ class ServerWatch:
         self.sio = _socketio_server_of(eio)
         self.hub = hub
         self.users = 0
+        self.below: ServerWatch | None = None
         self.sessions: dict[str, Watched] = {}
         self.runs: set[HandlerRun] = set()
         self.background: dict[asyncio.Task[Any], Watched | None] = {}
         self._pings: dict[str, asyncio.Task[Any]] = {}
         self._service: asyncio.Task[Any] | None = None
-        self._original: dict[str, Any] = {}
+        self.originals: dict[str, Any] = {}
+        self._hooks_of: dict[str, tuple[Any, Any]] = {}  # what was found, and what was put there
         self._brokers: list[Any] = []
-        self._install()
 
     # -- hooks
 
-    def _install(self) -> None:
-        self._start = self.eio.start_background_task
+    def install(self) -> None:
+        """Put the hooks in place; `restore` takes them away again."""
+        self._start = self._found_start = self.eio.start_background_task
         self._had_own_start = "start_background_task" in vars(self.eio)
-        self.eio.start_background_task = self._start_background_task
-        for event, hook in (("message", self._message_hook), ("disconnect", self._disconnect_hook)):
-            original = self.eio.handlers.get(event)
-            if original is not None:
-                self._original[event] = original, hook(original)
-                self.eio.handlers[event] = self._original[event][1]
+        self._start_hook = self._start_background_task
+        if self.below is not None:
+            self._start, self._start_hook = self.below._start, self._dispatched_start
+        self.eio.start_background_task = self._start_hook
+        for event, make in (("message", self._message_hook), ("disconnect", self._disconnect_hook)):
+            found = self.eio.handlers.get(event)
+            if found is None:
+                continue
+            if self.below is None:
+                original, hook = found, make(found)
+            else:
+                original = self.below.originals[event]
+                hook = self._dispatched(make(original), found)
+            self.originals[event] = original
+            self._hooks_of[event] = found, hook
+            self.eio.handlers[event] = hook
 
         if self.sio is not None:
             self.emits = self._emit_log = EmitLog(self.sio.manager)
@@ -141,20 +154,34 @@ class ServerWatch:
         """Leave the server as it was found; what somebody else has put over a hook since stays."""
         if self._recorder is not None:
             self._recorder.restore()
-        if vars(self.eio).get("start_background_task") == self._start_background_task:
+        if vars(self.eio).get("start_background_task") == self._start_hook:
             if self._had_own_start:
-                self.eio.start_background_task = self._start
+                self.eio.start_background_task = self._found_start
             else:
                 del self.eio.start_background_task
-        for event, (original, hook) in self._original.items():
+        for event, (found, hook) in self._hooks_of.items():
             if self.eio.handlers.get(event) is hook:
-                self.eio.handlers[event] = original
+                self.eio.handlers[event] = found
         if self._manager is not None and isinstance(self._manager.logger, _ManagerLogger):
             self._manager.logger = self._logger
         if self._observation is not None:
             self._observation.restore()
         if self.sio is not None:
             self._emit_log.restore()
+
+    def _dispatched_start(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        mine = asyncio.get_running_loop() is self.hub.loop
+        start = self._start_background_task if mine else self._found_start
+        return start(target, *args, **kwargs)
+
+    def _dispatched(self, hook: Any, found: Any) -> Any:
+        """The hook in this loop, and what was found in the others."""
+        loop = self.hub.loop
+
+        async def dispatched(eio_sid: str, *args: Any) -> None:
+            await (hook if asyncio.get_running_loop() is loop else found)(eio_sid, *args)
+
+        return dispatched
 
     def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
         name = getattr(target, "__name__", "")
@@ -164,9 +191,10 @@ class ServerWatch:
             owner = self.sessions.get(eio_sid)
             run = HandlerRun(self, owner, data[0], namespace, sid, id_)
             self.runs.add(run)
-            run.task = task = self._start(self._watched, run, target, args)
             if owner is not None:
                 owner.handler_started(run)
+            task = self._start(self._watched, run, target, args)
+            run.task = task if run.ended is None else None
             return task  # type: ignore[no-any-return]
         task = self._start(target, *args, **kwargs)
         if name == "_send_ping":
@@ -182,6 +210,9 @@ class ServerWatch:
         self, run: HandlerRun, target: Callable[..., Coroutine[Any, Any, Any]], args: Any
     ) -> Any:
         run.started = perf_counter()
+        if run.task is None:
+            # An eager task runs before create_task() has returned it.
+            run.task = asyncio.current_task()
         try:
             return await target(*args)
         except BaseException as exc:
@@ -586,30 +617,66 @@ class ServerWatch:
         self.eio.start_service_task = True
 
 
-_WATCHES: weakref.WeakKeyDictionary[Any, ServerWatch] = weakref.WeakKeyDictionary()
+# Of one server, for each event loop in which it is in use; of a later one the hooks lie on top.
+_WATCHES: weakref.WeakKeyDictionary[Any, list[ServerWatch]] = weakref.WeakKeyDictionary()
 
 
 def watch(eio: Any, hub: Hub, kind: type[ServerWatch] = ServerWatch) -> ServerWatch:
     """The watch on a server in this loop, of that kind; `unwatch` it as often.
 
+    In another loop that stands still, as pytest-asyncio's session loop does while a test with a
+    loop of its own runs, the server may be in use at the same time: each loop has its own watch.
+
     Raises:
-        UsageError: a client of the same server is in use in another loop, in another thread.
+        UsageError: a client of the same server is in use in another loop that runs, in another
+            thread; or, where the server runs in threads, in another loop that is not closed.
     """
-    current = _WATCHES.get(eio)
-    if current is not None and current.hub is not hub:
-        if current.hub.loop is not hub.loop and current.hub.loop.is_running():
-            raise UsageError(
-                "the app's server is in use by a client in another event loop, and can't run in "
-                "two at once: leave that client first, or take its clone() for one more user"
-            )
-        # Left behind on a loop that is gone, by a client that was never closed.
-        current.restore()
-        current.abandon()
-        current = None
+    watches = _WATCHES.setdefault(eio, [])
+    current = next((other for other in watches if other.hub is hub), None)
     if current is None:
-        current = _WATCHES[eio] = kind(eio, hub)
+        for other in list(watches):
+            _make_way(other, hub, watches)
+        current = kind(eio, hub)
+        _put_on_top(current, watches)
     current.users += 1
     return current
+
+
+def _make_way(other: ServerWatch, hub: Hub, watches: list[ServerWatch]) -> None:
+    """Take away what was left behind on a loop that is gone, by a client that was never closed.
+
+    Raises:
+        UsageError: the loop is not gone, and the server can't run in both.
+    """
+    loop = other.hub.loop
+    if loop is hub.loop or loop.is_closed():
+        _take_away(other, watches)
+        other.abandon()
+    elif loop.is_running() or not other.shares:
+        parked = "" if loop.is_running() else ", which stands still now but is not closed"
+        raise UsageError(
+            f"the app's server is in use by a client in another event loop{parked}, and can't "
+            "run in two at once: leave that client first, or take its clone() for one more user"
+        )
+
+
+def _put_on_top(current: ServerWatch, watches: list[ServerWatch]) -> None:
+    current.below = below = watches[-1] if watches else None
+    if below is not None:
+        current.sio = below.sio  # its hook hides the server's own handler
+    current.install()
+    watches.append(current)
+
+
+def _take_away(current: ServerWatch, watches: list[ServerWatch]) -> None:
+    """Undo one watch's hooks: those on top of them are undone before, and put back after."""
+    position = watches.index(current)
+    above = watches[position + 1 :]
+    for other in [*reversed(above), current]:
+        other.restore()
+    del watches[position:]
+    for other in above:
+        _put_on_top(other, watches)
 
 
 def unwatch(current: ServerWatch) -> list[asyncio.Task[Any]]:
@@ -617,9 +684,9 @@ def unwatch(current: ServerWatch) -> list[asyncio.Task[Any]]:
     current.users -= 1
     if current.users:
         return []
-    current.restore()
-    if _WATCHES.get(current.eio) is current:
-        del _WATCHES[current.eio]
+    watches = _WATCHES.get(current.eio, [])
+    if current in watches:
+        _take_away(current, watches)
     return current.stop_tasks()
 
 

@@ -50,6 +50,20 @@ class _Run:
         self.task = self._loop.create_task(self._call())
         return self.task
 
+    def cancel(self) -> None:
+        """Cancel the call of the app.
+
+        The end of the call is told in every case: a task that is cancelled before its first step
+        runs nothing of its coroutine.
+        """
+        if self.task is not None:
+            self.task.add_done_callback(self._cancelled)
+            self.task.cancel()
+
+    def _cancelled(self, task: asyncio.Task[None]) -> None:
+        if not self.ended:
+            self._end(None)
+
     @property
     def idle(self) -> bool:
         """True when the app has taken every message and waits in ``receive()``, or has returned."""
@@ -57,6 +71,9 @@ class _Run:
 
     async def _call(self) -> None:
         try:
+            if self.task is None:
+                # An eager task: what this call sets off must not come before `start` has returned.
+                await asyncio.sleep(0)
             await self._app(self.scope, self._receive, self._send)  # type: ignore[arg-type]
         except BaseException as exc:
             # The app's own, handed on as it is.

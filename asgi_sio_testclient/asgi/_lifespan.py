@@ -83,8 +83,7 @@ class Lifespan(_Run):
 
     def cancel(self) -> None:
         """End the app's lifespan task, whatever it is doing."""
-        if self.task is not None:
-            self.task.cancel()
+        super().cancel()
 
     async def _answer(self, timeout: float) -> None:
         try:
