@@ -4,7 +4,6 @@ import flask
 import flask_login
 import flask_socketio
 import pytest
-from a2wsgi import WSGIMiddleware
 
 from asgi_sio_testclient import ConnectionRefused, TestClient
 
@@ -57,8 +56,7 @@ def divide(a, b):
 
 @pytest.fixture
 async def client():
-    app = WSGIMiddleware(flask_app, workers=5)
-    async with TestClient(app, transports=("polling",), server=socketio) as client:
+    async with TestClient(flask_app) as client:
         yield client
 
 
@@ -115,3 +113,10 @@ async def test_emitted_by_the_program_itself(client):
     socketio.emit("news", "from outside of any handler")
     await client.settle()
     assert client.get_received()[-1].data == "from outside of any handler"
+
+
+async def test_a_session_without_a_login(client):
+    async with client.session_transaction() as session:
+        session["_user_id"] = "python"  # what login_user() puts there
+    await client.connect()
+    assert client.get_received()[0].data == {"username": "python"}

@@ -347,6 +347,17 @@ BEYOND_THE_RECORDINGS = (
         "take a path with its root path, and one without.",
     ),
     Beyond(
+        "context variables",
+        "the app runs in the server's context: it sees nothing that a test has set in a "
+        "`contextvars.ContextVar`",
+        "`TestClient` calls the app in a copy of the test's context, of the moment in which a "
+        "connection, a request of long-polling or the lifespan begins; with "
+        "`isolate_context=True` in a fresh one, for all of these and `client.http`",
+        "So it is in httpx's `ASGITransport` and in Starlette's `TestClient`, and a test may "
+        "prepare what its app reads. A handler that forgot to set such a variable is found with "
+        "`isolate_context=True` only.",
+    ),
+    Beyond(
         "limits of the server",
         "uvicorn closes a websocket on a message of more than 16 MiB",
         "no such limit; those of python-engineio and of aiohttp hold",
