@@ -14,6 +14,8 @@ and no protocol.
     x ProtocolError
     x UsageError            (also RuntimeError)
     x Leak
+
+`LeakWarning`, a UserWarning, stands for `Leak` where nobody asked for an error.
 """
 
 from __future__ import annotations
@@ -246,6 +248,13 @@ class Leak(TestClientError):
             if len(self.leaks) > 1
             else (f"left over at exit: {self.leaks[0]}")
         )
+
+
+class LeakWarning(UserWarning):
+    """Something was left over at exit. With ``strict=True`` it is a `Leak`, which is raised.
+
+    Python's default filters hide a ResourceWarning; nobody would see one of those.
+    """
 
 
 _SHOWN_CHARACTERS = 200

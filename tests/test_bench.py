@@ -20,6 +20,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 
 from asgi_sio_testclient import (
     ConnectionRefused,
+    LeakWarning,
     NotConnected,
     TestClient,
     UsageError,
@@ -872,7 +873,7 @@ class TestSwarm:
             await client.emit("fail", "LookupError")
             await client.emit("hang")
 
-        with pytest.warns(ResourceWarning, match="hang"):
+        with pytest.warns(LeakWarning, match="hang"):
             report = await bench.swarm(lab[0], clients=2, scenario=scenario, timeout=0.15)
         assert report.errors == {"EventTimeout": 1, "LookupError": 2}
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from apps import WAIT, lab
 
-from asgi_sio_testclient import EventTimeout, NotConnected, TestClient
+from asgi_sio_testclient import EventTimeout, LeakWarning, NotConnected, TestClient
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -164,7 +164,7 @@ class TestFromTheClient:
         assert (await client.await_event("question")).data == "anybody?"
         await app.journal.until("unanswered")
         assert app.journal.kinds("answer") == []
-        with pytest.warns(ResourceWarning, match="question"):
+        with pytest.warns(LeakWarning, match="question"):
             await client.__aexit__(None, None, None)
 
     async def test_out_of_order(self, client, app):

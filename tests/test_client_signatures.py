@@ -45,8 +45,11 @@ METHODS = {
         {"namespace": None, "match": None, "timeout": None},
     ),
     "get_received": ({"namespace": None}, {}),
-    "settle": ({"timeout": None}, {}),
-    "assert_not_received": ({"event": None}, {"namespace": None, "match": None}),
+    "settle": ({"timeout": None}, {"grace": None}),
+    "assert_not_received": (
+        {"event": None},
+        {"namespace": None, "match": None, "within": None, "grace": None},
+    ),
     "events": ({"namespace": None}, {}),
     "on": ({"event": REQUIRED, "handler": None}, {"namespace": None}),
     "clone": ({}, {"**overrides": REQUIRED}),

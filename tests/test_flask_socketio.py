@@ -926,7 +926,7 @@ def test_the_process_ends_at_once():
 def test_the_process_ends_though_a_handler_does_not():
     program = PROCESS.format(body="await client.emit('stuck')", timeout=0.3)
     done = subprocess.run(
-        [sys.executable, "-W", "always::ResourceWarning", "-c", program],
+        [sys.executable, "-c", program],
         capture_output=True, text=True, timeout=40, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -21,7 +21,7 @@ from asgi_sio_testclient import (
 
 MOMENT = 0.01  # seconds
 # A server that asks for an ack and gets none is reported, and asking is allowed.
-pytestmark = pytest.mark.filterwarnings("ignore:left over at exit:ResourceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:left over at exit:asgi_sio_testclient.LeakWarning")
 
 FIELDS = {"sid": "s", "upgrades": [], "pingInterval": 25000, "pingTimeout": 20000}
 OPEN = "0" + json.dumps(FIELDS)

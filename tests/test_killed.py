@@ -182,7 +182,9 @@ async def the_next_test(app, transports):
         assert set(app.sio.manager.rooms["/"][None]) == {client.sid}
 
 
-@pytest.mark.filterwarnings("ignore:left over at exit. a handler that did not:ResourceWarning")
+@pytest.mark.filterwarnings(
+    "ignore:left over at exit. a handler that:asgi_sio_testclient.LeakWarning"
+)
 async def test_a_killed_test(transports, late):
     awaits = await kill_everywhere(
         lambda app: a_test(app, transports), lambda app: the_next_test(app, transports), late=late
@@ -252,7 +254,9 @@ async def a_simple_test(app, transports):
 
 
 # One that waits for an ack of the client that is no more: it is cancelled, and named.
-@pytest.mark.filterwarnings("ignore:a handler that did not end within:ResourceWarning")
+@pytest.mark.filterwarnings(
+    "ignore:a handler that did not end within:asgi_sio_testclient.LeakWarning"
+)
 @pytest.mark.parametrize("scenario", [a_stock_test, a_simple_test])
 async def test_a_killed_test_with_the_stock_client(scenario, transports, late):
     awaits = await kill_everywhere(

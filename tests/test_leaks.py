@@ -10,7 +10,7 @@ import pytest
 import socketio
 
 import asgi_sio_testclient
-from asgi_sio_testclient import TestClient, TestClientError
+from asgi_sio_testclient import LeakWarning, TestClient, TestClientError
 
 # Seconds: less than a wait that ends by its timeout takes, more than a busy machine needs.
 AT_ONCE = 4.0
@@ -80,7 +80,7 @@ async def test_a_handler_that_does_not_end_is_cancelled_and_named(transports):
             cancelled.append(sid)
             raise
 
-    with pytest.warns(ResourceWarning) as warned:
+    with pytest.warns(LeakWarning) as warned:
         async with TestClient(app, transports=transports, timeout=0.1) as client:
             await client.connect(timeout=5)
             sid = client.sid
@@ -119,7 +119,7 @@ async def test_a_handler_that_refuses_to_be_cancelled_is_named_all_the_same():
         except asyncio.CancelledError:
             await asyncio.sleep(0.05)
 
-    with pytest.warns(ResourceWarning, match="work"):
+    with pytest.warns(LeakWarning, match="work"):
         async with TestClient(app, timeout=0.05) as client:
             await client.connect(timeout=5)
             await client.emit("work")
@@ -132,7 +132,7 @@ async def test_a_disconnect_handler_that_does_not_end_is_named_and_its_sid_forgo
     async def disconnect(sid, reason):
         await asyncio.Event().wait()
 
-    with pytest.warns(ResourceWarning) as warned:
+    with pytest.warns(LeakWarning) as warned:
         async with TestClient(app, timeout=0.1) as client:
             await client.connect(timeout=5)
             sid = client.sid
@@ -152,7 +152,7 @@ async def test_an_ack_that_was_never_answered_is_named():
     async def work(sid):
         await sio.emit("question", "how?", to=sid, callback=lambda *args: None)
 
-    with pytest.warns(ResourceWarning, match="'question'"):
+    with pytest.warns(LeakWarning, match="'question'"):
         async with TestClient(app) as client:
             await client.connect()
             await client.emit("work")
@@ -231,7 +231,7 @@ async def test_a_handler_of_the_client_that_does_not_end_is_named():
     async def work(sid):
         await sio.emit("news", to=sid)
 
-    with pytest.warns(ResourceWarning, match="on_news"):
+    with pytest.warns(LeakWarning, match="on_news"):
         async with TestClient(app, timeout=0.1) as client:
 
             @client.on("news")

@@ -145,10 +145,10 @@ async def test_what_does_not_end_in_time_is_named_and_cancelled():
     loop = asyncio.get_running_loop()
     task = loop.create_task(asyncio.Event().wait(), name="mine")
     runtime.keep(task)
-    lines = await runtime.finish_handlers(loop.time() + SHORT, SHORT)
-    assert lines == ["a handler that did not end within 0.05 s: mine"]
+    lines = await runtime.finish_work(loop.time() + SHORT, SHORT, 0.1)
+    assert lines == ["a handler that waits for a future that nothing is left to set: mine"]
     assert task.cancelled()
-    assert await runtime.finish_handlers(loop.time(), SHORT) == []
+    assert await runtime.finish_work(loop.time(), SHORT, 0.1) == []
     runtime.release()
 
 

@@ -9,6 +9,7 @@ import pytest
 from asgi_sio_testclient import (
     ConnectTimeout,
     HandshakeFailed,
+    LeakWarning,
     NotConnected,
     ProtocolError,
     TestClient,
@@ -449,7 +450,7 @@ async def test_a_server_that_does_not_end_is_cancelled_at_exit():
             ended.append("cancelled")
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # whether it is named is tested elsewhere
+        warnings.simplefilter("ignore", LeakWarning)  # whether it is named is tested elsewhere
         async with client_of(over_websocket(script), timeout=NEVER) as client:
             await client.connect(timeout=SOON)
     assert ended == ["cancelled"]

@@ -13,7 +13,7 @@ import pytest
 import socketio
 from apps import lab
 
-from asgi_sio_testclient import LifespanFailed, stock
+from asgi_sio_testclient import LeakWarning, LifespanFailed, stock
 from asgi_sio_testclient.stock import ASGIClientSession
 
 URL = "http://testserver"
@@ -241,7 +241,7 @@ async def test_a_handler_that_does_not_end_is_cancelled_and_named():
     await sio.emit("slow", (10, 1))
     await sio.call("echo")
     await sio.disconnect()
-    with pytest.warns(ResourceWarning, match="slow"):
+    with pytest.warns(LeakWarning, match="slow"):
         await http.close()
 
 

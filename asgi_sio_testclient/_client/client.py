@@ -57,6 +57,7 @@ from asgi_sio_testclient._http.sessions import session_transaction
 from asgi_sio_testclient._server.observers import observers
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
 from asgi_sio_testclient._waiting.idle import Quietable
+from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
 from asgi_sio_testclient.trace import active
 
 if TYPE_CHECKING:
@@ -96,8 +97,9 @@ class TestClient:
         timeout: seconds; the default of everything that waits.
         raise_app_exceptions: raise what the app raises in the test; else collect it in
             `app_exceptions` only.
+        grace: seconds; a timer of the app's that is due later is not waited for in `settle`.
         strict: at exit, raise `Leak` for what was left over, unread events included, instead of a
-            ResourceWarning.
+            LeakWarning.
         isolate_context: the app's calls (its lifespan, connections with their handlers, requests of
             `http`) run in a fresh `contextvars.Context`, as under a server; else in a copy of the
             test's, as with httpx's ASGITransport.
@@ -129,6 +131,7 @@ class TestClient:
         client: tuple[str, int] | None = ("testclient", 50000),
         timeout: float = 5.0,
         raise_app_exceptions: bool = True,
+        grace: float = DEFAULT_GRACE,
         strict: bool = False,
         isolate_context: bool = False,
     ) -> None:
@@ -136,7 +139,7 @@ class TestClient:
             app=app, http=http, base_url=base_url, headers=headers, cookies=cookies, auth=auth,
             socketio_path=socketio_path, transports=transports, serializer=serializer, json=json,
             server=server, lifespan=lifespan, root_path=root_path, client=client, timeout=timeout,
-            raise_app_exceptions=raise_app_exceptions, strict=strict,
+            raise_app_exceptions=raise_app_exceptions, grace=grace, strict=strict,
             isolate_context=isolate_context,
         )  # fmt: skip
         self._set_up(
@@ -225,7 +228,7 @@ class TestClient:
                 state.say_goodbye()
             if self._owner:
                 runtime.stop_services()
-                leaks += await runtime.finish_handlers(deadline, limit)
+                leaks += await runtime.finish_work(deadline, limit, self._options.grace)
             for state in leaving:
                 leaks += await self._be_gone(state, deadline)
             if self._owner:
@@ -512,6 +515,8 @@ class TestClient:
         if id_ is not None:
             state.acks.pending[namespace, id_] = Ack(event, None, callback)
         state.emitted = event, namespace
+        if self._runtime.hub.work.unnoted:
+            self._runtime.hub.work.note_resting_places()
         session.send_messages(messages)
 
     async def send(
@@ -555,6 +560,8 @@ class TestClient:
         future = self._runtime.loop.create_future()
         state.acks.pending[key] = Ack(event, future)
         state.emitted = event, namespace
+        if self._runtime.hub.work.unnoted:
+            self._runtime.hub.work.note_resting_places()
         try:
             session.send_messages(messages)
             values = await self._runtime.hub.bound(future, limit)
@@ -563,6 +570,7 @@ class TestClient:
             raise
         if values is EXPIRED:
             state.acks.take(*key)
+            state.raise_unretrieved()
             raise state.situation().no_ack(event, namespace, limit)
         if len(values) == 1:
             return values[0]
@@ -595,6 +603,7 @@ class TestClient:
         namespace, limit = namespace or ROOT, self._timeout(timeout)
         numbered = await self._next(event, namespace, match, limit)
         if numbered is None:
+            self._state.raise_unretrieved()
             raise self._state.situation().no_event(event, namespace, match, limit, (0, 1))
         return numbered[1]
 
@@ -628,6 +637,7 @@ class TestClient:
             self._put_back(taken)
             raise
         self._put_back(taken)
+        self._state.raise_unretrieved()
         raise self._state.situation().no_event(event, namespace, match, limit, (len(taken), count))
 
     def _put_back(self, taken: Iterable[Numbered]) -> None:
@@ -701,41 +711,67 @@ class TestClient:
                 return
             yield event
 
-    async def settle(self, timeout: float | None = None) -> None:
-        """Return once everything that packets of this running app's clients set off has run.
+    async def settle(self, timeout: float | None = None, *, grace: float | None = None) -> None:
+        """Return once the app has come to rest after what the clients of this running app sent.
 
-        Its output has arrived then. Handlers are followed wherever they wait: for a sleep, a
-        thread, another handler, an ack of this client. What the app starts with ``create_task`` or
-        ``start_background_task`` does not count, since such loops never end: `await_event` is the
-        way to their output.
+        Its output has arrived then. A task, callback or call of the app is at work while it runs,
+        is ready to run, or waits for something at work, for a call in an executor, or for a timer
+        that is due within `grace`. What waits for a later timer, or for a queue, an event or a
+        socket that nothing at work will serve, is at rest. A handler counts until it ends, whatever
+        it waits for.
 
         Args:
             timeout: seconds.
+            grace: seconds; that of the client by default. An answer that comes later needs a
+                greater one.
 
         Raises:
-            EventTimeout: a handler did not end in time: it is named, and where it is suspended.
-            Exception: what the app raised because of this client, and no call has raised yet.
+            EventTimeout: something was still at work then: it is named, and where it is suspended.
+            Exception: what the app raised because of this client, and no call has raised yet; also
+                what a task raised that a handler began, where nobody has retrieved it.
             UsageError: the server is elsewhere, or is not known: pass ``server=``.
         """
         self._state.require_running()
         self._require_here("settle()", ": await an event that comes after it")
         if self._state.session is not None:
             self._require_server()
-        await self._settled(self._runtime.quiet_things, self._timeout(timeout), "settle")
+        limit = self._timeout(timeout)
+        if grace is None:
+            grace = self._options.grace
+        else:
+            check_timeout(grace, "grace")
+        waiting_handler = self._runtime.own_handler_of_current_task()
+        if waiting_handler:
+            raise self._state.situation().settles_in_handler(waiting_handler)
+        rest = RestCheck(self._runtime.hub.work, grace)
+        await self._settled(self._runtime.quiet_things, limit, "settle", rest)
 
     async def _settled(
-        self, things: Callable[[], Iterable[Quietable]], limit: float, what: str
+        self,
+        things: Callable[[], Iterable[Quietable]],
+        limit: float,
+        what: str,
+        rest: RestCheck | None = None,
     ) -> None:
         state = self._state
-        if await self._quiet(things, limit) is EXPIRED:
-            raise state.situation().still_running(what, limit)
+        if await self._quiet(things, limit, rest) is EXPIRED:
+            state.raise_unretrieved()
+            at_work = [] if rest is None else rest.describe()
+            raise state.situation(at_work).still_running(what, limit)
         state.raise_unseen()
 
-    async def _quiet(self, things: Callable[[], Iterable[Quietable]], limit: float) -> Any:
+    async def _quiet(
+        self,
+        things: Callable[[], Iterable[Quietable]],
+        limit: float,
+        rest: RestCheck | None = None,
+    ) -> Any:
         hub, settling = self._runtime.hub, self._state.settling
+        if hub.work.unnoted:
+            hub.work.note_resting_places()
         future: asyncio.Future[Any] = hub.loop.create_future()
         settling.append(future)
-        forget = hub.when_quiet(things, lambda: finish(future))
+        forget = hub.when_quiet(things, lambda: finish(future), rest)
         try:
             return await hub.wait(future, limit)
         finally:
@@ -748,10 +784,18 @@ class TestClient:
         *,
         namespace: str | None = None,
         match: Match | None = None,
+        within: float | None = None,
+        grace: float | None = None,
     ) -> None:
         """`settle`, then assert that no unread event fits; what did arrive stays unread.
 
-        Arguments as in `await_event`.
+        Args:
+            event: as in `await_event`.
+            namespace: as in `await_event`.
+            match: as in `await_event`.
+            within: seconds; such an event may not arrive for as long after that, either. Within
+                `time_travel` the time is virtual.
+            grace: as in `settle`.
 
         Raises:
             UnexpectedEvent: one does.
@@ -763,15 +807,43 @@ class TestClient:
         namespace = namespace or ROOT
         _check_event(event)
         _check_match(match)
+        if within is not None:
+            check_timeout(within, "within")
         self._state.require_running()
         self._state.require_readable(namespace)
-        await self.settle()
+        if within is None or self._state.watch is not None:
+            await self.settle(grace=grace)
         events = self._state.inbox.matching(event, namespace, match)
+        if within is not None and not events:
+            await self._let_pass(within, event, namespace, match)
+            events = self._state.inbox.matching(event, namespace, match)
         if events:
             wanted = "no event" if event is None else f"no {event!r}"
             where = "any namespace" if namespace == ALL else f"namespace {namespace!r}"
             first = f"expected {wanted} in {where}, but {len(events)} arrived: "
             raise UnexpectedEvent(first + show_event(events[0]), events)
+
+    async def _let_pass(
+        self, seconds: float, event: str | None, namespace: str, match: Match | None
+    ) -> None:
+        """Return after `seconds`, virtual ones within `time_travel`, or when an event arrives that
+        fits; it stays unread.
+        """
+        runtime, state = self._runtime, self._state
+        if virtual_time.is_travelling(runtime.loop):
+            await self.advance(seconds)
+            await self.settle()
+            return
+        waiter = Waiter(event, namespace, match, runtime.loop.create_future())
+        state.inbox.wait(waiter)
+        try:
+            numbered = await runtime.hub.wait(waiter.future, seconds)
+        except NotConnected:
+            return  # nothing can arrive any more
+        finally:
+            state.inbox.leave(waiter)
+        if numbered is not EXPIRED:
+            state.inbox.put_back(numbered)
 
     # -- answering the server
 
@@ -818,9 +890,7 @@ class TestClient:
             return self._options.http  # type: ignore[no-any-return]
         state = self._state
         if state.own_http is None:
-            state.own_http = make_http(
-                self._options, self._identity, self._runtime, state.transcript
-            )
+            state.own_http = make_http(self._options, self._identity, self._runtime, state)
         return state.own_http
 
     @property

@@ -45,6 +45,7 @@ class Situation:
     Attributes:
         watch: the server under watch; None where it isn't known.
         running: the handlers that run now, oldest first.
+        at_work: the test's own handlers that run now, and what else the app runs.
         received: events that arrived and were not taken.
         errors: what the app raised and no call has raised yet.
         own_errors: what the test's own handlers and callbacks raised.
@@ -60,6 +61,7 @@ class Situation:
 
     watch: ServerWatch | None
     running: list[HandlerRun]
+    at_work: list[str]
     received: list[ReceivedEvent]
     errors: list[BaseException]
     own_errors: list[BaseException]
@@ -119,8 +121,15 @@ class Situation:
 
     def still_running(self, what: str, limit: float) -> EventTimeout:
         """`settle`, `disconnect` or `abort` came to their timeout."""
-        cause = self._waits(self.running[0]) if self.running else "the app takes no more packets"
+        cause = self.at_work[0] if self.at_work else "the app takes no more packets"
+        if self.running:
+            cause = self._waits(self.running[0])
         return self._timeout(f"{cause}: {what} did not end within {limit:g} s", None, None, limit)
+
+    def settles_in_handler(self, handler: str) -> EventTimeout:
+        """`settle` was called by what it waits for."""
+        headline = f"called in {handler}: settle waits for that to end, and can never end"
+        return self._timeout(headline, None, None, None)
 
     def connect_timeout(self, waiting_for: str, limit: float, handshake: str) -> ConnectTimeout:
         """`connect` came to its timeout; `handshake`: where one stands that is not through."""
@@ -277,8 +286,11 @@ class Situation:
         """Events, errors, handlers, the transcript's end."""
         lines = _block("arrived and not taken:", [show_event(event) for event in self.received])
         lines += _block("raised:", [self._raised(error) for error in self.errors])
-        lines += _block("still running:", [str(run) for run in self.running])
+        lines += _block("still running:", self._still_running())
         return lines + _block("last packets:", self.transcript.tail(_TAIL))
+
+    def _still_running(self) -> list[str]:
+        return [*map(str, self.running), *self.at_work]
 
     def _timeout(
         self,
@@ -295,7 +307,7 @@ class Situation:
             namespace=namespace,
             timeout=limit,
             received=self.received,
-            running=[str(run) for run in self.running],
+            running=self._still_running(),
             details=_block("this client is in the rooms:", rooms) + self.details(),
         )
 

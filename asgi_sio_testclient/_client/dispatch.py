@@ -8,7 +8,7 @@ Nothing here waits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
@@ -334,6 +334,16 @@ class ClientState:
         if self.unseen:
             raise self.unseen.pop(0)
 
+    def raise_unretrieved(self) -> None:
+        """A wait has failed: raise what tasks raised meanwhile that handlers began.
+
+        Raises:
+            Exception: what nobody has retrieved, the oldest of it.
+        """
+        self.runtime.hub.work.report_failures()
+        if self.unseen:
+            self.raise_unseen()
+
     def _look_for_unacked(self) -> None:
         session = self.session
         if session is not None and not self._looking_for_unacked:
@@ -455,14 +465,15 @@ class ClientState:
         details = self.situation().details()
         return NotConnected(f"{text}: {self.lost}" if self.lost else text, reason, details)
 
-    def situation(self) -> Situation:
-        """What is known now, for an error's text."""
+    def situation(self, at_work: Sequence[str] = ()) -> Situation:
+        """What is known now, for an error's text; `at_work`: what the app runs beside handlers."""
         errors = [exc for client in self.runtime.clients for exc in client.unseen]
         if not self.options.raise_app_exceptions:
             errors += self.app_exceptions
         return Situation(
             watch=self.watch,
             running=self.runtime.running_handlers(),
+            at_work=[*self.runtime.running_own_handlers(), *at_work],
             received=self.inbox.peek(ALL),
             errors=errors,
             transcript=self.transcript,

@@ -13,17 +13,17 @@ from asgi_sio_testclient._http.transport import AppTransport
 from asgi_sio_testclient._server.find import _reachable, bare_server
 
 if TYPE_CHECKING:
+    from asgi_sio_testclient._client.dispatch import ClientState
     from asgi_sio_testclient._client.options import Options
     from asgi_sio_testclient._connection.app import Runtime
-    from asgi_sio_testclient._connection.transcript import Transcript
     from asgi_sio_testclient._http.identity import Identity
 
 
 def make_http(
-    options: Options, identity: Identity, runtime: Runtime, transcript: Transcript
+    options: Options, identity: Identity, runtime: Runtime, owner: ClientState
 ) -> httpx.AsyncClient:
-    """An httpx.AsyncClient on the running app, with the identity's jar, headers and base URL; its
-    requests are noted in the transcript.
+    """An httpx.AsyncClient on the running app, with the identity's jar, headers and base URL; what
+    its requests set off is `owner`'s, and they are noted in its transcript.
     """
     headers = httpx.Headers(DEFAULT_HEADERS if options.http is None else options.http.headers)
     headers.update(identity.headers)
@@ -33,12 +33,13 @@ def make_http(
             admit=runtime.require_loop,
             state=lambda: runtime.state,
             keep=runtime.keep,
+            owner=owner,
             root_path=options.root_path,
             client=options.client,
             raise_app_exceptions=options.raise_app_exceptions,
             timeout=options.timeout,
             origin=identity.origin,
-            note=transcript.note_request,
+            note=owner.transcript.note_request,
             isolate=options.isolate_context,
         ),
         base_url=identity.origin.url,

@@ -9,7 +9,7 @@ from asgi_sio_testclient._client.diagnosis import show_event
 from asgi_sio_testclient._client.dispatch import ClientState
 from asgi_sio_testclient._client.inbox import ALL
 from asgi_sio_testclient._connection.transcript import RECEIVED
-from asgi_sio_testclient._exceptions import Leak, add_note, ends_test
+from asgi_sio_testclient._exceptions import Leak, LeakWarning, add_note, ends_test
 from asgi_sio_testclient._server.observers import observers
 
 
@@ -71,7 +71,7 @@ def _raise_at_exit(
     if leaks and strict:
         raise Leak(leaks)
     for leak in leaks:
-        warnings.warn(f"left over at exit: {leak}", ResourceWarning, stacklevel=3)
+        warnings.warn(f"left over at exit: {leak}", LeakWarning, stacklevel=3)
 
 
 def _whose(failures: Sequence[BaseException], own: Sequence[BaseException]) -> str:

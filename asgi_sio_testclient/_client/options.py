@@ -68,6 +68,7 @@ class Options:
     client: tuple[str, int] | None
     timeout: float
     raise_app_exceptions: bool
+    grace: float
     strict: bool
     isolate_context: bool
     single_app: ASGI3Application = field(init=False)
@@ -83,6 +84,7 @@ class Options:
                 self.transports = WSGI_TRANSPORTS
         self.http = checked_http(self.http)
         check_timeout(self.timeout)
+        check_timeout(self.grace, "grace")
         if self.server is not None:
             engineio_server_of(self.server)
         for name in ("socketio_path", "root_path"):

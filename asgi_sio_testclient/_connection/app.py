@@ -19,11 +19,14 @@ from asgi_sio_testclient._server.find import (
     find_threaded_server,
     is_server_entry,
 )
+from asgi_sio_testclient._server.origins import note
 from asgi_sio_testclient._server.threads import ThreadedServerWatch, watch_class
 from asgi_sio_testclient._server.watch import ServerWatch, unwatch, watch as watch_server
-from asgi_sio_testclient._waiting.deadlines import Hub, hub_of
+from asgi_sio_testclient._waiting.deadlines import EXPIRED, Hub, finish, hub_of
 from asgi_sio_testclient._waiting.idle import Quiet, Quietable
+from asgi_sio_testclient._waiting.rest import RestCheck
 from asgi_sio_testclient._waiting.suspended import place_of
+from asgi_sio_testclient._waiting.work import TrackedTask, was_set_off
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ class Runtime:
         clients: everyone who uses it; the one that started it first.
         transcripts: called, gives those of all clients.
         test_endings: what ends the test, see `ends_test`, and no call has raised yet.
+        unsettled: connections on which something may be under way.
     """
 
     loop: asyncio.AbstractEventLoop = cast("asyncio.AbstractEventLoop", None)  # until `start`
@@ -72,6 +76,7 @@ class Runtime:
         self._lifespan: asgi.Lifespan | None = None
         self._watches: dict[Any, ServerWatch] = {}
         self._sessions: list[EngineSession] = []
+        self.unsettled: set[EngineSession] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ending: list[asyncio.Task[Any]] = []
         self._unwatched: list[ServerWatch] = []
@@ -168,6 +173,7 @@ class Runtime:
         """Nothing of the app runs for that connection any more."""
         if session in self._sessions:
             self._sessions.remove(session)
+        self.unsettled.discard(session)
         if session.watch is not None and session.sid:
             self._ending += session.watch.forget(session.sid)
 
@@ -191,6 +197,18 @@ class Runtime:
         if self.running:
             self.hub.poke()
 
+    def task_failed(self, origin: Any, exc: BaseException, task: str) -> None:
+        """A task raised that a client set off, and nobody has retrieved what it raised.
+
+        Args:
+            origin: what began it, and the connection or client that it is of.
+            exc: what it raised.
+            task: its title.
+        """
+        begun_by, owner = origin
+        note(exc, task, f"begun by {begun_by}")
+        owner.app_raised(exc)
+
     def lost(self, exc: BaseException) -> bool:
         """A task or a callback failed and nobody waits for it; whether a server began it for a
         client, or it ends the test.
@@ -210,9 +228,20 @@ class Runtime:
         for runtime in self.hub.runtimes:
             if runtime is self or not mine.isdisjoint(runtime._kin()):
                 yield runtime
-                yield from runtime._sessions
+                yield from runtime._busy_sessions()
         # A broker in memory (asgi_sio_testclient.pubsub) knows what is under way between nodes.
         yield from (thing for thing in mine if hasattr(thing, "quiet"))
+
+    def _busy_sessions(self) -> Iterator[EngineSession]:
+        """The connections on which something is under way. Only those are asked on which there was
+        something since they were asked last, whatever the number of clients.
+        """
+        for session in list(self.unsettled):
+            if session.settled:
+                session.unsettled = False
+                self.unsettled.discard(session)
+            else:
+                yield session
 
     def _kin(self) -> set[Any]:
         return {thing for watch in self._watches.values() for thing in watch.kin}
@@ -229,6 +258,17 @@ class Runtime:
         runs = [run for watch in self._watches.values() for run in watch.runs if run.owner]
         return sorted(runs, key=lambda run: run.started)
 
+    def running_own_handlers(self) -> list[str]:
+        """The test's own handlers that run now, and where."""
+        tasks = [task for task in self._tasks if not task.done()]
+        return [_with_place(task) for task in tasks if _HANDLER in task.get_name()]
+
+    def own_handler_of_current_task(self) -> str:
+        """The test's own handler that runs in the current task, "" for none."""
+        task = asyncio.current_task()
+        name = "" if task is None or task not in self._tasks else task.get_name()
+        return name if _HANDLER in name else ""
+
     def _own_runs(self) -> list[HandlerRun]:
         """Those of this client and its clones: another client on the same server may go on."""
         runs = self.running_handlers()
@@ -236,36 +276,72 @@ class Runtime:
 
     # -- the end
 
-    async def finish_handlers(self, deadline: float, timeout: float) -> list[str]:
-        """Let running handlers end until `deadline`, `timeout` seconds in all; then cancel them.
+    async def finish_work(self, deadline: float, timeout: float, grace: float) -> list[str]:
+        """Let what the clients set off end until `deadline`, `timeout` seconds in all; then cancel
+        what is still at work. What nothing can wake is cancelled at once.
 
         Returns:
-            a line for each that had to be cancelled.
+            a line for each thing that had to be cancelled.
         """
-        for session in list(self._sessions):
-            await session.over(deadline - self.loop.time())
-        reason = f"did not end within {timeout:g} s"
-        while pending := self._handler_tasks():
-            waiting = {run.task for run in self._own_runs() if run.awaits_client}
-            left = deadline - self.loop.time()
-            if left <= 0:
+        work = self.hub.work
+        for watch in self._watches.values():
+            if watch.handles_disconnects:
                 break
-            if waiting and waiting == pending:
-                reason = "waits for an ack that no client is left to give"
-                break
-            await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        if not pending:
+        else:
+            # Nothing of the app's runs when a connection ends. So nothing can hang there.
+            for session in list(self._sessions):
+                await session.over(deadline - self.loop.time())
+            if not self._handler_tasks() and work.is_certainly_at_rest(grace):
+                return []
+        rest = RestCheck(work, grace, rounds=0, concerns=self._is_own)
+        own = _OwnWork(self, rest, deadline)
+        future: asyncio.Future[None] = self.loop.create_future()
+        forget = self.hub.when_quiet(lambda: (own,), lambda: finish(future), rest)
+        try:
+            ended = await self.hub.wait(future, deadline - self.loop.time()) is not EXPIRED
+        finally:
+            forget()
+        if ended and not own.stuck:
             return []
+        return await self._cancel_work(rest, own.stuck or f"did not end within {timeout:g} s")
+
+    def _is_own(self, origin: Any) -> bool:
+        """Whether something comes of this app's clients, as far as that is known: another client on
+        the same server may go on.
+        """
+        runtime = getattr(origin[1], "runtime", None) if was_set_off(origin) else None
+        return runtime is None or runtime is self
+
+    def why_stuck(self, rest: RestCheck, deadline: float) -> str:
+        """Why handlers will never end that are all that is left; "" where they may."""
+        pending = self._handler_tasks()
+        if not pending:
+            return ""
+        waiting = {run.task for run in self._own_runs() if run.awaits_client}
+        if waiting == pending:
+            return "waits for an ack that no client is left to give"
+        work = self.hub.work
+        stuck = all(task in waiting or work.waits_for_nothing(task) for task in pending)
+        if not stuck or work.may_be_woken(deadline) or rest.look() is not None:
+            return ""
+        return "waits for a future that nothing is left to set"
+
+    async def _cancel_work(self, rest: RestCheck, reason: str) -> list[str]:
+        pending = self._handler_tasks()
         late = [str(run) for run in self._own_runs()]
         late += [task.get_name() for task in pending & self._tasks]
-        if not late:
+        if pending and not late:
             late = [f"the app at {place_of(task)}" for task in pending]
         lines = [f"a handler that {reason}: {line}" for line in late]
+        rest.look()
+        lines += [f"work that {reason}: {line}" for line in rest.describe()]
+        self.hub.work.report_failures()
         for session in self._sessions:
             lines += session.still_connected()
+        pending |= {task for task in map(_task_of, rest.at_work) if task is not None}
         for task in pending:
             task.cancel()
-        await self.over(pending, timeout)
+        await self.over(pending, _CANCEL_LIMIT)
         return lines
 
     def _handler_tasks(self) -> set[asyncio.Task[Any]]:
@@ -307,6 +383,8 @@ class Runtime:
         self._ending.clear()
         for watch in self._watches.values():
             tasks |= set(unwatch(watch))
+        if self.hub.work.tracked:
+            tasks |= self._tasks_of_handlers()
         self._unwatched = [watch for watch in self._watches.values() if not watch.users]
         self._watches.clear()
         self.given_watch = None
@@ -320,6 +398,12 @@ class Runtime:
             self.app.close()
         self.hub.leave(self)
         return {task for task in tasks if not task.done()}
+
+    def _tasks_of_handlers(self) -> set[asyncio.Task[Any]]:
+        """The tasks that this app's handlers began, without the one that runs now."""
+        begun = self.hub.work.begun_by_handlers()
+        tasks = {task for task, origin in begun if self._is_own(origin)}
+        return tasks - {cast("asyncio.Task[Any]", asyncio.current_task())}
 
     async def over(self, tasks: Iterable[asyncio.Task[Any]], timeout: float) -> None:
         """Wait until cancelled tasks are over; those that swallow it are cancelled again, as
@@ -344,5 +428,43 @@ class Runtime:
             _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN)
 
 
+_HANDLER = "a handler of this client"  # in the names of their tasks
+
+
+def _with_place(task: asyncio.Task[Any]) -> str:
+    place = place_of(task)
+    return f"{task.get_name()} at {place}" if place else task.get_name()
+
+
+class _OwnWork:
+    """What clients of one app set off, without what the app began beside its handlers.
+
+    Attributes:
+        stuck: why what is left will never end; "" where it may.
+    """
+
+    def __init__(self, runtime: Runtime, rest: RestCheck, deadline: float) -> None:
+        self.stuck = ""
+        self._runtime = runtime
+        self._rest = rest
+        self._deadline = deadline
+        self._look_closer_at = runtime.loop.time() + _EXIT_LOOK
+
+    def quiet(self) -> Quiet:
+        """Whether handlers and connections are over, or stuck."""
+        runtime = self._runtime
+        if not runtime._sessions and not runtime._handler_tasks():
+            return Quiet.QUIET
+        if runtime.loop.time() >= self._look_closer_at:
+            self.stuck = runtime.why_stuck(self._rest, self._deadline)
+        return Quiet.QUIET if self.stuck else Quiet.MOVING
+
+
+def _task_of(thing: Any) -> asyncio.Task[Any] | None:
+    return thing.ref() if isinstance(thing, TrackedTask) else None
+
+
+_EXIT_LOOK = 0.02  # seconds until the first look at whether what is left can ever end
+_CANCEL_LIMIT = 5.0  # seconds that cancelled tasks get to end
 _CANCEL_AGAIN = 0.05  # seconds
 _TURNS = 5

@@ -80,12 +80,12 @@ def check_namespace(namespace: Any) -> None:
         raise ValueError(f"namespace is {namespace!r}; did you mean '/{namespace}'?")
 
 
-def check_timeout(timeout: Any) -> None:
+def check_timeout(timeout: Any, name: str = "timeout") -> None:
     """Raises:
     TypeError: no number of seconds.
     ValueError: a negative one.
     """
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
-        raise TypeError(f"timeout is {timeout!r}; expected seconds")
+        raise TypeError(f"{name} is {timeout!r}; expected seconds")
     if not timeout >= 0:
-        raise ValueError(f"timeout is {timeout!r}; expected seconds, 0 or more")
+        raise ValueError(f"{name} is {timeout!r}; expected seconds, 0 or more")

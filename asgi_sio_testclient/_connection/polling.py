@@ -145,6 +145,11 @@ class PollingTransport:
         return self._get is not None
 
     @property
+    def listens(self) -> bool:
+        """See `Transport`."""
+        return self._get is not None
+
+    @property
     def running(self) -> bool:
         """See `Transport`."""
         return bool(self._running)

@@ -34,6 +34,7 @@ from asgi_sio_testclient._server.runs import HandlerRun
 from asgi_sio_testclient._server.watch import ServerWatch
 from asgi_sio_testclient._waiting.deadlines import finish
 from asgi_sio_testclient._waiting.idle import Quiet
+from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
 from asgi_sio_testclient._waiting.suspended import place_of
 from asgi_sio_testclient.asgi import HTTPExchange, Response, WebSocketConnection
 from asgi_sio_testclient.faults import Schedule, Wire, is_message
@@ -87,15 +88,16 @@ class EngineSession:
         sent: messages that were sent.
         handled: messages that the server under watch has dealt with.
         receiving: the one that it is dealing with now.
+        unsettled: something may be under way, in either direction.
     """
 
     # Not a dictionary: with more than 30 attributes one takes 1.6 kB.
     __slots__ = (
         "_awaited", "_forgotten", "_handshake", "_held", "_hub", "_listener", "_looking", "_looks",
-        "_note", "_notes", "_poll_released", "_polling", "_runtime", "_straight", "_timing_out",
-        "_transcript", "_transport_name", "_transports", "_upgrade", "_used", "_wires",
-        "answer_pings", "engine", "handled", "handler_ended", "handler_started", "ready",
-        "receiving", "sent", "transport", "watch",
+        "_note", "_notes", "_poll_released", "_polling", "_runtime", "_stalled", "_straight",
+        "_timing_out", "_transcript", "_transport_name", "_transports", "_upgrade", "_used",
+        "_wires", "answer_pings", "engine", "handled", "handler_ended", "handler_started", "ready",
+        "receiving", "sent", "transport", "unsettled", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +110,7 @@ class EngineSession:
     ) -> None:
         self.answer_pings = True
         self.ready = False
+        self.unsettled = False
         self.receiving: object | None = None
         self.sent = 0
         self.handled = 0
@@ -140,6 +143,7 @@ class EngineSession:
         self._poll_released = False
         self._timing_out: asyncio.Task[None] | None = None
         self._forgotten = False
+        self._stalled: tuple[int, float] | None = None
 
     # -- public: raw packets and frames
 
@@ -255,6 +259,7 @@ class EngineSession:
 
     def pause_reading(self) -> None:
         """Over a websocket: the app's next ``send()`` blocks until `resume_reading`."""
+        self._unsettle()
         self._websocket().connection.pause()
 
     def resume_reading(self) -> None:
@@ -285,6 +290,7 @@ class EngineSession:
 
     def start(self) -> None:
         """Begin the handshake."""
+        self._unsettle()
         app = self._runtime.app
         if self._transports[0] == "websocket":
             websocket = WebSocketTransport(app, self._handshake, self)
@@ -304,6 +310,8 @@ class EngineSession:
 
     def send_messages(self, messages: Sequence[Frame]) -> None:
         """Send Socket.IO's messages, each in a MESSAGE packet."""
+        if not self.unsettled:
+            self._unsettle()
         straight = self._straight
         if straight is None or len(messages) > 1:
             if self._wires is None:
@@ -319,6 +327,7 @@ class EngineSession:
 
     def send_frames(self, frames: Sequence[Frame]) -> None:
         """Send encoded packets, in order; during an upgrade they wait for its end."""
+        self._unsettle()
         if self._upgrade is not None:
             self._held = (*self._held, *frames)
             return
@@ -381,6 +390,11 @@ class EngineSession:
         ]
 
     @property
+    def runtime(self) -> Runtime:
+        """The running app that it is a connection to."""
+        return self._runtime
+
+    @property
     def tasks(self) -> set[asyncio.Task[None]]:
         """The calls of the app that still run for this session."""
         return {task for transport in self._used for task in transport.tasks}
@@ -400,10 +414,38 @@ class EngineSession:
         if self.watch is None:
             return Quiet.QUIET
         if self.handled < self.sent:
-            return Quiet.BUSY
+            return self._undelivered()
         if self.watch.has_output(self.sid):
             return Quiet.BUSY
         return Quiet.MOVING if self.watch.sends(self.sid) else Quiet.QUIET
+
+    def _undelivered(self) -> Quiet:
+        """Whether packets that the app has received are on their way to the server, as through a
+        queue of a middleware's. What has not arrived after a while was dropped on the way.
+        """
+        now = self._runtime.loop.time()
+        if self._stalled is None or self._stalled[0] != self.handled:
+            self._stalled = self.handled, now
+        if self.watch.sio is None or now - self._stalled[1] < DEFAULT_GRACE:  # type: ignore[union-attr]
+            return Quiet.MOVING
+        self.sent, self._stalled = self.handled, None
+        return Quiet.MOVING
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is under way, and nothing can be without being noticed here first."""
+        transport, watch = self.transport, self.watch
+        return (
+            self.quiet() is Quiet.QUIET
+            and (transport is None or transport.listens or self.engine.state is State.CLOSED)
+            and (watch is None or watch.output_shows)
+        )
+
+    def _unsettle(self) -> None:
+        """Something is about to be under way."""
+        if not self.unsettled:
+            self.unsettled = True
+            self._runtime.unsettled.add(self)
 
     # -- what the transports tell
 
@@ -423,6 +465,8 @@ class EngineSession:
 
         `arrived` means that it has come through the bad network, if there is one.
         """
+        if not self.unsettled:
+            self._unsettle()
         if self._wires is not None and not arrived:
             self._wires[1].carry(frame)
             self._hub.poke()
@@ -655,6 +699,7 @@ class EngineSession:
         self.transport_frame(frame, cast("Transport", self.transport).name, arrived=True)
 
     def _end(self, how: Callable[[Transport], None]) -> None:
+        self._unsettle()
         for wire in self._wires or ():
             wire.cut()
         self._wires = None

@@ -44,6 +44,10 @@ class Transport(Protocol):
         """True when the app has taken all that was sent and waits for more."""
 
     @property
+    def listens(self) -> bool:
+        """Whether what the server puts out now is sent at once."""
+
+    @property
     def running(self) -> bool:
         """Whether a call of the app still runs."""
 

@@ -30,7 +30,7 @@ from asgi_sio_testclient._exceptions import EventTimeout, UsageError
 if TYPE_CHECKING:
     from asgi_sio_testclient._connection.app import Runtime
 
-__all__ = ["advance", "time_travel"]
+__all__ = ["advance", "is_travelling", "time_travel"]
 
 
 @contextlib.asynccontextmanager
@@ -81,6 +81,12 @@ def _require_running(runtime: Runtime) -> None:
     if not runtime.running:
         raise UsageError("use it within `async with TestClient(app) as client:`")
     runtime.require_loop()
+
+
+def is_travelling(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a loop's time is virtual now."""
+    clock = _CLOCKS.get(loop)
+    return clock is not None and clock.travellers > 0
 
 
 class _Clock:

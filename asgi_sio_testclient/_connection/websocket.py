@@ -90,6 +90,11 @@ class WebSocketTransport:
         return self.connection.idle
 
     @property
+    def listens(self) -> bool:
+        """See `Transport`."""
+        return not self.connection.paused
+
+    @property
     def running(self) -> bool:
         """See `Transport`."""
         return self.connection.task is not None and not self.connection.ended

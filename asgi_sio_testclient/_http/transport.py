@@ -34,6 +34,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         app: an ASGI callable.
         state: gives the lifespan's state of the moment.
         keep: takes the app's task, which may outlive its response.
+        owner: the client that the requests are of.
         root_path: for the scope.
         client: for the scope.
         raise_app_exceptions: whether an exception of the app is raised; else it is a response with
@@ -51,6 +52,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         *,
         state: Callable[[], Mapping[str, Any] | None],
         keep: Callable[[asyncio.Task[None]], None],
+        owner: object,
         root_path: str,
         client: tuple[str, int] | None,
         raise_app_exceptions: bool,
@@ -66,6 +68,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         self._admit = admit
         self._state = state
         self._keep = keep
+        self._owner = owner
         self._root_path = root_path
         self._client = client
         self._raise = raise_app_exceptions
@@ -121,6 +124,7 @@ class AppTransport(httpx.AsyncBaseTransport):
             leaves = (url.scheme, scope["server"]) != (self._origin.scheme, self._origin.server)
             scope["extensions"] = {EXTENSION: {"other_origin": leaves}}
         exchange = HTTPExchange(self._app, scope, body)
+        exchange.origin = f"{request.method} {path.decode('ascii')}", self._owner
         self._keep(exchange.start(contextvars.Context() if self._isolate else None))
         limit = request.extensions.get("timeout", {}).get("read")
         try:

@@ -111,6 +111,7 @@ class ThreadedServerWatch(ServerWatch):
     """
 
     shares = False  # its threads run whether a loop does or not
+    output_shows = False
 
     def __init__(self, eio: Any, hub: Hub) -> None:
         if eio.async_mode != _THREADING:

@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from time import perf_counter
 from typing import Any, cast
 
+import engineio
 import socketio
 
 from asgi_sio_testclient._exceptions import UsageError, reaches_test
@@ -38,11 +39,13 @@ from asgi_sio_testclient._server.origins import (
 from asgi_sio_testclient._server.recorder import Recorder
 from asgi_sio_testclient._server.runs import HandlerRun, Watched
 from asgi_sio_testclient._waiting.deadlines import Hub
+from asgi_sio_testclient._waiting.work import ORIGIN
 from asgi_sio_testclient.trace import active
 
 __all__ = ["HANDLER_TASK", "ServerWatch", "unwatch", "watch"]
 
 _TURNS = 10  # of the loop, that a request takes from the app's door into the server's queue
+_STOCK_START = engineio.AsyncServer.start_background_task
 HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts it, a task per event
 
 
@@ -63,6 +66,7 @@ class ServerWatch:
     broker_failure: tuple[float, str] | None = None
     shares = True  # the server with a watch in another loop, which stands still meanwhile
     emits: Iterable[Emitted] = ()
+    output_shows = True  # what the server puts out is sent in tasks of the loop's
 
     def __init__(self, eio: Any, hub: Hub) -> None:
         self.eio = eio
@@ -101,6 +105,7 @@ class ServerWatch:
             self.originals[event] = original
             self._hooks_of[event] = found, hook
             self.eio.handlers[event] = hook
+        self._has_stock_start = getattr(self._start, "__func__", None) is _STOCK_START
 
         if self.sio is not None:
             self.emits = self._emit_log = EmitLog(self.sio.manager)
@@ -193,22 +198,30 @@ class ServerWatch:
             self.runs.add(run)
             if owner is not None:
                 owner.handler_started(run)
-            task = self._start(self._watched, run, target, args)
+            task = self._start_plumbing(self._watched(run, target, args))
             run.task = task if run.ended is None else None
-            return task  # type: ignore[no-any-return]
-        task = self._start(target, *args, **kwargs)
+            return task
         if name == "_send_ping":
-            self._pings[target.__self__.sid] = task
+            self._pings[target.__self__.sid] = task = self._start_plumbing(target())
         elif name == "_service_task":
-            self._service = task
+            self._service = task = self._start_plumbing(target())
         else:
+            task = self._start(target, *args, **kwargs)
             self.background[task] = self._current_owner()
             task.add_done_callback(self._background_done)
-        return task  # type: ignore[no-any-return]
+        return task
+
+    def _start_plumbing(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Begin what is not followed as a task of the app's."""
+        if self._has_stock_start:
+            # The same, without a way through asyncio.ensure_future() for each packet.
+            return self.hub.work.create_untracked(coroutine)
+        return self._start(lambda: coroutine)  # type: ignore[no-any-return]
 
     async def _watched(
         self, run: HandlerRun, target: Callable[..., Coroutine[Any, Any, Any]], args: Any
     ) -> Any:
+        ORIGIN.set((run, run.owner))
         run.started = perf_counter()
         if run.task is None:
             # An eager task runs before create_task() has returned it.
@@ -242,9 +255,10 @@ class ServerWatch:
                 await original(eio_sid, data)
                 return
             owner.receiving = data
-            run = None
+            run = previous = None
             if data.__class__ is not str or data[:1] != "2" or not (sio and sio.async_handlers):
                 run = self._inline_run(owner, eio_sid, data)
+                previous = ORIGIN.set((run or "a packet", owner))
             try:
                 await original(eio_sid, data)
             except BaseException as exc:
@@ -252,6 +266,8 @@ class ServerWatch:
                     self._report(owner, exc, run, data)
                 raise
             finally:
+                if previous is not None:
+                    ORIGIN.reset(previous)
                 owner.receiving = None
                 owner.handled += 1
                 if run is not None:
@@ -268,6 +284,7 @@ class ServerWatch:
             run.begin()
             run.task = asyncio.current_task()
             self.runs.add(run)
+            previous = ORIGIN.set((run, owner))
             try:
                 await original(eio_sid, *reason)
             except BaseException as exc:
@@ -277,6 +294,7 @@ class ServerWatch:
                     self._report(owner, exc, run)
                 raise
             finally:
+                ORIGIN.reset(previous)
                 run.ended = perf_counter()
                 self.runs.discard(run)
                 self.hub.poke()
@@ -326,11 +344,17 @@ class ServerWatch:
 
     def _background_done(self, task: asyncio.Task[Any]) -> None:
         owner = self.background.pop(task, None)
-        if not task.cancelled() and task.exception() is not None:
-            exc = task.exception()
-            note(exc, "a background task", "")
-            for session in [owner] if owner is not None else list(self.sessions.values())[:1]:
-                session.app_raised(exc)  # type: ignore[arg-type]
+        if task.cancelled() or not task._log_traceback:
+            return
+        record = self.hub.work.record_of(task)
+        if record is not None and record.reports_to_a_client:
+            # What began it may still await it.
+            self.hub.report_failures_at_rest()
+            return
+        exc = task.exception()
+        note(exc, "a background task", "")
+        for session in [owner] if owner is not None else list(self.sessions.values())[:1]:
+            session.app_raised(exc)  # type: ignore[arg-type]
 
     def _current_owner(self) -> Watched | None:
         run = self._current_run()
@@ -418,6 +442,17 @@ class ServerWatch:
         """What it may set something off through: itself, and a broker shared with other nodes."""
         medium = getattr(getattr(self.sio, "manager", None), "medium", None)
         return {self.eio} if medium is None else {self.eio, medium}
+
+    @property
+    def handles_disconnects(self) -> bool:
+        """Whether code of the app's may run when a connection ends."""
+        sio = self.sio
+        if sio is None or sio.namespace_handlers:
+            return True
+        for handlers in sio.handlers.values():  # noqa: SIM110 (asked at each exit; a generator costs as much again)
+            if "disconnect" in handlers:
+                return True
+        return False
 
     @property
     def always_connect(self) -> bool:

@@ -22,6 +22,7 @@ from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._sync.http import _is_plain_sync_client, _PortalTransport
 from asgi_sio_testclient._sync.portal import _Loop, _loop_of
 from asgi_sio_testclient._sync.session import SyncEngineSession
+from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
 
 __all__ = ["SyncTestClient"]
 
@@ -65,6 +66,7 @@ class SyncTestClient:
         client: tuple[str, int] | None = ("testclient", 50000),
         timeout: float = 5.0,
         raise_app_exceptions: bool = True,
+        grace: float = DEFAULT_GRACE,
         strict: bool = False,
         isolate_context: bool = False,
     ) -> None:
@@ -72,7 +74,7 @@ class SyncTestClient:
             app, http=http, base_url=base_url, headers=headers, cookies=cookies, auth=auth,
             socketio_path=socketio_path, transports=transports, serializer=serializer, json=json,
             server=server, lifespan=lifespan, root_path=root_path, client=client, timeout=timeout,
-            raise_app_exceptions=raise_app_exceptions, strict=strict,
+            raise_app_exceptions=raise_app_exceptions, grace=grace, strict=strict,
             isolate_context=isolate_context,
         )  # fmt: skip
         self._set_up(inner, _loop_of(app))
@@ -247,9 +249,9 @@ class SyncTestClient:
         while (event := self._loop.run(following)) is not _NOTHING:
             yield event
 
-    def settle(self, timeout: float | None = None) -> None:
+    def settle(self, timeout: float | None = None, *, grace: float | None = None) -> None:
         """See `TestClient.settle`."""
-        self._loop.run(self._client.settle, timeout)
+        self._loop.run(lambda: self._client.settle(timeout, grace=grace))
 
     def assert_not_received(
         self,
@@ -257,10 +259,14 @@ class SyncTestClient:
         *,
         namespace: str | None = None,
         match: Match | None = None,
+        within: float | None = None,
+        grace: float | None = None,
     ) -> None:
         """See `TestClient.assert_not_received`."""
         self._loop.run(
-            lambda: self._client.assert_not_received(event, namespace=namespace, match=match)
+            lambda: self._client.assert_not_received(
+                event, namespace=namespace, match=match, within=within, grace=grace
+            )
         )
 
     # -- answering the server

@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from asgi_sio_testclient._waiting.idle import _TURNS, Quiet, Quietable, _Watcher
+from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
+from asgi_sio_testclient._waiting.work import Work
 
 __all__ = ["EXPIRED", "Hub", "fail", "finish", "hub_of"]
 
 EXPIRED: Any = object()  # the result of a wait whose deadline came first
 
 _NEVER = float("inf")
+_SLOW_LOOK = 0.01  # seconds until the next look at what takes longer than it should
 _SWEEP = 64  # notes of waits, beside twice those that are still on, that may be over
 
 
@@ -50,6 +53,7 @@ class Hub:
     Attributes:
         runtimes: the running apps.
         watchers: who waits for quiet.
+        work: what the running apps run in the loop.
         late_by: seconds by which the loop was late for the last deadline that passed: so long it
             was blocked.
     """
@@ -59,7 +63,10 @@ class Hub:
         self.runtimes: list[Any] = []
         self.watchers: list[_Watcher] = []
         self.poked = self.poke  # one object for all connections that call it
+        self.work = Work(loop, self, self._task_failed)
         self._looking = False
+        self._reports = False
+        self._next_look: asyncio.TimerHandle | None = None
         self._previous: Any = None
         self._deadlines: dict[asyncio.Future[Any], float] = {}
         self._sweep_at = _SWEEP
@@ -102,6 +109,7 @@ class Hub:
         if not self.runtimes:
             self._previous = self.loop.get_exception_handler()
             self.loop.set_exception_handler(self._lost)
+            self.work.hook()
         self.runtimes.append(runtime)
 
     def leave(self, runtime: Any) -> None:
@@ -110,6 +118,12 @@ class Hub:
             self.runtimes.remove(runtime)
         if self.runtimes:
             return
+        self.work.unhook()
+        self.watchers.clear()
+        self._reports = False
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
         if self.loop.get_exception_handler() == self._lost:
             self.loop.set_exception_handler(self._previous)
         self._previous = None
@@ -130,10 +144,16 @@ class Hub:
         exc = context.get("exception")
         if exc is not None and any(runtime.lost(exc) for runtime in self.runtimes):
             return
+        if exc is not None and self.work.collected(context.get("future"), exc):
+            return
         if self._previous is not None:
             self._previous(loop, context)
         else:
             loop.default_exception_handler(context)
+
+    def _task_failed(self, origin: Any, exc: BaseException, task: str) -> None:
+        """A task raised that a client set off, and nobody retrieved it."""
+        self.runtimes[-1].task_failed(origin, exc, task)
 
     def _arm(self, when: float) -> None:
         if self._timer is not None:
@@ -155,10 +175,15 @@ class Hub:
             self._arm(min(left))
 
     def when_quiet(
-        self, things: Callable[[], Iterable[Quietable]], then: Callable[[], object]
+        self,
+        things: Callable[[], Iterable[Quietable]],
+        then: Callable[[], object],
+        rest: RestCheck | None = None,
     ) -> Callable[[], None]:
-        """Call `then` once, as soon as all `things` are quiet; returns what takes that back."""
-        watcher = _Watcher(things, then)
+        """Call `then` once, as soon as all `things` are quiet, and the app at rest where `rest` is
+        given; returns what takes that back.
+        """
+        watcher = _Watcher(things, then, rest)
         self.watchers.append(watcher)
         self._look()
 
@@ -167,6 +192,21 @@ class Hub:
                 self.watchers.remove(watcher)
 
         return forget
+
+    def report_failures_at_rest(self) -> None:
+        """As soon as the app is at rest, hand on what tasks raised and nobody has retrieved."""
+        if not self._reports:
+            self._reports = True
+            rest = RestCheck(self.work, DEFAULT_GRACE, rounds=0)
+            self.when_quiet(self._all_sources, self._report_failures, rest)
+
+    def _all_sources(self) -> Iterator[Quietable]:
+        for runtime in self.runtimes:
+            yield from runtime.quiet_things()
+
+    def _report_failures(self) -> None:
+        self._reports = False
+        self.work.report_failures()
 
     def poke(self) -> None:
         """Something that may have been waited for has happened."""
@@ -185,11 +225,33 @@ class Hub:
         for watcher in list(self.watchers):
             state = watcher.look()
             if state is Quiet.QUIET:
-                self.watchers.remove(watcher)
-                watcher.then()
+                again_in = None if watcher.rest is None else watcher.rest.look()
+                if again_in is None:
+                    self.watchers.remove(watcher)
+                    watcher.then()
+                elif again_in:
+                    self._look_in(again_in)
+                else:
+                    self._look_soon()
             elif state is Quiet.MOVING and watcher.turns:
                 watcher.turns -= 1
                 self._look_soon()
+            elif state is Quiet.MOVING:
+                self._look_in(_SLOW_LOOK)
+
+    def _look_in(self, seconds: float) -> None:
+        """Look again, if nothing makes that happen earlier: what is at work need not tell."""
+        when = self.loop.time() + seconds
+        if self._next_look is not None:
+            if self._next_look.when() <= when:
+                return
+            self._next_look.cancel()
+        self._next_look = self.loop.call_at(when, self._look_again)
+
+    def _look_again(self) -> None:
+        self._next_look = None
+        if self.watchers:
+            self._look()
 
 
 _HUBS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()

@@ -6,6 +6,8 @@ import enum
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from asgi_sio_testclient._waiting.rest import RestCheck
+
 # Turns of the loop that the server's writer takes from sending a packet back to waiting for the
 # next (3 with Python 3.11's wait_for).
 _TURNS = 10
@@ -27,13 +29,24 @@ class Quietable(Protocol):
 
 
 class _Watcher:
-    """Waits for a number of things to be quiet at the same moment."""
+    """Waits for a number of things to be quiet at the same moment, and for what the app runs beside
+    them to be at rest then.
+
+    Attributes:
+        then: called once that is so.
+        rest: tells whether the app is at rest; None where that is not asked.
+        turns: of the loop, for which things may be on their way back to waiting.
+    """
 
     def __init__(
-        self, things: Callable[[], Iterable[Quietable]], then: Callable[[], object]
+        self,
+        things: Callable[[], Iterable[Quietable]],
+        then: Callable[[], object],
+        rest: RestCheck | None,
     ) -> None:
         self._things = things
         self.then = then
+        self.rest = rest
         self.turns = _TURNS
         self._busy: Quietable | None = None
 

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import enum
+import functools
 import gc
 import linecache
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import PurePath
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
+    "Frames",
+    "SuspendedAt",
+    "WaitsFor",
     "codes_in_thread",
     "is_library",
+    "is_own",
     "place_in_thread",
     "place_of",
     "place_of_awaitable",
     "place_of_frame",
+    "suspended_at",
     "suspended_codes",
 ]
 
 _LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")})
 _KINDS = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
 _OWN = f"{PurePath(__file__).parent.parent}{os.sep}"
+Frames = tuple[tuple[CodeType, int], ...]  # code and line of each, outermost first
 
 
 def place_of(task: asyncio.Task[Any]) -> str:
@@ -82,11 +90,12 @@ def _in_thread(ident: int) -> list[FrameType]:
 def _suspended(awaitable: Any) -> Iterator[FrameType]:
     """The frames of a chain of awaits, outermost first."""
     while awaitable is not None:
-        prefix = next((kind for kind in _KINDS if hasattr(awaitable, f"{kind}_frame")), None)
+        prefix = _kind_of(awaitable)
         if prefix is None:
-            # `async_generator.asend()`, as in a context manager that is one, hides its generator.
-            hidden = gc.get_referents(awaitable)
-            awaitable = next((thing for thing in hidden if hasattr(thing, "ag_frame")), None)
+            # `async_generator.asend()`, as in a context manager that is one, hides its generator;
+            # the iterator of an `__await__` that is a coroutine's hides the coroutine.
+            hidden = () if isinstance(awaitable, asyncio.Future) else gc.get_referents(awaitable)
+            awaitable = next((thing for thing in hidden if _kind_of(thing) is not None), None)
             continue
         frame = getattr(awaitable, f"{prefix}_frame")
         if frame is None:
@@ -95,6 +104,93 @@ def _suspended(awaitable: Any) -> Iterator[FrameType]:
         awaitable = getattr(awaitable, _KINDS[prefix])
 
 
+def _kind_of(awaitable: Any) -> str | None:
+    return next((kind for kind in _KINDS if hasattr(awaitable, f"{kind}_frame")), None)
+
+
 def is_library(code: CodeType) -> bool:
     """Whether code belongs to the standard library, an installed package or this package."""
     return code.co_filename.startswith((*_LIBRARIES, _OWN, "<frozen"))
+
+
+def is_own(code: CodeType) -> bool:
+    """Whether code is this package's."""
+    return code.co_filename.startswith(_OWN)
+
+
+class WaitsFor(enum.Enum):
+    """What a suspended task waits for, as far as its frames tell."""
+
+    TIMER = "timer"  # asyncio.sleep()
+    APP = "app"  # a queue, lock, event, task or future that the app's own code has to set
+    THREAD = "thread"  # a call that runs in an executor
+    OUTSIDE = "outside"  # a library's future: a socket, a subprocess, another thread
+
+
+class SuspendedAt(NamedTuple):
+    """Where a task is suspended.
+
+    Attributes:
+        frames: code and line of every frame, outermost first.
+        waits_for: what has to happen for the task to go on.
+        timer: the timer of ``asyncio.sleep()``, for WaitsFor.TIMER.
+    """
+
+    frames: Frames
+    waits_for: WaitsFor
+    timer: asyncio.TimerHandle | None = None
+
+
+def suspended_at(task: asyncio.Task[Any], waiter: Any, in_executor: Container[Any]) -> SuspendedAt:
+    """Where a task is suspended, and what it waits for.
+
+    Args:
+        task: any that is suspended.
+        waiter: the future that it awaits.
+        in_executor: futures that are known to stand for a call in an executor.
+    """
+    frames = list(_suspended(task.get_coro()))
+    place = tuple((frame.f_code, frame.f_lineno) for frame in frames)
+    if frames and frames[-1].f_code is _SLEEP:
+        timer = frames[-1].f_locals.get("h")
+        if timer is not None:
+            return SuspendedAt(place, WaitsFor.TIMER, timer)
+    return SuspendedAt(place, _waits_for(waiter, [frame.f_code for frame in frames], in_executor))
+
+
+def _waits_for(waiter: Any, codes: Sequence[CodeType], in_executor: Container[Any]) -> WaitsFor:
+    if not codes or isinstance(waiter, asyncio.Task):
+        return WaitsFor.APP
+    innermost = codes[-1]
+    if waiter in in_executor or innermost.co_name == _ANYIO_THREAD or _is_chained(waiter):
+        return WaitsFor.THREAD
+    if any("Socket" in code.co_qualname and "anyio" in _parts(code) for code in codes):
+        return WaitsFor.OUTSIDE
+    parts = _parts(innermost)
+    if not is_library(innermost) or is_own(innermost) or _SERVERS.intersection(parts):
+        return WaitsFor.APP
+    if "asyncio" in parts and parts[-1] in _ASYNCIOS_WAITS:
+        return WaitsFor.APP
+    if "anyio" in parts and innermost.co_qualname.startswith("TaskGroup."):
+        return WaitsFor.APP
+    return WaitsFor.OUTSIDE
+
+
+_SLEEP = asyncio.sleep.__code__
+_ANYIO_THREAD = "run_sync_in_worker_thread"
+_SERVERS = frozenset({"engineio", "socketio"})
+_ASYNCIOS_WAITS = frozenset(
+    {"futures.py", "locks.py", "queues.py", "taskgroups.py", "tasks.py", "timeouts.py"}
+)
+
+
+def _is_chained(waiter: Any) -> bool:
+    """Whether a future stands for a `concurrent.futures.Future`: asyncio.wrap_future()."""
+    callbacks = getattr(waiter, "_callbacks", None) or ()
+    names = (getattr(callback, "__qualname__", "") for callback, _ in callbacks)
+    return any(name.startswith("_chain_future") for name in names)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parts(code: CodeType) -> tuple[str, ...]:
+    return PurePath(code.co_filename).parts

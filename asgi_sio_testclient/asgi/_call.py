@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sio_testclient._exceptions import UsageError, reaches_test
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, hub_of
+from asgi_sio_testclient._waiting.work import ORIGIN, PLUMBING
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application
@@ -20,9 +21,14 @@ DEFAULT_TIMEOUT = 5.0
 
 
 class _Run:
-    """One call of the app with one scope: its task, and the messages it has not received yet."""
+    """One call of the app with one scope: its task, and the messages it has not received yet.
+
+    Attributes:
+        origin: what the call and all that it begins come of: see `_waiting.work`.
+    """
 
     _loop: asyncio.AbstractEventLoop
+    origin: Any = PLUMBING
 
     def __init__(
         self, app: ASGI3Application, scope: Any, on_receive: Callable[[], None] | None = None
@@ -70,6 +76,7 @@ class _Run:
         return self.ended or (bool(self._receivers) and not self._messages and not self._next)
 
     async def _call(self) -> None:
+        ORIGIN.set(self.origin)
         try:
             if self.task is None:
                 # An eager task: what this call sets off must not come before `start` has returned.

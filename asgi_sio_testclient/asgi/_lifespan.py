@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient._exceptions import LifespanFailed, ends_test, ungrouped
 from asgi_sio_testclient._waiting.suspended import place_of
+from asgi_sio_testclient._waiting.work import LIFESPAN
 from asgi_sio_testclient.asgi._call import DEFAULT_TIMEOUT, Message, _Mailbox, _Run
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Lifespan(_Run):
             follows.
         supported: False once it is known that the app has no lifespan.
     """
+
+    origin = LIFESPAN
 
     def __init__(
         self,

@@ -161,6 +161,11 @@ class WebSocketConnection(_Run):
         """
         self._disconnect({"type": "websocket.disconnect", "code": code})
 
+    @property
+    def paused(self) -> bool:
+        """Whether the app's next ``send()`` blocks."""
+        return self._gate is not None
+
     def pause(self) -> None:
         """Stop reading: the app's next ``send()`` blocks, as it does when a client's buffers are
         full.

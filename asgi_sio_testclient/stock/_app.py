@@ -22,6 +22,7 @@ from asgi_sio_testclient._protocol.engineio import EngineIO
 from asgi_sio_testclient._server.find import find_server
 from asgi_sio_testclient._server.runs import HandlerRun
 from asgi_sio_testclient._server.watch import ServerWatch
+from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
 from asgi_sio_testclient.asgi import ClientDisconnected, HTTPExchange, Response, WebSocketConnection
 
 if TYPE_CHECKING:
@@ -198,10 +199,10 @@ class App:
             for task in self._tasks(self._calls):
                 runtime.keep(task)
             deadline = runtime.loop.time() + self._timeout
-            late = await runtime.finish_handlers(deadline, self._timeout)
+            late = await runtime.finish_work(deadline, self._timeout, DEFAULT_GRACE)
             # A websocket that ended without the server's noticing: something raised on the way.
             self._time_out(self._engines)
-            late += await runtime.finish_handlers(deadline, self._timeout)
+            late += await runtime.finish_work(deadline, self._timeout, DEFAULT_GRACE)
             await runtime.shutdown(self._timeout)
         finally:
             tasks = set(self._tasks(self._calls))

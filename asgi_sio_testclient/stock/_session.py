@@ -25,6 +25,7 @@ from asgi_sio_testclient._connection.arguments import (
     check_timeout,
     checked_http,
 )
+from asgi_sio_testclient._exceptions import LeakWarning
 from asgi_sio_testclient._http.identity import Identity
 from asgi_sio_testclient._http.wsgi import is_wsgi
 from asgi_sio_testclient.asgi import single_callable
@@ -161,7 +162,7 @@ class ASGIClientSession:
             if session is not None:
                 await session.close()
         for line in late:
-            warnings.warn(line, ResourceWarning, stacklevel=2)
+            warnings.warn(line, LeakWarning, stacklevel=2)
 
     @property
     def app_exceptions(self) -> list[BaseException]:

@@ -12,7 +12,7 @@ faults = Family()
 
 @faults.fault(
     "Leaves while a handler still runs.",
-    first_line="ResourceWarning: left over at exit: a handler that did not end within 0.2 s: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.Event().wait()",
+    first_line="LeakWarning: left over at exit: a handler that did not end within 0.2 s: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.sleep(60)",
     cause="a handler",
     within=AT_TIMEOUT,
     remedy="Await the handler's answer, or let it end: `timeout=` is what it is given.",
@@ -22,7 +22,7 @@ async def handler_runs_at_exit():
 
     @sio.event
     async def order(sid, article):
-        await asyncio.Event().wait()
+        await asyncio.sleep(60)
 
     async def scenario():
         async with TestClient(app, timeout=SHORT) as client:
@@ -33,8 +33,30 @@ async def handler_runs_at_exit():
 
 
 @faults.fault(
+    "Leaves while a handler waits for what never comes.",
+    first_line="LeakWarning: left over at exit: a handler that waits for a future that nothing is left to set: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.Event().wait()",
+    cause="a handler",
+    within=KNOWN_EARLY,
+    remedy="Set what the handler waits for before the client is left: no timer, thread or socket of the app's can.",
+)
+async def handler_waits_in_vain_at_exit():
+    sio, app = server()
+
+    @sio.event
+    async def order(sid, article):
+        await asyncio.Event().wait()
+
+    async def scenario():
+        async with TestClient(app) as client:
+            await client.connect()
+            await client.emit("order", "tea")
+
+    return await warned_by(scenario())
+
+
+@faults.fault(
     "Leaves while a handler awaits this client's ack.",
-    first_line="ResourceWarning: left over at exit: a handler that waits for an ack that no client is left to give: ask (event 'ask', namespace '/') at leaving.py:<line> in ask: await sio.call(\"sure\", to=sid)",
+    first_line="LeakWarning: left over at exit: a handler that waits for an ack that no client is left to give: ask (event 'ask', namespace '/') at leaving.py:<line> in ask: await sio.call(\"sure\", to=sid)",
     cause="a handler",
     within=KNOWN_EARLY,
     remedy="Answer with `client.on`, or read the event and let the handler's own timeout come.",
@@ -57,7 +79,7 @@ async def handler_awaits_an_ack_at_exit():
 
 @faults.fault(
     "Leaves while a handler still runs, with `strict=True`.",
-    first_line="Leak: left over at exit: a handler that did not end within 0.2 s: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.Event().wait()",
+    first_line="Leak: left over at exit: a handler that did not end within 0.2 s: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.sleep(60)",
     cause="a handler",
     within=AT_TIMEOUT,
     remedy="Await the handler's answer, or let it end: `timeout=` is what it is given.",
@@ -67,7 +89,7 @@ async def handler_runs_at_strict_exit():
 
     @sio.event
     async def order(sid, article):
-        await asyncio.Event().wait()
+        await asyncio.sleep(60)
 
     async with TestClient(app, timeout=SHORT, strict=True) as client:
         await client.connect(timeout=5)
@@ -116,7 +138,7 @@ async def event_never_read():
 
 @faults.fault(
     "Has a disconnect handler that hangs, so that the server keeps the session id.",
-    first_line="ResourceWarning: left over at exit: a handler that did not end within 0.2 s: disconnect (event 'disconnect', namespace '/') at leaving.py:<line> in disconnect: await asyncio.Event().wait()",
+    first_line="LeakWarning: left over at exit: a handler that did not end within 0.2 s: disconnect (event 'disconnect', namespace '/') at leaving.py:<line> in disconnect: await asyncio.sleep(60)",
     cause="a handler",
     within=AT_TIMEOUT + SHORT,
     remedy="The first line says where the handler is suspended.",
@@ -126,7 +148,7 @@ async def disconnect_handler_hangs():
 
     @sio.event
     async def disconnect(sid, reason):
-        await asyncio.Event().wait()
+        await asyncio.sleep(60)
 
     async def scenario():
         async with TestClient(app, timeout=SHORT) as client:

@@ -1,0 +1,349 @@
+"""Whether an app is at rest: nothing that its clients set off is at work.
+
+A task, callback or call is at work while it runs, is ready to run, or waits for something at work,
+for a call in an executor, or for a timer that is due within `grace`. What a task waits for is read
+from its frames, once for each future that it waits for. Where the frames leave open whether a
+client set a thing off, it is waited for.
+
+Loops of short sleeps never end, so these are given rounds: a loop that a handler began is followed
+for as long as its source lets it end; every other one has to come round once after all else is
+done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from asgi_sio_testclient._waiting.source_loops import Ending, ending_of, is_in_loop, leads_back
+from asgi_sio_testclient._waiting.suspended import Frames, SuspendedAt, WaitsFor
+from asgi_sio_testclient._waiting.timers import DueTimer
+from asgi_sio_testclient._waiting.work import (
+    ORIGIN,
+    PLUMBING,
+    TrackedTask,
+    Work,
+    describe_call,
+    was_set_off,
+)
+
+__all__ = ["DEFAULT_GRACE", "NEVER", "RestCheck"]
+
+DEFAULT_GRACE = 0.1  # seconds
+NEVER = float("inf")
+# How many times `grace` a loop of short sleeps that a handler began is followed the first time.
+_FOLLOWED = {Ending.ENDLESS: 1.0, Ending.MAY_END: 5.0, Ending.ENDS: NEVER}
+_ROUNDS = 3  # that a ticker is made to come round at most in one check
+_TURNS_OF_THE_TEST = 200  # of the loop, that tasks of the test's are waited for that never rest
+_UNSEEN_TURNS = 10  # of a loop that does not show what is ready to run: as many as any answer takes
+_READY_LOOKS = 1000  # looks that find a thing ready each time, until it is taken for a ticker
+_TICKERS_READY_LOOKS = 50
+_FIRST_POLL = 0.001  # seconds until the next look at what tells nothing: it doubles each time
+_LAST_POLL = 0.005
+
+
+class _Followed:
+    """Something that may never come to an end by itself, and since when it is followed."""
+
+    __slots__ = ("last", "since")
+
+    def __init__(self, last: Any, since: float) -> None:
+        self.last = last
+        self.since = since
+
+
+class RestCheck:
+    """One wait for rest: `look` is called until it finds the app at rest.
+
+    Args:
+        work: what the app runs in the loop.
+        grace: seconds; a timer that is due later is no work.
+        rounds: how often a ticker is made to come round; 0 where tickers are left alone.
+        concerns: whether what comes of an origin counts; None where everything does.
+
+    Attributes:
+        at_work: what the last look found at work.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        grace: float,
+        *,
+        rounds: int = _ROUNDS,
+        concerns: Callable[[Any], bool] | None = None,
+    ) -> None:
+        self.at_work: list[Any] = []
+        self._work = work
+        self._grace = grace
+        self._rounds = rounds
+        self._concerns = concerns
+        self._followed: dict[Any, _Followed] = {}
+        self._came_round: dict[Any, Any] = {}  # a ticker's timer, at which it is to come round
+        self._rounds_of: dict[Any, int] = {}
+        self._ticking: set[TrackedTask] = set()
+        self._turns_of_the_test = _TURNS_OF_THE_TEST
+        self._ready_looks: dict[Any, int] = {}
+        self._unseen_turns = 0 if work.sees_ready_queue else _UNSEEN_TURNS
+        self._poll = _FIRST_POLL
+
+    def look(self) -> float | None:
+        """Look once.
+
+        Returns:
+            None: the app is at rest. Else the seconds until the next look; 0 for the next turn of
+            the loop.
+        """
+        work = self._work
+        self._now = work.loop.time()
+        self._limit = self._now + self._grace
+        self._again_at = NEVER
+        self._next_turn = self._tests_turn = self._any_failed = False
+        self._tickers: list[tuple[Any, Any, float]] = []
+        self._resting: list[tuple[TrackedTask, Frames, Any]] = []
+        self.at_work = []
+        if work.executor_calls:
+            self._look_at_executor_calls()
+        if work.sees_ready_queue:
+            self._look_at_ready_queue()
+        if work.tracked:
+            self._look_at_tasks()
+        for timer in work.timers.due(self._limit):
+            self._look_at_timer(timer)
+        return self._conclude()
+
+    def describe(self) -> list[str]:
+        """What the last look found at work, a line each."""
+        return [str(thing) for thing in self.at_work]
+
+    def _counts(self, origin: Any) -> bool:
+        return self._concerns is None or self._concerns(origin)
+
+    def _busy(self, thing: Any, again_at: float) -> None:
+        self.at_work.append(thing)
+        self._again_at = min(self._again_at, again_at)
+
+    # -- what tells nothing of its end, and what is ready
+
+    def _look_at_executor_calls(self) -> None:
+        calls = self._work.executor_calls
+        for future, (called, origin) in list(calls.items()):
+            if future.done():
+                del calls[future]
+            elif self._counts(origin):
+                self._busy(describe_call(called, origin), self._now + self._poll)
+
+    def _look_at_ready_queue(self) -> None:
+        """What is about to run and is no tracked task: callbacks, and the server's own tasks on
+        their way.
+        """
+        work: Any = self._work
+        for handle in work.loop._ready:
+            origin = handle._context.get(ORIGIN)
+            if origin is None or handle._cancelled:
+                continue
+            owner = getattr(handle._callback, "__self__", None)
+            if owner is work.user:
+                continue
+            if isinstance(owner, asyncio.Task):
+                if work.record_of(owner) is None:
+                    self._ready(PLUMBING)
+            elif origin is PLUMBING:
+                self._ready(PLUMBING)
+            elif self._ready("a callback"):
+                self.at_work.append("a callback")
+
+    def _ready(self, thing: Any, most: int = _READY_LOOKS) -> bool:
+        """Something is ready to run; whether that may be waited for: some things always are."""
+        looks = self._ready_looks[thing] = self._ready_looks.get(thing, 0) + 1
+        self._next_turn |= looks <= most
+        return looks <= most
+
+    # -- tasks
+
+    def _look_at_tasks(self) -> None:
+        work, current = self._work, asyncio.current_task(self._work.loop)
+        over = []
+        for reference, record in work.tracked.items():
+            task: Any = reference()
+            if task is None:
+                over.append(reference)
+                continue
+            waiter = task._fut_waiter
+            if waiter is not None and not waiter.done():
+                # One with the same waiter has not moved since the last rest.
+                if record.waiter() is not waiter and self._counts(record.origin):
+                    self._look_at_suspended(record, task, waiter)
+            elif task.done():
+                if record.is_over:
+                    over.append(reference)
+                else:
+                    self._any_failed = True
+            elif task is not current and self._counts(record.origin):
+                self._look_at_ready(record)
+        work.drop(over)
+
+    def _look_at_ready(self, record: TrackedTask) -> None:
+        if record.origin is None:
+            self._tests_turn = True
+        elif record.is_ticker or record in self._ticking:
+            self._ready(record, _TICKERS_READY_LOOKS)
+        elif self._ready(record):
+            self.at_work.append(record)
+        else:
+            record.is_ticker = True
+
+    def _look_at_suspended(self, record: TrackedTask, task: asyncio.Task[Any], waiter: Any) -> None:
+        at = self._work.suspended_at(task, waiter)
+        if at.timer is not None:
+            if at.timer.when() <= self._limit:
+                self._look_at_sleeper(record, at, at.timer)
+        elif self._is_at_work(record, at, waiter):
+            self._busy(record, self._now + self._poll)
+        else:
+            self._resting.append((record, at.frames, waiter))
+
+    def _look_at_sleeper(
+        self, record: TrackedTask, at: SuspendedAt, timer: asyncio.TimerHandle
+    ) -> None:
+        key = record, at.frames
+        moved = _is_elsewhere(record, at.frames)
+        if record.is_ticker or not (moved or was_set_off(record.origin)):
+            self._tickers.append((key, timer, timer.when()))
+            self._ticking.add(record)
+            return
+        if moved:
+            bound = NEVER if _comes_back(record, at.frames) else self._grace
+        else:
+            bound = self._grace * _FOLLOWED[ending_of(at.frames)]
+        if self._has_repeated_for(bound, key, timer):
+            record.is_ticker = True
+        else:
+            self._busy(record, timer.when())
+
+    def _has_repeated_for(self, bound: float, key: Any, timer: Any) -> bool:
+        """Whether the same place was found with other timers for longer than `bound` seconds."""
+        followed = self._followed.get(key)
+        if followed is None:
+            self._followed[key] = _Followed(timer, self._now)
+            return False
+        if followed.last is not timer and self._now - followed.since >= bound:
+            return True
+        followed.last = timer
+        return False
+
+    def _is_at_work(self, record: TrackedTask, at: SuspendedAt, waiter: Any) -> bool:
+        """Whether a task that waits for no timer may be at work."""
+        if at.waits_for is WaitsFor.APP:
+            return False
+        places = record.resting_places
+        if places is None:
+            if not was_set_off(record.origin):
+                return False
+        elif at.frames in places:
+            return False
+        if at.waits_for is WaitsFor.THREAD:
+            return True
+        return not self._waits_long_outside(record, at, waiter)
+
+    def _waits_long_outside(self, record: TrackedTask, at: SuspendedAt, waiter: Any) -> bool:
+        """Whether a task has waited for the outside for `grace` and got nowhere. One that will come
+        back to where it rested is waited for without an end.
+        """
+        if _comes_back(record, at.frames):
+            return False
+        followed = self._followed.setdefault((record, at.frames), _Followed(waiter, self._now))
+        if followed.last is not waiter and not is_in_loop(at.frames):
+            followed.last, followed.since = waiter, self._now
+        return self._now - followed.since >= self._grace
+
+    # -- timers other than those of sleeps
+
+    def _look_at_timer(self, timer: DueTimer) -> None:
+        if timer.origin is None or timer.origin is PLUMBING or not self._counts(timer.origin):
+            return
+        record = self._work.record_of(timer.task)
+        if timer.sleeps:
+            if timer.task is not None and record is None and was_set_off(timer.origin):
+                # Made as asyncio.Task(...), which no hook sees.
+                self._work.adopt(timer.task, timer.origin)
+                self._next_turn = True
+            return
+        key = f"a timer that calls {timer.name}", timer.task and id(timer.task)
+        caused = was_set_off(timer.origin) or (record is not None and was_set_off(record.origin))
+        if caused and not self._is_ticking(timer, record):
+            if not self._has_repeated_for(
+                self._grace * _FOLLOWED[Ending.MAY_END], key, timer.handle
+            ):
+                self._busy(key[0], timer.when)
+                return
+            self._set_ticking(timer, record)
+        self._tickers.append((key, timer.handle, timer.when))
+        if record is not None:
+            self._ticking.add(record)
+
+    def _is_ticking(self, timer: DueTimer, record: TrackedTask | None) -> bool:
+        return timer.name in self._work.ticking_timers if record is None else record.is_ticker
+
+    def _set_ticking(self, timer: DueTimer, record: TrackedTask | None) -> None:
+        if record is None:
+            self._work.ticking_timers.add(timer.name)
+        else:
+            record.is_ticker = True
+
+    # -- the answer
+
+    def _conclude(self) -> float | None:
+        if self._tests_turn and self._turns_of_the_test:
+            self._turns_of_the_test -= 1
+            self._next_turn = True
+        if self.at_work:
+            self._start_rounds_again()
+        elif not self._next_turn and self._rounds:
+            self._look_at_tickers()
+        if self._next_turn:
+            return 0
+        if self._again_at < NEVER:
+            self._poll = min(_LAST_POLL, self._poll * 2)
+            return max(self._again_at - self._now, _FIRST_POLL / 2)
+        if self._unseen_turns:
+            self._unseen_turns -= 1
+            return 0
+        self._note_rest()
+        return None
+
+    def _start_rounds_again(self) -> None:
+        """Something is at work: tickers have to come round after it."""
+        self._turns_of_the_test = _TURNS_OF_THE_TEST
+        self._unseen_turns = 0 if self._work.sees_ready_queue else _UNSEEN_TURNS
+        for key in list(self._came_round):
+            if self._rounds_of[key] < self._rounds:
+                del self._came_round[key]
+
+    def _look_at_tickers(self) -> None:
+        for key, timer, when in self._tickers:
+            if key not in self._came_round:
+                self._came_round[key] = timer
+                self._rounds_of[key] = self._rounds_of.get(key, 0) + 1
+            elif self._came_round[key] is not timer:
+                continue
+            self._busy(key[0], when)
+
+    def _note_rest(self) -> None:
+        for record, frames, waiter in self._resting:
+            record.rests_at(frames, waiter)
+        self._work.fresh.clear()
+        self._work.unnoted = False
+        if self._any_failed:
+            self._work.report_failures()
+
+
+def _is_elsewhere(record: TrackedTask, frames: Frames) -> bool:
+    """Whether a task that was found at rest before is at another place now."""
+    return record.resting_places is not None and frames not in record.resting_places
+
+
+def _comes_back(record: TrackedTask, frames: Frames) -> bool:
+    """Whether a task will come to a place again at which it was found at rest."""
+    return any(leads_back(frames, place) for place in record.resting_places or ())

@@ -1,0 +1,128 @@
+"""The loops in the source around a suspended line. Whether a task that sleeps in one of them will
+ever leave it is read from the source: the frame does not tell.
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+import functools
+import linecache
+from types import CodeType
+from typing import NamedTuple
+
+from asgi_sio_testclient._waiting.suspended import Frames, is_library
+
+__all__ = ["Ending", "ending_of", "is_in_loop", "leads_back"]
+
+
+class Ending(enum.Enum):
+    """Whether a loop ends by itself."""
+
+    ENDS = "ends"  # a `for` over something finite
+    MAY_END = "may end"
+    ENDLESS = "endless"  # `while True` without a way out
+
+
+class SourceLoop(NamedTuple):
+    """A `for` or `while` statement."""
+
+    first_line: int
+    last_line: int
+    ending: Ending
+
+
+def ending_of(frames: Frames) -> Ending:
+    """How the loops around a suspended task end. MAY_END where no loop is found: the source may be
+    missing, and code that calls itself again repeats without one.
+    """
+    endings = {loop.ending for code, line in frames for loop in _around(code, line)}
+    if Ending.ENDLESS in endings:
+        return Ending.ENDLESS
+    return Ending.ENDS if endings == {Ending.ENDS} else Ending.MAY_END
+
+
+def is_in_loop(frames: Frames) -> bool:
+    """Whether a task is suspended in a loop that need not end, so that it may come to the same
+    place again without having got anywhere.
+    """
+    return any(
+        loop.ending is not Ending.ENDS for code, line in frames for loop in _around(code, line)
+    )
+
+
+def leads_back(frames: Frames, resting: Frames) -> bool:
+    """Whether a task that is suspended at `frames` comes to the place `resting` again: each loop
+    around it that need not end encloses that place, too.
+    """
+    same_so_far = True
+    for depth, (code, line) in enumerate(frames):
+        around = [loop for loop in _around(code, line) if loop.ending is not Ending.ENDS]
+        same_so_far = same_so_far and depth < len(resting) and resting[depth][0] is code
+        if not same_so_far:
+            if around:
+                return False
+            continue
+        there = resting[depth][1]
+        if not all(loop.first_line <= there <= loop.last_line for loop in around):
+            return False
+        if there != line:
+            if not around:
+                return False
+            same_so_far = False
+    return True
+
+
+def _around(code: CodeType, line: int) -> list[SourceLoop]:
+    return [loop for loop in _loops_in(code) if loop.first_line <= line <= loop.last_line]
+
+
+@functools.lru_cache(maxsize=1024)
+def _loops_in(code: CodeType) -> tuple[SourceLoop, ...]:
+    if is_library(code):
+        return ()
+    loops = _loops_of_file(code.co_filename)
+    return tuple(loop for loop in loops if loop.first_line >= code.co_firstlineno)
+
+
+@functools.lru_cache(maxsize=256)
+def _loops_of_file(filename: str) -> tuple[SourceLoop, ...]:
+    try:
+        tree = ast.parse("".join(linecache.getlines(filename)))
+    except (SyntaxError, ValueError):
+        return ()
+    return tuple(
+        SourceLoop(node.lineno, node.end_lineno or node.lineno, _ending(node))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.For | ast.AsyncFor | ast.While)
+    )
+
+
+def _ending(node: ast.For | ast.AsyncFor | ast.While) -> Ending:
+    if isinstance(node, ast.For):
+        return Ending.MAY_END if _called(node.iter) in _INFINITE else Ending.ENDS
+    if isinstance(node, ast.While) and isinstance(node.test, ast.Constant):
+        return Ending.MAY_END if any(map(_leaves, node.body)) else Ending.ENDLESS
+    return Ending.MAY_END
+
+
+_INFINITE = {"count", "cycle", "iter", "repeat"}  # itertools', and iter(callable, sentinel)
+
+
+def _called(node: ast.expr) -> str:
+    """The name of the function that an expression calls, "" for none."""
+    if not isinstance(node, ast.Call):
+        return ""
+    return str(getattr(node.func, "attr", getattr(node.func, "id", "")))
+
+
+def _leaves(node: ast.AST, *, in_inner_loop: bool = False) -> bool:
+    """Whether a statement in a loop may leave it other than by an exception."""
+    if isinstance(node, ast.Return):
+        return True
+    if isinstance(node, ast.Break):
+        return not in_inner_loop
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        return False
+    inner = in_inner_loop or isinstance(node, ast.For | ast.AsyncFor | ast.While)
+    return any(_leaves(child, in_inner_loop=inner) for child in ast.iter_child_nodes(node))

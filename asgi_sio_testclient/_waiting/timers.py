@@ -1,0 +1,150 @@
+"""The timers of an event loop: which are due, when, and what they come of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+__all__ = ["DueTimer", "HeapTimers", "HookedTimers"]
+
+_SLEEP = "_set_result_unless_cancelled"  # asyncio.sleep()'s callback
+
+
+class DueTimer(NamedTuple):
+    """A timer.
+
+    Attributes:
+        handle: the loop's.
+        when: the moment, by the loop's clock.
+        name: of what it calls.
+        origin: what the code that set it comes of.
+        task: the one that it is for: that a timeout cancels, or that sleeps.
+        sleeps: whether it ends an ``asyncio.sleep()``.
+    """
+
+    handle: asyncio.TimerHandle
+    when: float
+    name: str
+    origin: Any
+    task: asyncio.Task[Any] | None
+    sleeps: bool
+
+
+class HeapTimers:
+    """Those of asyncio's own loops, which show their heap.
+
+    Args:
+        loop: the event loop.
+        user: whose own timers don't count.
+        origin: of what a timer was set in.
+    """
+
+    def __init__(self, loop: Any, user: object, origin: ContextVar[Any]) -> None:
+        self._loop = loop
+        self._user = user
+        self._origin = origin
+
+    def hook(self) -> None:
+        """Nothing has to be hooked."""
+
+    def unhook(self) -> None:
+        """Nothing was hooked."""
+
+    def none_before(self, limit: float) -> bool:
+        """Whether no timer at all is due up to the moment `limit`."""
+        heap = self._loop._scheduled
+        return not heap or bool(heap[0]._when > limit)
+
+    def due(self, limit: float) -> Iterator[DueTimer]:
+        """The timers up to the moment `limit`, in no order."""
+        for handle in self._handles(limit):
+            name = _name_of(handle._callback)
+            yield DueTimer(
+                handle,
+                handle._when,
+                name,
+                handle._context.get(self._origin),
+                _task_of(handle),
+                name == _SLEEP,
+            )
+
+    def _handles(self, limit: float) -> Iterator[Any]:
+        """From the heap's root: what is below a timer is due later."""
+        heap = self._loop._scheduled
+        indices = [0] if heap else []
+        while indices:
+            index = indices.pop()
+            handle = heap[index]
+            if handle._when > limit:
+                continue
+            indices += [child for child in (2 * index + 1, 2 * index + 2) if child < len(heap)]
+            if handle._cancelled or getattr(handle._callback, "__self__", None) is self._user:
+                continue
+            yield handle
+
+
+class HookedTimers:
+    """Those of loops that show none, uvloop's: noted as they are set.
+
+    ``call_at`` is not hooked: what sets timers in apps are ``call_later``, timeouts and sleeps.
+
+    Args:
+        loop: the event loop.
+        user: whose own timers don't count.
+        origin: of what a timer was set in.
+    """
+
+    def __init__(self, loop: Any, user: object, origin: ContextVar[Any]) -> None:
+        self._loop = loop
+        self._user = user
+        self._origin = origin
+        self._call_later: Any = loop.call_later
+        self._set: dict[Any, tuple[float, Any, Any]] = {}
+
+    def hook(self) -> None:
+        """Hook ``call_later`` on the loop."""
+        self._call_later = self._loop.call_later
+        self._loop.call_later = self._call_later_hook
+
+    def unhook(self) -> None:
+        """Leave the loop as it was found."""
+        if self._loop.call_later == self._call_later_hook:
+            del self._loop.call_later
+        self._set.clear()
+
+    def none_before(self, limit: float) -> bool:
+        """Whether no timer at all is due up to the moment `limit`."""
+        return not any(self.due(limit))
+
+    def _call_later_hook(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        handle = self._call_later(delay, callback, *args, context=context)
+        origin = self._origin.get()
+        if origin is not None and _name_of(callback) != _SLEEP:
+            self._set[handle] = self._loop.time() + delay, callback, origin
+        return handle
+
+    def due(self, limit: float) -> Iterator[DueTimer]:
+        """The timers up to the moment `limit`, in no order."""
+        now = self._loop.time()
+        for handle, (when, callback, origin) in list(self._set.items()):
+            if when < now or handle.cancelled():
+                del self._set[handle]
+            elif when <= limit and getattr(callback, "__self__", None) is not self._user:
+                yield DueTimer(handle, when, _name_of(callback), origin, None, sleeps=False)
+
+
+def _name_of(callback: Any) -> str:
+    return str(getattr(callback, "__qualname__", type(callback).__qualname__))
+
+
+def _task_of(handle: Any) -> asyncio.Task[Any] | None:
+    """The task that a timeout's timer is for, or the one that sleeps."""
+    task = getattr(getattr(handle._callback, "__self__", None), "_task", None)
+    if task is None and handle._args and isinstance(handle._args[0], asyncio.Future):
+        for callback, _ in getattr(handle._args[0], "_callbacks", None) or ():
+            owner = getattr(callback, "__self__", None)
+            if isinstance(owner, asyncio.Task):
+                return owner
+    return task

@@ -1,0 +1,414 @@
+"""What an app runs in an event loop, and what each task, call and timer comes of.
+
+A `ContextVar` carries the origin: asyncio copies the context of the code that begins a task, a
+callback or a timer, so that what a handler begins, and what that begins, carries the handler's.
+Two methods of the loop instance are hooked from the first client's entering to the last one's exit,
+since a task does not tell its context up to Python 3.11: ``create_task`` and ``run_in_executor``.
+Hooks on the instance outlive a task factory that the test sets. Whether the app is at rest is the
+question of `_waiting.rest`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from pathlib import PurePath
+from types import CodeType, CoroutineType
+from typing import Any
+
+from asgi_sio_testclient._waiting.suspended import (
+    Frames,
+    SuspendedAt,
+    WaitsFor,
+    is_library,
+    is_own,
+    place_of,
+    suspended_at,
+)
+from asgi_sio_testclient._waiting.timers import HeapTimers, HookedTimers
+
+__all__ = [
+    "LIFESPAN",
+    "ORIGIN",
+    "PLUMBING",
+    "TrackedTask",
+    "Work",
+    "describe_call",
+    "was_set_off",
+]
+
+PLUMBING = "the connection"  # the call of the app that carries Engine.IO
+LIFESPAN = "the lifespan"
+WORKER: tuple[Any, Any] = ("a worker", None)
+
+# What the running code comes of. None: the test. A tuple of what it is and of the connection or
+# client that it belongs to: a handler's run, an HTTP request, and all that they began.
+ORIGIN: ContextVar[Any] = ContextVar("asgi_sio_testclient_origin", default=None)
+
+_SWEEP = 64  # tracked tasks, beside twice those that run, that may be over
+
+
+def was_set_off(origin: Any) -> bool:
+    """Whether an origin is a packet or a request of a client's."""
+    return origin.__class__ is tuple
+
+
+class _PlumbingCodes(dict[CodeType, bool]):
+    """Whether a coroutine's code is the servers' own plumbing or this package's.
+
+    Their tasks never wait for anything but the client, a timer of Engine.IO's or their next turn in
+    the loop, and there are some for each packet.
+    """
+
+    def __missing__(self, code: CodeType) -> bool:
+        self[code] = answer = code in _WAITS or is_own(code) or _is_servers_own(code)
+        return answer
+
+
+def _is_servers_own(code: CodeType) -> bool:
+    """Whether code is python-engineio's, or a private part of python-socketio's."""
+    parts = PurePath(code.co_filename).parts if is_library(code) else ()
+    return "engineio" in parts or ("socketio" in parts and code.co_name.startswith("_"))
+
+
+# What wait_for() makes a task of: nothing of the app's runs in it.
+_WAITS = frozenset(
+    wait.__code__
+    for wait in (
+        asyncio.Condition.wait,
+        asyncio.Event.wait,
+        asyncio.Lock.acquire,
+        asyncio.Queue.get,
+        asyncio.Semaphore.acquire,
+    )
+)
+_PLUMBING_CODES = _PlumbingCodes()
+
+
+class TrackedTask:
+    """A task of the app's or of the test's.
+
+    Attributes:
+        ref: the task, held weakly: one that failed and that nobody holds is reported as it goes.
+        origin: what it comes of.
+        resting_places: where it was found at rest, for a task that no client set off.
+        waiter: what it awaited when it was found at rest last, held weakly.
+        is_ticker: it goes round in short sleeps, or is always ready to run.
+    """
+
+    __slots__ = ("is_ticker", "origin", "ref", "resting_places", "waiter")
+
+    def __init__(self, ref: weakref.ref[asyncio.Task[Any]], origin: Any) -> None:
+        self.ref = ref
+        self.origin = origin
+        self.resting_places: set[Frames] | None = None
+        self.waiter: Callable[[], Any] = _nothing
+        self.is_ticker = False
+
+    def rests_at(self, place: Frames, waiter: Any = None) -> None:
+        """Remember a place at which it was found at rest, and the future that it awaits there."""
+        if waiter is not None:
+            self.waiter = weakref.ref(waiter)
+        # A test that waits in a call of this package's is no worker of the app's.
+        if not any(is_own(code) for code, _ in place):
+            if self.resting_places is None:
+                self.resting_places = set()
+            self.resting_places.add(place)
+
+    @property
+    def reports_to_a_client(self) -> bool:
+        """Whether a client is known that set the task off."""
+        return was_set_off(self.origin) and self.origin[1] is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, and did not raise anything that is still to be reported."""
+        task = self.ref()
+        if task is None:
+            return True
+        return task.done() and not (
+            self.reports_to_a_client and getattr(task, "_log_traceback", False)
+        )
+
+    def __str__(self) -> str:
+        task = self.ref()
+        if task is None:
+            return "a task"
+        where = place_of(task)
+        return f"{_title(task)}{_begun_by(self.origin)}{where and f' at {where}'}"
+
+
+class Work:
+    """The tasks, executor calls and timers of one event loop that a running app may have begun.
+
+    Args:
+        loop: the event loop.
+        user: whose own timers and callbacks never count.
+        failed: takes what a task raised that a client set off, and nobody retrieved: origin,
+            exception, the task's title.
+
+    Attributes:
+        tracked: the tasks that are not known to be over.
+        fresh: those whose resting place is not known yet.
+        unnoted: whether there are such, or tasks from before the hooks.
+        executor_calls: calls in executors that a client set off: what is called, by whom.
+        in_executor: the futures of all of the app's calls in executors.
+        timers: the loop's timers.
+        ticking_timers: names of callbacks that set their own timer anew for good.
+        sees_ready_queue: whether the loop shows what is ready to run.
+        create_untracked: the loop's ``create_task`` without the hook: for handlers' runs, which are
+            followed as such.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        user: object,
+        failed: Callable[[Any, BaseException, str], None],
+    ) -> None:
+        self.loop = loop
+        self.user = user
+        self.tracked: dict[weakref.ref[asyncio.Task[Any]], TrackedTask] = {}
+        self.fresh: list[TrackedTask] = []
+        self.unnoted = False
+        self._knows_earlier_tasks = False
+        self.executor_calls: dict[asyncio.Future[Any], tuple[str, Any]] = {}
+        self.in_executor: set[asyncio.Future[Any]] = set()
+        self.sees_ready_queue = hasattr(loop, "_ready")
+        timers = HeapTimers if self.sees_ready_queue else HookedTimers
+        self.timers: HeapTimers | HookedTimers = timers(loop, user, ORIGIN)
+        self.create_untracked = loop.create_task
+        self.ticking_timers: set[str] = set()
+        self._failed = failed
+        self._run_in_executor: Any = loop.run_in_executor
+        self._sweep_at = _SWEEP
+
+    # -- hooks
+
+    def hook(self) -> None:
+        """Hook the loop."""
+        loop: Any = self.loop
+        self.create_untracked, self._run_in_executor = loop.create_task, loop.run_in_executor
+        loop.create_task, loop.run_in_executor = self._create_task_hook, self._executor_hook
+        self.timers.hook()
+        self.unnoted = True
+
+    def unhook(self) -> None:
+        """Leave the loop as it was found; what somebody else has put over a hook since stays."""
+        loop: Any = self.loop
+        if loop.create_task == self._create_task_hook:
+            del loop.create_task
+        if loop.run_in_executor == self._executor_hook:
+            del loop.run_in_executor
+        self.timers.unhook()
+        self.unnoted = self._knows_earlier_tasks = False
+        if self.tracked or self.executor_calls:
+            self.tracked.clear()
+            self.fresh.clear()
+            self.executor_calls.clear()
+
+    def _create_task_hook(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        # Others are generators', and not written in Python.
+        if coro.__class__ is CoroutineType and _PLUMBING_CODES[coro.cr_code]:
+            return self.create_untracked(coro, **options)
+        task = self.create_untracked(coro, **options)
+        self._track(task)
+        return task
+
+    def _executor_hook(self, executor: Any, func: Any, *args: Any) -> Any:
+        future = self._run_in_executor(executor, func, *args)
+        origin = self._current_origin()
+        if origin is not None and origin is not PLUMBING:
+            self.in_executor.add(future)
+            future.add_done_callback(self.in_executor.discard)
+            if was_set_off(origin):
+                self.executor_calls[future] = _called(func), origin
+        return future
+
+    def is_certainly_at_rest(self, grace: float) -> bool:
+        """Whether nothing of the app's is there that could be at work: most tests' apps begin
+        nothing beside their handlers.
+        """
+        return not (self.tracked or self.executor_calls) and self.timers.none_before(
+            self.loop.time() + grace
+        )
+
+    def _current_origin(self) -> Any:
+        """What the running code comes of. A worker's own origin is that of its beginning; what it
+        begins while it works comes of the clients.
+        """
+        origin = ORIGIN.get()
+        if origin is PLUMBING or was_set_off(origin):
+            return origin
+        parent = self.record_of(asyncio.current_task(self.loop))
+        if parent is None:
+            return origin
+        if was_set_off(parent.origin):
+            return parent.origin
+        return WORKER if parent.resting_places else origin
+
+    def _track(self, task: asyncio.Task[Any]) -> None:
+        origin = self._current_origin()
+        if origin is PLUMBING:
+            code = getattr(task.get_coro(), "cr_code", None)
+            if code is None or is_library(code):
+                return
+            origin = LIFESPAN  # a task of a middleware's
+        self.adopt(task, origin)
+        if len(self.tracked) > self._sweep_at:
+            self._sweep()
+
+    def adopt(self, task: asyncio.Task[Any], origin: Any) -> TrackedTask:
+        """Track a task."""
+        reference = weakref.ref(task)
+        record = self.tracked[reference] = TrackedTask(reference, origin)
+        self.fresh.append(record)
+        self.unnoted = True
+        return record
+
+    # -- tasks
+
+    def record_of(self, task: asyncio.Task[Any] | None) -> TrackedTask | None:
+        """What is known of a task; None where it is not tracked."""
+        return None if task is None else self.tracked.get(weakref.ref(task))
+
+    def suspended_at(self, task: asyncio.Task[Any], waiter: Any) -> SuspendedAt:
+        """Where a task is suspended, and what it waits for."""
+        return suspended_at(task, waiter, self.in_executor)
+
+    def note_resting_places(self) -> None:
+        """Remember where the tasks wait that nothing has set off yet. Called before a packet goes
+        out: a worker that is found elsewhere afterwards is at work.
+        """
+        if not self._knows_earlier_tasks:
+            self._adopt_earlier_tasks()
+        left = []
+        for record in self.fresh:
+            task = record.ref()
+            if task is None or task.done():
+                continue
+            waiter = task._fut_waiter  # type: ignore[attr-defined]
+            if waiter is None or waiter.done():
+                left.append(record)
+                continue
+            at = self.suspended_at(task, waiter)
+            waits = at.waits_for is not WaitsFor.TIMER
+            if waits and (at.waits_for is WaitsFor.APP or not was_set_off(record.origin)):
+                record.rests_at(at.frames)
+            elif was_set_off(record.origin):
+                left.append(record)
+        self.fresh[:] = left
+        self.unnoted = bool(left)
+
+    def _adopt_earlier_tasks(self) -> None:
+        """Track what was begun before the hooks were there: a fixture's worker, for one."""
+        self._knows_earlier_tasks = True
+        current = asyncio.current_task(self.loop)
+        for task in asyncio.all_tasks(self.loop):
+            if task is not current and self.record_of(task) is None:
+                code = getattr(task.get_coro(), "cr_code", None)
+                if code is None or not _PLUMBING_CODES[code]:
+                    self.adopt(task, None)
+
+    def _sweep(self) -> None:
+        self.drop(reference for reference, record in self.tracked.items() if record.is_over)
+        self.fresh[:] = [record for record in self.fresh if record.ref in self.tracked]
+        self._sweep_at = 2 * len(self.tracked) + _SWEEP
+
+    def drop(self, references: Iterable[weakref.ref[asyncio.Task[Any]]]) -> None:
+        """Track these tasks no more."""
+        for reference in list(references):
+            del self.tracked[reference]
+
+    def report_failures(self) -> None:
+        """Hand on what tasks raised that clients set off, and that nobody has retrieved. Called
+        when the app is at rest: until then, somebody may still await these tasks.
+        """
+        for reference, record in list(self.tracked.items()):
+            task = reference()
+            if task is None or not task.done():
+                continue
+            del self.tracked[reference]
+            # asyncio unsets it as soon as somebody has awaited the task or asked for its exception.
+            if record.reports_to_a_client and getattr(task, "_log_traceback", False):
+                exc = task.exception()
+                if exc is not None:
+                    self._failed(record.origin, exc, _title(task))
+
+    def collected(self, task: Any, exc: BaseException) -> bool:
+        """Whether a task that failed, and that is collected just now, was set off by a client."""
+        record = self.record_of(task) if isinstance(task, asyncio.Task) else None
+        if record is None or not record.reports_to_a_client:
+            return False
+        self._failed(record.origin, exc, _title(task))
+        return True
+
+    def waits_for_nothing(self, task: asyncio.Task[Any]) -> bool:
+        """Whether a task waits for a plain future in the app's own code, or for asyncio's Event,
+        Lock, Queue or Task.
+        """
+        waiter = getattr(task, "_fut_waiter", None)
+        if waiter is None or waiter.done():
+            return False
+        at = self.suspended_at(task, waiter)
+        if at.waits_for is not WaitsFor.APP or not at.frames:
+            return False
+        innermost = at.frames[-1][0]
+        return not is_own(innermost) and "socketio" not in PurePath(innermost.co_filename).parts
+
+    def may_be_woken(self, until: float) -> bool:
+        """Whether a timer is due up to the moment `until`, a call in an executor runs, or a socket
+        is open, so that a future may still be set. True where the loop does not tell.
+        """
+        selector: Any = getattr(self.loop, "_selector", None)
+        if not self.sees_ready_queue or selector is None:
+            return True
+        if self.in_executor:
+            return True
+        own: Any = getattr(self.loop, "_ssock", None)
+        if any(key.fd != own.fileno() for key in selector.get_map().values()):
+            return True
+        due = self.timers.due(until)
+        return any(timer.origin is not PLUMBING for timer in due)
+
+    def begun_by_handlers(self) -> Iterator[tuple[asyncio.Task[Any], Any]]:
+        """The tasks in the app's own code that clients set off and that are not over, with their
+        origins.
+        """
+        for reference, record in list(self.tracked.items()):
+            task = reference()
+            if task is None or task.done() or not was_set_off(record.origin):
+                continue
+            code = getattr(task.get_coro(), "cr_code", None)
+            if code is not None and not is_library(code):
+                yield task, record.origin
+
+
+def _nothing() -> None:
+    return None
+
+
+def _title(task: asyncio.Task[Any]) -> str:
+    coroutine = task.get_coro()
+    name = getattr(coroutine, "__qualname__", type(coroutine).__qualname__)
+    return f"task {task.get_name()!r} ({name})"
+
+
+def _begun_by(origin: Any) -> str:
+    return f", begun by {origin[0]}" if was_set_off(origin) else ""
+
+
+def describe_call(called: str, origin: Any) -> str:
+    """A call in an executor, for people."""
+    return f"{called}() in an executor{_begun_by(origin)}"
+
+
+def _called(function: Any) -> str:
+    """The name of what an executor calls: asyncio.to_thread() and others wrap it in partials."""
+    while isinstance(function, functools.partial):
+        wraps_context = getattr(function.func, "__name__", "") == "run" and function.args
+        function = function.args[0] if wraps_context else function.func
+    return str(getattr(function, "__qualname__", repr(function)))
