@@ -30,10 +30,24 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._events import ReceivedEvent
 
 
+def printable(text: str) -> str:
+    """A text with everything escaped that a terminal would obey; lines stay lines."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
 class TestClientError(Exception):
     """Base of every error that the client itself raises."""
 
     __test__ = False
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class UsageError(TestClientError, RuntimeError):
@@ -66,7 +80,8 @@ class HandshakeFailed(TestClientError, socketio.exceptions.ConnectionError):
 
     def __str__(self) -> str:
         status = "no response" if self.status is None else str(self.status)
-        return f"{': '.join(filter(None, (status, self.reason, self.hint)))} ({self.url})"
+        said = ": ".join(filter(None, (status, self.reason, self.hint)))
+        return printable(f"{said} ({self.url})")
 
 
 class ConnectionRefused(TestClientError, socketio.exceptions.ConnectionError):
@@ -89,7 +104,7 @@ class ConnectionRefused(TestClientError, socketio.exceptions.ConnectionError):
             f"{name!r} refused: {_words(data)}" for name, data in self.refusals.items()
         )
         text = f"namespace {said}"
-        return f"{text}: {self.hint}" if self.hint else text
+        return printable(f"{text}: {self.hint}" if self.hint else text)
 
 
 class ConnectTimeout(TestClientError, socketio.exceptions.ConnectionError):
@@ -120,7 +135,7 @@ class ConnectTimeout(TestClientError, socketio.exceptions.ConnectionError):
         headline = f"no {self.waiting_for}{within}"
         if self.cause:
             headline = f"{self.cause}: {headline}"
-        return "\n".join((headline, *self.details))
+        return printable("\n".join((headline, *self.details)))
 
 
 class NotConnected(TestClientError, socketio.exceptions.DisconnectedError):
@@ -138,7 +153,7 @@ class NotConnected(TestClientError, socketio.exceptions.DisconnectedError):
         self.details = tuple(details)
 
     def __str__(self) -> str:
-        return "\n".join((self.text, *self.details))
+        return printable("\n".join((self.text, *self.details)))
 
 
 class EventTimeout(TestClientError, socketio.exceptions.TimeoutError, TimeoutError, AssertionError):
@@ -175,7 +190,7 @@ class EventTimeout(TestClientError, socketio.exceptions.TimeoutError, TimeoutErr
         self.details = tuple(details)
 
     def __str__(self) -> str:
-        return "\n".join((self.headline, *self.details))
+        return printable("\n".join((self.headline, *self.details)))
 
 
 class UnexpectedEvent(TestClientError, AssertionError):
@@ -191,7 +206,7 @@ class UnexpectedEvent(TestClientError, AssertionError):
         self.events = list(events)
 
     def __str__(self) -> str:
-        return "\n".join((self.headline, *(f"  {event}" for event in self.events)))
+        return printable("\n".join((self.headline, *(f"  {event}" for event in self.events))))
 
 
 class LifespanFailed(TestClientError):
@@ -209,7 +224,7 @@ class LifespanFailed(TestClientError):
         self.message = message
 
     def __str__(self) -> str:
-        return f"lifespan {self.phase} failed: {self.message}"
+        return printable(f"lifespan {self.phase} failed: {self.message}")
 
 
 class ProtocolError(TestClientError):
@@ -243,11 +258,9 @@ class Leak(TestClientError):
         self.leaks = list(leaks)
 
     def __str__(self) -> str:
-        return (
-            "\n  ".join(("left over at exit:", *self.leaks))
-            if len(self.leaks) > 1
-            else (f"left over at exit: {self.leaks[0]}")
-        )
+        if len(self.leaks) == 1:
+            return printable(f"left over at exit: {self.leaks[0]}")
+        return printable("\n  ".join(("left over at exit:", *self.leaks)))
 
 
 class LeakWarning(UserWarning):
@@ -311,6 +324,6 @@ def _leaves(exc: BaseException) -> Iterator[BaseException]:
 def add_note(exc: BaseException, note: str) -> None:
     """Add a note, where the exception takes one: a frozen dataclass doesn't."""
     try:
-        exc.add_note(note)
+        exc.add_note(printable(note))
     except (AttributeError, TypeError):
         return

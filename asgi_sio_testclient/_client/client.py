@@ -50,6 +50,7 @@ from asgi_sio_testclient._exceptions import (
     UsageError,
     add_note,
     ends_test,
+    printable,
 )
 from asgi_sio_testclient._http.identity import Identity
 from asgi_sio_testclient._http.requests import Handshake
@@ -148,7 +149,7 @@ class TestClient:
 
     def __repr__(self) -> str:
         state = self._state
-        where = f"connected to {', '.join(state.sids)} over {self.transport}"
+        where = printable(f"connected to {', '.join(state.sids)} over {self.transport}")
         return f"<{type(self).__name__} {where if state.sids else 'not connected'}>"
 
     def _set_up(self, runtime: Runtime) -> None:

@@ -20,6 +20,7 @@ from asgi_sio_testclient._exceptions import (
     ConnectTimeout,
     EventTimeout,
     NotConnected,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -329,7 +330,8 @@ def near(name: str | None, names: set[str]) -> str | None:
 def show_event(event: ReceivedEvent) -> str:
     """An event on one line, its arguments shortened."""
     namespace = "" if event.namespace == "/" else f" in {event.namespace}"
-    return f"{event.name}({', '.join(shorten(arg) for arg in event.args)}){namespace}"
+    args = ", ".join(shorten(arg) for arg in event.args)
+    return printable(f"{event.name}({args}){namespace}".replace("\n", "\\n"))
 
 
 def _block(title: str, lines: Sequence[str]) -> list[str]:

@@ -22,6 +22,7 @@ from asgi_sio_testclient._connection.arguments import (
     is_url,
 )
 from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient._http.identity import check_header_value, check_headers
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient._http.wsgi import WSGIBridge, is_wsgi
 from asgi_sio_testclient._protocol.packets import packet_class_for
@@ -96,9 +97,8 @@ class Options:
         if base_url == DEFAULT_BASE_URL and isinstance(self.app, Elsewhere):
             base_url = self.app.base_url
         parse_base_url(base_url)
-        _check_type("headers", httpx.Headers, self.headers)
-        jar = getattr(self.cookies, "jar", self.cookies)
-        _check_type("cookies", lambda cookies: list(httpx.Cookies(cookies).jar), jar)
+        _check_headers(self.headers)
+        _check_cookies(self.cookies)
         if self.client is not None and not isinstance(self.client, tuple):
             raise TypeError(f"client is {self.client!r}; expected a tuple of host and port")
         self.base_url = base_url
@@ -138,6 +138,19 @@ class Options:
         if not overrides and all(getattr(self, name) == own[name] for name in own):
             return self
         return replace(self, **{**own, **overrides})
+
+
+def _check_headers(headers: Any) -> None:
+    _check_type("headers", httpx.Headers, headers)
+    if headers is not None:
+        check_headers(httpx.Headers(headers).raw)
+
+
+def _check_cookies(cookies: Any) -> None:
+    jar = getattr(cookies, "jar", cookies)
+    _check_type("cookies", lambda cookies: list(httpx.Cookies(cookies).jar), jar)
+    for cookie in httpx.Cookies(jar).jar:
+        check_header_value(f"cookie {cookie.name!r}", f"{cookie.name}={cookie.value}".encode())
 
 
 def _check_match(match: Any) -> None:

@@ -77,7 +77,7 @@ def check_namespace(namespace: Any) -> None:
     if not isinstance(namespace, str):
         raise TypeError(f"namespace is {namespace!r}; expected a str such as '/chat'")
     if namespace != ALL and not namespace.startswith("/"):
-        raise ValueError(f"namespace is {namespace!r}; did you mean '/{namespace}'?")
+        raise ValueError(f"namespace is {namespace!r}; did you mean {'/' + namespace!r}?")
 
 
 def check_timeout(timeout: Any, name: str = "timeout") -> None:

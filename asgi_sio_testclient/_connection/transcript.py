@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
-from asgi_sio_testclient._exceptions import ProtocolError
+from asgi_sio_testclient._exceptions import ProtocolError, printable
 from asgi_sio_testclient._http.exchanges import HTTPRequest
 from asgi_sio_testclient._protocol import engineio, packets
 
@@ -101,7 +101,7 @@ class TranscriptEntry:
             return " ".join((self.engineio_type, *(shorten(arg) for arg in self.args)))
         parts = [self.socketio_type]
         if self.namespace not in (None, "/"):
-            parts.append(str(self.namespace))
+            parts.append(printable(str(self.namespace)).replace("\n", "\\n"))
         if self.id is not None:
             parts.append(f"#{self.id}")
         if self.event is not None:
@@ -498,12 +498,8 @@ def shorten(value: Any, limit: int = _SHOWN_ARGUMENTS) -> str:
             text = json.dumps(value, ensure_ascii=False)
         except (TypeError, ValueError):
             text = repr(value)
-    text = "".join(char if char.isprintable() else _escaped(char) for char in text)
+    text = printable(text).replace("\n", "\\n")
     return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
 
 
 def _mermaid_text(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import email.message
 import http.cookiejar as http_cookiejar
+import re
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable
@@ -28,6 +29,32 @@ DEFAULT_HEADERS = {
     "user-agent": f"asgi-sio-testclient/{__version__}",
 }
 _DEFAULT_RAW = [(name.encode(), value.encode()) for name, value in DEFAULT_HEADERS.items()]
+
+
+_is_token = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+").fullmatch  # RFC 9110, section 5.6.2
+_UNSENDABLE = re.compile(rb"[\0\r\n]")
+
+
+def check_headers(raw: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raises:
+    ValueError: a name or a value that no network carries. http.client and h11 refuse it, too.
+    """
+    for name, value in raw:
+        if not _is_token(name):
+            raise ValueError(f"header name {name!r} is no token: no network carries it")
+        check_header_value(f"header {name.decode('ascii')!r}", value)
+
+
+def check_header_value(what: str, value: bytes) -> None:
+    """Raises:
+    ValueError: a value with a newline or a NUL. The value itself, which may be a secret, is not
+        in the text.
+    """
+    found = _UNSENDABLE.search(value)
+    if found is not None:
+        char = "NUL" if found.group() == b"\0" else "newline"
+        hint = "; strip() it" if value != value.strip() else ""
+        raise ValueError(f"{char} in the value of {what}: no network carries it{hint}")
 
 
 class Identity:
@@ -98,7 +125,9 @@ class Identity:
         header = _jar_header(self.jar, url)
         if self._overlay is not None:
             header = _overlay(header, _jar_header(self._overlay, url))
-        return header.encode("latin-1")
+        value = header.encode("latin-1")
+        check_header_value("header 'cookie'", value)
+        return value
 
     def store_cookies(self, url: str, values: list[bytes]) -> None:
         """Put what Set-Cookie headers set into the jar, as far as its policy takes it."""
@@ -112,6 +141,8 @@ class Identity:
         for more in (self.headers, extra):
             if more is not None:
                 raw = _merge(raw, _lower(httpx.Headers(more).raw))
+        if raw is not _DEFAULT_RAW:
+            check_headers(raw)
         return raw
 
     async def authorization(self, url: str) -> RawHeaders:
@@ -136,7 +167,9 @@ class Identity:
             sync_flow = auth.sync_auth_flow(request)
             request = next(sync_flow)
             sync_flow.close()
-        return [pair for pair in _lower(request.headers.raw) if pair not in before]
+        added = [pair for pair in _lower(request.headers.raw) if pair not in before]
+        check_headers(added)
+        return added
 
 
 class _SetCookies:

@@ -13,6 +13,7 @@ import httpx
 
 from asgi_sio_testclient._exceptions import ends_test, ungrouped
 from asgi_sio_testclient._http.exchanges import HTTPRequest
+from asgi_sio_testclient._http.identity import check_headers
 from asgi_sio_testclient._http.urls import DEFAULT_PORTS, Origin, masked_url
 from asgi_sio_testclient.asgi import HTTPExchange, Response, http_scope
 from asgi_sio_testclient.asgi._elsewhere import EXTENSION, Elsewhere, RemoteFailure
@@ -106,6 +107,7 @@ class AppTransport(httpx.AsyncBaseTransport):
 
     async def _exchange(self, request: httpx.Request, body: bytes) -> Response:
         self._admit()
+        check_headers(request.headers.raw)
         url = request.url
         path, _, query = url.raw_path.partition(b"?")
         port = url.port or DEFAULT_PORTS[url.scheme]

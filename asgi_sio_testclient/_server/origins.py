@@ -37,13 +37,34 @@ def _handler_context(traceback: TracebackType | None) -> tuple[str, str, str, An
     return found
 
 
-def _first_attempt(exc: BaseException) -> BaseException:
-    """What a disconnect handler raised before python-socketio called it again without a reason.
+def _own_error(exc: BaseException, handler: str) -> BaseException:
+    """What a connect or disconnect handler raised itself.
 
-    AsyncServer._trigger_event takes every TypeError for a handler that knows no reason.
+    python-socketio calls such a handler with one argument more, and without it after any TypeError.
+    So what it raises in the end may be the failure of one of the two calls, or have it as context.
+
+    Args:
+        exc: what it raised in the end.
+        handler: the handler's qualified name.
     """
-    first = exc.__context__
-    return first if isinstance(exc, TypeError) and isinstance(first, TypeError) else exc
+    context = exc.__context__
+    if context is not None and _is_failed_call(exc, handler):
+        exc, context = (exc, context) if _is_failed_call(context, handler) else (context, exc)
+    if context is not None and _is_failed_call(context, handler):
+        exc.__context__ = None
+    return exc
+
+
+def _is_failed_call(exc: BaseException, handler: str) -> bool:
+    """Whether the call of the handler failed, so that none of its lines ran."""
+    if not isinstance(exc, TypeError):
+        return False
+    names = [frame.f_code.co_name for frame in _frames(exc.__traceback__)]
+    # The name, since a decorator's wrapper passes on what it is given.
+    return names[-1:] in _CALLERS or str(exc).startswith(f"{handler}() ")
+
+
+_CALLERS = (["_trigger_event"], ["trigger_event"])
 
 
 def _callback_context(traceback: TracebackType | None) -> tuple[str, str, Any] | None:

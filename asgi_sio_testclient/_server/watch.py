@@ -28,9 +28,9 @@ from asgi_sio_testclient._server.observers import ServerObservation, observers
 from asgi_sio_testclient._server.origins import (
     _callback_context,
     _event_of,
-    _first_attempt,
     _frames,
     _handler_context,
+    _own_error,
     _qualified,
     _reserved_event,
     _source,
@@ -368,11 +368,11 @@ class ServerWatch:
         if owner is None:
             return
         context = _handler_context(exc.__traceback__)
-        if context is not None and context[0] == "disconnect":
-            exc = _first_attempt(exc)
         if context is not None:
             event, namespace, sid, handler = context
             name = _qualified(handler, event)
+            if event in {"connect", "disconnect"}:
+                exc = _own_error(exc, name)
             sid = run.sid if run is not None and run.sid else sid
             note(exc, name, f"event {event!r}, namespace {namespace!r}, sid {sid!r}")
         elif run is None and (callback := _callback_context(exc.__traceback__)) is not None:
