@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import inspect
 import itertools
 import os
 import shlex
@@ -120,8 +118,8 @@ def replay(scenario: Scenario, code: str) -> None:
         NotRepeatable: a point that the code holds was never reached.
         Exception: what the scenario raises.
     """
-    schedule = decode(code)
-    Explorer(_scenario_of(scenario), io=schedule.io).replay(schedule)
+    function, schedule = _scenario_of(scenario), decode(code)
+    Explorer(function, io=schedule.io).replay(schedule)
 
 
 def _scenario_of(scenario: Any) -> Scenario:
@@ -138,9 +136,7 @@ def _scenario_of(scenario: Any) -> Scenario:
             "an event loop is running: explore() runs the scenario in loops of its own; call it "
             "from a plain function"
         )
-    target = function.func if isinstance(function, functools.partial) else function
-    call = getattr(target, "__call__", None)  # noqa: B004 (an object with an async __call__ is one)
-    if not (inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(call)):
+    if not callable(function):
         raise UsageError(f"not an async function: {scenario!r}; explore() runs a coroutine")
     return function  # type: ignore[no-any-return]
 
@@ -193,8 +189,9 @@ class Explorer:
         number, failure = 0, self._known(settings.known)
         while failure is None and (plan := next(schedules, None)) is not None:
             number += 1
-            if self._run(plan).error is not None:
-                failure = self._failure(plan, number)
+            error = self._run(plan).error
+            if error is not None:
+                failure = self._failure(plan, number, error)
         settings.keep("" if failure is None else failure.code)
         settings.remarks += remarks
         found = Exploration(number, len(plain.points), failure, remarks)
@@ -242,12 +239,14 @@ class Explorer:
             return None
         with contextlib.suppress(UsageError):
             schedule = decode(code)
-            if schedule.io == self._io and self._run(dict(schedule.holds)).error is not None:
-                return self._failure(dict(schedule.holds), 0)
+            plan = dict(schedule.holds)
+            error = self._run(plan).error if schedule.io == self._io else None
+            if error is not None:
+                return self._failure(plan, 0, error)
         return None
 
-    def _failure(self, plan: Plan, number: int) -> ScheduleFailure:
-        kind = self._kind(self._run(plan).error)
+    def _failure(self, plan: Plan, number: int, error: BaseException) -> ScheduleFailure:
+        kind = self._kind(error)
 
         def fails(shorter: Plan) -> bool:
             return self._kind(self._run(shorter).error) == kind

@@ -19,7 +19,17 @@ import anyio
 import engineio
 import socketio
 
-__all__ = ["Frames", "Owner", "Site", "awaited", "chain", "names_of", "place", "running"]
+__all__ = [
+    "Frames",
+    "Owner",
+    "Site",
+    "awaited",
+    "chain",
+    "is_stand_in",
+    "names_of",
+    "place",
+    "running",
+]
 
 
 class Owner(enum.Enum):
@@ -50,6 +60,7 @@ _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
 _ENTRY = engineio.AsyncServer.handle_request.__code__
 _DISPATCH = {"_trigger_event", "trigger_event"}
 _STEP = asyncio.Handle._run.__code__
+_LINES_OF_A_FAKE = 2  # its head, and what it does
 _KINDS = (
     ("cr_frame", "cr_await"),
     ("gi_frame", "gi_yieldfrom"),
@@ -180,6 +191,11 @@ class Frames:
     def own(self, frames: Iterable[FrameType]) -> list[FrameType]:
         """Those of the app's own."""
         return [frame for frame in frames if self.owner(frame.f_code) is Owner.APP]
+
+
+def is_stand_in(code: CodeType) -> bool:
+    """Whether a function is but one line below its head, as a fake of a database's call is."""
+    return len({line for _, _, line in code.co_lines() if line}) <= _LINES_OF_A_FAKE
 
 
 def place(frame: FrameType) -> tuple[str, int]:

@@ -13,8 +13,10 @@ from asyncio import futures
 from collections.abc import Callable
 from typing import Any
 
+from asgi_sio_testclient import TestClientError
+from asgi_sio_testclient._waiting.suspended import place_of
 from asgi_sio_testclient.schedules._frames import Owner
-from asgi_sio_testclient.schedules._points import Recorder
+from asgi_sio_testclient.schedules._points import TEST, Recorder
 from asgi_sio_testclient.schedules._schedule import START
 from asgi_sio_testclient.schedules._sockets import refuse
 from asgi_sio_testclient.schedules._threads import Threads
@@ -28,7 +30,7 @@ _NEAR = 5.0  # seconds: later timers are pings and timeouts, and no moments to h
 _SLEEP = futures._set_result_unless_cancelled  # type: ignore[attr-defined]  # asyncio.sleep's timer
 
 
-class Deadlock(Exception):
+class Deadlock(TestClientError, TimeoutError):
     """Nothing can run any more, and no timer is set."""
 
 
@@ -271,10 +273,18 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
         if self.threads.wait():
             return True
         if timeout is None:
-            raise Deadlock("nothing is left to run, and no timer is set: the app waits for good")
+            raise Deadlock(
+                "deadlock: nothing is left to run, no timer is set, and the test waits"
+                f"{self._main_place()}"
+            )
         self.now += timeout
         self.recorder.moments.append(self.time())
         return True
+
+    def _main_place(self) -> str:
+        tasks = (task for task in asyncio.all_tasks(self) if self.path(task) == TEST)
+        places = (place_of(task) for task in tasks)
+        return "".join(f" at {place}" for place in places if place)
 
     # -- threads and sockets
 

@@ -16,14 +16,14 @@ from asgi_sio_testclient._server import schedule as server
 from asgi_sio_testclient.asgi import HTTPExchange
 from asgi_sio_testclient.schedules._loop import ScheduleLoop
 
-__all__ = ["Network"]
+__all__ = ["CALL", "Network"]
 
-_CALL = HTTPExchange._call.__code__
+CALL = HTTPExchange._call.__code__
 _PLUMBING = ("2", "3", "5", "6")  # Engine.IO's pings, pongs, upgrade and noop
 _STAMP = re.compile(
     r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"  # a UUID
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?"  # ISO 8601
-    r"|\b1\d{9}(?:\d{3})?(?:\.\d+)?\b"  # seconds or milliseconds since 1970
+    r"|\b1\d{9}(?:\d{3}){0,3}(?:\.\d+)?\b"  # since 1970, in seconds or parts of them
 )
 _OPEN = re.compile(r'0\{"sid":"([^"]+)"')
 
@@ -46,7 +46,7 @@ class Network:
 
     def hook(self, coroutine: Any) -> None:
         """Hook the call of the app that a coroutine is about to make, if it is one."""
-        if getattr(coroutine, "cr_code", None) is _CALL:
+        if getattr(coroutine, "cr_code", None) is CALL:
             _Call(self, self._loop, coroutine.cr_frame.f_locals["self"])
 
     def found(self, eio: Any) -> None:
@@ -156,7 +156,7 @@ class _Call:
                 self._sid = opened[1]
                 self._network.client(self._sid)
             if not text.startswith(_PLUMBING):
-                recorder.sent(asyncio.current_task(self._loop), _STAMP.sub("...", text))
+                recorder.sent(self._loop, _STAMP.sub("...", text))
                 if recorder.tell is not None:
                     recorder.tell("sent", self.client, text)
         await self._send(message)

@@ -12,7 +12,15 @@ from collections.abc import Mapping, Sequence
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
-from asgi_sio_testclient.schedules._frames import Frames, Owner, Site, awaited, place, running
+from asgi_sio_testclient.schedules._frames import (
+    Frames,
+    Owner,
+    Site,
+    awaited,
+    is_stand_in,
+    place,
+    running,
+)
 from asgi_sio_testclient.schedules._io import Outside
 from asgi_sio_testclient.schedules._schedule import START, Key, Point
 
@@ -132,10 +140,11 @@ class Recorder:
             self.trace.append(("arrives", path, what))
         return self._point(loop, path, "packet", loop.time(), (), task)
 
-    def sent(self, task: asyncio.Task[Any] | None, what: str) -> None:
+    def sent(self, loop: Any, what: str) -> None:
         """Note what the app sends."""
         if self._records and self.active:
-            self.trace.append(("sends", () if task is None else task.sio_path, what))  # type: ignore[attr-defined]
+            task = asyncio.current_task(loop)
+            self.trace.append(("sends", () if task is None else loop.path(task), what))
 
     def _may_yield(self, site: Site) -> bool:
         """Whether a bare yield stands for I/O: not that of a lock of anyio's, for one."""
@@ -173,6 +182,8 @@ class Recorder:
         not in a fake that it awaits; of the test the innermost that is no fake.
         """
         own = self.frames.own(frames)
+        while len(own) > 1 and is_stand_in(own[-1].f_code):
+            del own[-1]
         if of_test:
             shown = [frame for frame in own if not self.outside or not self.outside.has(frame)]
             return (shown or own)[-1]

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import contextvars
 import gc
+import inspect
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
+from asgi_sio_testclient import UsageError
 from asgi_sio_testclient.schedules._frames import Frames
 from asgi_sio_testclient.schedules._io import Outside
 from asgi_sio_testclient.schedules._loop import ScheduleLoop
@@ -115,7 +117,10 @@ def _run_main(
 
 
 async def _call(scenario: Scenario) -> None:
-    await scenario()
+    result = scenario()
+    if not inspect.isawaitable(result):
+        raise UsageError(f"not an async function: {scenario!r}; explore() runs a coroutine")
+    await result
 
 
 def _ignore(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from socketio.async_manager import AsyncManager
 from asgi_sio_testclient._server import schedule as server
 from asgi_sio_testclient.schedules._frames import Frames, Owner, Site, names_of, place
 from asgi_sio_testclient.schedules._loop import ScheduleLoop
-from asgi_sio_testclient.schedules._packets import Network
+from asgi_sio_testclient.schedules._packets import CALL, Network
 from asgi_sio_testclient.schedules._schedule import START
 
 __all__ = ["Hold", "Story", "last_line"]
@@ -72,7 +72,6 @@ class Story:
     Attributes:
         holds: in the order in which they began.
         handlers: the app's functions that packets called.
-        nap: where the test slept last, if it did nothing since.
         text: the lines, with what broke at the end; "" until then, and where nothing broke.
     """
 
@@ -81,10 +80,9 @@ class Story:
     ) -> None:
         self.holds: list[Hold] = []
         self.handlers: list[Any] = []
-        self.nap: str | None = None
+        self._nap = ""  # where the test slept last, while something was held
         self.text = ""
         self._end = START
-        self._still_held = False
         self._frames = frames
         self._loop = loop
         self._network = network
@@ -118,8 +116,10 @@ class Story:
     def _step(self, task: asyncio.Task[Any], frames: Sequence[FrameType], site: Site) -> None:
         naps = any(frame.f_code is asyncio.sleep.__code__ for frame in frames)
         where, source = self._shown(task, frames)
-        if task is self._main:
-            self.nap = f"{where}, `{source}`" if naps and not site.inside_client else None
+        leaves = any(frame.f_code.co_name == "__aexit__" for frame in frames)
+        if task is self._main and not leaves:
+            asserts_early = naps and not site.inside_client and self._loop.holds_something
+            self._nap = f"{where}, `{source}`" if asserts_early else ""
         if not site.inside_client:
             self._say_once(self._who(task, frames), f"goes on ({where}, `{source}`)")
 
@@ -206,15 +206,17 @@ class Story:
 
     def _other(self, task: asyncio.Task[Any]) -> str:
         coroutine: Any = task.get_coro()
+        if getattr(coroutine, "cr_code", None) is CALL:
+            scope = coroutine.cr_frame.f_locals["self"].scope
+            return f"request {scope.get('method', '')} {scope['path']}"
         name = str(getattr(coroutine, "__qualname__", coroutine)).rpartition(".")[2]
-        return "the app's call" if name == "_call" else f"task `{name}`"
+        return f"task `{name}`"
 
     # -- the whole
 
     def end(self, error: BaseException | None) -> None:
         """Note the end of the scenario."""
         self._end = self._loop.time()
-        self._still_held = self._loop.holds_something
         self.text = "" if error is None else self._text(error)
 
     def _text(self, error: BaseException) -> str:
@@ -235,10 +237,10 @@ class Story:
 
     def short_nap(self) -> str:
         """What to say where the test slept and then asserted; "" where it didn't."""
-        if self.nap is None or not self._still_held:
+        if not self._nap:
             return ""
         return (
-            f"the test's own sleep was too short ({self.nap}): it asserted while something was "
+            f"the test's own sleep was too short ({self._nap}): it asserted while something was "
             "still held. Wait for what is expected instead: settle(), await_event(), call()"
         )
 

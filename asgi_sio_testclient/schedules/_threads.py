@@ -23,11 +23,9 @@ __all__ = ["Threads"]
 _LOOK = 0.01  # real seconds between two looks at threads that work
 _FOREIGN = 0.05  # real seconds that a thread which nobody called is given before the clock jumps
 _STUCK = 30.0  # real seconds after which a call in a thread is given up
-_IDLE = {
-    queue.Queue.get.__code__,
-    threading.Condition.wait.__code__,
-    concurrent.futures.thread._worker.__code__,
-}
+_CALLED = ("schedules", "AnyIO worker")  # threads that work on a call of the app's only
+_GET = queue.Queue.get.__code__
+_WORKER = concurrent.futures.thread._worker.__code__
 
 
 class Threads:
@@ -78,7 +76,7 @@ class Threads:
         found = bool(self._inbox)
         while self._inbox:
             handle, name = self._inbox.popleft()
-            if not name.startswith("schedules"):
+            if not name.startswith(_CALLED):
                 self.foreign.add(name)
             if not handle.cancelled():
                 self._loop._ready.append(handle)
@@ -92,25 +90,37 @@ class Threads:
         """
         if self.deliver():
             return True
-        if not self._working and threading.active_count() <= len(self._before):
-            return False
         began = perf_counter()
-        while self._working or (self._foreign_works() and perf_counter() - began < _FOREIGN):
+        while limit := self._limit():
+            passed = perf_counter() - began
+            if passed > limit:
+                if limit == _STUCK:
+                    raise UsageError(
+                        f"a thread does not end: its call has run for {_STUCK:g} s. While "
+                        "schedules are explored, threads run one at a time: does it wait for "
+                        "another thread?"
+                    )
+                break
             self._arrived.wait(_LOOK)
             if self.deliver():
                 return True
-            if perf_counter() - began > _STUCK:
-                raise UsageError(
-                    f"a thread does not end: its call has run for {_STUCK:g} s. While schedules "
-                    "are explored, threads run one at a time: does it wait for another thread?"
-                )
         return self.deliver()
 
-    def _foreign_works(self) -> bool:
-        frames = sys._current_frames()
+    def _limit(self) -> float:
+        """For how many real seconds to wait: 0 where no thread works."""
+        if self._working:
+            return _STUCK
+        if threading.active_count() == 1:
+            return 0.0
         own = () if self._own is None else self._own._threads
-        others = set(threading.enumerate()) - self._before - set(own)
-        return any(_works(frames.get(thread.ident or 0)) for thread in others)
+        frames = sys._current_frames()
+        working = [
+            thread
+            for thread in set(threading.enumerate()) - self._before - set(own)
+            if _works(frames.get(thread.ident or 0))
+        ]
+        called = any(type(thread).__module__.startswith("anyio.") for thread in working)
+        return _STUCK if called else _FOREIGN if working else 0.0
 
     def close(self) -> None:
         """End the loop's own executor."""
@@ -119,9 +129,14 @@ class Threads:
 
 
 def _works(frame: FrameType | None) -> bool:
-    """Whether a thread does something else than to wait for work."""
-    while frame is not None and frame.f_code.co_filename == threading.__file__:
-        if frame.f_code in _IDLE:
+    """Whether a thread does something else than to wait for work in a queue that is empty."""
+    while frame is not None:
+        if frame.f_code is _WORKER:
             return False
+        if frame.f_code is _GET:
+            waits_at: queue.Queue[Any] = frame.f_locals["self"]
+            return not waits_at.empty()
+        if frame.f_code.co_filename != threading.__file__:
+            return True
         frame = frame.f_back
-    return frame is not None and frame.f_code not in _IDLE
+    return True

@@ -69,7 +69,7 @@ def _words(step: Step) -> str:
     kind, _, what = step
     if kind in {"arrives", "sends"}:
         return f"{what!r} {'arrives' if kind == 'arrives' else 'is sent'}"
-    where = "the network" if what is None else " ".join(names_of(what))
+    where = "the network" if what is None else "{} (`{}`)".format(*names_of(what))
     return f"a point ({kind}) at {where}"
 
 
