@@ -1,0 +1,61 @@
+"""`explored` without a test runner."""
+
+import pytest
+from booking import build, two_book
+
+from asgi_sio_testclient import UsageError
+from asgi_sio_testclient.schedules import explore, explored, replay
+
+
+@explored
+async def racy_test():
+    """Two users book one seat."""
+    await two_book(build())
+
+
+def test_it_is_a_function_that_explores():
+    assert racy_test.__name__ == "racy_test"
+    assert racy_test.__doc__ == "Two users book one seat."
+    with pytest.raises(AssertionError, match="sold 2 times") as caught:
+        racy_test()
+    code = caught.value.__notes__[-1].partition('replay(racy_test, "')[2].partition('"')[0]
+    with pytest.raises(AssertionError, match="sold 2 times"):
+        replay(racy_test, code)
+
+
+def test_explore_takes_it_too():
+    assert explore(racy_test, raises=False).failure is not None
+
+
+def test_arguments_are_handed_on():
+    @explored(5)
+    async def test(first, *, second):
+        assert (first, second) == (1, 2)
+
+    test(1, second=2)
+
+
+def test_a_coroutine_as_an_argument_is_refused():
+    @explored
+    async def test(value):
+        raise AssertionError("it is not called")
+
+    async def fixture():
+        return 1
+
+    async def generator():
+        yield 1
+
+    for value in (fixture(), generator()):
+        with pytest.raises(UsageError, match=r"an async fixture .* belongs to another event loop"):
+            test(value)
+
+
+def test_no_async_test():
+    with pytest.raises(UsageError, match="not an async test"):
+        explored(test_no_async_test)
+
+
+async def test_in_a_running_loop():
+    with pytest.raises(UsageError, match="an event loop is running"):
+        racy_test()
