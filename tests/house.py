@@ -17,7 +17,7 @@ BELOW_CONNECTION = frozenset(
     {"_waiting", "trace", "asgi", "_protocol", "_http", "_server", "faults"}
 )
 BELOW_CLIENT = BELOW_CONNECTION | {"_connection"}
-BELOW_TOOLS = BELOW_CLIENT | FACTS | {"__init__"}
+BELOW_TOOLS = BELOW_CLIENT | FACTS | {"__init__", "remote"}
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from asgi_sio_testclient.asgi import (
     http_scope,
     websocket_scope,
 )
+from asgi_sio_testclient.asgi._elsewhere import RemoteFailure
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application
@@ -145,9 +146,18 @@ class Probe:
         return exchange
 
     async def response(self, exchange: HTTPExchange) -> Response:
-        """The response; 500 where the app raised, as a server makes it."""
+        """The response; 500 where the app raised, as a server makes it.
+
+        Raises:
+            RemoteFailure: a server elsewhere can't be reached.
+        """
         try:
             return await exchange.response(_UNBOUND)
+        except RemoteFailure as exc:
+            if not exc.connected:
+                raise
+            self.note(str(exc))
+            return Response(SERVER_ERROR)
         except Exception as exc:  # noqa: BLE001 (whatever the app raises)
             self.note(f"the app raised {type(exc).__name__}")
             return Response(SERVER_ERROR)
@@ -274,7 +284,9 @@ class Socket:
             await asyncio.sleep(_MOMENT)
 
     def _raised(self, exc: Exception) -> str:
-        self._probe.note(f"the app raised {type(exc).__name__}")
+        # A server elsewhere closes without a close frame, or before it has opened the websocket.
+        if not isinstance(exc, RemoteFailure):
+            self._probe.note(f"the app raised {type(exc).__name__}")
         return CLOSED
 
 
