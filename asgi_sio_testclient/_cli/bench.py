@@ -22,8 +22,9 @@ from asgi_sio_testclient.bench import _plot as plot
 
 _DESCRIPTION = """\
 Send an event to an app in memory many times, and tell what it took: no server, no network, and the
-handler's own time apart from that of the protocol. Garbage is collected before and after measuring,
-not within; failed calls are counted, and are in none of the figures."""
+handler's own time apart from that of the protocol. With a URL in the place of the app, measure a
+live server. Garbage is collected before and after measuring, not within; failed calls are counted,
+and are in none of the figures."""
 
 _EXAMPLES = """\
 examples:

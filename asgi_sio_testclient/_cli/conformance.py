@@ -19,8 +19,12 @@ from asgi_sio_testclient._cli import CommandLineError, target
 from asgi_sio_testclient.conformance import Result
 
 _DESCRIPTION = """\
-Run every case of the official Engine.IO v4 and Socket.IO v5 protocol test suites against an app, in
-memory, and print what the specification asks for and what the app answered.
+Run every case of the official Engine.IO v4 and Socket.IO v5 protocol test suites against an app in
+memory, or against a live server at a URL, whatever language it is written in, and print what the
+specification asks for and what the app answered.
+
+Against a live server few cases run at a time, and one that differs is repeated alone until two
+repetitions agree.
 
 The table goes to standard output, what the app logs about the cases to standard error.
 
@@ -31,6 +35,7 @@ The app has to follow the suites' rules:
 _EPILOGUE = """\
 examples:
   %(prog)s myserver:app
+  %(prog)s http://localhost:3000
   %(prog)s myserver:create_app --factory --suite socket.io --socketio-path ws/socket.io
 
 exit codes: 0 every case conforms; 1 some don't; 2 wrong arguments."""
@@ -58,7 +63,12 @@ def main(argv: Sequence[str], prog: str) -> int:
     paths = {"engine.io": arguments.engineio_path, "socket.io": arguments.socketio_path}
     with contextlib.redirect_stdout(sys.stderr):
         app = target.load_app(arguments.app, factory=arguments.factory)
-        results = asyncio.run(conformance.run(app, arguments.suite, paths=paths))
+        try:
+            results = asyncio.run(conformance.run(app, arguments.suite, paths=paths))
+        except (ImportError, ValueError) as error:
+            if not target.is_url(arguments.app):
+                raise
+            raise CommandLineError(f"{target.shown(arguments.app)}: {error}") from None
     if not results:
         nowhere = " nor ".join(paths.values())
         raise CommandLineError(
@@ -79,7 +89,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     option = parser.add_argument
-    option("app", metavar="MODULE:APP", help="the app, as uvicorn takes it")
+    option("app", metavar="MODULE:APP", help=target.APP_HELP)
     option("--factory", action="store_true", help="APP is a function that returns the app")
     option(
         "--suite",

@@ -15,15 +15,16 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
-from asgi_sio_testclient import ReceivedEvent, TestClient
+from asgi_sio_testclient import EventTimeout, NotConnected, ReceivedEvent, TestClient
 from asgi_sio_testclient._cli import target
 
 _DESCRIPTION = """\
-Connect to an app in memory, emit one event, print what comes back. No server is started.
+Connect to an app in memory, emit one event, print what comes back. No server is started. Or, with a
+URL in the place of the app, connect to a live server.
 
 Without --ack and --wait, every event that the app sends in answer is printed, once all that the
-event set off has run. Events are printed as {"name": ..., "args": [...], "namespace": ...}, one a
-line; bytes in them as {"base64": "..."}."""
+event set off has run; of a live server, every event that comes within --timeout. Events are printed
+as {"name": ..., "args": [...], "namespace": ...}, one a line; bytes as {"base64": "..."}."""
 
 _EXAMPLES = """\
 examples:
@@ -31,6 +32,7 @@ examples:
   %(prog)s main:app say '{"room": "tea", "text": "hello"}' --ack
   %(prog)s main:app FOO 42 '"text"' --wait BAR --wait BAR -b session=eyJ1c2Vy | jq .args[0]
   %(prog)s main:create_app echo true --factory -n /chat --auth '{"token": "t0k3n"}'
+  %(prog)s https://staging.example.com say '"hello"' --ack
 
 exit codes: 0 it worked; 1 refused, timed out, or the app raised; 2 wrong arguments."""
 
@@ -85,9 +87,21 @@ async def _emit(
         for awaited in arguments.wait:
             output(_readable(await client.await_event(awaited, namespace=namespace)))
         if not arguments.ack and not arguments.wait:
+            if target.is_url(arguments.app):
+                await _print_until(client, arguments.timeout, output)
+                return
             await client.settle()
             for received in client.get_received("*"):
                 output(_readable(received))
+
+
+async def _print_until(client: TestClient, timeout: float, output: Callable[[Any], None]) -> None:
+    """Print what a live server sends within `timeout` seconds, or until it ends the connection."""
+    deadline = asyncio.get_running_loop().time() + timeout
+    with contextlib.suppress(EventTimeout, NotConnected):
+        while True:
+            left = max(0.0, deadline - asyncio.get_running_loop().time())
+            output(_readable(await client.await_event(namespace="*", timeout=left)))
 
 
 def _nobody_handled(client: TestClient, event: str) -> bool:

@@ -11,6 +11,7 @@ import inspect
 import json
 import math
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -28,12 +29,15 @@ TRANSPORTS = {
 }
 
 
+APP_HELP = "the app, as uvicorn takes it; or the URL of a live server"
+
+
 def add_event_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the app, the event and its arguments.
 
     Parse with ``parse_intermixed_args``: people put options anywhere.
     """
-    parser.add_argument("app", metavar="MODULE:APP", help="the app, as uvicorn takes it")
+    parser.add_argument("app", metavar="MODULE:APP", help=APP_HELP)
     parser.add_argument("event", metavar="EVENT", help="the event to emit")
     parser.add_argument(
         "data",
@@ -119,8 +123,8 @@ def build_client(arguments: argparse.Namespace) -> TestClient:
             transports=TRANSPORTS[arguments.transport],
             timeout=arguments.timeout,
         )
-    except (TypeError, ValueError) as error:
-        raise CommandLineError(f"{arguments.app}: {error}") from None
+    except (ImportError, TypeError, ValueError) as error:
+        raise CommandLineError(f"{shown(arguments.app)}: {error}") from None
 
 
 async def connect(client: TestClient, namespace: str) -> None:
@@ -139,12 +143,29 @@ async def connect(client: TestClient, namespace: str) -> None:
         raise
 
 
+def is_url(target: str) -> bool:
+    """Whether it names a live server in the place of an app."""
+    return "://" in target
+
+
+def shown(target: str) -> str:
+    """An app as it was named, a URL without user and password."""
+    return re.sub("//.*@", "//***@", target)
+
+
 def load_app(target: str, *, factory: bool) -> Any:
     """Import ``MODULE:APP``, with the current directory on ``sys.path``, as uvicorn has it.
+
+    Returns:
+        the app; of the URL of a live server the URL.
 
     Raises:
         CommandLineError: it names no app. An error of the app's own code is its ``__cause__``.
     """
+    if is_url(target):
+        if factory:
+            raise CommandLineError(f"--factory is for an app, and {shown(target)} is a URL")
+        return target
     module_name, _, path = target.partition(":")
     if not module_name or not path:
         hint = f"; do you mean {_module_of(target)}?" if target.endswith(".py") else ""

@@ -367,6 +367,7 @@ class _Handlers:
         self._unended: set[int] = set()
         self._last = next(reversed(self._transcript.handlers), None)
         self._lost = False
+        self._is_elsewhere = client._runtime.elsewhere is not None
 
     @property
     def notes(self) -> list[str]:
@@ -375,6 +376,8 @@ class _Handlers:
             return [
                 "no handler times: other events of this client crowded them out of its transcript"
             ]
+        if self._is_elsewhere:
+            return ["no handler times: the server is elsewhere"]
         if not self._runs:
             return ["no handler times: the app's server was not found; pass server= to the client"]
         return []

@@ -114,7 +114,7 @@ async def served(app: Any, paths: dict[str, str] | None = None) -> tuple[str, ..
         except TimeoutError:
             continue
         except RemoteFailure as exc:
-            raise HandshakeFailed(f"{app.url}{path}", None, "", str(exc)) from exc
+            raise HandshakeFailed(f"{app.url}{path}", None, "", str(exc)) from None
         finally:
             await probe.close()
         if response.status != NOT_FOUND:
@@ -155,8 +155,9 @@ async def run(
     if lifespan:
         await of_app.startup()
     try:
-        if suites is None:
-            suites = await served(callable_app, paths)
+        if suites is None or isinstance(callable_app, Elsewhere):
+            found = await served(callable_app, paths)
+            suites = found if suites is None else suites
         at = {**SUITES, **(paths or {})}
 
         def result(case: Case) -> Awaitable[Result]:
@@ -199,6 +200,8 @@ async def _result(case: Case, probe: Probe) -> Result:
             await case.check(probe)
     except Stopped:
         pass
+    except RemoteFailure as exc:
+        probe.saw(str(exc))
     except TimeoutError:
         probe.saw(f"nothing within {case.limit:g} s")
     finally:

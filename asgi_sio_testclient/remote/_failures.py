@@ -81,7 +81,7 @@ def _not_connected(exc: aiohttp.ClientError, url: URL) -> str:
         return f"no such host: {url.host!r} (port {url.port}): {_words(exc.os_error)}"
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
         return (
-            f"TLS certificate refused: {at}: {_certificate(exc.certificate_error)} "
+            f"certificate refused: {at}: {_certificate(exc.certificate_error)} "
             "(verify= takes a CA file, an SSLContext or False)"
         )
     error = cast("aiohttp.ClientConnectorError", exc).os_error
