@@ -133,6 +133,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="show what clients sent and received, also where the test passed",
     )
     group.addoption(
+        "--sio-trace",
+        choices=("off", "on", "retain-on-failure"),
+        default="off",
+        help="write a trace of each test that has clients, to be opened in a browser; "
+        "retain-on-failure: of each that fails",
+    )
+    group.addoption(
+        "--sio-trace-dir",
+        metavar="DIR",
+        default="sio-traces",
+        help="where traces are written, below the root directory (default: sio-traces)",
+    )
+    group.addoption(
         "--sio-coverage",
         action="store_true",
         help="show which handlers of the app ran, and which of its events no test read",
@@ -190,6 +203,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "sio(namespaces=..., connect=True, **options): what the clients of the sio_* fixtures "
         "connect to, whether they do, and arguments of theirs: auth, headers, transports, ...",
     )
+    if config.getoption("sio_trace") != "off":
+        traces = importlib.import_module("asgi_sio_testclient.pytest_traces")
+        config.pluginmanager.register(traces.TracePlugin(config), "sio-traces")
     if _wants_coverage(config):
         hooks = importlib.import_module("asgi_sio_testclient.coverage._pytest_hooks")
         config.pluginmanager.register(hooks.CoveragePlugin(config), "sio-coverage")

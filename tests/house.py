@@ -153,6 +153,10 @@ ROOMS: dict[str, Room] = {
         title="pytest plugin",
         row=6,
     ),
+    "pytest_traces": Room(
+        "A tool: writes the traces of a pytest session, from the transcripts of `_connection`.",
+        frozenset({"_connection", "trace"}),
+    ),
     "_cli": Room(
         "Imports public names only; nothing but `__main__` imports it.",
         FACTS | {"__init__", "bench", "conformance"},
@@ -162,7 +166,7 @@ ROOMS: dict[str, Room] = {
     "__main__": Room("Imports `_cli`.", frozenset({"_cli"})),
 }
 
-TOOLS = ("bench", "conformance", "coverage", "stock", "schedules", "pytest_plugin")
+TOOLS = ("bench", "conformance", "coverage", "stock", "schedules", "pytest_plugin", "pytest_traces")
 """No tool imports another, and nothing below imports a tool."""
 
 TYPES_ONLY: dict[str, frozenset[str]] = {"_connection": frozenset({"_client"})}

@@ -30,6 +30,7 @@ def _recorded(
 ) -> Callable[..., Coroutine[Any, Any, Any]]:
     @functools.wraps(method)
     async def awaited(*args: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
         caller = sys._getframe().f_back
         wait = Wait(perf_counter(), _call(method.__name__, args), client=client.transcript.name)
         if caller is not None and not is_library(caller.f_code):

@@ -8,7 +8,7 @@ Without a recording none of this is installed. The hooks are on the instances: t
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextvars import ContextVar
 from time import perf_counter
 from types import FrameType
@@ -101,33 +101,68 @@ class Recorder:
 
 
 class _Recorded:
-    """Awaits a coroutine, and notes where it is suspended and for how long."""
+    """Awaits a coroutine, and notes where it is suspended and for how long.
+
+    It has the attributes of the coroutine by which a chain of awaits is followed, so that it hides
+    no frame from those that ask where a task is suspended.
+    """
 
     def __init__(
         self, coroutine: Coroutine[Any, Any, Any], run: HandlerRun, waits: list[Wait]
     ) -> None:
-        self._coroutine = coroutine
+        self._coroutine: Any = coroutine
         self._run = run
         self._waits = waits
+        self._wait: Wait | None = None
 
-    def __await__(self) -> Generator[Any, Any, Any]:
-        step: Callable[..., Any] = self._coroutine.send
-        argument: Any = None
-        while True:
-            try:
-                yielded = step(argument)
-            except StopIteration as stop:
-                return stop.value
-            place = place_of_awaitable(self._coroutine)
-            wait = Wait(perf_counter(), place or "a library's await", run=self._run)
-            self._waits.append(wait)
-            try:
-                argument = yield yielded
-                step = self._coroutine.send
-            except BaseException as exc:  # noqa: BLE001 (thrown into the coroutine, as await does)
-                wait.error = exc
-                argument, step = exc, self._coroutine.throw
-            wait.end = perf_counter()
+    def __await__(self) -> Iterator[Any]:
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def send(self, value: Any) -> Any:
+        """Resume the coroutine."""
+        self._resumed(None)
+        return self._suspended(self._coroutine.send(value))
+
+    def throw(self, *exc: Any) -> Any:
+        """Raise an exception in the coroutine, where it is suspended."""
+        self._resumed(exc[-1])
+        return self._suspended(self._coroutine.throw(*exc))
+
+    def close(self) -> None:
+        """End the coroutine."""
+        self._coroutine.close()
+
+    @property
+    def cr_frame(self) -> Any:
+        """The coroutine's frame; None where it has ended."""
+        return self._coroutine.cr_frame
+
+    @property
+    def cr_code(self) -> Any:
+        """The coroutine's code."""
+        return self._coroutine.cr_code
+
+    @property
+    def cr_await(self) -> Any:
+        """What the coroutine awaits."""
+        return self._coroutine.cr_await
+
+    def _suspended(self, yielded: Any) -> Any:
+        place = place_of_awaitable(self._coroutine)
+        self._wait = Wait(perf_counter(), place or "a library's await", run=self._run)
+        self._waits.append(self._wait)
+        return yielded
+
+    def _resumed(self, error: BaseException | None) -> None:
+        if self._wait is not None:
+            self._wait.end = perf_counter()
+            self._wait.error = error
 
 
 def _caller() -> str:

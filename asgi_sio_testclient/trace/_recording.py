@@ -74,6 +74,12 @@ class Recording:
     emits: list[Emit] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
 
+    def clear(self) -> None:
+        """Drop what was recorded so far."""
+        self.runs.clear()
+        self.emits.clear()
+        self.waits.clear()
+
 
 _active: list[Recording] = []
 
