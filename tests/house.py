@@ -153,20 +153,33 @@ ROOMS: dict[str, Room] = {
         title="pytest plugin",
         row=6,
     ),
+    "har": Room(
+        "A tool: makes tests of a browser's recordings, and plays them again.",
+        BELOW_TOOLS | {"trace"},
+    ),
     "pytest_traces": Room(
         "A tool: writes the traces of a pytest session, from the transcripts of `_connection`.",
         frozenset({"_connection", "trace"}),
     ),
     "_cli": Room(
         "Imports public names only; nothing but `__main__` imports it.",
-        FACTS | {"__init__", "bench", "conformance"},
+        FACTS | {"__init__", "bench", "conformance", "har"},
         title="command line",
         row=7,
     ),
     "__main__": Room("Imports `_cli`.", frozenset({"_cli"})),
 }
 
-TOOLS = ("bench", "conformance", "coverage", "stock", "schedules", "pytest_plugin", "pytest_traces")
+TOOLS = (
+    "bench",
+    "conformance",
+    "coverage",
+    "stock",
+    "schedules",
+    "pytest_plugin",
+    "pytest_traces",
+    "har",
+)
 """No tool imports another, and nothing below imports a tool."""
 
 TYPES_ONLY: dict[str, frozenset[str]] = {"_connection": frozenset({"_client"})}

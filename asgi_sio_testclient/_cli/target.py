@@ -90,7 +90,7 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=seconds,
         default=5.0,
         help="how long to wait for anything (default: 5)",
     )
@@ -283,7 +283,7 @@ _header = _pair(":", "'Name: value'")
 _cookie = _pair("=", "name=value")
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:

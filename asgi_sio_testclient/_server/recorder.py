@@ -115,7 +115,7 @@ class _Recorded:
         self._waits = waits
         self._wait: Wait | None = None
 
-    def __await__(self) -> Iterator[Any]:
+    def __await__(self) -> Any:
         return self
 
     def __iter__(self) -> Iterator[Any]:

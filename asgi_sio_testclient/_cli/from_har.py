@@ -1,0 +1,94 @@
+"""``from-har``: a test from a browser's recording."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from asgi_sio_testclient._cli import CommandLineError
+from asgi_sio_testclient.har import HARError, Recorded, read_har, source_of_test
+
+_DESCRIPTION = """\
+Print a test that does what a browser's recording has: it connects, emits, and asserts what comes
+back. Record with Chrome's network panel ("Export HAR") or with Playwright (record_har_path).
+
+Session ids, ids and times that the server made up are taken from what arrives, and put in where the
+browser sent them back. Passwords, tokens and cookies are left out: the test takes them from
+environment variables that it names."""
+
+_EXAMPLES = """\
+examples:
+  %(prog)s session.har > test_session.py
+  %(prog)s session.har --app main:app --ignore tick > test_session.py
+
+exit codes: 0 it worked; 1 the file holds no recording; 2 wrong arguments."""
+
+
+def main(argv: Sequence[str], prog: str) -> int:
+    """Run the command.
+
+    Returns:
+        0.
+
+    Raises:
+        CommandLineError: the file can't be read.
+        HARError: the file holds no recording.
+    """
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_file_arguments(parser)
+    parser.add_argument(
+        "--app",
+        metavar="MODULE:APP",
+        default="",
+        help="import the app; by default the test takes the fixture sio_app",
+    )
+    parser.add_argument(
+        "--with-secrets", action="store_true", help="write passwords, tokens and cookies, too"
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.app and not all(arguments.app.partition(":")):
+        parser.error(f"--app: expected MODULE:APP, not {arguments.app!r}")
+    source = source_of_test(
+        load_har(arguments.file),
+        app=arguments.app,
+        with_secrets=arguments.with_secrets,
+        ignore=arguments.ignore,
+    )
+    sys.stdout.write(source)
+    return 0
+
+
+def add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the file, and which of its events do not count."""
+    parser.add_argument("file", metavar="FILE", help="a HAR file, or a zip archive with one")
+    parser.add_argument(
+        "--ignore",
+        metavar="EVENT",
+        action="append",
+        default=[],
+        help="an event that comes by itself, and is not compared; may be repeated",
+    )
+
+
+def load_har(file: str) -> Recorded:
+    """Read the file that was named.
+
+    Raises:
+        CommandLineError: the file can't be read.
+        HARError: the file holds no recording.
+    """
+    try:
+        return read_har(file)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a text file in UTF-8"
+        raise CommandLineError(f"cannot read {file}: {reason}") from None
+
+
+__all__ = ["HARError", "add_file_arguments", "load_har", "main"]

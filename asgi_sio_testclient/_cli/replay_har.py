@@ -1,0 +1,65 @@
+"""``replay-har``: a browser's recording, played again against an app."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import Sequence
+
+from asgi_sio_testclient._cli import target
+from asgi_sio_testclient._cli.from_har import add_file_arguments, load_har
+from asgi_sio_testclient.har import replay
+
+_DESCRIPTION = """\
+Send what a browser's recording has to an app in memory, each frame when what came before it has
+arrived, and compare what comes back. Session ids, ids and times may differ."""
+
+_EXAMPLES = """\
+examples:
+  %(prog)s main:app session.har
+  %(prog)s main:create_app session.har --factory --ignore tick
+
+exit codes: 0 the app did the same; 1 it did not, and a diff is printed; 2 wrong arguments."""
+
+
+def main(argv: Sequence[str], prog: str) -> int:
+    """Run the command.
+
+    Returns:
+        0 where the app did what was recorded, else 1.
+    """
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("app", metavar="MODULE:APP", help="the app, as uvicorn takes it")
+    add_file_arguments(parser)
+    parser.add_argument(
+        "--factory", action="store_true", help="APP is a function that returns the app"
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=target.seconds,
+        default=5.0,
+        help="how long to wait for one event at most (default: 5)",
+    )
+    arguments = parser.parse_intermixed_args(argv)
+    recorded = load_har(arguments.file)
+    with contextlib.redirect_stdout(sys.stderr):
+        app = target.load_app(arguments.app, factory=arguments.factory)
+        played = asyncio.run(
+            replay(recorded, app, timeout=arguments.timeout, ignore=frozenset(arguments.ignore))
+        )
+    if played.same:
+        sys.stdout.write(f"the same: {len(played.recorded)} steps of {recorded.name}\n")
+        return 0
+    sys.stdout.write("\n".join(played.diff()) + "\n")
+    for error in played.errors:
+        sys.stdout.write(f"the app raised {type(error).__name__}: {error}\n")
+    return 1

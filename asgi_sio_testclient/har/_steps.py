@@ -1,0 +1,306 @@
+"""What a browser did and got, step by step: from packets to emits, acks and events."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from asgi_sio_testclient._connection.transcript import Transcript, TranscriptEntry
+from asgi_sio_testclient._protocol.packets import packet_class_for
+from asgi_sio_testclient.har._file import Recorded, RecordedRequest, RecordedSession
+
+__all__ = [
+    "Connect", "Disconnect", "Dropped", "Emit", "Leave", "Receive", "Request", "Script", "Step",
+    "User", "script_of",
+]  # fmt: skip
+
+
+@dataclass(eq=False)
+class User:
+    """A client of the test: the sessions of one browser that follow one another.
+
+    Attributes:
+        name: of its variable.
+        session: the first of its sessions.
+        serializer: "default" or "msgpack".
+        until: when its last session ended, in seconds since the epoch; infinite where the file does
+            not say.
+        last: when the last packet of its last session travelled.
+    """
+
+    name: str
+    session: RecordedSession
+    serializer: str
+    until: float = 0.0
+    last: float = 0.0
+
+
+@dataclass(eq=False)
+class Step:
+    """One step.
+
+    Attributes:
+        time: when, in seconds since the epoch.
+        user: whose.
+        namespace: where.
+    """
+
+    time: float
+    user: User
+    namespace: str
+
+
+@dataclass(eq=False)
+class Connect(Step):
+    """A CONNECT packet. `refused` is the data of a refusal, in a tuple; None where it was
+    accepted, with `sid`.
+    """
+
+    auth: Any = None
+    sid: str = ""
+    refused: tuple[Any, ...] | None = None
+
+
+@dataclass(eq=False)
+class Emit(Step):
+    """An event that was sent. `ack` are the values of its ack, None where none came although it
+    may have been `wanted`.
+    """
+
+    event: str = ""
+    args: tuple[Any, ...] = ()
+    ack: tuple[Any, ...] | None = None
+    acked: float = 0.0
+    wanted: bool = False
+
+
+@dataclass(eq=False)
+class Receive(Step):
+    """An event that arrived. `answer` are the values of the ack for it, None without one."""
+
+    event: str = ""
+    args: tuple[Any, ...] = ()
+    answer: tuple[Any, ...] | None = None
+
+
+@dataclass(eq=False)
+class Disconnect(Step):
+    """A namespace that the client left."""
+
+
+@dataclass(eq=False)
+class Dropped(Step):
+    """A namespace that the server ended."""
+
+
+@dataclass(eq=False)
+class Leave(Step):
+    """The end of the connection by the client, where something follows it."""
+
+
+@dataclass(eq=False)
+class Request(Step):
+    """An HTTP request and its response."""
+
+    request: RecordedRequest
+
+
+@dataclass(eq=False)
+class Script:
+    """What a recording comes to.
+
+    Attributes:
+        name: of the file.
+        users: the clients.
+        steps: in order of time.
+        packets: how many packets were recorded.
+    """
+
+    name: str
+    users: list[User]
+    steps: list[Step]
+    packets: int
+
+
+def script_of(recorded: Recorded) -> Script:
+    """The steps of a recording."""
+    users: list[User] = []
+    steps: list[Step] = []
+    for session in recorded.sessions:
+        began = session.frames[0][0]
+        user = next((user for user in users if user.last < began), None)
+        if user is None:
+            name = "client" if not users else f"client{len(users) + 1}"
+            user = User(name, session, _serializer(session))
+            users.append(user)
+        elif not isinstance(_last_of(steps, user), Disconnect | Dropped):
+            steps.append(Leave(min(user.until, began), user, "/"))
+        user.until, user.last = session.ended, session.frames[-1][0]
+        steps += _Session(session, user).steps()
+    steps += _requests(recorded, users[0])
+    steps.sort(key=lambda step: step.time)
+    last = steps[-1].time if steps else 0.0
+    for user in users:
+        if user.until < last and not isinstance(_last_of(steps, user), Disconnect | Dropped):
+            steps.append(Leave(user.until, user, "/"))
+    steps.sort(key=lambda step: step.time)
+    _put_causes_first(steps)
+    packets = sum(len(session.frames) for session in recorded.sessions)
+    return Script(recorded.name, users, steps, packets)
+
+
+_MILLISECOND = 0.0021  # seconds: HTTP requests have no finer times than a millisecond
+
+
+def _put_causes_first(steps: list[Step]) -> None:
+    """Move what was sent behind what arrived in the same millisecond, where it has a text that had
+    not been seen before.
+    """
+    seen: set[str] = set()
+    for step in list(steps):
+        if isinstance(step, Emit | Request):
+            unknown = _long_texts(_sent_by(step)) - seen
+            for other in steps[steps.index(step) + 1 :]:
+                if other.time > step.time + _MILLISECOND or not unknown:
+                    break
+                if isinstance(other, Receive) and unknown & _long_texts(_received_by(other)):
+                    unknown -= _long_texts(_received_by(other))
+                    steps.remove(step)
+                    steps.insert(steps.index(other) + 1, step)
+        seen |= _long_texts(_sent_by(step)) | _long_texts(_received_by(step))
+
+
+def _long_texts(values: Any) -> set[str]:
+    return set(re.findall(r"[\w-]{8,}", json.dumps(values, default=str)))
+
+
+def _sent_by(step: Step) -> Any:
+    if isinstance(step, Request):
+        return [step.request.url, step.request.body]
+    return step.args if isinstance(step, Emit) else None
+
+
+def _received_by(step: Step) -> Any:
+    if isinstance(step, Request):
+        return step.request.response
+    if isinstance(step, Emit):
+        return step.ack
+    return step.args if isinstance(step, Receive) else None
+
+
+def _last_of(steps: list[Step], user: User) -> Step | None:
+    return next((step for step in reversed(steps) if step.user is user), None)
+
+
+def _serializer(session: RecordedSession) -> str:
+    """The serializer: "msgpack" where the CONNECT packet is binary, else "default"."""
+    sent = (frame for _, way, _, frame in session.frames if way == "sent")
+    first = next((frame for frame in sent if isinstance(frame, bytes) or frame[:1] in "4b"), "")
+    return "msgpack" if isinstance(first, bytes) or first.startswith("b") else "default"
+
+
+class _Session:
+    """The steps of one Engine.IO session."""
+
+    def __init__(self, session: RecordedSession, user: User) -> None:
+        self._user = user
+        self._steps: list[Step] = []
+        self._connecting: dict[str, Connect] = {}
+        self._emitted: dict[tuple[str, int], Emit] = {}
+        self._received: dict[tuple[str, int], Receive] = {}
+        packet_class = packet_class_for(user.serializer, None)
+        self._transcript = Transcript(packet_class, user.name, lambda: ())
+        for time, way, transport, frame in session.frames:
+            self._transcript.note((time, way, transport, frame))
+
+    def steps(self) -> list[Step]:
+        """The steps, in order."""
+        for entry in self._transcript:
+            if entry.socketio_type is not None:
+                kind = entry.socketio_type.removeprefix("BINARY_")
+                take = getattr(self, f"_{entry.direction}_{kind.lower()}", None)
+                if take is not None:
+                    take(entry, entry.namespace or "/")
+        return self._steps
+
+    def _add(self, step: Step) -> None:
+        self._steps.append(step)
+
+    def _sent_connect(self, entry: TranscriptEntry, namespace: str) -> None:
+        auth = entry.args[0] if entry.args else None
+        step = Connect(entry.time, self._user, namespace, auth)
+        self._connecting[namespace] = step
+        self._add(step)
+
+    def _received_connect(self, entry: TranscriptEntry, namespace: str) -> None:
+        step = self._connecting.get(namespace)
+        if step is not None and entry.args and isinstance(entry.args[0], dict):
+            step.sid = str(entry.args[0].get("sid", ""))
+
+    def _received_connect_error(self, entry: TranscriptEntry, namespace: str) -> None:
+        step = self._connecting.get(namespace)
+        if step is not None:
+            step.refused = entry.args
+
+    def _sent_event(self, entry: TranscriptEntry, namespace: str) -> None:
+        step = Emit(entry.time, self._user, namespace, str(entry.event), entry.args)
+        self._add(step)
+        step.wanted = entry.id is not None
+        if entry.id is not None:
+            self._emitted[namespace, entry.id] = step
+
+    def _received_ack(self, entry: TranscriptEntry, namespace: str) -> None:
+        step = self._emitted.pop((namespace, entry.id or 0), None)
+        if step is not None:
+            step.ack, step.acked = entry.args, entry.time
+
+    def _received_event(self, entry: TranscriptEntry, namespace: str) -> None:
+        step = Receive(entry.time, self._user, namespace, str(entry.event), entry.args)
+        connect = self._connecting.get(namespace)
+        if connect is not None and not connect.sid:
+            # A connect handler's emit arrives before the answer to CONNECT.
+            step.time = connect.time
+        self._add(step)
+        if entry.id is not None:
+            self._received[namespace, entry.id] = step
+
+    def _sent_ack(self, entry: TranscriptEntry, namespace: str) -> None:
+        step = self._received.pop((namespace, entry.id or 0), None)
+        if step is not None:
+            step.answer = entry.args
+
+    def _sent_disconnect(self, entry: TranscriptEntry, namespace: str) -> None:
+        self._add(Disconnect(entry.time, self._user, namespace))
+
+    def _received_disconnect(self, entry: TranscriptEntry, namespace: str) -> None:
+        self._add(Dropped(entry.time, self._user, namespace))
+
+
+# -- HTTP
+
+_CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_FETCHED = frozenset({"xhr", "fetch", ""})
+
+
+def _requests(recorded: Recorded, user: User) -> Iterator[Step]:
+    """The requests to the app's own host that do or tell something: no pages, scripts, pictures."""
+    host = urlsplit(recorded.sessions[0].url).netloc
+    for request in recorded.requests:
+        own = urlsplit(request.url).netloc == host
+        fetched = request.kind in _FETCHED and _json(request) is not None
+        if own and (request.method in _CHANGES or request.sets_cookies or fetched):
+            yield Request(request.time, user, "/", request)
+
+
+def _json(request: RecordedRequest) -> Any:
+    """The JSON of a response, or None."""
+    if "json" not in request.response_type or not request.response:
+        return None
+    try:
+        return json.loads(request.response)
+    except ValueError:
+        return None
