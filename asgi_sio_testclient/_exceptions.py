@@ -80,7 +80,7 @@ class HandshakeFailed(TestClientError, socketio.exceptions.ConnectionError):
 
     def __str__(self) -> str:
         status = "no response" if self.status is None else str(self.status)
-        said = ": ".join(filter(None, (status, self.reason, self.hint)))
+        said = ": ".join(filter(None, (status, self.hint, self.reason)))
         return printable(f"{said} ({self.url})")
 
 
@@ -91,10 +91,18 @@ class ConnectionRefused(TestClientError, socketio.exceptions.ConnectionError):
         namespace: the first that refused.
         data: what it said: the packet's data as the app gave it.
         refusals: the data of all that refused, by namespace.
+        places: the line of the app that refused, by namespace, where that is known.
     """
 
-    def __init__(self, refusals: Mapping[str, Any], *, hint: str = "") -> None:
+    def __init__(
+        self,
+        refusals: Mapping[str, Any],
+        *,
+        hint: str = "",
+        places: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(refusals)
+        self.places = dict(places or {})
         self.refusals = dict(refusals)
         self.namespace, self.data = next(iter(self.refusals.items()))
         self.hint = hint
@@ -103,8 +111,11 @@ class ConnectionRefused(TestClientError, socketio.exceptions.ConnectionError):
         said = "; ".join(
             f"{name!r} refused: {_words(data)}" for name, data in self.refusals.items()
         )
-        text = f"namespace {said}"
-        return printable(f"{text}: {self.hint}" if self.hint else text)
+        headline = f"namespace {said}"
+        if self.hint:
+            headline += f": {self.hint}"
+        places = [f"  {name!r} refused at {place}" for name, place in self.places.items()]
+        return "\n".join(map(printable, (headline, *places)))
 
 
 class ConnectTimeout(TestClientError, socketio.exceptions.ConnectionError):

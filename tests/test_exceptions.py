@@ -53,7 +53,7 @@ def test_the_tree(error, bases):
     [
         (HandshakeFailed(URL, 404, "Not\nFound", "Not"), f"404: Not ({URL})"),
         (HandshakeFailed(URL, 404, hint="look there"), f"404: look there ({URL})"),
-        (HandshakeFailed(URL, None, "", "no", hint="h"), f"no response: no: h ({URL})"),
+        (HandshakeFailed(URL, None, "", "no", hint="h"), f"no response: h: no ({URL})"),
         (ConnectionRefused({"/": {"message": "no"}}), "namespace '/' refused: no"),
         (ConnectionRefused({"/": {"message": 5}}), "namespace '/' refused: 5"),
         (ConnectionRefused({"/": {"message": "no", "data": 1}}),

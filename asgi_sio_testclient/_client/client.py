@@ -38,12 +38,14 @@ from asgi_sio_testclient._client.recorded import record_awaits
 from asgi_sio_testclient._connection import virtual_time
 from asgi_sio_testclient._connection.app import Runtime
 from asgi_sio_testclient._connection.arguments import check_namespace, check_timeout
+from asgi_sio_testclient._connection.refusals import is_misplaced
 from asgi_sio_testclient._connection.session import EngineSession
 from asgi_sio_testclient._connection.transcript import Transcript
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._exceptions import (
     ConnectionRefused,
     ConnectTimeout,
+    HandshakeFailed,
     NotConnected,
     TestClientError,
     UnexpectedEvent,
@@ -56,6 +58,7 @@ from asgi_sio_testclient._http.identity import Identity
 from asgi_sio_testclient._http.requests import Handshake
 from asgi_sio_testclient._http.sessions import session_transaction
 from asgi_sio_testclient._server.observers import observers
+from asgi_sio_testclient._server.reach import hint_of_path
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
 from asgi_sio_testclient._waiting.idle import Quietable
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
@@ -67,6 +70,8 @@ if TYPE_CHECKING:
 __all__ = ["TestClient"]
 
 TRANSPORT_CLOSE = "transport close"
+INTERNAL_SERVER_ERROR = 500
+_UNTIL_IT_RAISES = 1.0  # seconds, from the response to the end of the app's call
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 
@@ -321,6 +326,8 @@ class TestClient:
             await self._answers(futures, limit)
         except BaseException as exc:
             await self._connect_failed(exc, wanted, limit, opens=opens)
+            if isinstance(exc, HandshakeFailed):
+                await self._explain_failure(exc, chosen)
             raise
         finally:
             state.joining = {
@@ -393,6 +400,31 @@ class TestClient:
             mismatch = watch.serializer_mismatch(self._options.packet_class)
             if mismatch:
                 raise ConnectionRefused({namespace: mismatch}) from exc
+
+    async def _explain_failure(self, error: HandshakeFailed, transports: Sequence[str]) -> None:
+        """Say in the error where the app has its server, if it has one.
+
+        Raises:
+            Exception: what the app raised after it had responded with 500, as Starlette's error
+                middleware does.
+        """
+        if error.status == INTERNAL_SERVER_ERROR:
+            for session in list(self._state.ending):
+                await session.over(_UNTIL_IT_RAISES)
+            self._state.raise_unseen()
+        if not is_misplaced(error):
+            return
+
+        def scope_of(socketio_path: str) -> Any:
+            requests = Handshake(self._identity, socketio_path, state=self._runtime.state)
+            if transports[0] == "websocket":
+                return requests.websocket_scope()
+            return requests.http_scope("GET")
+
+        path = self._options.socketio_path
+        way = await hint_of_path(self._runtime.app, path, scope_of)
+        if way:
+            error.hint = f"{error.hint.partition(';')[0]}; {way}"
 
     async def _connect_failed(
         self, exc: BaseException, names: Iterable[str], limit: float, *, opens: bool

@@ -50,6 +50,7 @@ class Situation:
         received: events that arrived and were not taken.
         errors: what the app raised and no call has raised yet.
         own_errors: what the test's own handlers and callbacks raised.
+        app_exceptions: all that the app raised and the clients of the test were told of.
         transcript: of the client that waited.
         emitted: the event that the client emitted last and its namespace.
         owed: events of the server that want an ack and got none.
@@ -66,6 +67,7 @@ class Situation:
     received: list[ReceivedEvent]
     errors: list[BaseException]
     own_errors: list[BaseException]
+    app_exceptions: list[BaseException]
     transcript: Transcript
     emitted: tuple[str, str] | None
     owed: list[ReceivedEvent]
@@ -108,7 +110,12 @@ class Situation:
         elif running:
             cause = self._waits(running[0])
         else:
-            cause = self._blocked() or self._broker_failed() or "the server did not answer"
+            cause = (
+                self._blocked()
+                or self._broker_failed()
+                or self._server_logged()
+                or "the server did not answer"
+            )
         headline = f"{cause}: no ack for {event!r} within {limit:g} s"
         return self._timeout(headline, event, namespace, limit)
 
@@ -139,19 +146,27 @@ class Situation:
             cause = self._raised(self.errors[0])
         elif self.running:
             cause = self._waits(self.running[0])
+        else:
+            cause = self._server_logged() or cause
         return ConnectTimeout(waiting_for, limit, cause, self.details())
 
     def refused(self, refusals: dict[str, Any]) -> ConnectionRefused:
         """A namespace said no. For one that nobody serves: which there are."""
         unknown = next((name for name in refusals if refusals[name] == _NOBODY_SERVES), None)
         if self.watch is None or unknown is None:
-            return ConnectionRefused(refusals)
+            return ConnectionRefused(refusals, places=self._refused_at(refusals))
         known = self.watch.known_namespaces()
         hint = f"the server knows {', '.join(map(repr, sorted(known)))}" if known else ""
         similar = near(unknown, known)
         return ConnectionRefused(
             refusals, hint=f"{hint}; did you mean {similar!r}?" if similar else hint
         )
+
+    def _refused_at(self, refusals: dict[str, Any]) -> dict[str, str]:
+        """The lines that refused, by namespace."""
+        runs = [run for run in self.transcript.handlers if run.event == "connect"]
+        latest = {run.namespace: run.refused_at for run in runs if run.namespace in refusals}
+        return {namespace: place for namespace, place in latest.items() if place}
 
     def ended(self, reason: str, detail: str) -> NotConnected:
         """The connection ended while something was awaited of it."""
@@ -168,6 +183,7 @@ class Situation:
             (self._raised(self.errors[0]) if self.errors else "")
             or self._why_not_taken(event, namespace, match)
             or self._broker_failed()
+            or self._server_logged()
             or (missed.cause if missed is not None else "")
             or self._why_gone(event, namespace)
             or self._why_nothing_ran()
@@ -215,12 +231,25 @@ class Situation:
         if failure is None:
             return ""
         when, words = failure
-        latest = self.transcript[-_CONTEXT:]
-        came = [entry.time for entry in latest if entry.direction == RECEIVED and entry.event]
-        if came and self.transcript._origin + came[-1] > when:
+        if self._came_since(when):
             return ""
         ago = perf_counter() - when
         return f"broker failed: the server's client manager logged {words!r} {ago:.1f} s ago"
+
+    def _came_since(self, when: float) -> bool:
+        """An event has come since then."""
+        latest = self.transcript[-_CONTEXT:]
+        came = [entry.time for entry in latest if entry.direction == RECEIVED and entry.event]
+        return bool(came) and self.transcript._origin + came[-1] > when
+
+    def _server_logged(self) -> str:
+        """The Engine.IO server logged an exception and went on, and no event has come since."""
+        for logged in reversed(self.watch.logged if self.watch is not None else ()):
+            known = any(logged.exc is exc for exc in self.app_exceptions)
+            if not known and not self._came_since(logged.time):
+                ago = perf_counter() - logged.time
+                return f"the server logged {logged.words!r}: {logged.exc!r} {ago:.1f} s ago"
+        return ""
 
     def _why_gone(self, event: str | None, namespace: str) -> str:
         """It arrived and was taken, or arrived in part."""

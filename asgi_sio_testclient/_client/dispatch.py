@@ -483,6 +483,9 @@ class ClientState:
             own_handler=lambda event, namespace: self.handlers.find(event, namespace, ())[0],
             late_by=self.runtime.hub.late_by,
             own_errors=[exc for client in self.runtime.clients for exc in client.own_errors],
+            app_exceptions=[
+                exc for client in self.runtime.clients for exc in client.app_exceptions
+            ],
             recipient=self._recipient,
             other_emits=self._other_emits(),
         )

@@ -35,6 +35,11 @@ def _check_app(app: Any) -> None:
             "app is the server; expected the WSGI app around it, such as Flask's, or an ASGI app "
             "around that: a2wsgi.WSGIMiddleware(app)"
         )
+    if type(app).__module__.partition(".")[0] == "aiohttp":
+        raise TypeError(
+            "app is an aiohttp app; expected an ASGI app: "
+            "socketio.ASGIApp(socketio.AsyncServer(async_mode='asgi'))"
+        )
     if not callable(app):
         raise TypeError(f"app is {app!r}; expected an ASGI callable, or a WSGI one")
 

@@ -16,17 +16,22 @@ if TYPE_CHECKING:
 NOT_FOUND = 404
 BAD_REQUEST = 400
 _JSON_STRING = '"'
+_NO_SERVER = "no Socket.IO server answers there"
+_NO_HANDSHAKE = "that is no Engine.IO handshake"
 
 
 class SessionLost(Exception):
     """Why a session ended, for the text of the error that says so."""
 
 
-def handshake_failed(
-    url: str, response: Response, socketio_path: str, served: set[str]
-) -> HandshakeFailed:
+def is_misplaced(error: HandshakeFailed) -> bool:
+    """Whether no Socket.IO server answered: the path may be wrong, or the app."""
+    return error.hint.startswith((_NO_SERVER, _NO_HANDSHAKE))
+
+
+def handshake_failed(url: str, response: Response, socketio_path: str) -> HandshakeFailed:
     """The error for a refused handshake: the server's own words, and a hint where the path may be
-    wrong. `served`: where the app has a server.
+    wrong.
     """
     body = response.body.decode(errors="replace")
     reason = body.strip().splitlines()[0] if body.strip() else ""
@@ -35,14 +40,11 @@ def handshake_failed(
         reason = reason[1:-1].replace('\\"', '"')
     location = next((value for name, value in response.headers if name == b"location"), None)
     question = f"is socketio_path={socketio_path!r} right?"
-    elsewhere = sorted(served - {f"/{socketio_path.strip('/')}"})
-    if elsewhere:
-        question += f" The app's ASGIApp has {' and '.join(map(repr, elsewhere))}"
     hint = ""
     if location is not None:
         hint = f"redirected to {masked_url(location.decode('latin-1'))}"
     elif response.status == NOT_FOUND or (response.status == FORBIDDEN and not reason):
-        hint = f"no Socket.IO server answers there; {question}"
+        hint = f"{_NO_SERVER}; {question}"
     elif response.status < BAD_REQUEST:
-        hint = f"that is no Engine.IO handshake; {question}"
+        hint = f"{_NO_HANDSHAKE}; {question}"
     return HandshakeFailed(url, response.status, body, reason, hint=hint)

@@ -29,7 +29,7 @@ from asgi_sio_testclient._protocol.engineio import (
     State,
     encode,
 )
-from asgi_sio_testclient._server.find import find_server, paths_served
+from asgi_sio_testclient._server.find import async_mode_problem, find_server
 from asgi_sio_testclient._server.runs import HandlerRun
 from asgi_sio_testclient._server.watch import ServerWatch
 from asgi_sio_testclient._waiting.deadlines import finish
@@ -370,7 +370,7 @@ class EngineSession:
     def handshake_stands(self) -> str:
         """Why the handshake is not through, and where the app is."""
         if self.sid:
-            return "the upgrade's probe was not answered"
+            return self._upgrade_stands()
         if isinstance(self.transport, WebSocketTransport):
             if self.transport.connection.state == "open":
                 return f"{self._handshake.peer} accepted the websocket and sent nothing"
@@ -379,6 +379,18 @@ class EngineSession:
             text = f"{self._handshake.peer} has not answered"
         places = [place for place in map(place_of, self.tasks) if place]
         return f"{text}, it is at {places[0]}" if places else text
+
+    def _upgrade_stands(self) -> str:
+        """Why the upgrade is not through."""
+        polling = cast("PollingTransport", self._polling)
+        if not polling.paused:
+            return "the upgrade's probe was not answered"
+        if polling.polls:
+            return (
+                "no NOOP came: the server answered the upgrade's probe and left the pending GET "
+                "open, which a NOOP has to end"
+            )
+        return "a POST that was under way before the upgrade was not answered"
 
     def still_connected(self) -> list[str]:
         """Lines for the namespaces in which the server still counts this session as connected."""
@@ -510,9 +522,7 @@ class EngineSession:
         if self.transport is not self._polling and self._runtime.threaded_watch() is not None:
             hint = 'a WSGI app takes no websockets: transports=("polling",)'
             return HandshakeFailed(url, response.status, "", "", hint=hint)
-        return handshake_failed(
-            url, response, self._handshake.socketio_path, paths_served(self._runtime.app)
-        )
+        return handshake_failed(url, response, self._handshake.socketio_path)
 
     def transport_lost(self, transport: Transport, url: str, reason: str, detail: str) -> None:
         """The app ended a transport."""
@@ -527,6 +537,10 @@ class EngineSession:
 
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app's callable, or a handler, raised."""
+        problem = "" if run is not None else async_mode_problem(exc)
+        if problem:
+            cause, exc = exc, UsageError(problem)
+            exc.__cause__ = cause
         self._listener.app_raised(exc, run)
 
     def about_to_receive(self) -> None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 _ENTRY = engineio.AsyncServer.handle_request.__code__
 _LIFESPAN = engineio.ASGIApp.lifespan
+_ASGI_APP = engineio.ASGIApp.__call__.__code__
+_ASGI = "asgi"
+_SYNC_SERVERS = (socketio.Server, engineio.Server)
+_ENGINE_PARTS = ("async_mode", "handlers", "sockets", "start_background_task")
 # Up to Python 3.12 a frame's f_locals are a copy, which stays for as long as the frame.
 _forget_copy: Any = dict.clear if sys.version_info < (3, 13) else id
 _ONE_AT_A_TIME = ("asgiref.wsgi", "WsgiToAsgi")
@@ -37,13 +41,45 @@ def find_server() -> Any:
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if frame.f_code is _ENTRY:
+        if is_entry(frame):
             values = frame.f_locals
             eio = values["self"]
             _forget_copy(values)
             return eio
         frame = frame.f_back
     return None
+
+
+def is_entry(frame: FrameType) -> bool:
+    """Whether a frame is an Engine.IO server's ``handle_request``: python-engineio's, or that of a
+    fork, whose server has the same parts.
+    """
+    if frame.f_code is _ENTRY:
+        return True
+    if frame.f_code.co_name != _ENTRY.co_name:
+        return False
+    server = frame.f_locals.get("self")
+    return all(hasattr(server, part) for part in _ENGINE_PARTS)
+
+
+def async_mode_problem(exc: BaseException) -> str:
+    """What is wrong where a server of another framework's mode was called as an ASGI app; "" where
+    that is not what raised `exc`.
+    """
+    for frame in _frames(exc.__traceback__):
+        server: Any = None
+        if is_entry(frame):
+            server = frame.f_locals["self"]
+        elif frame.f_code is _ASGI_APP:
+            server = frame.f_locals["self"].engineio_server
+        mode = getattr(server, "async_mode", _ASGI)
+        if mode != _ASGI and isinstance(exc, TypeError):
+            made = "make the server a" if isinstance(server, _SYNC_SERVERS) else "make it"
+            return (
+                f"async_mode is {mode!r}; an ASGI app needs 'asgi': "
+                f"{made} socketio.AsyncServer(async_mode='asgi')"
+            )
+    return ""
 
 
 def bare_server(app: Any) -> Any:
@@ -120,12 +156,6 @@ def find_threaded_server(app: Any) -> Any:
         if isinstance(thing, socketio.AsyncServer | engineio.AsyncServer):
             return None
     return None
-
-
-def paths_served(app: Any) -> set[str]:
-    """The paths at which an ASGI app leads to a Socket.IO server, as far as attributes tell."""
-    found = (thing for thing in _reachable(app) if isinstance(thing, engineio.ASGIApp))
-    return {f"/{thing.engineio_path.strip('/')}" for thing in found if thing.engineio_path}
 
 
 def _reachable(app: Any, *, thorough: bool = False) -> Iterator[Any]:

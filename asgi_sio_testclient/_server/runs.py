@@ -54,10 +54,12 @@ class HandlerRun:
         ended: when; None while it runs.
         task: the task it runs in.
         error: what it raised.
+        refused_at: of a connect handler that refused, the line that did; "" else.
     """
 
     __slots__ = (
-        "_server", "ended", "error", "event", "id", "namespace", "owner", "sid", "started", "task",
+        "_server", "ended", "error", "event", "id", "namespace", "owner", "refused_at", "sid",
+        "started", "task",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +81,7 @@ class HandlerRun:
         self.ended: float | None = None
         self.task: asyncio.Task[Any] | None = None
         self.error: BaseException | None = None
+        self.refused_at = ""
 
     def begin(self) -> None:
         """It begins."""

@@ -112,6 +112,7 @@ class ThreadedServerWatch(ServerWatch):
 
     shares = False  # its threads run whether a loop does or not
     output_shows = False
+    threaded = True
 
     def __init__(self, eio: Any, hub: Hub) -> None:
         if eio.async_mode != _THREADING:
@@ -263,6 +264,9 @@ class ThreadedServerWatch(ServerWatch):
             self._current.owner = owner
             self._sockets[eio_sid] = self.eio.sockets.get(eio_sid)
             run = self._inline_run(owner, eio_sid, data)
+            connects = run if run is not None and run.event == "connect" else None
+            if connects is not None:
+                self._connect_handlers.begin(connects)
             try:
                 original(eio_sid, data)
             except BaseException as exc:
@@ -271,6 +275,8 @@ class ThreadedServerWatch(ServerWatch):
                 raise
             finally:
                 self._current.owner = None
+                if connects is not None:
+                    self._connect_handlers.end(connects)
                 if run is not None:
                     run.ended = perf_counter()
                     self._tell(self._run_ended, run)

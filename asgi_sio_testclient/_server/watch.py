@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from time import perf_counter
@@ -24,6 +25,7 @@ from asgi_sio_testclient._server.brokers import _ManagerLogger
 from asgi_sio_testclient._server.emits import EmitLog, Emitted
 from asgi_sio_testclient._server.find import _socketio_server_of
 from asgi_sio_testclient._server.handlers import _dispatches
+from asgi_sio_testclient._server.logged import Logged, quoting_logger
 from asgi_sio_testclient._server.observers import ServerObservation, observers
 from asgi_sio_testclient._server.origins import (
     _callback_context,
@@ -37,6 +39,7 @@ from asgi_sio_testclient._server.origins import (
     note,
 )
 from asgi_sio_testclient._server.recorder import Recorder
+from asgi_sio_testclient._server.refusing import ConnectHandlers
 from asgi_sio_testclient._server.runs import HandlerRun, Watched
 from asgi_sio_testclient._waiting.deadlines import Hub
 from asgi_sio_testclient._waiting.work import ORIGIN
@@ -46,6 +49,7 @@ __all__ = ["HANDLER_TASK", "ServerWatch", "unwatch", "watch"]
 
 _TURNS = 10  # of the loop, that a request takes from the app's door into the server's queue
 _STOCK_START = engineio.AsyncServer.start_background_task
+_QUOTED = 8  # of the exceptions that the server logged
 HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts it, a task per event
 
 
@@ -61,12 +65,14 @@ class ServerWatch:
         broker_failure: when, by ``perf_counter()``, and with what words the server's client manager
             last said that its broker fails it; None where it did not.
         emits: what the server emitted lately, latest first.
+        logged: the exceptions that the Engine.IO server logged lately.
     """
 
     broker_failure: tuple[float, str] | None = None
     shares = True  # the server with a watch in another loop, which stands still meanwhile
     emits: Iterable[Emitted] = ()
     output_shows = True  # what the server puts out is sent in tasks of the loop's
+    threaded = False
 
     def __init__(self, eio: Any, hub: Hub) -> None:
         self.eio = eio
@@ -81,6 +87,7 @@ class ServerWatch:
         self._service: asyncio.Task[Any] | None = None
         self.originals: dict[str, Any] = {}
         self._hooks_of: dict[str, tuple[Any, Any]] = {}  # what was found, and what was put there
+        self.logged: deque[Logged] = deque(maxlen=_QUOTED)
         self._brokers: list[Any] = []
 
     # -- hooks
@@ -109,6 +116,11 @@ class ServerWatch:
 
         if self.sio is not None:
             self.emits = self._emit_log = EmitLog(self.sio.manager)
+            self._connect_handlers = ConnectHandlers(
+                self.sio, self._handler, threaded=self.threaded
+            )
+        self._log = self.eio.logger
+        self._quoting_log = self.eio.logger = quoting_logger(self._log, self.logged.append)
         self._watch_manager()
         self._watch_broker()
         observed = bool(observers) and self.sio is not None
@@ -171,6 +183,8 @@ class ServerWatch:
             self._manager.logger = self._logger
         if self._observation is not None:
             self._observation.restore()
+        if self.eio.logger is self._quoting_log:
+            self.eio.logger = self._log
         if self.sio is not None:
             self._emit_log.restore()
 
@@ -333,10 +347,14 @@ class ServerWatch:
         run.begin()
         run.task = asyncio.current_task()
         self.runs.add(run)
+        if event == "connect":
+            self._connect_handlers.begin(run)
         owner.handler_started(run)
         return run
 
     def _inline_ended(self, owner: Watched, run: HandlerRun) -> None:
+        if run.event == "connect":
+            self._connect_handlers.end(run)
         run.ended = perf_counter()
         self.runs.discard(run)
         owner.handler_ended(run)

@@ -12,7 +12,7 @@ import sys
 import sysconfig
 from collections.abc import Container, Iterator, Sequence
 from pathlib import PurePath
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -64,9 +64,23 @@ def _innermost(frames: Sequence[FrameType]) -> str:
 
 def place_of_frame(frame: FrameType) -> str:
     """A frame's file, line, function and source."""
-    code = frame.f_code
-    source = linecache.getline(code.co_filename, frame.f_lineno).strip()
-    return f"{PurePath(code.co_filename).name}:{frame.f_lineno} in {code.co_qualname}: {source}"
+    return _place(frame.f_code, frame.f_lineno)
+
+
+def place_in_traceback(traceback: TracebackType | None) -> str:
+    """The innermost frame of the app's own that an exception came through, as in `place_of`."""
+    place = ""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not is_library(code):
+            place = _place(code, traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return place
+
+
+def _place(code: CodeType, line: int) -> str:
+    source = linecache.getline(code.co_filename, line).strip()
+    return f"{PurePath(code.co_filename).name}:{line} in {code.co_qualname}: {source}"
 
 
 def suspended_codes(task: asyncio.Task[Any]) -> list[CodeType]:

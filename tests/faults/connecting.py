@@ -16,6 +16,7 @@ from asgi_sio_testclient import TestClient
 
 from .catalogue import AT_TIMEOUT, KNOWN_EARLY, SHORT, Family, server
 from .handmade import (
+    answers_the_probe_only,
     http_only,
     never_answers,
     returns_without_answering,
@@ -28,7 +29,7 @@ faults = Family()
 
 @faults.fault(
     "Misspells `socketio_path`.",
-    first_line="HandshakeFailed: 404: Not Found: no Socket.IO server answers there; is socketio_path='socketio' right? The app's ASGIApp has '/socket.io' (ws://testserver/socketio/?transport=websocket&EIO=4)",
+    first_line="HandshakeFailed: 404: no Socket.IO server answers there; the app has one at socketio_path='/socket.io': Not Found (ws://testserver/socketio/?transport=websocket&EIO=4)",
     cause="no Socket.IO",
     within=KNOWN_EARLY,
     remedy="Pass the path of the server: `socket.io` unless the app says otherwise.",
@@ -41,7 +42,7 @@ async def wrong_path():
 
 @faults.fault(
     "Misspells `socketio_path`, over long-polling.",
-    first_line="HandshakeFailed: 404: Not Found: no Socket.IO server answers there; is socketio_path='socketio' right? The app's ASGIApp has '/socket.io' (http://testserver/socketio/?transport=polling&EIO=4)",
+    first_line="HandshakeFailed: 404: no Socket.IO server answers there; the app has one at socketio_path='/socket.io': Not Found (http://testserver/socketio/?transport=polling&EIO=4)",
     cause="no Socket.IO",
     within=KNOWN_EARLY,
     remedy="Pass the path of the server: `socket.io` unless the app says otherwise.",
@@ -54,7 +55,7 @@ async def wrong_path_over_polling():
 
 @faults.fault(
     "Forgets that the Socket.IO app is mounted under `/ws`.",
-    first_line="HandshakeFailed: 403: no Socket.IO server answers there; is socketio_path='socket.io' right? The app's ASGIApp has '/ws/socket.io' (ws://testserver/socket.io/?transport=websocket&EIO=4)",
+    first_line="HandshakeFailed: 403: no Socket.IO server answers there; the app has one at socketio_path='/ws/socket.io' (ws://testserver/socket.io/?transport=websocket&EIO=4)",
     cause="no Socket.IO",
     within=KNOWN_EARLY,
     remedy="Put the mount in front: `socketio_path='/ws/socket.io'`.",
@@ -69,8 +70,8 @@ async def mount_forgotten():
 
 @faults.fault(
     "Asks a page that answers every path with HTML.",
-    first_line="HandshakeFailed: 200: <!doctype html>: that is no Engine.IO handshake; is socketio_path='socket.io' right? (http://testserver/socket.io/?transport=polling&EIO=4)",
-    cause="<!doctype html>",
+    first_line="HandshakeFailed: 200: that is no Engine.IO handshake; is socketio_path='socket.io' right?: <!doctype html> (http://testserver/socket.io/?transport=polling&EIO=4)",
+    cause="no Engine.IO",
     within=KNOWN_EARLY,
     remedy="The route in front takes the request; correct `socketio_path` or the order of the routes.",
 )
@@ -336,7 +337,7 @@ async def websocket_that_says_nothing():
 
 @faults.fault(
     "Mounts the Socket.IO app under `/ws`, and the app doesn't know.",
-    first_line="HandshakeFailed: 404: Not Found: no Socket.IO server answers there; is socketio_path='/ws/socket.io' right? The app's ASGIApp has '/socket.io' (ws://testserver/ws/socket.io/?transport=websocket&EIO=4)",
+    first_line="HandshakeFailed: 404: no Socket.IO server answers there; the app's ASGIApp is given the whole path '/ws/socket.io/' and serves 'socket.io': make it ASGIApp(sio, socketio_path='ws/socket.io') and pass socketio_path='/ws/socket.io': Not Found (ws://testserver/ws/socket.io/?transport=websocket&EIO=4)",
     cause="no Socket.IO",
     within=KNOWN_EARLY,
     remedy="A mounted app sees the whole path: `socketio.ASGIApp(sio, socketio_path='ws/socket.io')`.",
@@ -346,4 +347,46 @@ async def path_of_mounted_app():
     app = FastAPI()
     app.mount("/ws", sio_app)
     async with TestClient(app, socketio_path="/ws/socket.io") as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Leaves `async_mode` out where aiohttp is installed.",
+    first_line="UsageError: async_mode is 'aiohttp'; an ASGI app needs 'asgi': make it socketio.AsyncServer(async_mode='asgi')",
+    cause="async_mode is 'aiohttp'",
+    within=KNOWN_EARLY,
+    remedy="python-socketio takes the first framework that can be imported: name the mode.",
+)
+async def async_mode_of_aiohttp():
+    app = socketio.ASGIApp(socketio.AsyncServer(async_mode="aiohttp"))
+    async with TestClient(app) as client:
+        await client.connect()
+
+
+@faults.fault(
+    "Hands over the application that `socketio.ASGIApp` wraps.",
+    first_line="HandshakeFailed: 404: no Socket.IO server answers there; it is in the socketio.ASGIApp around this app: pass that one: Not Found (http://testserver/socket.io/?transport=polling&EIO=4)",
+    cause="no Socket.IO",
+    within=KNOWN_EARLY,
+    remedy="Pass the `ASGIApp`: the application inside of it has no server.",
+)
+async def inner_app_for_the_wrapper():
+    inner = Starlette()
+    wrapper = socketio.ASGIApp(socketio.AsyncServer(async_mode="asgi"), inner)
+    async with TestClient(inner, transports="polling") as client:
+        await client.connect()
+    return wrapper
+
+
+@faults.fault(
+    "Answers the probe of an upgrade, and leaves the pending GET open.",
+    first_line="ConnectTimeout: no NOOP came: the server answered the upgrade's probe and left the pending GET open, which a NOOP has to end: no Engine.IO handshake within 0.2 s",
+    cause="no NOOP came",
+    within=AT_TIMEOUT,
+    remedy="The server's fault: Engine.IO wants a NOOP for the pending GET, with the PONG.",
+)
+async def upgrade_without_noop():
+    async with TestClient(
+        answers_the_probe_only, transports=("polling", "websocket"), timeout=SHORT
+    ) as client:
         await client.connect()

@@ -75,3 +75,24 @@ async def web_site(scope, receive, send):
     headers = [(b"content-type", b"text/html")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"<!doctype html>\n<title>Shop</title>"})
+
+
+async def answers_the_probe_only(scope, receive, send):
+    """Opens a session over long-polling, and answers no further GET; answers an upgrade's probe."""
+    if scope["type"] == "lifespan":
+        return
+    if scope["type"] == "http":
+        if b"sid=" in scope["query_string"]:
+            await asyncio.Event().wait()
+        opening = (
+            b'0{"sid":"x","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,'
+            b'"maxPayload":1000000}'
+        )
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": opening})
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] != "websocket.disconnect":
+        if message.get("text") == "2probe":
+            await send({"type": "websocket.send", "text": "3probe"})

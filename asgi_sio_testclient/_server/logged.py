@@ -1,0 +1,60 @@
+"""What python-engineio logs and answers with 200: kept, and quoted where a wait fails.
+
+The server instance's logger is replaced by one of a subclass that shares all of its state, so that
+nothing but `exception` costs more than before.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, NamedTuple
+
+__all__ = ["Logged", "quoting_logger"]
+
+
+class Logged(NamedTuple):
+    """One call of ``logger.exception``.
+
+    Attributes:
+        time: in seconds of `time.perf_counter`.
+        words: the message.
+        exc: the exception that was logged with it.
+    """
+
+    time: float
+    words: str
+    exc: BaseException | None
+
+
+Report = Callable[[Logged], None]
+
+
+def quoting_logger(logger: Any, report: Report) -> Any:
+    """A logger that is `logger`, and reports what is logged by `exception`; `logger` itself where
+    its class can't be derived from.
+    """
+    try:
+        kind: Any = _quoting(type(logger))  # type: ignore[arg-type]
+        quoting = kind.__new__(kind)
+        quoting.__dict__ = logger.__dict__
+    except (AttributeError, TypeError):
+        return logger
+    quoting._report = report
+    return quoting
+
+
+@functools.cache
+def _quoting(kind: Any) -> Any:
+    class Quoting(kind):  # type: ignore[misc]
+        __slots__ = ("_report",)
+        _report: Report
+
+        def exception(self, message: Any, *args: Any, **options: Any) -> None:
+            words = str(message) % args if args else str(message)
+            self._report(Logged(perf_counter(), words, sys.exc_info()[1]))
+            super().exception(message, *args, **{"stacklevel": 2, **options})
+
+    return Quoting

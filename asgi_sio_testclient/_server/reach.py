@@ -1,0 +1,180 @@
+"""Where an app has its Socket.IO server, for the error of a handshake that found none.
+
+What attributes tell are candidates. Each is tried before it is named: the app is called with the
+request of a handshake, and the call is cancelled as soon as the server stands in the call stack,
+before the server has read anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import engineio
+
+from asgi_sio_testclient._server.find import _children, _reachable, is_entry
+
+__all__ = ["hint_of_path"]
+
+_APP = engineio.ASGIApp.__call__.__code__
+_CANDIDATES = 8
+_TIMEOUT = 1.0  # seconds, for an app that neither answers nor leads to a server
+_DEFAULT = "/socket.io"
+_SEARCHED = 5_000
+
+ScopeOf = Callable[[str], Any]
+
+
+@dataclass
+class _Reached:
+    """How far a request came.
+
+    Attributes:
+        server: it came to an Engine.IO server.
+        path: the path of the scope that an ASGIApp was given; None where none was.
+        app: that ASGIApp.
+    """
+
+    server: bool = False
+    path: str | None = None
+    app: Any = None
+
+
+async def hint_of_path(app: Any, path: str, scope_of: ScopeOf) -> str:
+    """What to do about a handshake at `path` that no server answered.
+
+    Args:
+        app: the app under test.
+        path: the ``socketio_path`` that was tried.
+        scope_of: makes the scope of a handshake at another ``socketio_path``.
+
+    Returns:
+        "" where no way to a server was found.
+    """
+    served = list(_served(app))
+    refusing: _Reached | None = None
+    for candidate in _candidates(served):
+        reached = await _try(app, scope_of(candidate))
+        if reached.server and candidate != _normal(path):
+            return f"the app has one at socketio_path={candidate!r}"
+        if reached.path is not None and not reached.server:
+            refusing = refusing or reached
+    wrapper = await _wrapper(app, _normal(path), scope_of)
+    if wrapper:
+        return wrapper
+    if refusing is not None:
+        seen, own = str(refusing.path).strip("/"), refusing.app.engineio_path.strip("/")
+        return (
+            f"the app's ASGIApp is given the whole path {refusing.path!r} and serves {own!r}: "
+            f"make it ASGIApp(sio, socketio_path={seen!r}) and pass socketio_path={'/' + seen!r}"
+        )
+    return ""
+
+
+async def _wrapper(app: Any, path: str, scope_of: ScopeOf) -> str:
+    """An ASGIApp around `app`, which was meant in its place."""
+    for thing in _asgi_apps():
+        if thing is app or all(inner is not app for inner in _reachable(thing.other_asgi_app)):
+            continue
+        name = _name_of(thing)
+        text = f"it is in the socketio.ASGIApp around this app{name and f', {name}'}: pass that one"
+        if (await _try(thing, scope_of(path))).server:
+            return text
+        for candidate in _candidates(list(_served(thing))):
+            if (await _try(thing, scope_of(candidate))).server:
+                return f"{text}, with socketio_path={candidate!r}"
+    return ""
+
+
+def _asgi_apps() -> Iterator[Any]:
+    """Every ASGIApp of the process, those in modules' variables first."""
+    seen: set[int] = set()
+    # The garbage collector does not list what is frozen.
+    for thing in (*(value for _, _, value in _variables()), *gc.get_objects()):
+        # Not isinstance(), which asks proxies for their __class__.
+        if issubclass(type(thing), engineio.ASGIApp) and id(thing) not in seen:
+            seen.add(id(thing))
+            yield thing
+
+
+def _variables() -> Iterator[tuple[str, str, Any]]:
+    """The module, name and value of every module's variables."""
+    for module in list(sys.modules.values()):
+        for name, value in list(getattr(module, "__dict__", {}).items()):
+            yield module.__name__, name, value
+
+
+def _name_of(thing: Any) -> str:
+    """The module and variable that hold `thing`; "" for none."""
+    found = (f"{module}.{name}" for module, name, value in _variables() if value is thing)
+    return next(found, "")
+
+
+def _candidates(served: list[tuple[str, str]]) -> list[str]:
+    """The values of ``socketio_path`` at which a server may be, likeliest first."""
+    paths: list[str] = []
+    for prefix, own in served:
+        paths += [f"{prefix}{own}", own, prefix]
+    return list(dict.fromkeys(_normal(path) for path in (*paths, _DEFAULT)))[:_CANDIDATES]
+
+
+def _normal(path: str) -> str:
+    return f"/{path.strip('/')}"
+
+
+def _served(app: Any) -> Iterator[tuple[str, str]]:
+    """For each ASGIApp that `app` leads to: the path of the mounts on the way, and its own."""
+    waiting, seen = deque([(app, "")]), {id(app)}
+    while waiting and len(seen) < _SEARCHED:
+        thing, prefix = waiting.popleft()
+        if isinstance(thing, engineio.ASGIApp):
+            yield prefix, (thing.engineio_path or "").rstrip("/")
+        path = getattr(thing, "__dict__", {}).get("path")
+        if isinstance(path, str) and path.startswith("/"):
+            prefix += path.rstrip("/")
+        for child in _children(thing, thorough=True):
+            if id(child) not in seen:
+                seen.add(id(child))
+                waiting.append((child, prefix))
+
+
+async def _try(app: Any, scope: Any) -> _Reached:
+    """Call `app` with `scope` until an Engine.IO server stands in the call stack, or it ends."""
+    loop = asyncio.get_running_loop()
+    reached, found = _Reached(), loop.create_future()
+
+    def look() -> None:
+        frame: Any = sys._getframe(2)
+        while frame is not None:
+            if frame.f_code is _APP:
+                values = frame.f_locals
+                reached.app, reached.path = values["self"], values["scope"]["path"]
+            elif is_entry(frame):
+                reached.server = True
+                if not found.done():
+                    found.set_result(None)
+            frame = frame.f_back
+
+    async def receive() -> Any:
+        look()
+        if reached.server:
+            await loop.create_future()  # until the call is cancelled
+        if scope["type"] == "websocket":
+            return {"type": "websocket.connect"}
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_message: Any) -> None:
+        look()
+
+    task = loop.create_task(app(scope, receive, send))
+    try:
+        await asyncio.wait({task, found}, timeout=_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    return reached
