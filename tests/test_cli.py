@@ -308,6 +308,28 @@ class TestEmitSends:
 
         assert out[0]["transport"] == transport
 
+    WSGI = """
+        import socketio
+
+        sio = socketio.Server(async_mode="threading")
+        app = socketio.WSGIApp(sio)
+        sio.on("add", lambda sid, a, b: a + b)
+    """
+
+    def test_a_wsgi_app_is_polled(self, emit, module):
+        module(self.WSGI, "flaskish")
+        assert emit("add", "1", "2", "--ack", app="flaskish:app") == (0, [3], "")
+        code, _, err = emit("add", "--transport", "websocket", app="flaskish:app")
+        assert code != 0
+        assert "a WSGI app takes no websockets" in err
+
+    def test_a_wsgi_app_without_its_bridge(self, emit, module, monkeypatch):
+        module(self.WSGI, "bridgeless")
+        monkeypatch.setitem(sys.modules, "a2wsgi", None)
+        code, out, err = emit("add", app="bridgeless:app")
+        assert (code, out) == (2, [])
+        assert "pip install 'asgi-sio-testclient[flask]'" in err
+
     def test_to_the_path_asked_for(self, emit, module):
         module(
             """

@@ -1,6 +1,7 @@
 """The arguments of a client, checked: what is wrong is said at once, with what was expected."""
 
 import functools
+import inspect
 
 import engineio
 import httpx
@@ -9,6 +10,7 @@ import socketio
 from starlette.applications import Starlette
 from starlette.testclient import TestClient as StarletteTestClient
 
+from asgi_sio_testclient import TestClient
 from asgi_sio_testclient._client.options import Options
 from asgi_sio_testclient._connection.arguments import DEFAULT_BASE_URL, check_timeout
 
@@ -18,14 +20,10 @@ async def app(scope, receive, send):
 
 
 def options(**changes):
-    given = {
-        "app": app, "http": None, "base_url": DEFAULT_BASE_URL, "headers": None, "cookies": None,
-        "auth": None, "socketio_path": "socket.io", "transports": ("websocket",),
-        "serializer": "default", "json": None, "server": None, "lifespan": True, "root_path": "",
-        "client": ("testclient", 50000), "timeout": 5.0, "raise_app_exceptions": True,
-        "strict": False, "isolate_context": False,
-    }  # fmt: skip
-    return Options(**{**given, **changes})
+    """The constructor's arguments with their defaults, but for `changes`."""
+    parameters = inspect.signature(TestClient).parameters
+    given = {name: parameter.default for name, parameter in parameters.items()}
+    return Options(**{**given, "app": app, **changes})
 
 
 # -- the app

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from asgi_sio_testclient import HandshakeFailed, TestClient
+from asgi_sio_testclient import HandshakeFailed, TestClient, UsageError
 from asgi_sio_testclient._cli import CommandLineError
 
 TRANSPORTS = {
@@ -51,7 +51,7 @@ def add_event_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
     """Add how to reach the app and as whom."""
-    add_transport_option(parser)
+    add_transport_option(parser, default=None)
     option = parser.add_argument
     option("--factory", action="store_true", help="APP is a function that returns the app")
     option(
@@ -96,13 +96,18 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_transport_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--transport``; ``TRANSPORTS`` says what TestClient is to be given for its values."""
+def add_transport_option(
+    parser: argparse.ArgumentParser, default: str | None = "websocket"
+) -> None:
+    """Add ``--transport``; ``TRANSPORTS`` says what TestClient is to be given for its values. The
+    `default` None leaves it to TestClient, which polls a WSGI app.
+    """
     parser.add_argument(
         "--transport",
         choices=tuple(TRANSPORTS),
-        default="websocket",
-        help="upgrade starts with polling and goes on with websocket (default: websocket)",
+        default=default,
+        help="upgrade starts with polling and goes on with websocket (default: websocket"
+        f"{'' if default else ', of a WSGI app polling'})",
     )
 
 
@@ -113,6 +118,9 @@ def build_client(arguments: argparse.Namespace) -> TestClient:
         CommandLineError: there is no such app, or it is not one.
     """
     app = load_app(arguments.app, factory=arguments.factory)
+    transport: dict[str, Any] = {}
+    if arguments.transport is not None:
+        transport["transports"] = TRANSPORTS[arguments.transport]
     try:
         return TestClient(
             app,
@@ -120,10 +128,10 @@ def build_client(arguments: argparse.Namespace) -> TestClient:
             cookies=dict(arguments.cookie),
             auth=arguments.auth,
             socketio_path=arguments.path,
-            transports=TRANSPORTS[arguments.transport],
             timeout=arguments.timeout,
+            **transport,
         )
-    except (ImportError, TypeError, ValueError) as error:
+    except (ImportError, TypeError, ValueError, UsageError) as error:
         raise CommandLineError(f"{shown(arguments.app)}: {error}") from None
 
 

@@ -83,7 +83,9 @@ class _WerkzeugJar(http_cookiejar.CookieJar):
     """
 
     def __init__(self, client: Any, host: str) -> None:
-        super().__init__()
+        # A cookie of a host without a domain is that host's only, as Werkzeug has it.
+        strict = http_cookiejar.DefaultCookiePolicy.DomainStrictNonDomain
+        super().__init__(http_cookiejar.DefaultCookiePolicy(strict_ns_domain=strict))
         self._client = client
         self._host = host
 

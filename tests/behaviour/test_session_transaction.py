@@ -61,8 +61,8 @@ ROUTES = [Route("/show", show), Route("/log-out", log_out)]
 def starlette(**options):
     app = Starlette(routes=ROUTES)
     app.mount("/", socketio.ASGIApp(server(scope_session)))
-    app.add_middleware(CORSMiddleware, allow_origins=["*"])
     app.add_middleware(SessionMiddleware, secret_key=SECRET, **options)
+    app.add_middleware(CORSMiddleware, allow_origins=["*"])
     return app
 
 
