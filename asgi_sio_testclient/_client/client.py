@@ -1014,15 +1014,23 @@ class TestClient:
         self._require_here("time_travel()")
         return virtual_time.time_travel(self._runtime)
 
-    async def advance(self, seconds: float) -> None:
+    async def advance(self, seconds: float, *, timeout: float | None = None) -> None:
         """Let `seconds` pass, within `time_travel`: each timer on the way fires at its own moment.
 
+        What waits for a thread or a socket is waited for in real time before the clock goes on.
+
+        Args:
+            seconds: 0 or more.
+            timeout: real seconds that it may take; the client's by default.
+
         Raises:
-            ValueError: `seconds` is negative.
+            TypeError: `seconds` is no number.
+            ValueError: `seconds` is negative, or not finite.
             UsageError: outside of `time_travel`, or while another call is under way.
-            EventTimeout: the app did not come to rest within the client's timeout (real seconds).
+            EventTimeout: a handler was still in a thread or at a socket after `timeout`; it is
+                named. Or the timers on the way took longer than that.
         """
-        await virtual_time.advance(self._runtime, seconds, self._options.timeout)
+        await virtual_time.advance(self._runtime, seconds, self._timeout(timeout))
 
     @property
     def transcript(self) -> Transcript:

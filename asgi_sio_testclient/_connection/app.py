@@ -24,7 +24,7 @@ from asgi_sio_testclient._server.threads import ThreadedServerWatch, watch_class
 from asgi_sio_testclient._server.watch import ServerWatch, unwatch, watch as watch_server
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, Hub, finish, hub_of
 from asgi_sio_testclient._waiting.idle import Quiet, Quietable
-from asgi_sio_testclient._waiting.rest import RestCheck
+from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
 from asgi_sio_testclient._waiting.suspended import place_of
 from asgi_sio_testclient._waiting.work import TrackedTask, was_set_off
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
@@ -273,6 +273,19 @@ class Runtime:
         """Those of this client and its clones: another client on the same server may go on."""
         runs = self.running_handlers()
         return [run for run in runs if cast("EngineSession", run.owner)._runtime is self]
+
+    def awaited_outside(self) -> list[str]:
+        """The handlers and requests, and what they began, that wait for a thread or a socket; a
+        line each.
+        """
+        work = self.hub.work
+        lines = []
+        for runtime in self.hub.runtimes:
+            lines += [str(run) for run in runtime.running_handlers() if run.is_outside(work)]
+            lines += [line for session in runtime._sessions for line in session.in_threads()]
+            tasks = [task for task in runtime._tasks if work.waits_outside(task)]
+            lines += [f"the app at {place_of(task)}" for task in tasks]
+        return lines + work.set_off_outside(DEFAULT_GRACE)
 
     # -- the end
 

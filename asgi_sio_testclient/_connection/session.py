@@ -31,6 +31,7 @@ from asgi_sio_testclient._protocol.engineio import (
 )
 from asgi_sio_testclient._server.find import async_mode_problem, find_server
 from asgi_sio_testclient._server.runs import HandlerRun
+from asgi_sio_testclient._server.threads import ThreadedServerWatch
 from asgi_sio_testclient._server.watch import ServerWatch
 from asgi_sio_testclient._waiting.deadlines import finish
 from asgi_sio_testclient._waiting.idle import Quiet
@@ -405,6 +406,12 @@ class EngineSession:
     def runtime(self) -> Runtime:
         """The running app that it is a connection to."""
         return self._runtime
+
+    def in_threads(self) -> list[str]:
+        """A line, where the server's threads have still to take what was sent."""
+        if isinstance(self.watch, ThreadedServerWatch) and self.handled < self.sent:
+            return ["the server's threads, on their way to a handler"]
+        return []
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:

@@ -58,12 +58,15 @@ async def advance(runtime: Runtime, seconds: float, limit: float) -> None:
         limit: real seconds that it may take.
 
     Raises:
-        ValueError: `seconds` is negative.
+        TypeError: `seconds` is no number.
+        ValueError: `seconds` is negative, or not finite.
         UsageError: outside of `time_travel`, or while it is under way already.
-        EventTimeout: the app did not come to rest within `limit`.
+        EventTimeout: it was not done within `limit`.
     """
-    if not seconds >= 0:
-        raise ValueError(f"seconds is {seconds!r}; expected 0 or more")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"seconds is {seconds!r}; expected a number of seconds")
+    if not 0 <= seconds < _NEVER:
+        raise ValueError(f"seconds is {seconds!r}; expected a finite number, 0 or more")
     _require_running(runtime)
     clock = _CLOCKS.get(runtime.loop)
     if clock is None or not clock.travellers:
@@ -108,21 +111,16 @@ class _Clock:
         loop.time = lambda: real_time() + self._ahead  # type: ignore[method-assign]
 
     async def advance(self, runtime: Runtime, seconds: float, limit: float) -> None:
-        started = perf_counter()
-        loop = runtime.loop
         # What was begun before the call has set its timers before the time goes on.
-        await _rest(loop)
-        target = loop.time() + seconds
-        while (now := loop.time()) < target:
-            self._move(runtime, max(0.0, min(_next_timer(loop), target) - now))
-            if perf_counter() - started > limit:
-                passed = seconds - (target - loop.time())
-                raise EventTimeout(
-                    f"advance({seconds:g}) came to {passed:.2f} s within {limit:g} real seconds: "
-                    "something in the loop does not come to rest",
-                    timeout=limit,
-                )
-            await _rest(loop)
+        await _run_all(runtime.loop)
+        move = _Move(runtime, seconds, limit)
+        while runtime.loop.time() < move.target:
+            await move.wait_for_the_outside()
+            next_stop = min(_next_timer(runtime.loop), move.target)
+            self._move(runtime, max(0.0, next_stop - runtime.loop.time()))
+            move.steps += 1
+            move.check()
+            await _run_all(runtime.loop)
 
     def _move(self, runtime: Runtime, step: float) -> None:
         self._ahead += step
@@ -138,7 +136,68 @@ _NEVER = float("inf")
 _TURNS = 1000  # of the loop, between two timers: more than what any answer takes
 
 
-async def _rest(loop: Any) -> None:
+class _Move:
+    """One call of `advance`: its bound, and what has to be over before the clock may go on."""
+
+    def __init__(self, runtime: Runtime, seconds: float, limit: float) -> None:
+        self.target = runtime.loop.time() + seconds
+        self.steps = 0
+        self._runtime = runtime
+        self._seconds = seconds
+        self._limit = limit
+        self._until = perf_counter() + limit
+
+    async def wait_for_the_outside(self) -> None:
+        """Let what waits for a thread or a socket end in real time.
+
+        Raises:
+            EventTimeout: it did not end within the bound.
+        """
+        began = self._runtime.loop.time()
+        while outside := self._runtime.awaited_outside():
+            if perf_counter() > self._until:
+                raise EventTimeout(self._stands(outside[0]), timeout=self._limit, running=outside)
+            await asyncio.sleep(_POLL)
+            await _run_all(self._runtime.loop)
+            # The clock has gone on meanwhile as a real one does: that is not what was asked for.
+            now = self._runtime.loop.time()
+            self.target, began = self.target + now - began, now
+
+    def _stands(self, outside: str) -> str:
+        moved = f"has moved by {self._passed():.2f} s" if self.steps else "has not moved"
+        return (
+            f"in a thread or at a socket: {outside}; advance({self._seconds:g}) waited "
+            f"{self._limit:g} s of real time for it, and the clock {moved}"
+        )
+
+    def _passed(self) -> float:
+        return self._seconds - (self.target - self._runtime.loop.time())
+
+    def check(self) -> None:
+        """Raises:
+        EventTimeout: the bound has passed.
+        """
+        if perf_counter() <= self._until:
+            return
+        passed = self._passed()
+        came_to = (
+            f"advance({self._seconds:g}) came to {passed:.2f} s within {self._limit:g} real seconds"
+        )
+        if passed < self.steps * _RESTLESS:
+            raise EventTimeout(
+                f"{came_to}: something in the loop does not come to rest", timeout=self._limit
+            )
+        raise EventTimeout(
+            f"{self.steps} timers took too long: {came_to}; pass timeout= for more",
+            timeout=self._limit,
+        )
+
+
+_POLL = 0.002  # real seconds
+_RESTLESS = 0.001  # seconds: what sets its timer anew that soon does not rest in between
+
+
+async def _run_all(loop: Any) -> None:
     """Let all that can run now run, until only timers, threads and the network are waited for."""
     await asyncio.sleep(0)
     turns = _TURNS

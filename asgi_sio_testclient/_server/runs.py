@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import socketio
 
 from asgi_sio_testclient._waiting.suspended import place_of, suspended_codes
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._waiting.work import Work
 
 _CALL = socketio.AsyncServer.call.__code__
 _NOT_YET = float("inf")
@@ -101,6 +104,10 @@ class HandlerRun:
     def awaits_client(self) -> bool:
         """Whether it is suspended in ``AsyncServer.call()``: it waits for a client's ack."""
         return self.task is not None and _CALL in suspended_codes(self.task)
+
+    def is_outside(self, work: Work) -> bool:
+        """Whether it waits for a thread or a socket; `work`: of its event loop."""
+        return work.waits_outside(self.task)
 
     @property
     def place(self) -> str:

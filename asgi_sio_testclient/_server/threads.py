@@ -32,6 +32,7 @@ from asgi_sio_testclient._waiting.suspended import codes_in_thread, place_in_thr
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._waiting.deadlines import Hub
+    from asgi_sio_testclient._waiting.work import Work
 
 __all__ = ["ThreadedServerWatch", "watch_class"]
 
@@ -91,6 +92,10 @@ class ThreadRun(HandlerRun):
     def awaits_client(self) -> bool:
         """Whether it waits in ``Server.call()`` for a client's ack."""
         return self.ended is None and _CALL in codes_in_thread(self._thread)
+
+    def is_outside(self, work: Work) -> bool:
+        """Whether it runs: it does so in a thread, unless it waits for the client."""
+        return self.ended is None and not self.awaits_client
 
     @property
     def place(self) -> str:

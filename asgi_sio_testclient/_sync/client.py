@@ -356,9 +356,9 @@ class SyncTestClient:
         """See `TestClient.time_travel`."""
         return self._loop.context(self._client.time_travel())
 
-    def advance(self, seconds: float) -> None:
+    def advance(self, seconds: float, *, timeout: float | None = None) -> None:
         """See `TestClient.advance`."""
-        self._loop.run(self._client.advance, seconds)
+        self._loop.run(lambda: self._client.advance(seconds, timeout=timeout))
 
     @property
     def transcript(self) -> Transcript:

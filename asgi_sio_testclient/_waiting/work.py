@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import PurePath
+from time import perf_counter
 from types import CodeType, CoroutineType
 from typing import Any
 
@@ -185,6 +187,10 @@ class Work:
         self._failed = failed
         self._run_in_executor: Any = loop.run_in_executor
         self._sweep_at = _SWEEP
+        # Of futures that were looked at: what they stand for outside of the loop, and since when.
+        self._outside: weakref.WeakKeyDictionary[Any, tuple[WaitsFor | None, float]] = (
+            weakref.WeakKeyDictionary()
+        )
 
     # -- hooks
 
@@ -345,6 +351,63 @@ class Work:
             return False
         self._failed(record.origin, exc, _title(task))
         return True
+
+    def waits_outside(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether a task, or one that it awaits, waits for a call in a thread, a socket or a
+        subprocess: for what no clock of the event loop's brings about.
+        """
+        waiter = getattr(task, "_fut_waiter", None)
+        if task is None or waiter is None or waiter.done():
+            return False
+        if isinstance(waiter, asyncio.Task):
+            return self.waits_outside(waiter)
+        parts = getattr(waiter, "_children", None)  # of asyncio.gather()
+        if parts is not None:
+            return any(self.waits_outside(part) for part in parts)
+        return self._outside_of(task, waiter) is not None
+
+    def _outside_of(self, task: asyncio.Task[Any], waiter: Any) -> WaitsFor | None:
+        """THREAD or OUTSIDE; None where the task waits for neither."""
+        if waiter not in self._outside:
+            waits_for = self.suspended_at(task, waiter).waits_for
+            is_outside = waits_for is WaitsFor.THREAD or (
+                waits_for is WaitsFor.OUTSIDE and self._has_an_outside()
+            )
+            self._outside[waiter] = waits_for if is_outside else None, perf_counter()
+        return self._outside[waiter][0]
+
+    def _has_an_outside(self) -> bool:
+        """Whether a socket is open, or another thread runs: else a library's future can only be set
+        by a timer of its own.
+        """
+        selector: Any = getattr(self.loop, "_selector", None)
+        own: Any = getattr(self.loop, "_ssock", None)
+        sockets = () if selector is None else selector.get_map().values()
+        if any(key.fd != own.fileno() for key in sockets):
+            return True
+        here = {threading.main_thread(), threading.current_thread()}
+        return any(thread not in here for thread in threading.enumerate())
+
+    def set_off_outside(self, grace: float) -> list[str]:
+        """What clients set off that waits outside, see `waits_outside`; a line each.
+
+        A socket is waited for `grace` seconds: nobody awaits the task, which may listen for good.
+        """
+        lines = [
+            describe_call(called, origin)
+            for future, (called, origin) in self.executor_calls.items()
+            if not future.done()
+        ]
+        for record in list(self.tracked.values()):
+            task: Any = record.ref()
+            waiter = getattr(task, "_fut_waiter", None)
+            if waiter is None or waiter.done() or not was_set_off(record.origin):
+                continue
+            outside = self._outside_of(task, waiter)
+            seen = self._outside[waiter][1]
+            if outside is WaitsFor.THREAD or (outside and perf_counter() - seen < grace):
+                lines.append(str(record))
+        return lines
 
     def waits_for_nothing(self, task: asyncio.Task[Any]) -> bool:
         """Whether a task waits for a plain future in the app's own code, or for asyncio's Event,
