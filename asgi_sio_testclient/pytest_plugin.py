@@ -14,7 +14,9 @@ Override one fixture, and the others are ready:
 arguments of `TestClient`, and the namespaces to connect to; with ``connect=False`` the test logs in
 first, and connects by itself.
 ``--sio-transports=websocket,polling,upgrade`` runs each test that uses these fixtures over each of
-them, except where the marker says otherwise. A failed test's report has the transcript of each of
+them, except where the marker says otherwise. ``--sio-url=URL`` runs the tests that are
+marked ``@pytest.mark.sio(portable=True)`` against a live server, and skips the others that use
+these fixtures. A failed test's report has the transcript of each of
 its clients; ``--sio-transcript`` shows them always.
 
 How the async fixtures get along without boilerplate: an async fixture belongs to the plugin that
@@ -56,7 +58,7 @@ TRANSPORTS: dict[str, tuple[str, ...]] = {
 }
 LOOP_SCOPES = ("function", "class", "module", "package", "session")
 _ALL = 100  # percent
-OWN_OPTIONS = {"connect", "namespaces"}
+OWN_OPTIONS = {"connect", "namespaces", "portable"}
 SECTION = "Socket.IO transcript"
 _TRANSCRIPTS = pytest.StashKey[list[Any]]()
 
@@ -77,6 +79,7 @@ class _Setup:
         namespaces = self._options.pop("namespaces", ())
         self.namespaces = (namespaces,) if isinstance(namespaces, str) else tuple(namespaces)
         self.connects = bool(self._options.pop("connect", True))
+        self._options.pop("portable", None)
 
     def first(self, client_class: Any) -> Any:
         """The client that runs the app.
@@ -126,6 +129,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_transports,
         help="run each test that uses sio_client or its like over each of these, "
         f"comma-separated: {', '.join(TRANSPORTS)}",
+    )
+    group.addoption(
+        "--sio-url",
+        metavar="URL",
+        help="run the tests that are marked sio(portable=True) against the server at this URL, and "
+        "skip the others that use sio_client or its like",
     )
     group.addoption(
         "--sio-transcript",
@@ -200,12 +209,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """See the module's docstring."""
     config.addinivalue_line(
         "markers",
-        "sio(namespaces=..., connect=True, **options): what the clients of the sio_* fixtures "
-        "connect to, whether they do, and arguments of theirs: auth, headers, transports, ...",
+        "sio(namespaces=..., connect=True, portable=False, **options): what the clients of the "
+        "sio_* fixtures connect to, whether they do, whether the test may run against a live "
+        "server (--sio-url), and arguments of theirs: auth, headers, transports, ...",
     )
     if config.getoption("sio_trace") != "off":
         traces = importlib.import_module("asgi_sio_testclient.pytest_traces")
         config.pluginmanager.register(traces.TracePlugin(config), "sio-traces")
+    url = config.getoption("sio_url")
+    if url is not None:
+        live = importlib.import_module("asgi_sio_testclient.remote._pytest_hooks")
+        config.pluginmanager.register(live.URLPlugin(url, _Setup), "sio-url")
     if _wants_coverage(config):
         hooks = importlib.import_module("asgi_sio_testclient.coverage._pytest_hooks")
         config.pluginmanager.register(hooks.CoveragePlugin(config), "sio-coverage")

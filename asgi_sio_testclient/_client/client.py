@@ -832,6 +832,7 @@ class TestClient:
 
         Raises:
             UnexpectedEvent: one does.
+            UsageError: the server is elsewhere and `within` is not given.
             NotConnected: `namespace` was never joined, so that nothing can have come. One that was
                 joined and has ended stays readable.
             TypeError, ValueError: `event` is no name, `namespace` has no slash, `match` is async.
@@ -843,6 +844,11 @@ class TestClient:
         if within is not None:
             check_timeout(within, "within")
         self._state.require_running()
+        if within is None and self._runtime.elsewhere is not None:
+            raise UsageError(
+                "assert_not_received() needs within= (seconds) where the server is elsewhere: "
+                f"{self._runtime.elsewhere}"
+            )
         self._state.require_readable(namespace)
         if within is None or self._state.watch is not None:
             await self.settle(grace=grace)

@@ -87,6 +87,7 @@ class Options:
         check_timeout(self.timeout)
         check_timeout(self.grace, "grace")
         if self.server is not None:
+            _check_no_url(self.app)
             engineio_server_of(self.server)
         for name in ("socketio_path", "root_path"):
             if not isinstance(getattr(self, name), str):
@@ -192,6 +193,11 @@ def _require_asyncio() -> None:
             "TestClient needs a running asyncio event loop: python-socketio's server is "
             "asyncio-only, so trio can't drive it"
         ) from None
+
+
+def _check_no_url(app: Any) -> None:
+    if isinstance(app, Elsewhere):
+        raise TypeError(f"server is given, and the app is a server elsewhere: {app.url}")
 
 
 def _remote_server(url: str) -> Elsewhere:

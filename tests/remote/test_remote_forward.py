@@ -8,7 +8,7 @@ import pytest
 import socketio
 from live import echo_app, serve
 
-from asgi_sio_testclient import HandshakeFailed, TestClient
+from asgi_sio_testclient import HandshakeFailed, TestClient, UnexpectedEvent
 from asgi_sio_testclient.asgi import (
     HTTPExchange,
     WebSocketClosed,
@@ -404,6 +404,17 @@ class TestWhatNeedsTheServer:
                 await getattr(client, method)()
         said = rf"^{method}\(\) needs the server in this process; {re.escape(python_server)} is"
         assert re.match(said, str(caught.value))
+
+    async def test_assert_not_received_looks_within(self, server_url):
+        async with TestClient(server_url) as client:
+            await client.connect()
+            with pytest.raises(RuntimeError, match=r"^assert_not_received\(\) needs within="):
+                await client.assert_not_received("never")
+            await client.assert_not_received("never", within=0.01)
+            await client.emit("repeat", 1, "x")
+            with pytest.raises(UnexpectedEvent):
+                await client.assert_not_received("repeated", within=PATIENCE)
+            assert (await client.await_event("repeated")).args == (0, "x")
 
 
 class TestRemoteSession:

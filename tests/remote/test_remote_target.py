@@ -3,6 +3,7 @@
 import ssl
 
 import pytest
+import socketio
 
 from asgi_sio_testclient import TestClient
 from asgi_sio_testclient.remote import RemoteServer
@@ -64,6 +65,11 @@ def test_the_client_takes_a_url_and_its_base_url():
 
 def test_a_base_url_that_is_given_goes_before():
     assert str(TestClient("http://h", base_url="http://other").http.base_url) == "http://other"
+
+
+def test_a_server_can_not_be_given_beside_a_url():
+    with pytest.raises(TypeError, match="server is given, and the app is a server elsewhere"):
+        TestClient("http://h", server=socketio.AsyncServer(async_mode="asgi"))
 
 
 def test_a_path_is_refused_by_the_client_too():
