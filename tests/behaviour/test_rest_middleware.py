@@ -1,0 +1,112 @@
+"""Middleware between the client and the server that carries packets in tasks of its own, or drops
+some.
+"""
+
+import asyncio
+import contextlib
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import TestClient, UnexpectedEvent
+
+A_MINUTE = 60
+every_transport = pytest.mark.parametrize(
+    "transports", [("websocket",), ("polling",), ("polling", "websocket")], ids="+".join
+)
+
+
+def new_server():
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    @sio.event
+    async def say(sid, text):
+        await sio.emit("said", text, to=sid)
+
+    return sio, socketio.ASGIApp(sio)
+
+
+async def pump(get, put, seconds):
+    """Carry messages on, each a while later; a client that is gone takes none."""
+    with contextlib.suppress(OSError):
+        while True:
+            message = await get()
+            if seconds is not None:
+                await asyncio.sleep(seconds)
+            await put(message)
+
+
+def queued(app, *, seconds=None, receive_too=False):
+    """Carries what is sent, and perhaps what is received, through a queue and a task."""
+
+    async def middleware(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await app(scope, receive, send)
+            return
+        incoming, outgoing = asyncio.Queue(), asyncio.Queue()
+        tasks = [asyncio.create_task(pump(outgoing.get, send, seconds))]
+        if receive_too:
+            tasks.append(asyncio.create_task(pump(receive, incoming.put, seconds)))
+            receive = incoming.get
+        try:
+            await app(scope, receive, outgoing.put)
+            while not outgoing.empty() and not tasks[0].done():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0 if seconds is None else 2 * seconds)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    return middleware
+
+
+@every_transport
+@pytest.mark.parametrize("seconds", [None, 0, 0.02])
+@pytest.mark.parametrize("receive_too", [False, True])
+async def test_a_queue_and_a_task_of_its_own(transports, seconds, receive_too):
+    sio, app = new_server()
+    wrapped = queued(app, seconds=seconds, receive_too=receive_too)
+    async with TestClient(wrapped, transports=transports, server=sio, timeout=A_MINUTE) as client:
+        await client.connect()
+        for _ in range(3):
+            await client.emit("say", "hello")
+            with pytest.raises(UnexpectedEvent):
+                await client.assert_not_received("said")
+            client.get_received()
+            await client.settle()
+            assert client.get_received() == []
+
+
+def dropping(app, word):
+    """Drops packets of the client's that have a word in them."""
+
+    async def middleware(scope, receive, send):
+        first = await receive() if scope["type"] == "http" else None
+        if first is not None and word in first["body"].decode():
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"OK"})
+            return
+
+        async def filtered():
+            nonlocal first
+            message, first = first or await receive(), None
+            while word in str(message.get("text") or ""):
+                message = await receive()
+            return message
+
+        await app(scope, filtered, send)
+
+    return middleware
+
+
+@every_transport
+async def test_a_packet_that_is_dropped(transports):
+    sio, app = new_server()
+    wrapped = dropping(app, "secret")
+    async with TestClient(wrapped, transports=transports, server=sio, timeout=A_MINUTE) as client:
+        await client.connect()
+        await client.emit("say", "secret")
+        await client.assert_not_received("said")
+        await client.emit("say", "hello")
+        await client.settle()
+        assert [event.data for event in client.get_received()] == ["hello"]
