@@ -94,8 +94,11 @@ class Recorder:
     ) -> Any:
         values = data if isinstance(data, tuple) else () if data is None else (data,)
         room = args[0] if args else options.get("to") or options.get("room")
+        skip = args[1] if len(args) > 1 else options.get("skip_sid")
+        skipped = tuple(skip) if isinstance(skip, list | tuple) else (skip,)
+        space, run = namespace or "/", _RUN.get()
         self._recording.emits.append(
-            Emit(perf_counter(), event, namespace or "/", values, room, _RUN.get(), _caller())
+            Emit(perf_counter(), event, space, values, room, run, _caller(), skipped)
         )
         return await self._emit(event, data, namespace, *args, **options)
 

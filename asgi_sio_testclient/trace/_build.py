@@ -161,6 +161,7 @@ class _Builder:
     sources: list[Span] = field(default_factory=list)  # what may have emitted, by start
     emitters: dict[int, Span] = field(default_factory=dict)  # by the emit mark's id()
     emits: dict[tuple[str, str], list[tuple[Emit, Mark]]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)  # client names by session id
     undelivered: dict[tuple[str, str, str], list[tuple[Emit, Mark]]] = field(default_factory=dict)
     problems: list[tuple[float, str, Item]] = field(default_factory=list)
 
@@ -175,6 +176,7 @@ class _Builder:
         for log in self.logs:
             self._add_requests(log)
         self._add_emits()
+        self._learn_sids()
         self.sources.sort(key=lambda span: span.start)
         for log in self.logs:
             _Packets(self, log).add()
@@ -332,7 +334,7 @@ class _Builder:
         key = (str(packet.event), str(packet.namespace))
         left = self.undelivered.setdefault((client, *key), list(self.emits.get(key, ())))
         for index, (emit, mark) in enumerate(left):
-            if emit.time <= time and emit.args == packet.args:
+            if emit.time <= time and emit.args == packet.args and self._goes_to(emit, client):
                 del left[index]
                 return mark, False
         if self.recording.emits:
@@ -342,6 +344,20 @@ class _Builder:
         if not active:
             active = [span for span in near if time - (span.end or time) <= _RECENT]
         return (active[-1], True) if active else (None, False)
+
+    def _learn_sids(self) -> None:
+        for log in self.logs:
+            for packet in log.packets:
+                if packet.direction == "received" and packet.socketio_type == "CONNECT":
+                    data = packet.args[0] if packet.args else None
+                    if isinstance(data, dict):
+                        self.owners[str(data.get("sid"))] = log.name
+
+    def _goes_to(self, emit: Emit, client: str) -> bool:
+        """Whether an emit was not for others only."""
+        owner = self.owners.get(str(emit.room))
+        left_out = any(self.owners.get(str(sid)) == client for sid in emit.skipped)
+        return owner in {None, client} and not left_out
 
     def _drop_empty_lanes(self) -> None:
         used = {id(span.lane) for span in self.trace.spans}

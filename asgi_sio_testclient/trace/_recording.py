@@ -24,6 +24,7 @@ class Emit:
         namespace: where.
         args: the event's arguments.
         room: the room or sid it was emitted to; None for everybody.
+        skipped: the sids that were left out.
         run: the handler's run that called it; None where no handler did.
         place: the app's line that called it; "" where it is not known.
     """
@@ -35,6 +36,7 @@ class Emit:
     room: Any = None
     run: Any = None
     place: str = ""
+    skipped: tuple[Any, ...] = ()
 
 
 @dataclass(eq=False, slots=True)

@@ -333,3 +333,31 @@ async def test_the_failed_assertion_is_the_first_problem() -> None:
         trace = client.transcript.to_trace(title="test_it", outcome="failed", failure=failure)
     assert trace.lanes[0].title == "test"
     assert trace.problems[0].text == "test failed: assert 1 == 2"
+
+
+async def test_equal_emits_are_told_apart_by_whom_they_leave_out() -> None:
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    async def greet(sid: str) -> None:
+        await sio.emit("greeting", skip_sid=sid)
+        await sio.emit("own", to=sid)
+
+    sio.on("greet", greet)
+    with recording():
+        async with TestClient(socketio.ASGIApp(sio)) as ann:
+            bob = ann.clone()
+            await ann.connect()
+            await bob.connect()
+            await ann.emit("greet")
+            await bob.emit("greet")
+            await ann.settle()
+            trace = ann.transcript.to_trace()
+    for event, receivers in (("greeting", ["client2", "client1"]), ("own", ["client1", "client2"])):
+        emits = [mark for mark in trace.marks if mark.title.startswith(f"emit '{event}'")]
+        targets = [
+            arrow.target.lane.title
+            for emit in emits
+            for arrow in trace.arrows
+            if arrow.source is emit
+        ]
+        assert targets == receivers

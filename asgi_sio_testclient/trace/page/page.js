@@ -1,7 +1,8 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const MARK = -1, OPEN = -2, GUTTER = 78, SVG = "http://www.w3.org/2000/svg";
+  const narrow = window.innerWidth <= 800;
+  const MARK = -1, OPEN = -2, GUTTER = narrow ? 62 : 78, MARGIN = narrow ? 60 : 150, CHARACTER = 7.25, SVG = "http://www.w3.org/2000/svg";
   const $ = (id) => document.getElementById(id);
   const items = data.items.map(([lane, start, duration, kind, group, title, detail, failed], index) => ({
     index, lane, start, duration, kind, failed: !!failed, title: data.strings[title], detail: data.strings[detail],
@@ -18,9 +19,13 @@
     item.text = [item.title, data.lanes[item.lane][0], item.detail, item.kind, item.group].join("\n").toLowerCase();
   }
   const hidden = new Set(items.some((item) => item.group === "heartbeat") ? ["heartbeat"] : []);
-  const narrow = window.innerWidth <= 800;
   const state = { zoom: 1, filter: "", lane: -1, picked: null, rows: [], lanes: [], x: [], y: [], height: 0, width: 0 };
-  const size = () => ({ row: Math.max(13, Math.round(22 * state.zoom)), lane: Math.round((narrow ? 120 : 164) * Math.max(0.45, Math.min(2, state.zoom))) });
+// Lanes share the width there is, within bounds.
+  const size = () => {
+    const fit = ($("view").clientWidth - GUTTER - MARGIN) / Math.max(1, state.lanes.length);
+    const lane = Math.max(narrow ? 70 : 100, Math.min(200, fit)) * Math.max(0.5, Math.min(2.5, state.zoom));
+    return { row: Math.max(13, Math.round(22 * state.zoom)), lane: Math.round(lane) };
+  };
 
   // -- which rows there are
 
@@ -48,7 +53,7 @@
     const { row: height, lane: width } = size();
     state.x = [];
     state.lanes.forEach((lane, column) => { state.x[lane] = GUTTER + Math.round(width * (column + 0.5)); });
-    state.width = GUTTER + width * state.lanes.length + (narrow ? 160 : 260);
+    state.width = Math.max(GUTTER + width * state.lanes.length + MARGIN, $("view").clientWidth - 2);
     for (const item of items) item.row = item.lastRow = -1;
     state.rows = []; state.y = []; state.gaps = [];
     let y = 4, before = null;
@@ -190,8 +195,12 @@
       element(svg, "circle", { cx: x, cy: middle - 3, r: item.failed ? 5 : 3.5, "pointer-events": "none", class: `dot ${item.kind} ${item.failed ? "bad" : ""}` });
     } else if (item.duration !== MARK) text += item.duration === OPEN ? "   has not ended" : `   ${time(item.duration)}`;
     const style = item.failed ? "bad" : item.kind === "wait" || item.group === "heartbeat" || item.group === "engine.io" ? "quiet" : "";
-    const limit = Math.max(12, Math.floor((state.width - x - 16) / 7.25));
-    element(svg, "text", { x: x + 10, y: small ? y + height * 0.75 : label + (ends.length ? -1 : 4), class: style, "pointer-events": "none" }, text.length > limit ? text.slice(0, limit - 1) + "…" : text);
+    // To the right of the lane, or to the left of it where there is more room.
+    const room = (width) => Math.max(12, Math.floor(width / CHARACTER));
+    const right = room(state.width - x - 16), left = room(x - GUTTER - 16);
+    const flip = !ends.length && text.length > right && left > right;
+    const limit = flip ? left : right;
+    element(svg, "text", { x: flip ? x - 12 : x + 10, y: small ? y + height * 0.75 : label + (ends.length ? -1 : 4), class: style, "text-anchor": flip ? "end" : "start", "pointer-events": "none" }, text.length > limit ? text.slice(0, limit - 1) + "…" : text);
   }
 
   // -- what is picked
@@ -199,7 +208,11 @@
   function pick(item, scroll) {
     state.picked = item && item.row >= 0 ? item : null;
     const panel = $("detail");
-    panel.hidden = !item;
+    if (panel.hidden === !!item) {
+      panel.hidden = !item;
+      layout();
+      state.picked = item && item.row >= 0 ? item : null;
+    }
     panel.textContent = "";
     if (item) describe(panel, item);
     if (scroll && state.picked) {
@@ -207,7 +220,7 @@
       const shown = view.clientHeight - 46;
       if (y < view.scrollTop + height || y > view.scrollTop + shown - height * 2) view.scrollTop = Math.max(0, y - shown / 2);
       const x = state.x[item.lane];
-      if (x < view.scrollLeft + GUTTER || x > view.scrollLeft + view.clientWidth - 120) view.scrollLeft = Math.max(0, x - view.clientWidth / 2);
+      if (x < view.scrollLeft + GUTTER || x > view.scrollLeft + view.clientWidth - 60) view.scrollLeft = Math.max(0, x - view.clientWidth / 2);
     }
     draw(true);
   }
@@ -298,7 +311,7 @@
     if (index >= 0) button.onclick = () => show(items[index]);
   }
   $("view").addEventListener("scroll", () => requestAnimationFrame(() => draw(false)), { passive: true });
-  window.addEventListener("resize", () => draw(true));
+  window.addEventListener("resize", () => layout());
   $("canvas").addEventListener("click", (event) => {
     const row = event.target.getAttribute("data-row");
     if (row !== null) pick(state.rows[Number(row)]);
