@@ -68,6 +68,11 @@ _KINDS = (
 )
 
 
+def _installed(file: str) -> tuple[str, str, str]:
+    """A file's path, parted at the directory of installed packages; that is "" for none."""
+    return next((file.partition(part) for part in _INSTALLED if part in file), (file, "", ""))
+
+
 def chain(awaitable: Any) -> Iterator[FrameType]:
     """The frames of a suspended coroutine, outermost first."""
     while awaitable is not None:
@@ -129,40 +134,34 @@ class Frames:
     """Tells the app's code from that of libraries."""
 
     def __init__(self) -> None:
-        self._owners: dict[CodeType, Owner] = {}
+        self._owners: dict[str, Owner] = {}
         self._installed_apps: list[str] = []
 
     def owner(self, code: CodeType) -> Owner:
         """Who wrote that code."""
-        owner = self._owners.get(code)
-        if owner is None:
-            owner = self._owners[code] = self._find_owner(code)
-        return owner
-
-    def _find_owner(self, code: CodeType) -> Owner:
         if code is _ENTRY:
             return Owner.ENTRY
-        name = code.co_filename
+        name = code.co_filename  # two codes are equal also where their files differ
+        owner = self._owners.get(name)
+        if owner is None:
+            owner = self._owners[name] = self._find_owner(name)
+        return owner
+
+    def _find_owner(self, name: str) -> Owner:
         for folder, owner in _PACKAGES:
             if name.startswith(folder):
                 return owner
-        if name.startswith((*_STANDARD, "<frozen")):
-            installed = any(part in name for part in _INSTALLED)
-            return Owner.LIBRARY if not installed else self._of_installed(name)
-        return self._of_installed(name) if any(part in name for part in _INSTALLED) else Owner.APP
-
-    def _of_installed(self, name: str) -> Owner:
-        return Owner.APP if name.startswith(tuple(self._installed_apps)) else Owner.LIBRARY
+        if _installed(name)[1]:
+            return Owner.APP if name.startswith(tuple(self._installed_apps)) else Owner.LIBRARY
+        return Owner.LIBRARY if name.startswith((*_STANDARD, "<frozen")) else Owner.APP
 
     def _add_installed_app(self, code: CodeType) -> None:
         """Take the package that has a handler for the app's own, where it is an installed one."""
-        name = code.co_filename
-        for part in _INSTALLED:
-            root, found, rest = name.partition(part)
-            if found:
-                top = rest.partition(os.sep)[0]
-                self._installed_apps.append(f"{root}{found}{top}")
-                self._owners.clear()
+        root, part, rest = _installed(code.co_filename)
+        if part:
+            top, separator, _ = rest.partition(os.sep)
+            self._installed_apps.append(f"{root}{part}{top}{separator}")
+            self._owners.clear()
 
     def site(self, frames: Sequence[FrameType]) -> Site | None:
         """Where the app's own code waits, of frames outermost first; None for plumbing only."""

@@ -52,7 +52,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
         self.now = START
         self.recorder = recorder
         self.fatal: BaseException | None = None
-        self.on_task: Callable[[Any], None] | None = None
+        self.on_task: Callable[[Any], None] = lambda _: None
         self._creating: list[list[Any]] = []
         self._children: dict[tuple[int, ...], int] = {}
         self._held: dict[Any, tuple[asyncio.Handle, int, Callable[[], object]]] = {}
@@ -72,8 +72,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
         """See `asyncio.loop.create_task`."""
         self._creating.append([self._new_path(), coro])
         try:
-            if self.on_task is not None:
-                self.on_task(coro)
+            self.on_task(coro)
             task: asyncio.Task[Any] = super().create_task(coro, **options)
             self.path(task)
         finally:
@@ -180,19 +179,12 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
         if callback is _SLEEP:
             length = recorder.sleep(self, when)
             if length:
-                return super().call_at(when, self._hold_timer, length, callback, args)
+                return super().call_at(when, self.hold, length, callback, *args)
         elif recorder.holds and self._is_clients(callback):
             return self._client_timer(when, callback, args, context)
         if when - self.time() < _NEAR:
             recorder.moments.append(when)
         return super().call_at(when, callback, *args, context=context)
-
-    def _hold_timer(
-        self, length: float, callback: Callable[..., object], args: tuple[Any, ...]
-    ) -> None:
-        future = args[0]
-        if not future.done():
-            self.hold(length, callback, *args)
 
     def hold(self, length: float, callback: Callable[..., object], *args: Any) -> None:
         """Call back later: after seconds, or, where negative, turns of the loop."""

@@ -62,11 +62,6 @@ class Schedule:
     holds: Mapping[Key, float] = field(default_factory=dict)
     io: tuple[str, ...] = ()
 
-    @property
-    def seconds(self) -> float:
-        """Of all holds."""
-        return sum(max(0.0, length) for length in self.holds.values())
-
 
 def encode(schedule: Schedule) -> str:
     """The code of a schedule: letters, digits, "-" and "_"."""

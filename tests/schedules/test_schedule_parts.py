@@ -1,0 +1,411 @@
+"""The parts of the exploration one by one."""
+
+import asyncio
+import contextlib
+import gc
+import itertools
+import re
+import socket
+import time
+import types
+import uuid
+
+import booking
+import pytest
+import socketio
+from booking import build
+
+from asgi_sio_testclient import TestClient, UsageError
+from asgi_sio_testclient._server import schedule as server
+from asgi_sio_testclient.asgi import HTTPExchange, WebSocketConnection, http_scope, websocket_scope
+from asgi_sio_testclient.schedules import _loop, _threads, explore
+from asgi_sio_testclient.schedules._frames import Frames, Owner, chain
+from asgi_sio_testclient.schedules._run import run
+from asgi_sio_testclient.schedules._schedule import Schedule
+from asgi_sio_testclient.schedules._shrink import extent, shrink
+from asgi_sio_testclient.schedules._story import Hold
+from asgi_sio_testclient.schedules._trace import ClockReads
+
+
+def outcome_of(scenario, holds=None, **options):
+    return run(scenario, Schedule(holds or {}), frames=Frames(), **options)
+
+
+# -- shrinking
+
+
+def test_shrinking_leaves_the_holds_that_matter():
+    plan = {(1, number): 0.1 for number in range(1, 9)}
+    needed = {(1, 3), (1, 6)}
+    assert shrink(lambda holds: needed <= set(holds), plan).keys() == needed
+    assert shrink(lambda holds: set(plan) <= set(holds), plan) == plan
+
+
+@pytest.mark.parametrize(
+    ("fails", "words"),
+    [
+        (lambda length: length >= 0.09, r"any hold of 0\.09\d* s or more here fails"),
+        (lambda length: 0.01 <= length <= 0.2, r"any hold between 0\.01\d* and 0\.1\d* s here"),
+    ],
+)
+def test_how_long_a_hold_may_be(fails, words):
+    assert re.match(words, str(extent(lambda plan: fails(plan[1, 1]), {(1, 1): 0.1})))
+
+
+@pytest.mark.parametrize("lengths", [{0.1}, {0.1, 1.0}])
+def test_lengths_with_gaps_are_not_told(lengths):
+    assert extent(lambda plan: plan[1, 1] in lengths, {(1, 1): 0.1}) is None
+
+
+@pytest.mark.parametrize("plan", [{(1, 1): 0.1, (1, 2): 0.1}, {(1, 1): -2.0}, {(1, 1): 1e-5}])
+def test_no_length_to_tell(plan):
+    assert extent(lambda _: True, plan) is None
+
+
+# -- whose code it is
+
+
+def test_the_package_of_an_installed_handler_is_the_apps(tmp_path):
+    source = "async def handler(): await wait()\nasync def wait(): await pause()\n"
+    frames = Frames()
+
+    def frame_of(file):
+        names = {"pause": pause}
+        exec(compile(source, file, "exec"), names)
+        coroutine = names["handler"]()
+        coroutine.send(None)
+        suspended.append(coroutine)
+        return list(chain(coroutine))
+
+    @types.coroutine
+    def pause():
+        yield
+
+    suspended = []
+    installed = str(tmp_path / "site-packages" / "shop" / "app.py")
+    handler, wait, _ = frame_of(installed)
+    assert frames.owner(handler.f_code) is Owner.LIBRARY
+    assert frames.site([handler, wait]) is None
+    dispatch = types.SimpleNamespace(f_code=socketio.AsyncServer._trigger_event.__code__)
+    assert frames.site([dispatch, handler, wait]).frame is wait
+    assert frames.owner(handler.f_code) is Owner.APP
+    other, *_ = frame_of(str(tmp_path / "site-packages" / "shopping.py"))
+    assert frames.owner(other.f_code) is Owner.LIBRARY
+    from_the_standard_library = types.SimpleNamespace(f_code=asyncio.sleep.__code__)
+    assert frames.site([dispatch, types.SimpleNamespace(f_code=uuid.uuid4.__code__)]) is None
+    assert frames.owner(from_the_standard_library.f_code) is Owner.ASYNCIO
+    for coroutine in suspended:
+        coroutine.close()
+
+
+def test_frames_behind_what_hides_them():
+    @contextlib.asynccontextmanager
+    async def session():
+        await asyncio.sleep(0)
+        yield
+
+    class Awaitable:
+        def __await__(self):
+            return asyncio.sleep(0).__await__()
+
+    async def scenario():
+        async with session():
+            await Awaitable()
+            await asyncio.get_running_loop().create_task(asyncio.sleep(0))
+
+    assert len(outcome_of(scenario, records=True).points) == 2
+
+
+# -- ids
+
+
+def test_ids_are_numbered_and_given_back():
+    sio = socketio.AsyncServer(async_mode="asgi")
+    undo = server.number_ids(sio.eio, itertools.count(1))
+    first = sio.eio.generate_id()
+    assert len(first) == 20
+    assert first != sio.eio.generate_id()
+    undo()
+    undo()
+    assert "generate_id" not in vars(sio.eio)
+
+
+def test_ids_of_the_apps_own_are_left_alone():
+    sio = socketio.AsyncServer(async_mode="asgi")
+    sio.eio.generate_id = lambda: "mine"
+    server.number_ids(sio.eio, itertools.count(1))()
+    assert sio.eio.generate_id() == "mine"
+
+
+def test_no_handler_and_no_client():
+    sio = socketio.AsyncServer(async_mode="asgi")
+    assert server.handler_of(sio.eio, "event", "/") is None
+    assert server.handler_of(types.SimpleNamespace(handlers={}), "event", "/") is None
+    assert server.eio_sid_of(sio, "nobody", "/nowhere") is None
+
+
+# -- clocks
+
+
+def mine():
+    return time.time(), uuid.uuid4()
+
+
+def test_clocks_that_are_read():
+    frames = Frames()
+    with ClockReads(frames).watched():
+        mine()
+    reads = ClockReads(frames)
+    suspended = waiting()
+    here = next(chain(suspended))
+    reads._note(here, "c_call", time.time)
+    reads._note(here, "c_call", len)
+    reads._note(here, "return", None)
+    assert "reads time() (`" in str(reads)
+    library = types.SimpleNamespace(f_code=uuid.uuid4.__code__, f_back=None)
+    reads._look_for_line(library, "urandom")
+    deep = library
+    for _ in range(5):
+        deep = types.SimpleNamespace(f_code=uuid.uuid4.__code__, f_back=deep)
+    reads._look_for_line(deep, "urandom")
+    assert "urandom" not in str(reads)
+    suspended.close()
+
+
+async def waiting():
+    """Not begun: its frame is there all the same."""
+
+
+# -- the loop
+
+
+def test_a_task_made_without_the_loop():
+    async def scenario():
+        task = asyncio.Task(asyncio.sleep(0.01), loop=asyncio.get_running_loop())
+        await task
+
+    assert outcome_of(scenario, records=True).error is None
+
+
+def test_a_sleep_outside_of_a_task():
+    async def scenario():
+        def callback():
+            asyncio.sleep(1).send(None)
+            done.set()
+
+        done = asyncio.Event()
+        asyncio.get_running_loop().call_soon(callback)
+        await done.wait()
+
+    assert outcome_of(scenario, records=True).points == []
+
+
+def test_what_the_server_itself_sleeps_is_no_point():
+    async def scenario():
+        sio = socketio.AsyncServer(async_mode="asgi")
+        await sio.sleep(0.01)
+        await sio.sleep(0)
+
+    assert [point.kind for point in outcome_of(scenario, records=True).points] == ["sleep", "yield"]
+
+
+def test_a_task_that_the_scenario_leaves_is_cancelled():
+    ended = []
+
+    async def scenario():
+        async def leftover():
+            try:
+                await asyncio.sleep(100)
+            finally:
+                ended.append(1)
+
+        scenario.task = asyncio.ensure_future(leftover())
+        scope = http_scope("GET", "/socket.io/", query_string=b"transport=polling&EIO=4")
+        HTTPExchange(build(), scope).start()
+        await asyncio.sleep(0)
+        HTTPExchange(build(), scope).start()
+
+    assert outcome_of(scenario).error is None
+    assert ended == [1]
+
+
+def test_garbage_is_collected_as_before():
+    gc.disable()
+    try:
+        explore(booking.sleeping, runs=2)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    explore(booking.sleeping, runs=2)
+    assert gc.isenabled()
+
+
+def test_a_held_message_outlives_a_receive_that_is_cancelled():
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while True:
+            try:
+                async with asyncio.timeout(0.05):
+                    message = await receive()
+            except TimeoutError:
+                continue
+            if message["type"] == "websocket.disconnect":
+                return
+            await send({"type": "websocket.send", "text": message.get("text") or "bytes"})
+
+    async def scenario():
+        websocket = WebSocketConnection(app, websocket_scope("/"))
+        await websocket.connect()
+        for data in ("hello", b"binary", "world"):
+            websocket.send(data)
+            assert await websocket.receive(timeout=60) in {"hello", "bytes", "world"}
+        websocket.close()
+
+    points = outcome_of(scenario, records=True).points
+    packets = [point.key for point in points if point.kind == "packet"]
+    assert len(packets) == 5
+    for key in packets:
+        assert outcome_of(scenario, {key: 0.3}).error is None
+
+
+def test_a_thread_that_does_not_end(monkeypatch):
+    monkeypatch.setattr(_threads, "_STUCK", 0.05)
+    release = socket.socketpair()
+
+    async def scenario():
+        await asyncio.to_thread(release[0].recv, 1)
+
+    with pytest.raises(UsageError, match="a thread does not end"):
+        raise outcome_of(scenario).error
+    release[1].send(b"x")
+    for end in release:
+        end.close()
+
+
+def test_a_callback_of_a_thread_that_was_taken_back():
+    async def scenario():
+        loop = asyncio.get_running_loop()
+
+        def work():
+            loop.call_soon_threadsafe(print, "it is not called").cancel()
+
+        await asyncio.to_thread(work)
+
+    assert outcome_of(scenario).error is None
+
+
+def test_a_deadlock_in_a_library_has_no_place():
+    assert issubclass(_loop.Deadlock, TimeoutError)
+
+    async def scenario():
+        await asyncio.get_running_loop().create_future()
+
+    assert "deadlock" in str(outcome_of(scenario).error)
+
+
+# -- the story
+
+
+def test_a_hold_in_words():
+    assert str(Hold("the test", "", "", 0.25)) == "the test is held 0.25 s"
+    assert str(Hold("a packet", "", "", 1e-5)) == "a packet is held until nothing else is ready"
+    assert str(Hold("x", "a.py:1", "go()", 0, 2)) == (
+        "x (a.py:1, `go()`) is held for 2 turns of the event loop"
+    )
+
+
+def test_packets_requests_and_ends_are_named():
+    async def scenario():
+        seen = []
+        sio = socketio.AsyncServer(async_mode="asgi")
+
+        @sio.event
+        async def connect(sid, environ, auth):
+            seen.append("connect")
+
+        @sio.event
+        async def say(sid, *args):
+            seen.append("say")
+
+        @sio.event
+        async def disconnect(sid, reason):
+            seen.append("disconnect")
+
+        async with TestClient(socketio.ASGIApp(sio)) as a, a.clone() as b:
+            await a.connect(auth={"token": "secret"})
+            await b.connect()
+            await a.emit("say", b"x" * 100, "y" * 100)
+            await asyncio.sleep(0.1)
+            assert seen == ["connect", "connect", "say"]
+
+    failure = explore(scenario, raises=False).failure
+    assert "packet 451-[" in failure.story
+    assert "secret" not in failure.story
+
+
+def test_a_task_and_a_callback_are_named():
+    async def scenario():
+        order = []
+        sio = socketio.AsyncServer(async_mode="asgi")
+
+        async def ticker():
+            await asyncio.sleep(0.01)
+            order.append("ticker")
+
+        @sio.event
+        async def ask(sid):
+            sio.start_background_task(ticker)
+            await sio.emit("question", to=sid, callback=answered)
+
+        async def answered():
+            await asyncio.sleep(0.02)
+            order.append("callback")
+
+        async with TestClient(socketio.ASGIApp(sio)) as client:
+            await client.connect()
+            client.on("question", lambda: None)
+            await client.emit("ask")
+            await asyncio.sleep(1)
+            assert order == ["ticker", "callback"]
+
+    failure = explore(scenario, raises=False, io="test_schedule_parts").failure
+    assert "task `ticker`" in failure.story
+    assert "the callback of an ack" in failure.story
+
+
+def test_a_long_story_is_cut():
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for _ in range(30):
+            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001)
+        assert loop.time() - began < 0.0601
+
+    failure = explore(scenario, raises=False).failure
+    assert " lines more)" in failure.story
+    assert len(failure.story.splitlines()) == 42
+
+
+def test_an_error_that_no_line_of_the_apps_raised():
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await asyncio.sleep(0.01)
+        if loop.time() - began > 0.010001:
+            asyncio.current_task().cancel()
+            await asyncio.sleep(0)
+
+    failure = explore(scenario, raises=False).failure
+    assert isinstance(failure.error, asyncio.CancelledError)
+
+
+def test_a_failure_without_a_client_has_no_diagram():
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await asyncio.sleep(0.01)
+        assert loop.time() - began < 0.010001
+
+    assert explore(scenario, raises=False).failure.mermaid == ""
