@@ -1,6 +1,7 @@
 """What the whole suite shares: the three ways to connect, and the proof that nothing is left."""
 
 import asyncio
+import contextlib
 import gc
 import importlib
 import os
@@ -23,6 +24,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 # start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# pytester forgets what a run of its own imported first, and numpy can't be loaded twice.
+with contextlib.suppress(ImportError):
+    importlib.import_module("numpy")
 
 TRANSPORTS = (("websocket",), ("polling",), ("polling", "websocket"))
 TRANSPORT_IDS = ("websocket", "polling", "upgrade")

@@ -982,7 +982,7 @@ async def test_a_startup_that_failed_says_the_apps_message(message, text):
         await Lifespan(app).startup(SOON)
     assert caught.value.message == text
     assert caught.value.__cause__ is None
-    assert str(caught.value) == f"the app's lifespan startup failed: {text}"
+    assert str(caught.value) == f"lifespan startup failed: {text}"
 
 
 async def test_a_failure_sent_while_an_exception_is_handled_has_it_as_its_cause():

@@ -57,7 +57,7 @@ class Http:
         options = {
             "state": lambda: {"db": 1}, "keep": self.tasks.append, "root_path": "/root",
             "client": ("10.0.0.1", 1), "raise_app_exceptions": True, "timeout": SOON,
-            "origin": parse_base_url("http://testserver"),
+            "origin": parse_base_url("http://testserver"), "owner": self, "note": [].append,
         }  # fmt: skip
         transport = AppTransport(single_callable(app), **{**options, **changes})
         self.client = httpx.AsyncClient(transport=transport, base_url="http://testserver")
