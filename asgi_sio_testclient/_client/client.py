@@ -15,13 +15,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, TypeVar, overload
 
 import httpx
 
 from asgi_sio_testclient._client.acks import Ack
 from asgi_sio_testclient._client.diagnosis import show_event
 from asgi_sio_testclient._client.dispatch import CLIENT_DISCONNECT, ROOT, ClientState, Refused
+from asgi_sio_testclient._client.habits import (
+    check_names,
+    no_attribute,
+    no_keyword,
+    without_unknown,
+)
 from asgi_sio_testclient._client.http import find_session, make_http, require_one_lifespan
 from asgi_sio_testclient._client.inbox import ALL, Match, Numbered, Waiter
 from asgi_sio_testclient._client.leaving import _raise_at_exit, _unread, report_closed
@@ -157,6 +163,12 @@ class TestClient:
         where = printable(f"connected to {', '.join(state.sids)} over {self.transport}")
         return f"<{type(self).__name__} {where if state.sids else 'not connected'}>"
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Name today's spelling of what other clients have."""
+            no_attribute(self, name)
+
     def _set_up(self, runtime: Runtime) -> None:
         options = self._options
         self._runtime = runtime
@@ -276,6 +288,7 @@ class TestClient:
 
     # -- connecting
 
+    @without_unknown
     async def connect(
         self,
         *namespaces: str,
@@ -284,6 +297,7 @@ class TestClient:
         query: Mapping[str, Any] | str | None = None,
         transports: Sequence[str] | str | None = None,
         timeout: float | None = None,
+        **unknown: Never,
     ) -> Self:
         """Connect to `namespaces`, "/" by default.
 
@@ -296,6 +310,7 @@ class TestClient:
             query: the user's part of the query string: a mapping or a str.
             transports: as in the constructor, for this connection.
             timeout: seconds, for the whole of it.
+            unknown: nothing; what another client takes is answered with the spelling of this one.
 
         Raises:
             HandshakeFailed: the app gave no Engine.IO session.
@@ -306,6 +321,9 @@ class TestClient:
         """
         state = self._state
         state.require_running()
+        if unknown:
+            check_names(namespaces, unknown)
+            no_keyword(unknown)
         wanted = _namespaces(namespaces or (ROOT,))
         taken = [name for name in wanted if name in state.sids or name in state.joining]
         if taken:
@@ -1068,10 +1086,17 @@ class TestClient:
 
     def _require_server(self) -> ServerWatch:
         watch = self._state.watch
-        if watch is None or watch.sio is None:
+        if watch is None:
             raise UsageError(
-                "the app's socketio.AsyncServer was not found on the way of its requests; "
-                "pass server= to the TestClient"
+                "server not found: the app's socketio.AsyncServer was not found on the way of its "
+                "requests; pass server= to the TestClient, or, where the app has a server of "
+                "another make, await an event or an ack in the place of this call"
+            )
+        if watch.sio is None:
+            raise UsageError(
+                "no Socket.IO server: the app's Engine.IO server was found, and what it hands its "
+                "messages to is no socketio.AsyncServer and has not its parts; await an event or "
+                "an ack in the place of this call"
             )
         given = self._runtime.given_watch
         if given is not None and given is not watch and not given.sessions:

@@ -22,6 +22,7 @@ from asgi_sio_testclient._exceptions import (
     NotConnected,
     printable,
 )
+from asgi_sio_testclient._server.ended import never_run
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.acks import Ack
@@ -57,6 +58,7 @@ class Situation:
         incomplete: the binary event whose attachments did not all come: name, come, announced.
         own_handler: finds the test's own handler for an event in a namespace, or None.
         late_by: seconds by which the loop was late for the wait's deadline.
+        why_busy: says what keeps a connection from being idle; "" for nothing.
         recipient: gives the client that waited, as an emit of the server addresses it.
         other_emits: what servers emitted that this client is not connected to, latest first.
     """
@@ -75,6 +77,7 @@ class Situation:
     own_handler: Callable[[str, str], Any]
     late_by: float
     recipient: Callable[[], Recipient]
+    why_busy: Callable[[], str]
     other_emits: Iterable[Emitted]
 
     # -- the errors
@@ -129,7 +132,7 @@ class Situation:
 
     def still_running(self, what: str, limit: float) -> EventTimeout:
         """`settle`, `disconnect` or `abort` came to their timeout."""
-        cause = self.at_work[0] if self.at_work else "the app takes no more packets"
+        cause = self.at_work[0] if self.at_work else self.why_busy() or "the app is still at work"
         if self.running:
             cause = self._waits(self.running[0])
         return self._timeout(f"{cause}: {what} did not end within {limit:g} s", None, None, limit)
@@ -185,6 +188,7 @@ class Situation:
             or self._broker_failed()
             or self._server_logged()
             or (missed.cause if missed is not None else "")
+            or (self._why_no_task(event) if event else "")
             or self._why_gone(event, namespace)
             or self._why_nothing_ran()
         )
@@ -276,10 +280,22 @@ class Situation:
             return self._waits(self.running[0])
         ran = next((run for run in reversed(self.transcript.handlers) if run.name), None)
         if self.received:
-            return f"{_count(self.received, 'other event')} arrived"
+            return self._why_no_task("") or f"{_count(self.received, 'other event')} arrived"
         if ran is None or ran.event == "connect":
-            return "nothing arrived"
+            return self._why_no_task("") or "nothing arrived"
         return f"nothing arrived; {ran.name} ran and sent this client nothing"
+
+    def _why_no_task(self, event: str) -> str:
+        """A task of the app's that ended or never ran; one that names `event`, if that is given."""
+        ended = [] if self.watch is None else self.watch.ended_before()
+        for text, tasks in (
+            ("a task ended with an earlier client", ended),
+            ("a task never ran, as it was begun in another event loop", never_run()),
+        ):
+            for task in tasks:
+                if not event or task.mentions(event):
+                    return f"{text}: {task}; begin it in the lifespan, or anew with each client"
+        return ""
 
     def _waits(self, run: HandlerRun) -> str:
         """A running handler: what ack of the test's it waits for, or where it is."""

@@ -487,6 +487,7 @@ class ClientState:
                 exc for client in self.runtime.clients for exc in client.app_exceptions
             ],
             recipient=self._recipient,
+            why_busy=self.runtime.why_busy,
             other_emits=self._other_emits(),
         )
 

@@ -5,10 +5,10 @@ Flask-SocketIO's test client, and how it is spelt here.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-__all__ = ["check_namespaces", "no_attribute", "no_keyword", "without_unknown"]
+__all__ = ["check_names", "no_attribute", "no_keyword", "without_unknown"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,7 +35,6 @@ _KEYWORDS = {
     "wait": "connect(), which always waits for the answer",
     "wait_timeout": "connect(timeout=seconds)",
 }
-_TODAY = "today's spelling is"
 
 
 def no_attribute(owner: object, name: str) -> NoReturn:
@@ -54,40 +53,52 @@ def no_attribute(owner: object, name: str) -> NoReturn:
 
 def no_keyword(unknown: Mapping[str, Any]) -> NoReturn:
     """Raises:
-    TypeError: always: ``connect()`` does not take `unknown`; with the spelling it does take.
+    TypeError: always: ``connect()`` does not take `unknown`; with the spelling that it does take.
     """
-    name = next(iter(unknown))
+    name, value = next(iter(unknown.items()))
     spelling = _KEYWORDS.get(name)
+    if name == "namespaces" and value and _are_names(value):
+        spelling = _connect(value)
+    if name == "wait_timeout" and isinstance(value, int | float):
+        spelling = f"connect(timeout={value})"
     if spelling is None:
         raise TypeError(f"connect() got an unexpected keyword argument {name!r}")
     raise TypeError(f"connect() takes no {name}=: write {spelling}")
 
 
-def check_namespaces(names: tuple[Any, ...]) -> None:
-    """Raises:
-    TypeError: a namespace that is no str.
-    ValueError: one that does not begin with a slash, or is a URL or has a query.
+def check_names(names: Iterable[Any], unknown: Mapping[str, Any]) -> None:
+    """Raise where what was given to ``connect()`` is another client's spelling.
+
+    Raises:
+        TypeError: a list in the place of several names.
+        ValueError: a URL, or a namespace with a query.
     """
     for name in names:
         if not isinstance(name, str):
-            if isinstance(name, list | tuple | set) and all(isinstance(one, str) for one in name):
-                several = ", ".join(map(repr, name))
-                raise TypeError(f"namespace is a {type(name).__name__}: write connect({several})")
-            raise TypeError(f"namespace is {name!r}; expected a str such as '/chat'")
-        if "://" in name:
+            if isinstance(name, list | tuple | set) and _are_names(name):
+                kind = type(name).__name__
+                raise TypeError(f"namespace is a {kind}: write {_connect(name)}")
+        elif "://" in name:
+            asked = unknown.get("namespaces")
+            several = _connect(asked) if asked and _are_names(asked) else "connect()"
             raise ValueError(
-                "connect() takes no URL, since the app is given to TestClient(app): write "
-                "connect(), or connect('/chat') for a namespace; its query goes into query="
+                f"connect() takes no URL: write {several}, since the app is given to "
+                "TestClient(app); a query goes into query="
             )
-        path, mark, _ = name.partition("?")
-        if mark:
+        elif "?" in name:
             # Not the query itself, which may hold a token.
             raise ValueError(
-                f"namespace has a query: write connect({path!r}, query=...), which takes a "
-                "mapping or a str"
+                f"a query in a namespace: write connect({name.partition('?')[0]!r}, query=...)"
             )
-        if not name.startswith("/"):
-            raise ValueError(f"namespace is {name!r}; did you mean '/{name}'?")
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, Iterable) and all(isinstance(one, str) for one in value)
+
+
+def _connect(namespaces: Any) -> str:
+    names = [namespaces] if isinstance(namespaces, str) else namespaces
+    return f"connect({', '.join(map(repr, names))})"
 
 
 def without_unknown(function: Function) -> Function:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from asgi_sio_testclient import asgi
+from asgi_sio_testclient._client.habits import check_names
 from asgi_sio_testclient._connection.arguments import (
     ALL,
     DEFAULT_BASE_URL,
@@ -179,6 +180,8 @@ async def _resolve(auth: Any) -> Any:
 
 def _namespaces(names: Sequence[Any]) -> list[str]:
     for name in names:
+        if not isinstance(name, str) or "?" in name or "://" in name:
+            check_names([name], {})
         check_namespace(name)
         if name == ALL:
             raise ValueError(f"namespace is {name!r}; name those to connect to, such as '/chat'")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from asgi_sio_testclient import asgi
 from asgi_sio_testclient._exceptions import UsageError, ends_test
 from asgi_sio_testclient._http.wsgi import WSGIBridge
+from asgi_sio_testclient._server.ended import note_ended
 from asgi_sio_testclient._server.find import (
     bare_server,
     engineio_server_of,
@@ -253,6 +254,10 @@ class Runtime:
         busy = any(run.owner is not None for watch in self._watches.values() for run in watch.runs)
         return Quiet.BUSY if busy else Quiet.QUIET
 
+    def why_busy(self) -> str:
+        """Why a connection is not idle; "" where each is."""
+        return next(filter(None, (session.why_busy() for session in self._sessions)), "")
+
     def running_handlers(self) -> list[HandlerRun]:
         """The handlers that run now, oldest first."""
         runs = [run for watch in self._watches.values() for run in watch.runs if run.owner]
@@ -397,7 +402,10 @@ class Runtime:
         for watch in self._watches.values():
             tasks |= set(unwatch(watch))
         if self.hub.work.tracked:
-            tasks |= self._tasks_of_handlers()
+            begun = self._tasks_of_handlers()
+            tasks |= begun
+            for watch in self._watches.values():
+                note_ended(watch.eio, begun)
         self._unwatched = [watch for watch in self._watches.values() if not watch.users]
         self._watches.clear()
         self.given_watch = None

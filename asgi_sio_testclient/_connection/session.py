@@ -438,6 +438,28 @@ class EngineSession:
             return Quiet.BUSY
         return Quiet.MOVING if self.watch.sends(self.sid) else Quiet.QUIET
 
+    def why_busy(self) -> str:
+        """What keeps the connection from being idle, and where the app is; "" where it is."""
+        places = [place for place in map(place_of, self.tasks) if place]
+        at = f", it is at {places[0]}" if places else ""
+        if self._upgrade is not None:
+            return f"the upgrade is not through: {self.handshake_stands()}"
+        if any(wire.holding for wire in self._wires or ()):
+            return "a disturbed network holds packets back: see disturb()"
+        if self.engine.state is State.CLOSED:
+            return f"the app goes on after the end{at}" if self._at_work() else ""
+        transport = self.transport
+        if isinstance(transport, WebSocketTransport) and transport.connection.paused:
+            return "reading is paused: the app's send() waits for resume_reading()"
+        if transport is not None and not transport.idle:
+            if transport is self._polling:
+                return f"a POST is not answered by the app{at}"
+            return f"a packet is not received by the app{at}"
+        if self.receiving is not None or self.handled < self.sent:
+            return f"a packet is still with the server{at}"
+        output = self.watch is not None and self.watch.has_output(self.sid)
+        return f"the server's output has not arrived{at}" if output else ""
+
     def _undelivered(self) -> Quiet:
         """Whether packets that the app has received are on their way to the server, as through a
         queue of a middleware's. What has not arrived after a while was dropped on the way.

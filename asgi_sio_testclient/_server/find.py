@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,12 @@ _LIFESPAN = engineio.ASGIApp.lifespan
 _ASGI_APP = engineio.ASGIApp.__call__.__code__
 _ASGI = "asgi"
 _SYNC_SERVERS = (socketio.Server, engineio.Server)
-_ENGINE_PARTS = ("async_mode", "handlers", "sockets", "start_background_task")
+_ENGINE_PARTS = ("async_mode", "handlers", "logger", "sockets", "start_background_task")
+_SERVER_PARTS = (
+    "_binary_packet", "_get_event_handler", "_get_namespace_handler", "_trigger_event",
+    "async_handlers", "eio", "environ", "handlers", "manager", "namespace_handlers",
+    "packet_class", "rooms", "session",
+)  # fmt: skip
 # Up to Python 3.12 a frame's f_locals are a copy, which stays for as long as the frame.
 _forget_copy: Any = dict.clear if sys.version_info < (3, 13) else id
 _ONE_AT_A_TIME = ("asgiref.wsgi", "WsgiToAsgi")
@@ -59,7 +64,7 @@ def is_entry(frame: FrameType) -> bool:
     if frame.f_code.co_name != _ENTRY.co_name:
         return False
     server = frame.f_locals.get("self")
-    return all(hasattr(server, part) for part in _ENGINE_PARTS)
+    return not _lacks(server, _ENGINE_PARTS)
 
 
 def async_mode_problem(exc: BaseException) -> str:
@@ -115,8 +120,8 @@ def engineio_server_of(server: Any) -> Any:
     """The Engine.IO server of what was given as ``server=``.
 
     Raises:
-        TypeError: neither a server of python-socketio's or python-engineio's, nor Flask-SocketIO's
-            object around one.
+        TypeError: neither a server of python-socketio's or python-engineio's, or with the same
+            parts, nor Flask-SocketIO's object around one.
     """
     if isinstance(getattr(server, "server", None), socketio.Server):
         server = server.server
@@ -124,13 +129,27 @@ def engineio_server_of(server: Any) -> Any:
         return server.eio
     if isinstance(server, engineio.AsyncServer | engineio.Server):
         return server
-    raise TypeError(f"server is {server!r}; expected a socketio.AsyncServer")
+    eio = getattr(server, "eio", server)
+    missing = _lacks(server, _SERVER_PARTS) if eio is not server else []
+    missing += _lacks(eio, _ENGINE_PARTS)
+    if not missing and not isinstance(server, type):
+        return eio
+    raise TypeError(
+        f"server is {server!r}; expected a socketio.AsyncServer, or what has its parts: "
+        f"{', '.join(missing)} are missing"
+    )
 
 
 def _socketio_server_of(eio: Any) -> Any:
     handler = eio.handlers.get("message")
     sio = getattr(handler, "__self__", None)
-    return sio if isinstance(sio, socketio.AsyncServer | socketio.Server) else None
+    known = isinstance(sio, socketio.AsyncServer | socketio.Server)
+    return sio if known or (sio is not None and not _lacks(sio, _SERVER_PARTS)) else None
+
+
+def _lacks(thing: Any, parts: Iterable[str]) -> list[str]:
+    """The parts of a server that `thing` does not have."""
+    return [part for part in parts if not hasattr(thing, part)]
 
 
 def find_threaded_server(app: Any) -> Any:

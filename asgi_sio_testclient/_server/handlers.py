@@ -7,6 +7,7 @@ from typing import Any
 import socketio
 
 _STOCK_DISPATCHES = (socketio.AsyncNamespace.trigger_event, socketio.Namespace.trigger_event)
+_STOCK_NAMES = {dispatch.__qualname__ for dispatch in _STOCK_DISPATCHES}
 
 
 def _dispatches(namespace_handler: Any, event: str) -> bool:
@@ -14,5 +15,6 @@ def _dispatches(namespace_handler: Any, event: str) -> bool:
     of its own.
     """
     dispatch = type(namespace_handler).trigger_event
-    own = dispatch not in _STOCK_DISPATCHES and dispatch.__module__ != "flask_socketio.namespace"
+    stock = dispatch in _STOCK_DISPATCHES or dispatch.__qualname__ in _STOCK_NAMES  # a fork's
+    own = not stock and dispatch.__module__ != "flask_socketio.namespace"
     return own or hasattr(namespace_handler, f"on_{event}")

@@ -23,6 +23,7 @@ import socketio
 from asgi_sio_testclient._exceptions import UsageError, reaches_test
 from asgi_sio_testclient._server.brokers import _ManagerLogger
 from asgi_sio_testclient._server.emits import EmitLog, Emitted
+from asgi_sio_testclient._server.ended import AppTask, ended_before, note_ended
 from asgi_sio_testclient._server.find import _socketio_server_of
 from asgi_sio_testclient._server.handlers import _dispatches
 from asgi_sio_testclient._server.logged import Logged, quoting_logger
@@ -455,6 +456,10 @@ class ServerWatch:
         """The rooms that the server has a client in."""
         return list(self.sio.manager.get_rooms(sid, namespace)) if self.sio is not None else []
 
+    def ended_before(self) -> list[AppTask]:
+        """The app's tasks that ended with an earlier client, and do not run again."""
+        return ended_before(self.eio, self.background)
+
     @property
     def kin(self) -> set[Any]:
         """What it may set something off through: itself, and a broker shared with other nodes."""
@@ -621,6 +626,7 @@ class ServerWatch:
         Returns:
             the tasks that were cancelled and should be waited for.
         """
+        note_ended(self.eio, self.background)
         tasks = [*self.background, *self._pings.values()]
         for task in tasks:
             task.cancel()
@@ -661,6 +667,8 @@ class ServerWatch:
         if self.sio is not None and getattr(self.sio.manager, "thread", None) in self.background:
             # A pub/sub manager's listener: initialize() starts it anew at the next connection.
             self.sio.manager_initialized = False
+        for task in self.background:
+            _forget_task(task)
         self._pings.clear()
 
     def _forget_service(self) -> None:
@@ -741,6 +749,17 @@ def unwatch(current: ServerWatch) -> list[asyncio.Task[Any]]:
     if current in watches:
         _take_away(current, watches)
     return current.stop_tasks()
+
+
+def _forget_task(task: asyncio.Task[Any]) -> None:
+    """Let python-socketio's own object that began a task once begin it anew: the admin UI's."""
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    owner: Any = None if frame is None else frame.f_locals.get("self")
+    if type(owner).__module__.partition(".")[0] != "socketio":
+        return
+    for name, value in list(vars(owner).items()):
+        if value is task:
+            setattr(owner, name, None)
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, TypeVar, overload
 
 import httpx
 
 from asgi_sio_testclient._client.client import TestClient
+from asgi_sio_testclient._client.habits import no_attribute, without_unknown
 from asgi_sio_testclient._client.inbox import Match
 from asgi_sio_testclient._client.options import DEFAULT_TRANSPORTS
 from asgi_sio_testclient._connection.transcript import Transcript
@@ -89,6 +90,12 @@ class SyncTestClient:
 
     # -- entering and leaving
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Name today's spelling of what other clients have."""
+            no_attribute(self, name)
+
     def __enter__(self) -> Self:
         """As `TestClient.__aenter__`."""
         self._loop.acquire()
@@ -114,6 +121,7 @@ class SyncTestClient:
 
     # -- connecting
 
+    @without_unknown
     def connect(
         self,
         *namespaces: str,
@@ -122,6 +130,7 @@ class SyncTestClient:
         query: Mapping[str, Any] | str | None = None,
         transports: Sequence[str] | str | None = None,
         timeout: float | None = None,
+        **unknown: Never,
     ) -> Self:
         """See `TestClient.connect`."""
         self._loop.run(
@@ -132,6 +141,7 @@ class SyncTestClient:
                 query=query,
                 transports=transports,
                 timeout=timeout,
+                **unknown,
             )
         )
         return self

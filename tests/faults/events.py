@@ -361,3 +361,70 @@ async def unexpected_event():
         await client.connect()
         await client.emit("echo", "hi")
         await client.assert_not_received("echoed")
+
+
+@faults.fault(
+    "Awaits what the app sent to everybody else.",
+    first_line="EventTimeout: skip_sid left this client out of 'news': no event 'news' in namespace '/' within 0.2 s",
+    cause="skip_sid",
+    within=AT_TIMEOUT,
+    remedy="Await it in a `client.clone()`: the app leaves its sender out.",
+)
+async def left_out_by_skip_sid():
+    sio, app = echo_server()
+
+    @sio.event
+    async def publish(sid, news):
+        await sio.emit("news", news, skip_sid=sid)
+
+    async with TestClient(app, timeout=SHORT) as client:
+        await client.connect(timeout=5)
+        await client.call("publish", "rain", timeout=5)
+        await client.await_event("news")
+
+
+@faults.fault(
+    "Awaits what the app sent to a session id of before.",
+    first_line="EventTimeout: the recipient is gone: 'news' went to '<sid>', this client's sid in an earlier connection: no event 'news' in namespace '/' within 0.2 s",
+    cause="the recipient is gone",
+    within=AT_TIMEOUT,
+    remedy="A client that connects again has another `sid`: the app has to forget the old one.",
+)
+async def sent_to_an_old_sid():
+    sio, app = echo_server()
+    async with TestClient(app, timeout=SHORT) as client:
+        await client.connect(timeout=5)
+        before = client.sid
+        await client.disconnect()
+        await client.connect(timeout=5)
+        await sio.emit("news", "rain", to=before)
+        await client.await_event("news")
+
+
+@faults.fault(
+    "Awaits an event of a loop that the app begins once, by a flag.",
+    first_line="EventTimeout: a task ended with an earlier client: tick (events.py:<line>); begin it in the lifespan, or anew with each client: no event 'tick' in namespace '/' within 0.2 s",
+    cause="a task ended",
+    within=AT_TIMEOUT,
+    remedy="Begin it in the lifespan: the flag outlives the event loop that the task ran in.",
+)
+async def begun_once_by_a_flag():
+    sio, app = echo_server()
+    begun = []
+
+    async def tick():
+        while True:
+            await sio.emit("tick")
+            await sio.sleep(5)
+
+    @sio.event
+    async def connect(sid, environ):
+        if not begun:
+            begun.append(sio.start_background_task(tick))
+
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.await_event("tick")
+    async with TestClient(app, timeout=SHORT) as client:
+        await client.connect(timeout=5)
+        await client.await_event("tick")

@@ -112,7 +112,7 @@ async def url_for_http_client():
 
 @faults.fault(
     "Names the app as the server.",
-    first_line="TypeError: server is <socketio.asgi.ASGIApp object at 0x...>; expected a socketio.AsyncServer",
+    first_line="TypeError: server is <socketio.asgi.ASGIApp object at 0x...>; expected a socketio.AsyncServer, or what has its parts: async_mode, handlers, logger, sockets, start_background_task are missing",
     cause="ASGIApp",
     within=KNOWN_EARLY,
     remedy="Pass the `socketio.AsyncServer` behind the app, or leave `server=` out.",
@@ -194,8 +194,8 @@ async def entered_in_another_loop():
 
 @faults.fault(
     "Asks for the server's session where the server can't be found.",
-    first_line="UsageError: the app's socketio.AsyncServer was not found on the way of its requests; pass server= to the TestClient",
-    cause="AsyncServer",
+    first_line="UsageError: server not found: the app's socketio.AsyncServer was not found on the way of its requests; pass server= to the TestClient, or, where the app has a server of another make, await an event or an ack in the place of this call",
+    cause="server not found",
     within=KNOWN_EARLY,
     remedy="Pass `TestClient(app, server=sio)`.",
 )
@@ -219,3 +219,30 @@ async def session_of_unjoined_namespace():
         await client.connect()
         async with client.session("/admin"):
             pass
+
+
+@faults.fault(
+    "Connects to a URL, as with the stock client.",
+    first_line="ValueError: connect() takes no URL: write connect(), since the app is given to TestClient(app); a query goes into query=",
+    cause="takes no URL",
+    within=KNOWN_EARLY,
+    remedy="The app is the server: `await client.connect()`, or `connect('/chat')` for a namespace.",
+)
+async def connect_to_a_url():
+    _, app = server()
+    async with TestClient(app) as client:
+        await client.connect("http://localhost:8000")
+
+
+@faults.fault(
+    "Waits as the stock client does.",
+    first_line="AttributeError: no .wait on TestClient: write await client.await_event('name'), or async for event in client.events()",
+    cause="no .wait",
+    within=KNOWN_EARLY,
+    remedy="The table of *From a uvicorn fixture* has the other spellings.",
+)
+async def habit_of_the_stock_client():
+    _, app = server()
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.wait()

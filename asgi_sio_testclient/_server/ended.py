@@ -1,0 +1,87 @@
+"""Tasks of an app's that do not run any more, or never ran: for a wait for what they would emit.
+
+An app that begins a loop once, by a flag, has none with the next client: the loop ended with the
+event loop, or with the last client, that it was begun in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import weakref
+from collections.abc import Iterable
+from pathlib import PurePath
+from types import CodeType
+from typing import Any
+
+from asgi_sio_testclient._waiting.suspended import is_library
+
+__all__ = ["AppTask", "ended_before", "never_run", "note_ended"]
+
+
+class AppTask:
+    """A task of the app's, by the code of its coroutine."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.code = code
+
+    def __str__(self) -> str:
+        file = PurePath(self.code.co_filename).name
+        return f"{self.code.co_qualname} ({file}:{self.code.co_firstlineno})"
+
+    def mentions(self, word: str) -> bool:
+        """Whether the code has `word` among its constants."""
+        return _mentions(self.code, word)
+
+
+# By Engine.IO server: what ended with its last client.
+_ENDED: weakref.WeakKeyDictionary[Any, list[AppTask]] = weakref.WeakKeyDictionary()
+
+
+def note_ended(eio: Any, tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Remember the tasks that end with a server's last client."""
+    for task in tasks:
+        code = _code_of(task)
+        if code is None or task.done():
+            continue
+        known = _ENDED.setdefault(eio, [])
+        if all(other.code is not code for other in known):
+            known.append(AppTask(code))
+
+
+def ended_before(eio: Any, running: Iterable[asyncio.Task[Any]]) -> list[AppTask]:
+    """What ended with an earlier client of a server, and does not run again."""
+    codes = [_code_of(task) for task in running]
+    return [task for task in _ENDED.get(eio, ()) if task.code not in codes]
+
+
+def never_run() -> list[AppTask]:
+    """Tasks that were begun in an event loop that does not run, as at import."""
+    current = asyncio.get_running_loop()
+    found = []
+    for thing in gc.get_objects():
+        if not issubclass(type(thing), asyncio.Task) or thing.done():
+            continue
+        loop, coroutine = thing.get_loop(), thing.get_coro()
+        waiting = inspect.iscoroutine(coroutine) and (
+            inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
+        )
+        idle = loop is not current and not loop.is_running() and not loop.is_closed()
+        code = _code_of(thing)
+        if waiting and idle and code is not None:
+            found.append(AppTask(code))
+    return found
+
+
+def _code_of(task: asyncio.Task[Any]) -> CodeType | None:
+    """The code of a task's coroutine, if that is the app's own."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code if inspect.iscode(code) and not is_library(code) else None
+
+
+def _mentions(code: CodeType, word: str) -> bool:
+    return any(
+        constant == word if not inspect.iscode(constant) else _mentions(constant, word)
+        for constant in code.co_consts
+    )
