@@ -460,9 +460,9 @@ def test_an_app_that_is_instrumented_twice():
     )
     first, second = done.stdout.splitlines()[:2]
     assert first == "connected"
-    assert second.startswith(
-        "ConnectTimeout the server logged 'post request handler error': RecursionError("
-    )
+    # Where it runs out of frames, in the engine or in the app's call, differs between Pythons.
+    logged = "ConnectTimeout the server logged 'post request handler error': RecursionError("
+    assert second.startswith((logged, "RecursionError "))
 
 
 class OddLogger:
