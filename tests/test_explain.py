@@ -119,18 +119,6 @@ async def test_an_error_before_a_connect_that_hangs_is_its_cause():
     assert "the app raised LookupError('mine')" in line
 
 
-async def test_a_connect_handler_that_hangs_behind_an_early_connect_is_named():
-    sio = socketio.AsyncServer(async_mode="asgi", always_connect=True)
-
-    @sio.on("connect")
-    async def connect(sid, environ):
-        await asyncio.sleep(2 * SHORT)
-
-    async with client_of(sio) as client:
-        line = await headline(client.connect(timeout=SHORT))
-    assert "connect (event 'connect', namespace '/')" in line
-
-
 # -- texts
 
 

@@ -280,6 +280,7 @@ class ClientState:
             for namespace in self.sids:
                 goodbye += self.socketio.disconnect(namespace)
             self.ended(ALL, CLIENT_DISCONNECT, "")
+            session.cancel_connect_handlers()
             session.leave(goodbye)
         return session
 

@@ -407,6 +407,21 @@ class EngineSession:
         """The running app that it is a connection to."""
         return self._runtime
 
+    def connect_handlers(self) -> ConnectHandlers:
+        """What a client waits for whose CONNECT was answered before the connect handler ended."""
+        return ConnectHandlers(self)
+
+    def cancel_connect_handlers(self) -> None:
+        """Cancel connect handlers that run on under ``always_connect``: the client leaves, and
+        until they end the server takes no packet that says so.
+        """
+        watch = self.watch
+        if watch is None or not watch.always_connect:
+            return
+        for run in list(watch.runs):
+            if run.owner is self and run.event == "connect" and run.task is not None:
+                run.task.cancel()
+
     def in_threads(self) -> list[str]:
         """A line, where the server's threads have still to take what was sent."""
         if isinstance(self.watch, ThreadedServerWatch) and self.handled < self.sent:
@@ -772,6 +787,25 @@ class EngineSession:
         self._listener.session_over(self)
         for future in self._awaited:
             finish(future)
+
+
+class ConnectHandlers:
+    """The connect handlers of a session under ``always_connect``. Quiet when they have ended, or
+    when they run on: they have sent more than once since CONNECT.
+    """
+
+    def __init__(self, session: EngineSession) -> None:
+        self._session = session
+        self._before = len(session._notes)
+
+    def quiet(self) -> Quiet:
+        """See `Quietable`."""
+        state = self._session.quiet()
+        runs_on = len(self._session._notes) - self._before > _ONCE
+        return Quiet.QUIET if state is Quiet.BUSY and runs_on else state
+
+
+_ONCE = 2  # frames that a connect handler may send and still refuse: a greeting and its attachment
 
 
 def _message_frames(messages: Sequence[Frame]) -> list[Frame]:
