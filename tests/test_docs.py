@@ -33,7 +33,9 @@ pytest_plugins = ["pytester"]
 for heavy in ("fastapi", "flask_socketio", "starlette.testclient", "uvicorn"):
     importlib.import_module(heavy)
 # Imported twice, their classes would be two.
-for ours in ("_client", "_exceptions", "_sync", "bench", "conformance", "pubsub", "stock"):
+for ours in (
+    *("_client", "_exceptions", "_sync", "bench", "conformance", "pubsub", "remote", "stock"),
+):
     importlib.import_module(f"asgi_sio_testclient.{ours}")
 
 ROOT = Path(__file__).resolve().parents[1]
