@@ -25,6 +25,7 @@ from asgi_sio_testclient._waiting.work import (
     TrackedTask,
     Work,
     describe_call,
+    is_servers_task,
     was_set_off,
 )
 
@@ -140,15 +141,16 @@ class RestCheck:
         """
         work: Any = self._work
         for handle in work.loop._ready:
+            if handle._cancelled:
+                continue
             origin = handle._context.get(ORIGIN)
-            if origin is None or handle._cancelled:
-                continue
             owner = getattr(handle._callback, "__self__", None)
-            if owner is work.user:
-                continue
             if isinstance(owner, asyncio.Task):
-                if work.record_of(owner) is None:
+                # A worker of a fixture's emits with the test as its origin.
+                if work.record_of(owner) is None and (origin or is_servers_task(owner)):
                     self._ready(PLUMBING)
+            elif origin is None or owner is work.user:
+                continue
             elif origin is PLUMBING:
                 self._ready(PLUMBING)
             elif self._ready("a callback"):

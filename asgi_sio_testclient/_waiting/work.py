@@ -39,6 +39,7 @@ __all__ = [
     "TrackedTask",
     "Work",
     "describe_call",
+    "is_servers_task",
     "was_set_off",
 ]
 
@@ -88,6 +89,12 @@ _WAITS = frozenset(
     )
 )
 _PLUMBING_CODES = _PlumbingCodes()
+
+
+def is_servers_task(task: asyncio.Task[Any]) -> bool:
+    """Whether a task is one of the server's own, such as one that sends a packet."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and _PLUMBING_CODES[code] and not is_own(code)
 
 
 class TrackedTask:
