@@ -15,7 +15,7 @@ from load import FAKES, NAMES, RACY, scenario_of
 from asgi_sio_testclient.schedules import explore, replay
 
 SEEDS = [int(seed) for seed in os.environ.get("SCHEDULES_SEEDS", "0").split(",")]
-RUNS_OF_CORRECT_ONES = int(os.environ.get("SCHEDULES_RUNS", "25"))
+RUNS_OF_CORRECT_ONES = int(os.environ.get("SCHEDULES_RUNS", "15"))
 
 CHILD = """
 import json, sys
