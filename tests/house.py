@@ -137,6 +137,10 @@ ROOMS: dict[str, Room] = {
         title="stock",
         row=6,
     ),
+    "fuzz": Room(
+        "A tool: uses a client as a test does, and what `_server` reports.",
+        BELOW_TOOLS,
+    ),
     "coverage": Room(
         "A tool: counts what `_server` and the clients report.",
         BELOW_TOOLS,
@@ -163,7 +167,7 @@ ROOMS: dict[str, Room] = {
     ),
     "_cli": Room(
         "Imports public names only; nothing but `__main__` imports it.",
-        FACTS | {"__init__", "bench", "conformance", "har"},
+        FACTS | {"__init__", "bench", "conformance", "fuzz", "har"},
         title="command line",
         row=7,
     ),
@@ -174,6 +178,7 @@ TOOLS = (
     "bench",
     "conformance",
     "coverage",
+    "fuzz",
     "stock",
     "schedules",
     "pytest_plugin",

@@ -26,6 +26,7 @@ MODULES = (
     "asgi_sio_testclient.conformance",
     "asgi_sio_testclient.coverage",
     "asgi_sio_testclient.faults",
+    "asgi_sio_testclient.fuzz",
     "asgi_sio_testclient.pubsub",
     "asgi_sio_testclient.remote",
     "asgi_sio_testclient.schedules",

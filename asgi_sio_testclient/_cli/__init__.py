@@ -53,6 +53,7 @@ COMMANDS = (
     Command("demo", "run a small chat app in memory and watch two users talk", "demo"),
     Command("emit", "connect to an app, emit an event, print what comes back", "emit"),
     Command("bench", "measure what an event costs, and compare that with a baseline", "bench"),
+    Command("fuzz", "send generated payloads to every handler of an app", "fuzz"),
     Command("conformance", "run the official protocol test suites against an app", "conformance"),
     Command("from-har", "print a test made from a browser's recording", "from_har"),
     Command("replay-har", "play a browser's recording again, and compare", "replay_har"),

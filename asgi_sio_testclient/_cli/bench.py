@@ -12,7 +12,7 @@ import contextlib
 import importlib.util
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from asgi_sio_testclient import TestClient, bench
@@ -205,21 +205,21 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--calls",
         metavar="N",
-        type=_whole(1),
+        type=target.whole(1),
         default=1000,
         help="how many are measured (default: 1000)",
     )
     option(
         "--warmup",
         metavar="N",
-        type=_whole(0),
+        type=target.whole(0),
         default=100,
         help="how many are sent before, unmeasured (default: 100)",
     )
     option(
         "--concurrency",
         metavar="N",
-        type=_whole(1),
+        type=target.whole(1),
         default=1,
         help="how many are under way at a time (default: 1; with --rate: no limit)",
     )
@@ -255,21 +255,6 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         help="how much slower than the baseline it may be (default: 1, no more than noise)",
     )
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(
-                f"expected a whole number, {least} or more, not {text!r}"
-            )
-        return number
-
-    return parse
 
 
 def _above_zero(text: str) -> float:

@@ -49,8 +49,8 @@ def add_event_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_connection_options(parser: argparse.ArgumentParser) -> None:
-    """Add how to reach the app and as whom."""
+def add_connection_options(parser: argparse.ArgumentParser, *, namespace: str | None = "/") -> None:
+    """Add how to reach the app and as whom; `namespace` is the default, None for all."""
     add_transport_option(parser, default=None)
     option = parser.add_argument
     option("--factory", action="store_true", help="APP is a function that returns the app")
@@ -59,8 +59,8 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         "--namespace",
         metavar="NAME",
         type=_namespace,
-        default="/",
-        help="the namespace to connect to (default: /)",
+        default=namespace,
+        help=f"the namespace to connect to (default: {namespace or 'all of the app'})",
     )
     option("--auth", metavar="JSON", type=json_value, help="the auth payload of CONNECT")
     option(
@@ -174,6 +174,24 @@ def load_app(target: str, *, factory: bool) -> Any:
         if factory:
             raise CommandLineError(f"--factory is for an app, and {shown(target)} is a URL")
         return target
+    app = _load(target)
+    if factory:
+        return _made_by(app, target)
+    if _takes_nothing(app):
+        raise CommandLineError(f"{target} takes no arguments: add --factory if it returns the app")
+    return app
+
+
+def load_object(target: str) -> Any:
+    """Import ``MODULE:NAME`` as `load_app` does.
+
+    Raises:
+        CommandLineError: there is nothing of that name.
+    """
+    return _load(target)
+
+
+def _load(target: str) -> Any:
     module_name, _, path = target.partition(":")
     if not module_name or not path:
         hint = f"; do you mean {_module_of(target)}?" if target.endswith(".py") else ""
@@ -183,12 +201,7 @@ def load_app(target: str, *, factory: bool) -> Any:
     here = str(Path.cwd())
     if here not in sys.path and "" not in sys.path:
         sys.path.insert(0, here)
-    app = _attribute(_module(module_name, path), module_name, path)
-    if factory:
-        return _made_by(app, target)
-    if _takes_nothing(app):
-        raise CommandLineError(f"{target} takes no arguments: add --factory if it returns the app")
-    return app
+    return _attribute(_module(module_name, path), module_name, path)
 
 
 def json_value(text: str) -> Any:
@@ -289,6 +302,23 @@ def _pair(separator: str, expected: str) -> Callable[[str], tuple[str, str]]:
 
 _header = _pair(":", "'Name: value'")
 _cookie = _pair("=", "name=value")
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """A type for argparse: a whole number, `least` or more."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(
+                f"expected a whole number, {least} or more, not {text!r}"
+            )
+        return number
+
+    return parse
 
 
 def seconds(text: str) -> float:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from asgi_sio_testclient._client.diagnosis import show_event
 from asgi_sio_testclient._client.dispatch import ClientState
 from asgi_sio_testclient._client.inbox import ALL
-from asgi_sio_testclient._connection.transcript import RECEIVED
 from asgi_sio_testclient._exceptions import Leak, LeakWarning, add_note, ends_test
 from asgi_sio_testclient._server.observers import observers
 
@@ -20,16 +19,11 @@ def _unread(state: ClientState) -> list[str]:
 
 
 def report_closed(states: Iterable[ClientState]) -> None:
-    """Report to tools that count what these clients received, and what of it nobody read."""
+    """Report to tools what these clients exchanged with the app, and which events nobody read."""
     for state in states:
-        received = [
-            (entry.namespace or "/", entry.event)
-            for entry in state.transcript
-            if entry.direction == RECEIVED and entry.event is not None
-        ]
         unread = [(event.namespace, event.name) for event in state.inbox.peek(ALL)]
         for observer in observers:
-            observer.client_closed(received, unread)
+            observer.client_closed(state.transcript, unread)
 
 
 def _raise_at_exit(

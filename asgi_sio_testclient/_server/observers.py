@@ -71,6 +71,7 @@ class HandlerResult:
         raised: what it raised, other than a refusal.
         refused: whether a connect handler refused the client.
         acked: whether the server sent the result as an ack.
+        unsent: what was raised when the server sent the ack: the result can't be encoded.
     """
 
     handler: RegisteredHandler
@@ -78,6 +79,7 @@ class HandlerResult:
     raised: BaseException | None = None
     refused: bool = False
     acked: bool = False
+    unsent: BaseException | None = None
 
 
 class ServerObserver(Protocol):
@@ -100,10 +102,8 @@ class ServerObserver(Protocol):
     def event_emitted(self, namespace: str, event: str) -> None:
         """The app emitted an event."""
 
-    def client_closed(
-        self, received: Iterable[tuple[str, str]], unread: Iterable[tuple[str, str]]
-    ) -> None:
-        """A client was closed: namespace and event of all that it received, and of what it left."""
+    def client_closed(self, transcript: Iterable[Any], unread: Iterable[tuple[str, str]]) -> None:
+        """A client was closed: its transcript, and namespace and name of the events it left."""
 
 
 observers: list[ServerObserver] = []
@@ -269,6 +269,9 @@ class ServerObservation:
         try:
             await original(*args)
             self._acked(call, args[-1])
+        except BaseException as exc:
+            self._not_acked(call, exc)
+            raise
         finally:
             _event_call.reset(token)
             _tell_ended(call.result)
@@ -279,6 +282,9 @@ class ServerObservation:
         try:
             original(*args)
             self._acked(call, args[-1])
+        except BaseException as exc:
+            self._not_acked(call, exc)
+            raise
         finally:
             _event_call.reset(token)
             _tell_ended(call.result)
@@ -287,6 +293,11 @@ class ServerObservation:
     def _acked(call: _EventCall, id: int | None) -> None:
         if call.result is not None:
             call.result.acked = id is not None
+
+    @staticmethod
+    def _not_acked(call: _EventCall, exc: BaseException) -> None:
+        if call.result is not None and call.result.raised is None:
+            call.result.unsent = exc
 
     # -- emitted events
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
 from asgi_sio_testclient._server.observers import (
     HandlerResult,
@@ -93,15 +94,14 @@ class Recorder:
         with self._lock:
             self.coverage.event(namespace, event).emitted += 1
 
-    def client_closed(
-        self, received: Iterable[tuple[str, str]], unread: Iterable[tuple[str, str]]
-    ) -> None:
+    def client_closed(self, transcript: Iterable[Any], unread: Iterable[tuple[str, str]]) -> None:
         """See `ServerObserver`."""
         with self._lock:
-            for key in received:
-                event = self.coverage.event(*key)
-                event.received += 1
-                event.read += 1
+            for entry in transcript:
+                if entry.direction == "received" and entry.event is not None:
+                    event = self.coverage.event(entry.namespace, entry.event)
+                    event.received += 1
+                    event.read += 1
             for key in unread:
                 self.coverage.event(*key).read -= 1
 

@@ -1,0 +1,201 @@
+"""Fuzzing: every handler of an app gets generated payloads, and has to hold.
+
+A handler holds where it ends, raises nothing but what is allowed, and leaves the server able to
+answer another client. ``python -m asgi_sio_testclient fuzz MODULE:APP`` is the same from the shell.
+
+Needs the extra "fuzz" (Hypothesis).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from asgi_sio_testclient import TestClient, UsageError
+from asgi_sio_testclient.fuzz._loop import HandlerHang
+from asgi_sio_testclient.fuzz._recorded import read_recording
+from asgi_sio_testclient.fuzz._report import Failure, Report
+from asgi_sio_testclient.fuzz._search import Found, search_handler, search_sequences
+from asgi_sio_testclient.fuzz._targets import Call, Target, targets_of
+from asgi_sio_testclient.fuzz._values import nested
+from asgi_sio_testclient.fuzz._world import Settings, World
+
+__all__ = ["Call", "Failure", "HandlerHang", "Report", "nested", "run"]
+
+_ALL = ("*", "*")
+
+
+def run(
+    app: Any,
+    *events: str,
+    namespace: str | None = None,
+    max_examples: int = 200,
+    seed: int = 0,
+    arity: int | None = None,
+    allow: Iterable[str | type[BaseException]] = (),
+    auth: Any = None,
+    setup: Callable[[TestClient], Any] | None = None,
+    recorded: Any = None,
+    sequences: int = 0,
+    progress: Callable[[str], None] | None = None,
+    **options: Any,
+) -> Report:
+    """Fuzz the handlers of an app.
+
+    The app's lifespan runs once, and again after a handler that never ended; each example has a
+    client of its own. Time is virtual: a handler may sleep for hours.
+
+    Args:
+        app: as `TestClient` takes it.
+        events: the events whose handlers are fuzzed; all where none is given.
+        namespace: only handlers of this namespace; None for all.
+        max_examples: how many examples each handler gets until one fails.
+        seed: of the generated values.
+        arity: how many arguments are sent; None for as many as each handler takes.
+        allow: exceptions that handlers may raise, subclasses included: classes, or names such as
+            ``"ValueError"`` and ``"shop.errors.SoldOut"``.
+        auth: the auth payload of each connection.
+        setup: called with each client before it connects, to log in; sync or async.
+        recorded: arguments to begin with: the path of a HAR file, of a text file with a frame on
+            each line, or a transcript.
+        sequences: above 0, send sequences of up to so many events of all handlers instead, with
+            `max_examples` sequences in all.
+        progress: called with a line of text for each handler, before it is fuzzed.
+        options: arguments of `TestClient`.
+
+    Returns:
+        the failures, each with the smallest example that was found.
+
+    Raises:
+        UsageError: within a running event loop; or no handler fits.
+        TestClientError: the app has no Socket.IO server.
+        ValueError: `recorded` has no events.
+    """
+    _require_no_loop()
+    names = {name if isinstance(name, str) else name.__name__ for name in allow}
+    settings = Settings(options, auth, setup, frozenset(names))
+    recording = None if recorded is None else read_recording(recorded)
+    with World(app, settings) as world:
+        world.discover()
+        targets = [
+            target
+            for target in targets_of(world.handlers.values(), arity=arity, recorded=recording)
+            if namespace is None or target.label[0] == namespace
+        ]
+        targets = _chosen(targets, events)
+        runner = _Runner(world, max_examples, seed, progress or _silent)
+        if sequences > 0:
+            return runner.sequences(targets, sequences)
+        return runner.handlers(targets)
+
+
+def _require_no_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise UsageError("fuzz.run() needs a thread without a running event loop: use a plain function")
+
+
+def _chosen(targets: list[Target], events: tuple[str, ...]) -> list[Target]:
+    """The targets with those events.
+
+    Raises:
+        UsageError: an event has no handler, or there is no handler at all.
+    """
+    known = sorted({target.label[1] for target in targets})
+    missing = [event for event in events if event not in known]
+    if missing or not targets:
+        what = f"event {missing[0]!r}" if missing else "any event"
+        raise UsageError(
+            f"no handler to fuzz for {what}; the app handles {', '.join(known) or 'none'}"
+        )
+    return [target for target in targets if not events or target.label[1] in events]
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+class _Runner:
+    def __init__(
+        self, world: World, max_examples: int, seed: int, progress: Callable[[str], None]
+    ) -> None:
+        self._world = world
+        self._max_examples = max_examples
+        self._seed = seed
+        self._progress = progress
+        self._failures: dict[tuple[str, str], Failure] = {}
+
+    def handlers(self, targets: list[Target]) -> Report:
+        """Fuzz one handler after the other."""
+        examples = {}
+        for target in targets:
+            self._progress(f"{target.label[0]} {target.label[1]}")
+            examples[target.label] = self._handler(target)
+        return self._report(examples)
+
+    def _handler(self, target: Target) -> int:
+        """Fuzz until that handler fails; what others raise meanwhile is kept apart.
+
+        Raises:
+            UsageError: the app refuses the connection.
+        """
+        if target.handler.event != "connect" and not self._connects(target.namespace):
+            return 0
+        done = 0
+        while done < self._max_examples:
+            count, found = search_handler(
+                self._world, target, max_examples=self._max_examples - done, seed=self._seed
+            )
+            done += count
+            if found is None or self._add(found, target.label) == target.label:
+                break
+        return done
+
+    def _connects(self, namespace: str) -> bool:
+        """Whether a client with the given auth can connect; a failure of the handler is kept."""
+        calls = (Call(namespace, "connect", (self._world.auth,)),)
+        fault = self._world.run(calls)
+        if fault is not None:
+            self._add(Found(calls, fault, 0), (namespace, "connect"))
+        elif self._world.refusal is not None:
+            raise UsageError(
+                f"the app refuses connections to {namespace!r}: {self._world.refusal.data!r}; "
+                "give auth= or setup= (--auth or --setup)"
+            )
+        return fault is None
+
+    def sequences(self, targets: list[Target], length: int) -> Report:
+        """Send sequences of events."""
+        done = 0
+        while done < self._max_examples:
+            count, found = search_sequences(
+                self._world,
+                targets,
+                max_examples=self._max_examples - done,
+                seed=self._seed,
+                length=length,
+            )
+            done += count
+            if found is None:
+                break
+            self._add(found, _label_of(found))
+        return self._report({_ALL: done})
+
+    def _add(self, found: Found, label: tuple[str, str]) -> tuple[str, str]:
+        label = found.fault.label or label
+        fault = found.fault
+        failure = Failure(*label, fault.error, found.calls, found.examples, fault.traceback)
+        self._failures.setdefault(label, failure)
+        self._world.ignored.add(label)
+        return label
+
+    def _report(self, examples: dict[tuple[str, str], int]) -> Report:
+        return Report(tuple(self._failures.values()), examples)
+
+
+def _label_of(found: Found) -> tuple[str, str]:
+    last = found.calls[-1]
+    return last.namespace, last.event

@@ -1,0 +1,244 @@
+"""The search for failing examples: simple faults in order, then Hypothesis, which shrinks."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity, strategies as st
+
+from asgi_sio_testclient.fuzz._loop import HandlerHang
+from asgi_sio_testclient.fuzz._targets import Call, Target
+from asgi_sio_testclient.fuzz._values import MISSING, literal, replaced
+from asgi_sio_testclient.fuzz._world import Fault, World
+
+__all__ = ["Found", "search_handler", "search_sequences"]
+
+_SHARE = 0.6  # of the examples are simple faults
+_ROUNDS = 3
+_MOST_SEEDS = 12
+_SHRINKING = 400  # examples after the first failure
+_HANGS = 12  # of them that may hang
+_REDUCING = 100  # examples that make a simple fault smaller
+_MOST_PLACES = 24
+_MANY_TURNS = 1000  # of the event loop: an example that takes hours of virtual time
+_DEEPEST = 6
+
+Calls = tuple[Call, ...]
+
+
+class Found(Exception):
+    """The smallest failing example so far.
+
+    Attributes:
+        calls: the calls.
+        fault: what went wrong.
+        examples: how many examples were run before it was found.
+    """
+
+    def __init__(self, calls: Calls, fault: Fault, examples: int) -> None:
+        super().__init__()
+        self.calls = calls
+        self.fault = fault
+        self.examples = examples
+
+
+class _Enough(BaseException):
+    """Ends Hypothesis' shrinking."""
+
+
+class _Property:
+    """Runs examples and keeps the smallest that fails."""
+
+    def __init__(self, world: World, seen: set[str], *, repeat: bool) -> None:
+        self.examples = 0
+        self.found: Found | None = None
+        self.new: list[Calls] = []
+        self._world = world
+        self._seen = seen
+        self._repeat = repeat
+        self._left = _SHRINKING
+        self._hangs = _HANGS
+
+    def __call__(self, calls: Calls) -> Fault | None:
+        """Run an example; one that holds is run once more on the same connection."""
+        if self.found is not None:
+            self._left -= 1
+            if not self._left or not self._hangs:
+                raise _Enough
+        else:
+            self.examples += 1
+        fault = self._run(calls)
+        brief = self._world.turns < _MANY_TURNS
+        if fault is None and self._repeat and brief and len(calls) == 1:
+            calls *= 2
+            fault = self._run(calls)
+        if fault is None:
+            self._remember(calls)
+        elif self.found is None or _size(calls) <= _size(self.found.calls):
+            self.found = Found(calls, fault, self.examples)
+        return fault
+
+    def failed(self) -> bool:
+        """Whether an example has failed."""
+        return self.found is not None
+
+    def _run(self, calls: Calls) -> Fault | None:
+        fault = self._world.run(calls)
+        if fault is not None and fault.fatal:
+            self._hangs -= 1
+            self._world.restart()
+        return fault
+
+    def _remember(self, calls: Calls) -> None:
+        outcome = "; ".join(dict.fromkeys(self._world.outcome))
+        if outcome not in self._seen:
+            self._seen.add(outcome)
+            self.new.append(calls)
+
+
+def _size(calls: Calls) -> tuple[int, int]:
+    return len(calls), sum(len(literal(call.args)) for call in calls)
+
+
+def search_handler(
+    world: World, target: Target, *, max_examples: int, seed: int
+) -> tuple[int, Found | None]:
+    """Search for a failing example of one handler.
+
+    Returns:
+        how many examples were run, and the failing one.
+    """
+    seen: set[str] = set()
+    check = _Property(world, seen, repeat=True)
+    simple = list(itertools.islice(_distinct(target.systematic()), int(max_examples * _SHARE) or 1))
+    for call in simple:
+        if check((call,)) is not None:
+            break
+    if not check.failed():
+        left = max_examples - check.examples
+        for round_ in range(_ROUNDS):
+            target.seeds += [calls[0].args for calls in check.new[:_MOST_SEEDS]]
+            check.new.clear()
+            share = left // _ROUNDS if round_ < _ROUNDS - 1 else left - 2 * (left // _ROUNDS)
+            lists = st.lists(target.strategy(), min_size=1, max_size=2).map(tuple)
+            _explore(check, lists, share, seed + round_)
+            if check.failed():
+                break
+    elif check.found is not None and not check.found.fault.fatal:
+        # The simple faults are nearly small; Hypothesis takes away what is not needed.
+        _explore(check, _smaller(check.found.calls, target.counts), _REDUCING, seed)
+    return check.examples, check.found
+
+
+def search_sequences(
+    world: World, targets: Sequence[Target], *, max_examples: int, seed: int, length: int
+) -> tuple[int, Found | None]:
+    """Search for a failing sequence of events of all handlers.
+
+    Returns:
+        how many examples were run, and the failing one.
+    """
+    check = _Property(world, set(), repeat=False)
+    calls = st.lists(
+        st.one_of([target.strategy() for target in targets]), min_size=1, max_size=length
+    ).map(tuple)
+    _explore(check, calls, max_examples, seed)
+    return check.examples, check.found
+
+
+def _distinct(calls: Iterator[Call]) -> Iterator[Call]:
+    seen = set()
+    for call in calls:
+        text = f"{call.event} {literal(call.args)}"
+        if text not in seen:
+            seen.add(text)
+            yield call
+
+
+def _explore(
+    check: Callable[[Calls], Fault | None],
+    strategy: st.SearchStrategy[Calls],
+    examples: int,
+    seed: int,
+) -> None:
+    """Run Hypothesis; `check` keeps what it finds.
+
+    Raises:
+        Exception: the example could not be run.
+    """
+    if examples < 1:
+        return
+    broken: list[Exception] = []
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+    )
+    @hypothesis.given(strategy)
+    def holds(calls: Calls) -> None:
+        try:
+            fault = check(calls)
+        except Exception as exc:
+            broken.append(exc)
+            raise
+        if fault is not None:
+            if isinstance(fault.error, HandlerHang | SystemExit):
+                raise _Failed
+            # Hypothesis tells failures apart by their place in the app.
+            raise fault.error
+
+    # What an example raises is in `check`; Hypothesis may call it flaky, where the app remembers.
+    with contextlib.suppress(_Enough, Exception):
+        holds()
+    if broken:
+        raise broken[0]
+
+
+class _Failed(Exception):
+    """A handler that never ends."""
+
+
+def _smaller(calls: Calls, counts: Sequence[int]) -> st.SearchStrategy[Calls]:
+    """Parts of a failing example. False is Hypothesis' simplest boolean: it stands for removed."""
+    places = min(max(len(list(_places(call.args))) for call in calls), _MOST_PLACES)
+    return st.builds(
+        lambda count, length, kept: tuple(
+            Call(call.namespace, call.event, _parts(call.args[:length], kept))
+            for call in calls[:count]
+        ),
+        st.integers(1, len(calls)),
+        st.sampled_from(sorted(counts)),
+        st.lists(st.booleans(), min_size=places, max_size=places),
+    )
+
+
+def _places(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Paths of what can be removed from arguments, as deep as simple faults are made."""
+    waiting: list[tuple[tuple[Any, ...], Any]] = [((), value)]
+    while waiting:
+        path, inner = waiting.pop(0)
+        if len(path) < _DEEPEST and isinstance(inner, dict | list | tuple):
+            pairs = inner.items() if isinstance(inner, dict) else enumerate(inner)
+            for key, child in pairs:
+                if path:
+                    yield (*path, key)
+                waiting.append(((*path, key), child))
+
+
+def _parts(args: tuple[Any, ...], kept: Sequence[bool]) -> tuple[Any, ...]:
+    removed = [path for path, keep in zip(_places(args), kept, strict=False) if not keep]
+    # From the end of a list on, so that the places before stay where they are.
+    for path in reversed(removed):
+        with contextlib.suppress(KeyError, IndexError, TypeError):
+            args = replaced(args, path, MISSING)
+    return args
