@@ -19,6 +19,7 @@ _SEPARATOR = "\x1e"
 _TEXT, _BINARY = 1, 2  # a websocket's opcodes
 _MILLISECONDS = 1000
 _OK = 200
+_ONE_BODY = 0.002  # seconds
 
 
 def write_har(path: Path_, log: ClientLog, *, secrets: bool = False) -> Path:
@@ -26,8 +27,9 @@ def write_har(path: Path_, log: ClientLog, *, secrets: bool = False) -> Path:
     # The packets have a monotonic clock's times, a HAR has the wall clock's.
     shift = time.time() - time.perf_counter()
     entries = [_request(request, shift) for request in log.requests]
+    requested = [request.started - log.origin for request in log.requests]
     for session in _sessions(log.packets):
-        entries += _Session(session, log.origin + shift, secrets=secrets).entries()
+        entries += _Session(session, log.origin + shift, requested, secrets=secrets).entries()
     entries.sort(key=lambda entry: entry["startedDateTime"])
     har = {
         "log": {
@@ -53,7 +55,10 @@ def _sessions(packets: Iterable[Packet]) -> list[list[Packet]]:
 class _Session:
     """The entries of one Engine.IO session."""
 
-    def __init__(self, packets: list[Packet], shift: float, *, secrets: bool) -> None:
+    def __init__(
+        self, packets: list[Packet], shift: float, requested: list[float], *, secrets: bool
+    ) -> None:
+        self._requested = requested
         self._packets = packets
         self._shift = shift
         self._secrets = secrets
@@ -69,16 +74,19 @@ class _Session:
             entries.append(self._websocket(socket, upgraded=bool(polled)))
         bodies: list[list[Packet]] = []
         for packet in polled:
-            opens = packet.engineio_type == "OPEN"
-            if (
-                not bodies
-                or opens
-                or bodies[-1][-1].direction != packet.direction
-                or (bodies[-1][-1].engineio_type == "OPEN")
-            ):
+            if not bodies or not self._joins(bodies[-1][-1], packet):
                 bodies.append([])
             bodies[-1].append(packet)
         return entries + [self._poll(body) for body in bodies]
+
+    def _joins(self, last: Packet, packet: Packet) -> bool:
+        """Whether two packets that were polled one after the other stand in one body."""
+        return (
+            last.direction == packet.direction
+            and "OPEN" not in {last.engineio_type, packet.engineio_type}
+            and packet.time - last.time < _ONE_BODY
+            and not any(last.time <= moment <= packet.time for moment in self._requested)
+        )
 
     def _url(self, transport: str, *, sid: bool) -> str:
         scheme = "ws" if transport == "websocket" else "http"
