@@ -7,7 +7,6 @@ bodies and frames into files of their own where it is told to attach them.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 import zipfile
@@ -305,7 +304,7 @@ def _message(message: Any) -> tuple[str, str, Frame]:
     if message.get("opcode", _TEXT) == _BINARY:
         try:
             return way, "websocket", base64.b64decode(data, validate=True)
-        except binascii.Error:
+        except ValueError:
             return way, "websocket", str(data).encode("latin-1", "replace")
     return way, "websocket", str(data)
 

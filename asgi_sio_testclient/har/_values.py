@@ -112,6 +112,7 @@ _RANDOM = re.compile(r"(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{16,}|[0
 _EMBEDDED = 8  # characters that a text must have to be looked for within others
 _NEAR = 3 * 24 * 3600  # seconds from the recording within which a number is a time
 _SECONDS = 1000
+_LARGE = 10
 
 
 class Values:
@@ -170,7 +171,7 @@ class Values:
     def _see_received(self, value: Any, key: str, path: Path, step: Step) -> None:
         if isinstance(value, str) and value in self._sids:
             return
-        made = self._made_of(value, key, alone=False)
+        made = self._made_of(value, key, alone=_is_large(value))
         if made is not None:
             # Equal times are a coincidence, unless the browser sends one back.
             made.used = made.used or not self._is_moment(value, key)
@@ -187,7 +188,7 @@ class Values:
         made = self._made.get(_identity(value))
         if made is None or isinstance(value, str):
             return made
-        return made if alone or _is_id(key) else None
+        return made if (alone and not key) or _is_id(key) else None
 
     def _embedded_in(self, text: str) -> Iterator[_Made]:
         for made in self._made.values():
@@ -290,10 +291,10 @@ class Values:
         return self._text(value)
 
     def _received_leaf(self, value: Any, key: str) -> Template:
-        found = self._reference(value, key)
+        found = self._reference(value, key, alone=_is_large(value))
         if found is not None:
             return found
-        made = self._made_of(value, key, alone=False)
+        made = self._made_of(value, key, alone=_is_large(value))
         if made is not None or self._is_made_up(value, key):
             return ANYTHING
         return self._text(value) if isinstance(value, str) else value
@@ -335,6 +336,11 @@ def is_secret_name(name: str) -> bool:
 
 def _is_id(key: str) -> bool:
     return bool(_SNAKE_ID.search(key) or _CAMEL_ID.search(key))
+
+
+def _is_large(value: Any) -> bool:
+    """Whether a number is hardly equal to another by chance."""
+    return isinstance(value, int | float) and abs(value) >= _LARGE
 
 
 def _identity(value: Any) -> Any:

@@ -8,6 +8,7 @@ import linecache
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from types import FrameType
 from typing import Any
 
@@ -19,6 +20,7 @@ from asgi_sio_testclient.schedules._frames import Frames, Owner, Site, names_of,
 from asgi_sio_testclient.schedules._loop import ScheduleLoop
 from asgi_sio_testclient.schedules._packets import CALL, Network
 from asgi_sio_testclient.schedules._schedule import START
+from asgi_sio_testclient.trace import Note, active
 
 __all__ = ["Hold", "Story", "last_line"]
 
@@ -131,6 +133,9 @@ class Story:
     def _held(self, who: str, at: tuple[str, str], length: float, when: float) -> None:
         hold = Hold(who, *at, max(0.0, length), int(max(0.0, -length)))
         self.holds.append(hold)
+        recording = active()
+        if recording is not None:
+            recording.notes.append(Note(perf_counter(), str(hold), "hold"))
         self._lines.append((when, str(hold), True))
         self._last = None
 

@@ -12,7 +12,7 @@ from asgi_sio_testclient.trace._har import write_har
 from asgi_sio_testclient.trace._ids import kind_of
 from asgi_sio_testclient.trace._items import Arrow, Item, Lane, Mark, Problem, Span
 from asgi_sio_testclient.trace._portable import portable
-from asgi_sio_testclient.trace._recording import Emit, Recording, Wait, active, recording
+from asgi_sio_testclient.trace._recording import Emit, Note, Recording, Wait, active, recording
 from asgi_sio_testclient.trace._trace import Trace
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Item",
     "Lane",
     "Mark",
+    "Note",
     "Problem",
     "Recording",
     "Span",

@@ -181,6 +181,10 @@ class _Builder:
         for log in self.logs:
             _Packets(self, log).add()
         self._add_waits()
+        for note in self.recording.notes:
+            lane = trace.lane("schedule", "schedule")
+            mark = trace.add_mark(lane, note.text, note.time, kind=note.kind)
+            self.problem(note.text, mark)
         self._add_unheard()
         if failure is not None:
             lane = trace.lane("test", "test")

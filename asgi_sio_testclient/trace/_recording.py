@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Emit", "Recording", "Wait", "active", "recording"]
+__all__ = ["Emit", "Note", "Recording", "Wait", "active", "recording"]
 
 
 @dataclass(eq=False, slots=True)
@@ -63,6 +63,21 @@ class Wait:
 
 
 @dataclass(eq=False, slots=True)
+class Note:
+    """Something else that happened, such as a step that a schedule held.
+
+    Attributes:
+        time: when, in seconds of `time.perf_counter`.
+        text: one line.
+        kind: "hold", or any other.
+    """
+
+    time: float
+    text: str
+    kind: str = ""
+
+
+@dataclass(eq=False, slots=True)
 class Recording:
     """What was recorded.
 
@@ -70,17 +85,20 @@ class Recording:
         runs: every run of a handler, those for disconnects included.
         emits: every call of a server's ``emit()``.
         waits: every await that suspended a handler, or the test in a client's method.
+        notes: what a tool adds.
     """
 
     runs: list[Any] = field(default_factory=list)
     emits: list[Emit] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def clear(self) -> None:
         """Drop what was recorded so far."""
         self.runs.clear()
         self.emits.clear()
         self.waits.clear()
+        self.notes.clear()
 
 
 _active: list[Recording] = []

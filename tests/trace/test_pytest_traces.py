@@ -56,26 +56,24 @@ EXPLORED = """
     from asgi_sio_testclient import TestClient
     from asgi_sio_testclient.schedules import explored
 
-    @explored(runs=4)
+    @explored(runs=40)
     async def test_race():
         sio = socketio.AsyncServer(async_mode="asgi")
-        seats = []
+        texts = []
 
         @sio.event
-        async def book(sid):
-            taken = bool(seats)
+        async def save(sid, text):
             await asyncio.sleep(0.01)
-            if not taken:
-                seats.append(sid)
+            texts.append(text)
 
         async with TestClient(socketio.ASGIApp(sio)) as client:
             bob = client.clone()
             await client.connect()
             await bob.connect()
-            await client.emit("book")
-            await bob.emit("book")
+            await client.emit("save", "first")
+            await bob.emit("save", "second")
             await client.settle()
-        assert len(seats) < 2
+        assert texts == ["first", "second"]
 """
 
 
@@ -146,6 +144,8 @@ def test_an_explored_test_shows_its_last_run(run: Any) -> None:
     (path,) = pages
     clients = [lane[0] for lane in page(path)["lanes"] if lane[1] == "client"]
     assert clients == ["client1", "client2"]
+    assert any(" is held " in text for text, _ in page(path)["problems"])
+    assert "schedule" in {lane[0] for lane in page(path)["lanes"]}
 
 
 def test_an_unknown_mode_is_refused(run: Any) -> None:

@@ -1,0 +1,357 @@
+"""`from-har` and `replay-har` on recordings written by hand: headers, forms, names, odd values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import socketio
+
+from asgi_sio_testclient.har import read_har, replay, source_of_test
+
+START = 1_795_000_000.0
+OPEN = '0{"sid":"AAAAAAAAAAAAAAAAAAAA","upgrades":[],"pingTimeout":20000,"pingInterval":25000}'
+SID = '0{"sid":"abcdefghijKLMNOPAAAB"}'
+SECRET = "s3cr3t-t0k3n-of-the-browser"
+TENANT = {"name": "X-Tenant", "value": "north"}
+BEARER = {"name": "Authorization", "value": f"Bearer {SECRET}"}
+JSON_TYPE = "application/json"
+
+
+def moment(offset: float) -> str:
+    seconds, rest = divmod(offset, 1)
+    return f"2026-11-18T11:{int(seconds) // 60:02}:{int(seconds) % 60:02}.{int(rest * 1e6):06}Z"
+
+
+EPOCH = 1795000800.0  # of moment(0): 2026-11-18T11:20:00Z less 20 minutes
+
+
+def websocket(
+    frames: Sequence[tuple[float, str]], *, path: str = "socket.io", query: str = "",
+    headers: Sequence[Any] = (), closed: float = 0.0,
+) -> dict[str, Any]:  # fmt: skip
+    """An entry with frames; those that begin with ">" were sent. `closed` is when it was closed."""
+    from datetime import datetime  # noqa: PLC0415 (the epoch of the first moment)
+
+    epoch = datetime.fromisoformat(moment(0)).timestamp()
+    messages = [
+        {
+            "type": "send" if text.startswith(">") else "receive",
+            "time": epoch + offset,
+            "opcode": 1,
+            "data": text.removeprefix(">"),
+        }
+        for offset, text in frames
+    ]
+    url = f"ws://chat.example/{path}/?EIO=4&transport=websocket{query}"
+    return {
+        "startedDateTime": moment(frames[0][0]),
+        "time": (closed - frames[0][0]) * 1000,
+        "request": {"method": "GET", "url": url, "headers": list(headers)},
+        "response": {"status": 101, "headers": [], "content": {}},
+        "_resourceType": "websocket",
+        "_webSocketMessages": messages,
+    }
+
+
+def http(
+    offset: float, method: str, path: str, *, status: int = 200, body: Any = None,
+    kind: str = JSON_TYPE, answer: Any = None, headers: Sequence[Any] = (),
+    host: str = "chat.example", resource: str = "fetch", params: Any = None,
+) -> dict[str, Any]:  # fmt: skip
+    request: dict[str, Any] = {"method": method, "url": f"http://{host}{path}"}
+    request["headers"] = list(headers)
+    if params is not None:
+        request["postData"] = {"mimeType": kind, "params": params}
+    elif body is not None:
+        text = body if isinstance(body, str) else json.dumps(body)
+        request["postData"] = {"mimeType": kind, "text": text}
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    content = {} if answer is None else {"mimeType": JSON_TYPE, "text": text}
+    return {
+        "startedDateTime": moment(offset),
+        "time": 1,
+        "request": request,
+        "response": {"status": status, "headers": [], "content": content},
+        "_resourceType": resource,
+    }
+
+
+def written(folder: Path, *entries: Any) -> Path:
+    path = folder / "session.har"
+    path.write_text(json.dumps({"log": {"entries": list(entries)}}), encoding="utf-8")
+    return path
+
+
+def function_of(source: str) -> Any:
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "generated", "exec"), namespace)
+    return next(value for name, value in namespace.items() if name.startswith("test_"))
+
+
+async def check(path: Path, make: Any) -> str:
+    """Both ways of playing a recording pass on an app; returns the test."""
+    source = source_of_test(read_har(path), with_secrets=True)
+    await function_of(source)(make())
+    played = await replay(read_har(path), make())
+    assert played.diff() == []
+    return source
+
+
+def joined(*frames: tuple[float, str]) -> list[tuple[float, str]]:
+    return [(0.0, OPEN), (0.001, ">40"), (0.002, f"4{SID}"), *frames]
+
+
+def server() -> socketio.AsyncServer:
+    return socketio.AsyncServer(async_mode="asgi")
+
+
+async def test_query_headers_and_path_of_a_connection(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    def make() -> Any:
+        sio = server()
+
+        def connect(sid: str, environ: dict[str, Any]) -> None:
+            query = parse_qs(environ["QUERY_STRING"])
+            seen.append((query["room"], query["token"], environ["HTTP_X_TENANT"]))
+            assert environ["HTTP_AUTHORIZATION"] == f"Bearer {SECRET}"
+            assert environ["HTTP_COOKIE"] == "sess=c00kie-value"
+
+        sio.on("connect", connect)
+        return socketio.ASGIApp(sio, socketio_path="ws/sio")
+
+    headers = [TENANT, BEARER, {"name": "Cookie", "value": "sess=c00kie-value; _ga=x"}]
+    query = f"&room=tea&token={SECRET}"
+    entry = websocket(joined(), path="ws/sio", query=query, headers=headers)
+    path = written(tmp_path, entry)
+    await check(path, make)
+    assert seen == [(["tea"], [SECRET], "north")] * 2
+    source = source_of_test(read_har(path))
+    assert SECRET not in source
+    assert "c00kie" not in source
+    assert 'socketio_path="ws/sio"' in source
+    assert 'f"Bearer {TOKEN}"' in source
+
+
+async def test_forms_texts_methods_and_urls_of_requests(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    def make() -> Any:
+        async def api(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] != "http":
+                raise NotImplementedError(scope["type"])
+            body = (await receive())["body"].decode()
+            seen.append((scope["method"], scope["path"], scope["query_string"].decode(), body))
+            headers = [(b"content-type", JSON_TYPE.encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            answer = b"no json" if scope["path"] == "/odd" else b'{"id": 41, "text": "x"}'
+            await send({"type": "http.response.body", "body": answer})
+
+        return socketio.ASGIApp(server(), api)
+
+    answer = {"id": 41, "text": "x"}
+    path = written(
+        tmp_path,
+        websocket(joined()),
+        http(0.1, "POST", "/form", body="a=1&password=pw", kind="application/x-www-form-urlencoded",
+             answer=answer),
+        http(0.2, "POST", "/params", params=[{"name": "b", "value": "2"}],
+             kind="application/x-www-form-urlencoded", answer=answer),
+        http(0.3, "PUT", f"/notes/41?token={SECRET}&q=a", body="plain", kind="text/plain",
+             answer=answer, headers=[BEARER]),
+        http(0.4, "GET", "/odd", answer="no json", resource="xhr"),
+        http(0.5, "GET", "/notes", answer=answer),
+        http(0.6, "POST", "/elsewhere", host="other.example"),
+        http(0.7, "GET", "/page", answer=answer, resource="document"),
+        http(0.8, "DELETE", "/notes/41"),
+    )  # fmt: skip
+    source = await check(path, make)
+    once = seen[: len(seen) // 2]
+    assert once == seen[len(seen) // 2 :]
+    assert [(method, target) for method, target, _, _ in once] == [
+        ("POST", "/form"), ("POST", "/params"), ("PUT", "/notes/41"), ("GET", "/notes"),
+        ("DELETE", "/notes/41"),
+    ]  # fmt: skip
+    assert [body for _, _, _, body in once][:3] == ["a=1&password=pw", "b=2", "plain"]
+    assert "client.http.put(\n" in source
+    assert 'client.http.delete(f"/notes/{form_id}")' in source
+    left_out = source_of_test(read_har(path))
+    assert SECRET not in left_out
+    assert '"pw"' not in left_out
+
+
+async def test_acks_with_several_values_and_ids_in_them(tmp_path: Path) -> None:
+    def make() -> Any:
+        sio = server()
+        numbers = iter((7, 8))
+
+        async def create(sid: str, name: str) -> Any:
+            number = next(numbers)
+            await sio.emit("response", {"noteId": number, "ok": True}, to=sid)
+            return {"noteId": number, "name": name}, [1.5, None]
+
+        sio.on("create", create)
+        sio.on("remove", lambda sid, number: number)
+        return socketio.ASGIApp(sio)
+
+    path = written(
+        tmp_path,
+        websocket(
+            joined(
+                (0.1, '>420["create","a"]'),
+                (0.11, '42["response",{"noteId":107,"ok":true}]'),
+                (0.12, '430[{"noteId":107,"name":"a"},[1.5,null]]'),
+                (0.2, '>421["create","b"]'),
+                (0.21, '>422["remove",107]'),
+                (0.22, "432[107]"),
+                (0.23, '42["response",{"noteId":108,"ok":true}]'),
+                (0.24, '431[{"noteId":108,"name":"b"},[1.5,null]]'),
+                (0.3, '>423["remove",108]'),
+                (0.31, "433[108]"),
+                (0.4, ">41"),
+            )
+        ),
+    )
+    source = await check(path, make)
+    assert "response_event = await client.await_event" in source
+    assert 'call("remove", create_note_id) == create_note_id' in source
+    assert 'create_note_id = answer[0]["noteId"]' in source
+    assert 'create_note_id_2 = create_ack[0]["noteId"]' in source
+
+
+async def test_answers_that_differ_from_time_to_time(tmp_path: Path) -> None:
+    def make() -> Any:
+        sio = server()
+
+        async def ask(sid: str) -> None:
+            first = await sio.call("sure?", to=sid)
+            second = await sio.call("sure?", "really", to=sid)
+            await sio.emit("answers", (first, second), to=sid)
+
+        sio.on("ask", ask)
+        return socketio.ASGIApp(sio)
+
+    path = written(
+        tmp_path,
+        websocket(
+            joined(
+                (0.1, '>42["ask"]'),
+                (0.11, '421["sure?"]'),
+                (0.12, '>431["yes"]'),
+                (0.13, '422["sure?","really"]'),
+                (0.14, '>432["no","never"]'),
+                (0.15, '42["answers","yes",["no","never"]]'),
+            )
+        ),
+    )
+    source = await check(path, make)
+    assert 'sure_queue_answers = iter(["yes", ("no", "never")])' in source
+
+
+async def test_namespaces_of_one_auth_are_one_call(tmp_path: Path) -> None:
+    def make() -> Any:
+        sio = server()
+
+        async def connect(sid: str, environ: Any, auth: Any) -> None:
+            await sio.emit("early", {"token": "abc", "deep": {sid: 1}}, to=sid)
+
+        sio.on("connect", connect)
+        for namespace in ("/chat", "/more"):
+            sio.on("connect", lambda sid, environ, auth: None, namespace=namespace)
+        return socketio.ASGIApp(sio)
+
+    auth = '{"token":"t0k3n"}'
+    path = written(
+        tmp_path,
+        websocket(
+            [
+                (0.0, OPEN),
+                (0.001, f">40{auth}"),
+                (0.0015, '42["early",{"token":"xyz","deep":{"abcdefghijKLMNOPAAAB":1}}]'),
+                (0.002, f"4{SID}"),
+                (0.003, f">40/chat,{auth}"),
+                (0.003, f">40/more,{auth}"),
+                (0.004, '40/chat,{"sid":"abcdefghijKLMNOPAAAC"}'),
+                (0.004, '40/more,{"sid":"abcdefghijKLMNOPAAAD"}'),
+            ]
+        ),
+    )
+    source = await check(path, make)
+    assert 'await client.connect("/chat", "/more", auth={"token": "t0k3n"})' in source
+    assert '{"token": ANY, "deep": {client.sid: 1}}' in source
+
+
+async def test_a_browser_that_left_before_the_end_leaves(tmp_path: Path) -> None:
+    def make() -> Any:
+        sio = server()
+
+        async def disconnect(sid: str, reason: str) -> None:
+            await sio.emit("left", reason)
+
+        sio.on("disconnect", disconnect)
+        return socketio.ASGIApp(sio)
+
+    second = [(offset + 0.01, text.replace("AAAAAAAA", "BBBBBBBB")) for offset, text in joined()]
+    path = written(
+        tmp_path,
+        websocket(joined((0.5, '42["left","transport close"]'))),
+        websocket(second, closed=0.3),
+    )
+    source = source_of_test(read_har(path))
+    assert source.index("await client2.disconnect()") < source.index('await_event("left")')
+    played = await replay(read_har(path), make())
+    assert [line for line in played.diff() if line.startswith("+c")] == [
+        "+client <- 'left' in / [\"client disconnect\"]"
+    ]
+
+
+async def test_what_a_replay_can_not_do_is_in_the_diff(tmp_path: Path) -> None:
+    def broken() -> Any:
+        sio = server()
+
+        def connect(sid: str, environ: Any, auth: Any) -> None:
+            raise socketio.exceptions.ConnectionRefusedError("no")
+
+        async def api(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] != "http":
+                raise NotImplementedError(scope["type"])
+            await receive()
+            await receive()  # until the client is gone
+
+        sio.on("connect", connect)
+        return socketio.ASGIApp(sio, api)
+
+    path = written(
+        tmp_path,
+        websocket(joined((0.1, '>420["say","hello"]'), (0.11, "430[true]"), (0.2, "41"))),
+        http(0.15, "POST", "/say", answer={"ok": True}),
+    )
+    played = await replay(read_har(path), broken(), timeout=0.2)
+    changes = [line for line in played.diff() if line.startswith("+c")]
+    assert '+client connects to /: refused {"message": "no"}' in changes
+    assert "+client emits 'say' in /: not connected" in changes
+    assert "+client POST /say: raised ReadTimeout" in changes
+
+
+async def test_an_ack_that_never_comes_is_missing(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        websocket(joined((0.1, '>420["say"]'), (0.11, "430[true]"), (0.2, '42["said",{"a":1}]'))),
+    )
+    played = await replay(read_har(path), socketio.ASGIApp(server()), timeout=0.2)
+    assert "-client <- ack of 'say' in / [true]" in played.diff()
+    assert "-client <- 'said' in / [{\"a\": 1}]" in played.diff()
+
+
+def test_frames_that_are_no_packets_are_left_out(tmp_path: Path) -> None:
+    entry = websocket(joined((0.1, "x"), (0.2, '431["nobody asked"]'), (0.3, '>432["no event"]')))
+    entry["_webSocketMessages"].append({"type": "receive", "time": 0, "opcode": 9, "data": ""})
+    broken = websocket([(0.0, "0{no json"), (0.1, ">40")])
+    not_base64 = {"type": "receive", "time": EPOCH, "opcode": 2, "data": "\xff"}
+    entry["_webSocketMessages"].append(not_base64)
+    source = source_of_test(read_har(written(tmp_path, entry, broken)))
+    assert 'await client.connect("/")' in source

@@ -1,0 +1,76 @@
+"""`transcript.portable()`: equal from run to run."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import socketio
+
+from asgi_sio_testclient import TestClient
+from asgi_sio_testclient.trace import kind_of
+from asgi_sio_testclient.trace._text import one_line, pretty
+
+
+async def session(transports: tuple[str, ...]) -> list[dict[str, Any]]:
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    async def note(sid: str, text: str) -> str:
+        id = str(uuid.uuid4())
+        await sio.emit("noted", {"id": id, "by": sid, "at": datetime.now(UTC).isoformat()})
+        await sio.emit("told", f"note {id} by {sid}: {text}")
+        await sio.emit("blob", b"\x01")
+        return id
+
+    async def api(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    sio.on("note", note)
+    async with TestClient(
+        socketio.ASGIApp(sio, api), auth={"token": "s3cret"}, transports=transports
+    ) as client:
+        await client.connect()
+        await client.http.get(f"/notes/{uuid.uuid4()}")
+        await client.call("note", "one")
+        await client.call("note", "two")
+        await client.settle()
+        return client.transcript.portable()
+
+
+async def test_two_runs_are_equal_over_all_transports() -> None:
+    rows = await session(("websocket",))
+    assert rows == await session(("polling", "websocket"))
+    assert rows[:3] == [
+        {"sent": "CONNECT", "namespace": "/", "args": ["***"]},
+        {"received": "CONNECT", "namespace": "/", "args": [{"sid": "<sid 1>"}]},
+        {"sent": "HTTP", "request": "GET /notes/<uuid 1>", "status": 204},
+    ]
+    noted = next(row for row in rows if row.get("event") == "noted")
+    assert noted["args"] == [{"id": "<uuid 2>", "by": "<sid 1>", "at": "<time 1>"}]
+    told = [row["args"] for row in rows if row.get("event") == "told"]
+    assert told == [["note <uuid 2> by <sid 1>: one"], ["note <uuid 3> by <sid 1>: two"]]
+    acks = [row["ack"] for row in rows if "ack" in row]
+    assert acks == [1, 1, 2, 2]
+    assert {"received": "EVENT", "namespace": "/", "event": "blob", "args": [b"\x01"]} in rows
+
+
+def test_kinds_are_known_by_their_shape() -> None:
+    assert kind_of("7c9e6679-7425-40de-944b-e07fc1f90ae7") == "uuid"
+    assert kind_of("7c9e6679742540de944be07fc1f90ae7") == "uuid"
+    assert kind_of("2026-11-28T16:00:00.123Z") == "time"
+    assert kind_of("2n9gnYGJr_De1PkMAAAG") == "sid"
+    assert kind_of("ConfigurationManager") == ""
+    assert kind_of("hello") == ""
+
+
+def test_text_for_people() -> None:
+    assert pretty({"blob": b"\x01\x02", "odd": {1, 2}.__class__}) == (
+        """{"blob": "<2 bytes: 01 02>", "odd": "<class 'set'>"}"""
+    )
+    loop: list[Any] = []
+    loop.append(loop)
+    assert pretty(loop) == "[[...]]"
+    assert one_line("a\n b", 10) == "a b"
+    assert one_line("x" * 20, 10) == "x" * 9 + "\N{HORIZONTAL ELLIPSIS}"
