@@ -230,7 +230,7 @@ class TestEmitPrints:
     def test_a_hint_where_nobody_listens(self, emit):
         code, out, err = emit("ehco", "-n", "/chat")
 
-        assert (code, out) == (0, [])
+        assert (code, out) == (1, [])
         assert err == (
             "python -m asgi_sio_testclient emit: "
             "the app has no handler for 'ehco' in namespace '/chat'\n"

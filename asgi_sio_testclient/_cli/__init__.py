@@ -20,12 +20,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 import asgi_sio_testclient as package
 from asgi_sio_testclient._exceptions import TestClientError
 from asgi_sio_testclient._version import __version__
 
-PROGRAM = "python -m asgi_sio_testclient"
+SCRIPT = "sio-testclient"
+PROGRAM = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m asgi_sio_testclient"
 
 _OUR_FRAMES = (
     *(str(Path(file).parent) for file in (package.__file__, asyncio.__file__, importlib.__file__)),
@@ -60,6 +62,14 @@ COMMANDS = (
 )
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse's, which says in one line what is wrong; ``--help`` has the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error and exit with 2."""
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
 class CommandLineError(Exception):
     """What was typed cannot be carried out.
 
@@ -76,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: from argparse, for ``--help``, ``--version`` and arguments that it rejects.
     """
+    if "_ARGCOMPLETE" in os.environ:
+        _complete()
     arguments = _parser().parse_args(argv)
     command = next(command for command in COMMANDS if command.name == arguments.command)
     module = importlib.import_module(f"asgi_sio_testclient._cli.{command.module}")
@@ -103,10 +115,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _complete() -> None:
+    """Answer a shell that asks for completions, by argcomplete, and exit; without it do nothing.
+
+    The commands' own parsers are known to their modules: the words before a command are skipped.
+    """
+    try:
+        argcomplete = importlib.import_module("argcomplete")
+    except ImportError:
+        return
+    skipped = int(os.environ["_ARGCOMPLETE"])
+    typed = os.environ.get("COMP_LINE", "")[: int(os.environ.get("COMP_POINT", "0"))].split(" ")
+    command = next((c for c in COMMANDS if c.name in typed[skipped : skipped + 1]), None)
+    parser = _parser()
+    if command is not None and len(typed) > skipped + 1:
+        os.environ["_ARGCOMPLETE"] = str(skipped + 1)
+        module = importlib.import_module(f"asgi_sio_testclient._cli.{command.module}")
+        parser = module.build_parser(f"{PROGRAM} {command.name}")
+    argcomplete.autocomplete(parser)
+
+
 def _parser() -> argparse.ArgumentParser:
     width = max(len(command.name) for command in COMMANDS)
     overview = "\n".join(f"  {command.name:{width}}  {command.summary}" for command in COMMANDS)
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=PROGRAM,
         description="An in-memory Socket.IO test client for ASGI apps.",
         epilog=f"commands:\n{overview}\n\n`{PROGRAM} COMMAND --help` tells more about each.",

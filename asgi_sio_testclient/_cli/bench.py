@@ -14,9 +14,10 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from asgi_sio_testclient import TestClient, bench
-from asgi_sio_testclient._cli import CommandLineError, target
+from asgi_sio_testclient._cli import CommandLineError, Parser, target
 from asgi_sio_testclient._cli.screen import Screen, screen_for
 from asgi_sio_testclient.bench import _plot as plot
 
@@ -39,6 +40,7 @@ baseline allows; 2 wrong arguments, or a baseline of something else; 130 Ctrl-C,
 so far."""
 
 _INTERRUPTED = 130
+STDOUT = Path("-")
 
 
 def main(argv: Sequence[str], prog: str) -> int:
@@ -48,8 +50,14 @@ def main(argv: Sequence[str], prog: str) -> int:
         0, or 1 where calls failed or the baseline's verdict is no, or 130 after Ctrl-C; whatever
         else goes wrong is raised.
     """
-    arguments = _parser(prog).parse_intermixed_args(argv)
-    command = _Bench(arguments, prog, screen_for(sys.stdout, sys.stderr))
+    parser = build_parser(prog)
+    arguments = parser.parse_intermixed_args(argv)
+    if arguments.fail_above is not None and arguments.baseline is None:
+        parser.error("--fail-above needs --baseline: the report to compare with")
+    out = sys.stdout
+    # With --json -, standard output is the report's alone.
+    screen = screen_for(sys.stderr if arguments.json == STDOUT else out, sys.stderr)
+    command = _Bench(arguments, prog, screen, out)
     with contextlib.redirect_stdout(sys.stderr):
         client = target.build_client(arguments)
         try:
@@ -59,14 +67,17 @@ def main(argv: Sequence[str], prog: str) -> int:
 
 
 class _Bench:
-    def __init__(self, arguments: argparse.Namespace, prog: str, screen: Screen) -> None:
+    def __init__(
+        self, arguments: argparse.Namespace, prog: str, screen: Screen, out: TextIO
+    ) -> None:
+        self._out = out
         self._arguments = arguments
         self._prog = prog
         self._screen = screen
         self._baseline = None if arguments.baseline is None else _read(arguments.baseline)
         self.progress: bench.Progress | None = None
         for path in (arguments.json, arguments.plot):
-            if path is not None and not path.parent.is_dir():
+            if path not in {None, STDOUT} and not path.parent.is_dir():
                 raise CommandLineError(f"{path}: there is no directory {path.parent}")
 
     async def run(self, client: TestClient) -> int:
@@ -118,7 +129,9 @@ class _Bench:
         arguments = self._arguments
         comparison = None if self._baseline is None else report.compare(self._baseline)
         self._screen.show(report, comparison)
-        if arguments.json is not None:
+        if arguments.json == STDOUT:
+            self._out.write(report.to_json())
+        elif arguments.json is not None:
             _write(arguments.json, report)
         if arguments.plot is not None and report.count:
             _draw(arguments.plot, report)
@@ -126,8 +139,9 @@ class _Bench:
         if report.errors or report.interrupted is not None:
             self._complain(_what_failed(report))
             failed = True
-        if comparison is not None and comparison.fails(arguments.fail_above):
-            self._complain(f"failed by --fail-above {arguments.fail_above:g}: {comparison}")
+        if comparison is not None and comparison.fails(arguments.fail_above or 1.0):
+            limit = f"--fail-above {arguments.fail_above or 1.0:g}"
+            self._complain(f"failed by {limit}: {comparison}")
             failed = True
         return int(failed)
 
@@ -185,8 +199,9 @@ def _draw(path: Path, report: bench.LatencyReport) -> None:
         raise CommandLineError(f"cannot write the plot: {error}") from None
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def build_parser(prog: str) -> Parser:
+    """The options of the command."""
+    parser = Parser(
         prog=prog,
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
@@ -240,7 +255,12 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    option("--json", metavar="FILE", type=Path, help="write the report, a baseline for later")
+    option(
+        "--json",
+        metavar="FILE",
+        type=Path,
+        help="write the report, a baseline for later; - for standard output",
+    )
     option(
         "--plot",
         metavar="FILE.png|svg",
@@ -252,7 +272,6 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--fail-above",
         metavar="RATIO",
         type=_above_zero,
-        default=1.0,
         help="how much slower than the baseline it may be (default: 1, no more than noise)",
     )
 

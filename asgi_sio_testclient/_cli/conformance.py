@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, zip_longest
 
 from asgi_sio_testclient import conformance
-from asgi_sio_testclient._cli import CommandLineError, target
+from asgi_sio_testclient._cli import CommandLineError, Parser, target
 from asgi_sio_testclient.conformance import Result
 
 _DESCRIPTION = """\
@@ -59,7 +59,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     Raises:
         CommandLineError: there is no such app, or it serves no suite's path.
     """
-    arguments = _parser(prog).parse_args(argv)
+    arguments = build_parser(prog).parse_args(argv)
     paths = {"engine.io": arguments.engineio_path, "socket.io": arguments.socketio_path}
     with contextlib.redirect_stdout(sys.stderr):
         app = target.load_app(arguments.app, factory=arguments.factory)
@@ -80,8 +80,9 @@ def main(argv: Sequence[str], prog: str) -> int:
     return 0 if all(result.conforms for result in results) else 1
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def build_parser(prog: str) -> Parser:
+    """The options of the command."""
+    parser = Parser(
         prog=prog,
         description=_DESCRIPTION + textwrap.indent(conformance.RULES, INDENT),
         epilog=_EPILOGUE,

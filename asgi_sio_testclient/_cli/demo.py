@@ -5,7 +5,6 @@ Each line is one call of the public API, who made it, what came of it and how lo
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import sys
@@ -14,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from asgi_sio_testclient import ConnectionRefused, TestClient
-from asgi_sio_testclient._cli import target
+from asgi_sio_testclient._cli import Parser, target
 from asgi_sio_testclient._cli.demo_app import create_app
 
 _TITLE = "A chat app with an HTTP login, in this process: no port, no server thread, no sleep."
@@ -32,12 +31,17 @@ def main(argv: Sequence[str], prog: str) -> int:
     Returns:
         0; whatever goes wrong is raised.
     """
-    parser = argparse.ArgumentParser(prog=prog, description=_TITLE, allow_abbrev=False)
-    target.add_transport_option(parser)
-    arguments = parser.parse_args(argv)
+    arguments = build_parser(prog).parse_args(argv)
     write = _coloured() if _wants_colour() else _plain
     asyncio.run(_converse(target.TRANSPORTS[arguments.transport], _Table(write)))
     return 0
+
+
+def build_parser(prog: str) -> Parser:
+    """The options of the command."""
+    parser = Parser(prog=prog, description=_TITLE, allow_abbrev=False)
+    target.add_transport_option(parser)
+    return parser
 
 
 async def _converse(transports: tuple[str, ...], table: _Table) -> None:

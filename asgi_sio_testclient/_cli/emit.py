@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from asgi_sio_testclient import EventTimeout, NotConnected, ReceivedEvent, TestClient
-from asgi_sio_testclient._cli import target
+from asgi_sio_testclient._cli import Parser, target
 
 _DESCRIPTION = """\
 Connect to an app in memory, emit one event, print what comes back. No server is started. Or, with a
@@ -41,9 +41,23 @@ def main(argv: Sequence[str], prog: str) -> int:
     """Run the command.
 
     Returns:
-        0; whatever goes wrong is raised.
+        0, or 1 where the app has no handler for the event; whatever else goes wrong is raised.
     """
-    parser = argparse.ArgumentParser(
+    arguments = build_parser(prog).parse_intermixed_args(argv)
+    printer = _JSONLines(sys.stdout)
+    with contextlib.redirect_stdout(sys.stderr):
+        client = target.build_client(arguments)
+        asyncio.run(_emit(client, arguments, printer))
+    if _nobody_handled(client, arguments.event):
+        where = f"namespace {arguments.namespace!r}"
+        sys.stderr.write(f"{prog}: the app has no handler for {arguments.event!r} in {where}\n")
+        return 1
+    return 0
+
+
+def build_parser(prog: str) -> Parser:
+    """The options of the command."""
+    parser = Parser(
         prog=prog,
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
@@ -63,15 +77,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     parser.add_argument(
         "--ack", action="store_true", help="wait for the handler's return value and print it"
     )
-    arguments = parser.parse_intermixed_args(argv)
-    printer = _JSONLines(sys.stdout)
-    with contextlib.redirect_stdout(sys.stderr):
-        client = target.build_client(arguments)
-        asyncio.run(_emit(client, arguments, printer))
-    if _nobody_handled(client, arguments.event):
-        where = f"namespace {arguments.namespace!r}"
-        sys.stderr.write(f"{prog}: the app has no handler for {arguments.event!r} in {where}\n")
-    return 0
+    return parser
 
 
 async def _emit(

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from asgi_sio_testclient._cli import CommandLineError
+from asgi_sio_testclient._cli import CommandLineError, Parser
 from asgi_sio_testclient.har import HARError, Recorded, read_har, source_of_test
 
 _DESCRIPTION = """\
@@ -25,17 +25,9 @@ examples:
 exit codes: 0 it worked; 1 the file holds no recording; 2 wrong arguments."""
 
 
-def main(argv: Sequence[str], prog: str) -> int:
-    """Run the command.
-
-    Returns:
-        0.
-
-    Raises:
-        CommandLineError: the file can't be read.
-        HARError: the file holds no recording.
-    """
-    parser = argparse.ArgumentParser(
+def build_parser(prog: str) -> Parser:
+    """The options of the command."""
+    parser = Parser(
         prog=prog,
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
@@ -52,6 +44,20 @@ def main(argv: Sequence[str], prog: str) -> int:
     parser.add_argument(
         "--with-secrets", action="store_true", help="write passwords, tokens and cookies, too"
     )
+    return parser
+
+
+def main(argv: Sequence[str], prog: str) -> int:
+    """Run the command.
+
+    Returns:
+        0.
+
+    Raises:
+        CommandLineError: the file can't be read.
+        HARError: the file holds no recording.
+    """
+    parser = build_parser(prog)
     arguments = parser.parse_args(argv)
     if arguments.app and not all(arguments.app.partition(":")):
         parser.error(f"--app: expected MODULE:APP, not {arguments.app!r}")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from asgi_sio_testclient import UsageError
-from asgi_sio_testclient._cli import CommandLineError, target
+from asgi_sio_testclient._cli import CommandLineError, Parser, target
 
 _DESCRIPTION = """\
 Send generated payloads to the handlers of an app, in memory: any JSON and binary, shaped by the
@@ -43,7 +43,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     Raises:
         CommandLineError: what was typed cannot be carried out.
     """
-    arguments = _parser(prog).parse_intermixed_args(argv)
+    arguments = build_parser(prog).parse_intermixed_args(argv)
     try:
         fuzz = importlib.import_module("asgi_sio_testclient.fuzz")
     except ModuleNotFoundError as error:
@@ -100,8 +100,9 @@ def _show(line: str) -> None:
     sys.stderr.write(f"fuzzing {line}\n")
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def build_parser(prog: str) -> Parser:
+    """The options of the command."""
+    parser = Parser(
         prog=prog,
         description=_DESCRIPTION,
         epilog=_EXAMPLES,

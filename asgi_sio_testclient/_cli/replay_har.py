@@ -8,7 +8,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from asgi_sio_testclient._cli import target
+from asgi_sio_testclient._cli import Parser, target
 from asgi_sio_testclient._cli.from_har import add_file_arguments, load_har
 from asgi_sio_testclient.har import replay
 
@@ -24,13 +24,9 @@ examples:
 exit codes: 0 the app did the same; 1 it did not, and a diff is printed; 2 wrong arguments."""
 
 
-def main(argv: Sequence[str], prog: str) -> int:
-    """Run the command.
-
-    Returns:
-        0 where the app did what was recorded, else 1.
-    """
-    parser = argparse.ArgumentParser(
+def build_parser(prog: str) -> Parser:
+    """The options of the command."""
+    parser = Parser(
         prog=prog,
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
@@ -49,7 +45,16 @@ def main(argv: Sequence[str], prog: str) -> int:
         default=5.0,
         help="how long to wait for one event at most (default: 5)",
     )
-    arguments = parser.parse_intermixed_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str], prog: str) -> int:
+    """Run the command.
+
+    Returns:
+        0 where the app did what was recorded, else 1.
+    """
+    arguments = build_parser(prog).parse_intermixed_args(argv)
     recorded = load_har(arguments.file)
     with contextlib.redirect_stdout(sys.stderr):
         app = target.load_app(arguments.app, factory=arguments.factory)

@@ -35,7 +35,9 @@ def draw(report: LatencyReport, path: Path) -> None:
     if not report.count:
         raise ValueError("nothing was answered: there is nothing to draw")
     figure = Figure(figsize=_SIZE, layout="constrained")
-    figure.suptitle(f"{report.subject}\n{report.summary()}", fontsize=10)
+    # A dollar sign begins matplotlib's mathematics.
+    title = f"{report.subject}\n{report.summary()}".replace("$", r"\$")
+    figure.suptitle(title, fontsize=10)
     above, below = figure.subplots(2, 1)
     _distribution(above, report)
     _timeline(below, report)
