@@ -17,11 +17,16 @@ _ANYWHERE = re.compile(f"(?P<uuid>{UUID.pattern})|(?P<time>{TIME.pattern})", re.
 def portable(log: ClientLog) -> list[dict[str, Any]]:
     """See `Transcript.portable`."""
     numbers = _Numbers()
-    rows: list[tuple[float, dict[str, Any]]] = [
-        (log.origin + packet.time, _packet(packet, numbers)) for packet in _shown(log)
+    items: list[tuple[float, Packet | Request]] = [
+        (log.origin + packet.time, packet) for packet in _shown(log)
     ]
-    rows += [(request.started, _request(request, numbers)) for request in log.requests]
-    return [row for _, row in sorted(rows, key=lambda row: row[0])]
+    items += [(request.started, request) for request in log.requests]
+    items.sort(key=lambda item: item[0])
+    return [_row(item, numbers) for _, item in items]
+
+
+def _row(item: Any, numbers: _Numbers) -> dict[str, Any]:
+    return _request(item, numbers) if hasattr(item, "full_url") else _packet(item, numbers)
 
 
 def _shown(log: ClientLog) -> Iterator[Packet]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -355,3 +356,51 @@ def test_frames_that_are_no_packets_are_left_out(tmp_path: Path) -> None:
     entry["_webSocketMessages"].append(not_base64)
     source = source_of_test(read_har(written(tmp_path, entry, broken)))
     assert 'await client.connect("/")' in source
+
+
+async def test_ids_within_texts_and_names_that_are_no_identifiers(tmp_path: Path) -> None:
+    recorded_id = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+
+    def make() -> Any:
+        sio = server()
+
+        async def create(sid: str) -> str:
+            id = str(uuid.uuid4())
+            await sio.emit("2fast", {"token": f"t-{id}"}, to=sid)
+            return id
+
+        async def join(sid: str, room: str) -> None:
+            await sio.emit("joined", f"{room} by {sid}", to=sid)
+
+        async def api(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] != "http":
+                raise NotImplementedError(scope["type"])
+            headers = [(b"content-type", JSON_TYPE.encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"[1]"})
+
+        sio.on("create", create)
+        sio.on("join", join)
+        sio.on("use", lambda sid, token: None)
+        return socketio.ASGIApp(sio, api)
+
+    path = written(
+        tmp_path,
+        websocket(
+            joined(
+                (0.1, '>420["create"]'),
+                (0.11, f'42["2fast",{{"token":"t-{recorded_id}"}}]'),
+                (0.12, f'430["{recorded_id}"]'),
+                (0.2, f'>42["join","room:{recorded_id}"]'),
+                (0.21, f'42["joined","room:{recorded_id} by abcdefghijKLMNOPAAAB"]'),
+                (0.3, f'>421["use","t-{recorded_id}"]'),
+                (0.31, "431[]"),
+            )
+        ),
+        http(0.4, "REPORT", "/all", answer=[1]),
+    )
+    source = await check(path, make)
+    assert 'f"room:{create_value} by {client.sid}"' in source
+    assert 'client.http.request("REPORT", "/all")' in source
+    assert "n2fast = await client.await_event" in source
+    assert 'await client.call("use", n2fast_token) is None' in source

@@ -12,7 +12,8 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import EventTimeout, TestClient
-from asgi_sio_testclient.trace import Failure, Item, Trace, recording
+from asgi_sio_testclient._http.exchanges import HTTPRequest
+from asgi_sio_testclient.trace import Failure, Item, Note, Trace, build, recording
 
 
 def page_data(path: Path) -> dict[str, Any]:
@@ -361,3 +362,19 @@ async def test_equal_emits_are_told_apart_by_whom_they_leave_out() -> None:
             if arrow.source is emit
         ]
         assert targets == receivers
+
+
+def test_notes_of_a_tool_are_problems_in_a_lane_of_their_own() -> None:
+    with recording() as current:
+        current.notes.append(Note(1.0, "packet of client 1 is held 0.3 s", "hold"))
+        trace = build([], current)
+        current.clear()
+    assert [lane.title for lane in trace.lanes] == ["schedule"]
+    assert [problem.text for problem in trace.problems] == ["packet of client 1 is held 0.3 s"]
+    assert current.notes == []
+
+
+def test_a_request_counts_as_no_packet() -> None:
+    request = HTTPRequest("GET", "/", "http://testserver/")
+    assert len(request) == 0
+    assert request
