@@ -38,10 +38,7 @@ def number_ids(eio: Any, numbers: itertools.count[int]) -> Callable[[], None]:
 
 def eio_sid_of(sio: Any, sid: str, namespace: str) -> str | None:
     """The Engine.IO session of a client, while it is connected."""
-    try:
-        found: str | None = sio.manager.eio_sid_from_sid(sid, namespace)
-    except KeyError:  # nobody is connected there any more, or yet
-        return None
+    found: str | None = sio.manager.eio_sid_from_sid(sid, namespace)
     return found
 
 

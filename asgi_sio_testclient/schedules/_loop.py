@@ -216,9 +216,11 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
 
         def due(seen: float) -> None:
             held = self.held_time
+            if handle.cancelled():
+                return  # taken back since it was put off
             if held <= seen:
                 callback(*args)
-            elif not handle.cancelled():
+            else:
                 call_at(self.time() + held - seen, due, held, context=context)
 
         handle = call_at(when, due, self.held_time, context=context)

@@ -89,10 +89,9 @@ class _Call:
         if self._kept:
             return self._kept.pop()
         message = await self._receive()
-        text = self._arriving(message)
-        if text is None:
+        text, recorder = self._arriving(message), self._loop.recorder
+        if text is None or not recorder.active:
             return message
-        recorder = self._loop.recorder
         length = recorder.arrival(self._loop, text)
         if length and recorder.tell is not None:
             recorder.tell("delay", self.client, text, length)

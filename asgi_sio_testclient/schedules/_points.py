@@ -126,15 +126,11 @@ class Recorder:
         site = self.frames.site(_until_sleep(frames))
         if site is None or site.inside_client or not self._is_io(site):
             return 0.0
-        if site.callee is Owner.SOCKETIO and site.name not in _YIELDS:
-            return 0.0
         return self._point(loop, path, "sleep", when, frames, task)
 
     def arrival(self, loop: Any, what: str) -> float:
         """How long to hold a packet that arrives for the current task."""
-        task = asyncio.current_task(loop)
-        if task is None or not self.active:
-            return 0.0
+        task: Any = asyncio.current_task(loop)
         path = loop.path(task)
         if self._records:
             self.trace.append(("arrives", path, what))
@@ -201,7 +197,5 @@ class Recorder:
 
 def _until_sleep(frames: Sequence[FrameType]) -> Sequence[FrameType]:
     """Without what `asyncio.sleep` calls in the loop."""
-    for index in range(len(frames) - 1, -1, -1):
-        if frames[index].f_code is asyncio.sleep.__code__:
-            return frames[: index + 1]
-    return frames
+    codes = [frame.f_code for frame in frames]
+    return frames[: len(codes) - codes[::-1].index(asyncio.sleep.__code__)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from itertools import count
 
 from asgi_sio_testclient.schedules._schedule import BUDGET, JUST_AFTER, LONGEST, Key, Point
 
@@ -33,7 +32,9 @@ def plans(points: Sequence[Point], moments: Sequence[float], seed: object) -> It
     choices = [(point.key, _lengths(point, times)) for point in points]
     single = _singles(choices, rng) + _groups(points, times, rng)
     planned = iter([plan for _, plan in sorted(single, key=lambda entry: entry[0])])
-    for number in count(1):
+    number = 0
+    while True:
+        number += 1
         plan = next(planned, None) if number % _EVERY else None
         if plan is None:
             plan = _several(choices, rng)

@@ -202,11 +202,10 @@ class Story:
         return f"{named}{self._of(sid, namespace, values['self'])}"
 
     def _of(self, sid: str, namespace: str, sio: Any) -> str:
+        eio_sid = server.eio_sid_of(sio, sid, namespace)
+        if eio_sid is not None:
+            self._clients[sid, namespace] = self._network.client(eio_sid)
         known = self._clients.get((sid, namespace))
-        if known is None:
-            eio_sid = server.eio_sid_of(sio, sid, namespace)
-            if eio_sid is not None:
-                known = self._clients[sid, namespace] = self._network.client(eio_sid)
         return "" if known is None else f" of client {known}"
 
     def _other(self, task: asyncio.Task[Any]) -> str:

@@ -78,8 +78,7 @@ class Threads:
             handle, name = self._inbox.popleft()
             if not name.startswith(_CALLED):
                 self.foreign.add(name)
-            if not handle.cancelled():
-                self._loop._ready.append(handle)
+            self._loop._ready.append(handle)
         return found
 
     def wait(self) -> bool:
@@ -137,6 +136,6 @@ def _works(frame: FrameType | None) -> bool:
             waits_at: queue.Queue[Any] = frame.f_locals["self"]
             return not waits_at.empty()
         if frame.f_code.co_filename != threading.__file__:
-            return True
+            break
         frame = frame.f_back
     return True

@@ -128,6 +128,8 @@ def test_a_code_is_replayed(run):
 
     result.assert_outcomes(failed=1)
     result.stdout.no_fnmatch_line("*found in run*")
+    fixed = ONE.replace("build()", "build(fixed=True)")
+    run(f"--sio-schedule={code}", test_it=fixed).assert_outcomes(passed=1)
 
 
 def test_the_last_failure_is_tried_first(run):

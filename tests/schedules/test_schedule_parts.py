@@ -17,6 +17,7 @@ from booking import build
 
 from asgi_sio_testclient import TestClient, UsageError
 from asgi_sio_testclient._server import schedule as server
+from asgi_sio_testclient._waiting.deadlines import finish
 from asgi_sio_testclient.asgi import HTTPExchange, WebSocketConnection, http_scope, websocket_scope
 from asgi_sio_testclient.schedules import _loop, _threads, explore
 from asgi_sio_testclient.schedules._frames import Frames, Owner, chain
@@ -261,6 +262,7 @@ def test_a_held_message_outlives_a_receive_that_is_cancelled():
             websocket.send(data)
             assert await websocket.receive(timeout=60) in {"hello", "bytes", "world"}
         websocket.close()
+        await asyncio.sleep(1)
 
     points = outcome_of(scenario, records=True).points
     packets = [point.key for point in points if point.kind == "packet"]
@@ -304,6 +306,38 @@ def test_a_deadlock_in_a_library_has_no_place():
     assert "deadlock" in str(outcome_of(scenario).error)
 
 
+def test_a_deadline_of_the_client_that_is_taken_back_while_it_is_put_off():
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        deadline = loop.call_at(loop.time() + 0.05, finish, future)
+        await asyncio.sleep(0.01)
+        deadline.cancel()
+        await asyncio.sleep(1)
+        assert not future.done()
+
+    assert outcome_of(scenario, {(1, 1): 0.1}).error is None
+
+
+def test_a_thread_whose_frames_are_gone_may_be_at_work():
+    assert _threads._works(None)
+
+
+def test_an_app_that_waits_for_the_end_of_a_request():
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+        assert (await receive())["type"] == "http.disconnect"
+
+    async def scenario():
+        exchange = HTTPExchange(app, http_scope("GET", "/"))
+        exchange.start()
+        assert (await exchange.response()).body == b"done"
+
+    assert outcome_of(scenario, records=True).error is None
+
+
 # -- the story
 
 
@@ -342,6 +376,20 @@ def test_packets_requests_and_ends_are_named():
     failure = explore(scenario, raises=False).failure
     assert "packet 451-[" in failure.story
     assert "secret" not in failure.story
+
+
+def test_a_websocket_that_comes_late_is_named():
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        async with TestClient(build()) as client:
+            began = loop.time()
+            connected = asyncio.ensure_future(client.connect())
+            await asyncio.sleep(0.05)
+            await connected
+            assert loop.time() - began < 0.0501
+
+    found = explore(scenario, io="nothing", raises=False)
+    assert "the websocket is held" in found.failure.story.replace(" of client 1", "")
 
 
 def test_a_task_and_a_callback_are_named():
