@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from asgi_sio_testclient._connection.websocket import WebSocketTransport
 from asgi_sio_testclient._exceptions import HandshakeFailed
 from asgi_sio_testclient._http.urls import masked_url
+from asgi_sio_testclient._waiting.suspended import place_of
 from asgi_sio_testclient.asgi import Response
 from asgi_sio_testclient.asgi._websocket import FORBIDDEN
 
 if TYPE_CHECKING:
-    pass
+    from asgi_sio_testclient._connection.transport import Transport
 
 
 NOT_FOUND = 404
@@ -18,6 +22,40 @@ BAD_REQUEST = 400
 _JSON_STRING = '"'
 _NO_SERVER = "no Socket.IO server answers there"
 _NO_HANDSHAKE = "that is no Engine.IO handshake"
+
+
+def unanswered(peer: str, transport: Transport | None, tasks: Iterable[asyncio.Task[None]]) -> str:
+    """Why a handshake is not through, and where the app is.
+
+    Args:
+        peer: "the app", or where the server is.
+        transport: the first one.
+        tasks: the calls of the app that run for the session.
+    """
+    if isinstance(transport, WebSocketTransport):
+        if transport.connection.state == "open":
+            return f"{peer} accepted the websocket and sent nothing"
+        text = f"{peer} has not accepted the websocket"
+    else:
+        text = f"{peer} has not answered"
+    places = [place for place in map(place_of, tasks) if place]
+    return f"{text}, it is at {places[0]}" if places else text
+
+
+def too_large(sizes: Iterable[int], limit: int | None) -> str:
+    """The sentence about a packet that the server doesn't take; "" where there is none.
+
+    Args:
+        sizes: bytes of the packets that were sent lately.
+        limit: bytes that the server takes; None where it sets no limit.
+    """
+    largest = max(sizes, default=0)
+    if limit is None or largest <= limit:
+        return ""
+    return (
+        f"too large: a packet of {largest} bytes was sent, the server takes {limit} "
+        "(max_http_buffer_size)"
+    )
 
 
 class SessionLost(Exception):

@@ -12,9 +12,18 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from asgi_sio_testclient._connection.link import DisturbedLink
 from asgi_sio_testclient._connection.polling import PollingTransport
-from asgi_sio_testclient._connection.refusals import SessionLost, handshake_failed
+from asgi_sio_testclient._connection.raw import RawSession
+from asgi_sio_testclient._connection.refusals import (
+    SessionLost,
+    handshake_failed,
+    too_large,
+    unanswered,
+)
+from asgi_sio_testclient._connection.states import SessionState, next_state
 from asgi_sio_testclient._connection.transcript import RECEIVED, SENT, Transcript
+from asgi_sio_testclient._connection.upgrade import Upgrade
 from asgi_sio_testclient._connection.websocket import WebSocketTransport
 from asgi_sio_testclient._exceptions import HandshakeFailed, ProtocolError, UsageError
 from asgi_sio_testclient._protocol.engineio import (
@@ -37,8 +46,8 @@ from asgi_sio_testclient._waiting.deadlines import finish
 from asgi_sio_testclient._waiting.idle import Quiet
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
 from asgi_sio_testclient._waiting.suspended import place_of
-from asgi_sio_testclient.asgi import HTTPExchange, Response, WebSocketConnection
-from asgi_sio_testclient.faults import Schedule, Wire, is_message
+from asgi_sio_testclient.asgi import Response
+from asgi_sio_testclient.faults import Schedule, is_message
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._connection.app import Runtime
@@ -76,7 +85,7 @@ class SessionListener(Protocol):
         """A frame from the server other than a MESSAGE has been dealt with."""
 
 
-class EngineSession:
+class EngineSession(RawSession):
     """One Engine.IO session.
 
     Public, for those who test servers rather than apps, as ``client.raw``: packets and frames can
@@ -85,7 +94,7 @@ class EngineSession:
     Attributes:
         sid: the Engine.IO session id.
         answer_pings: set it to False and the client falls silent: the server's ping timeout comes.
-        ready: the handshake, and the upgrade if there is one, is through.
+        state: where the session stands, see `states`.
         sent: messages that were sent.
         handled: messages that the server under watch has dealt with.
         receiving: the one that it is dealing with now.
@@ -94,11 +103,11 @@ class EngineSession:
 
     # Not a dictionary: with more than 30 attributes one takes 1.6 kB.
     __slots__ = (
-        "_awaited", "_forgotten", "_handshake", "_held", "_hub", "_listener", "_looking", "_looks",
-        "_note", "_notes", "_poll_released", "_polling", "_runtime", "_stalled", "_straight",
-        "_timing_out", "_transcript", "_transport_name", "_transports", "_upgrade", "_used",
-        "_wires", "answer_pings", "engine", "handled", "handler_ended", "handler_started", "ready",
-        "receiving", "sent", "transport", "unsettled", "watch",
+        "_awaited", "_handshake", "_hub", "_link", "_listener", "_looking", "_looks", "_note",
+        "_notes", "_poll_released", "_polling", "_runtime", "_stalled", "_straight", "_timing_out",
+        "_transcript", "_transport_name", "_transports", "_upgrade", "_used", "answer_pings",
+        "engine", "handled", "handler_ended", "handler_started", "receiving", "sent", "state",
+        "transport", "unsettled", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -110,7 +119,7 @@ class EngineSession:
         transcript: Transcript,
     ) -> None:
         self.answer_pings = True
-        self.ready = False
+        self.state = SessionState.CONNECTING
         self.unsettled = False
         self.receiving: object | None = None
         self.sent = 0
@@ -131,95 +140,25 @@ class EngineSession:
         self.handler_started: Callable[[HandlerRun], None] = transcript.note
         self.handler_ended = listener.handler_ended
         self._polling: PollingTransport | None = None
-        self._upgrade: WebSocketTransport | None = None
+        self._upgrade: Upgrade | None = None
         self._used: list[Transport] = []
-        # Empty tuples where most sessions never have anything: they take no memory.
-        self._held: Sequence[Frame] = ()
+        # An empty tuple where most sessions never have anything: it takes no memory.
         self._awaited: Sequence[asyncio.Future[None]] = ()
-        self._wires: tuple[Wire, Wire] | None = None
+        self._link: DisturbedLink | None = None
         self._straight: Callable[[Frame], None] | None = None
         self._transport_name = ""
         self._looking = certain is None
         self._looks = 0
         self._poll_released = False
         self._timing_out: asyncio.Task[None] | None = None
-        self._forgotten = False
         self._stalled: tuple[int, float] | None = None
 
-    # -- public: raw packets and frames
-
     @property
-    def sid(self) -> str:
-        """The Engine.IO session id, "" before the handshake."""
-        return self.engine.sid
+    def ready(self) -> bool:
+        """Whether the handshake, and the upgrade if there is one, is through."""
+        return self.state not in {SessionState.CONNECTING, SessionState.UPGRADING}
 
-    def send_packet(self, packet_type: int, data: str | bytes | None = None) -> None:
-        """Send one Engine.IO packet.
-
-        Args:
-            packet_type: 0 OPEN, 1 CLOSE, 2 PING, 3 PONG, 4 MESSAGE, 5 UPGRADE, 6 NOOP, or any other
-                digit.
-            data: its data.
-        """
-        self._runtime.require_loop()
-        self.send_frames([encode(packet_type, data)])
-
-    def send_text(self, text: str) -> None:
-        """Send `text` as it is: one websocket message, or a part of a POST's payload."""
-        self._runtime.require_loop()
-        self.send_frames([text])
-
-    def send_bytes(self, data: bytes) -> None:
-        """Send `data` as it is: one binary websocket message, or in base64 a part of a POST's
-        payload.
-        """
-        self._runtime.require_loop()
-        self.send_frames([bytes(data)])
-
-    async def post(
-        self, body: str | bytes, *, sid: str | None = None, timeout: float = 5.0
-    ) -> Response:
-        """Make one POST with that very body, beside whatever else is under way, and return the
-        response.
-
-        Raises:
-            TimeoutError: no response within `timeout` seconds.
-        """
-        data = body.encode() if isinstance(body, str) else bytes(body)
-        headers = [
-            (b"content-type", b"text/plain;charset=UTF-8"),
-            (b"content-length", b"%d" % len(data)),
-        ]
-        return await self._request("POST", data, headers, sid, timeout)
-
-    async def poll(self, *, sid: str | None = None, timeout: float = 5.0) -> Response:
-        """Make one GET, beside the one that is pending, and return the response; its packets are
-        not delivered.
-
-        Raises:
-            TimeoutError: no response within `timeout` seconds.
-        """
-        return await self._request("GET", b"", [], sid, timeout)
-
-    async def websocket(
-        self, *, sid: str | None = None, timeout: float = 5.0
-    ) -> WebSocketConnection:
-        """Open a websocket with the session's id, beside whatever is under way, to drive by hand.
-
-        While the session polls it is an upgrade that goes no further than the test takes it.
-
-        Raises:
-            ConnectionRefusedError: the app refused it: ``.args[0]`` is the `Response`.
-            TimeoutError: no answer within `timeout` seconds.
-        """
-        self._runtime.require_loop()
-        scope = self._handshake.websocket_scope(self.sid if sid is None else sid)
-        connection = WebSocketConnection(self._runtime.app, scope)
-        try:
-            await connection.connect(timeout, self._handshake.context())
-        finally:
-            self._runtime.keep(cast("asyncio.Task[None]", connection.task))
-        return connection
+    # -- for tests, beside what `RawSession` has
 
     def disturb(self, schedule: Schedule | None) -> None:
         """From now on, do to messages what `schedule` says, in both directions.
@@ -229,15 +168,12 @@ class EngineSession:
         Args:
             schedule: see `asgi_sio_testclient.faults`; None ends it, and what is held back arrives.
         """
-        for wire in self._wires or ():
-            wire.flush()
-        self._wires = None
+        if self._link is not None:
+            self._link.flush()
+            self._link = None
         if schedule is not None:
             later = self._runtime.loop.call_later
-            self._wires = (
-                Wire(schedule, "sent", self._send_on, later),
-                Wire(schedule, "received", self._take, later),
-            )
+            self._link = DisturbedLink(schedule, self._send_on, self._take, later)
         self._route()
 
     def drop(self, code: int | None = None) -> None:
@@ -257,35 +193,6 @@ class EngineSession:
         if times_out:
             self._time_out()
         self._listener.session_ended(self, TRANSPORT_CLOSE, SessionLost("the client dropped it"))
-
-    def pause_reading(self) -> None:
-        """Over a websocket: the app's next ``send()`` blocks until `resume_reading`."""
-        self._unsettle()
-        self._websocket().connection.pause()
-
-    def resume_reading(self) -> None:
-        """Read on."""
-        self._websocket().connection.resume()
-
-    async def _request(
-        self,
-        method: str,
-        body: bytes,
-        headers: list[tuple[bytes, bytes]],
-        sid: str | None,
-        timeout: float,
-    ) -> Response:
-        self._runtime.require_loop()
-        scope = self._handshake.http_scope(method, self.sid if sid is None else sid, headers)
-        exchange = HTTPExchange(self._runtime.app, scope, body)
-        task = exchange.start(self._handshake.context())
-        self._runtime.keep(task)
-        return await exchange.response(timeout)
-
-    def _websocket(self) -> WebSocketTransport:
-        if not isinstance(self.transport, WebSocketTransport):
-            raise UsageError("only a websocket can be paused")
-        return self.transport
 
     # -- for the client
 
@@ -315,7 +222,7 @@ class EngineSession:
             self._unsettle()
         straight = self._straight
         if straight is None or len(messages) > 1:
-            if self._wires is None:
+            if self._link is None:
                 self.sent += len(messages)
             self.send_frames(_message_frames(messages))
             return
@@ -330,17 +237,17 @@ class EngineSession:
         """Send encoded packets, in order; during an upgrade they wait for its end."""
         self._unsettle()
         if self._upgrade is not None:
-            self._held = (*self._held, *frames)
+            self._upgrade.hold(frames)
             return
         transport: Any = self.transport
         name = transport.name
         for frame in frames:
             self._note((perf_counter(), SENT, name, frame))
-        if self._wires is None:
+        if self._link is None:
             transport.send(frames)
             return
         for frame in frames:
-            self._wires[0].carry(frame)
+            self._link.send(frame)
 
     def leave(self, goodbye: Sequence[Frame] = ()) -> None:
         """End in an orderly way, with `goodbye` as the last messages."""
@@ -363,35 +270,16 @@ class EngineSession:
 
     async def over(self, timeout: float) -> None:
         """Return once nothing of the app runs for it any more, or after `timeout` seconds."""
-        if not self._forgotten:
+        if self.state is not SessionState.OVER:
             future: asyncio.Future[None] = self._runtime.loop.create_future()
             self._awaited = (*self._awaited, future)
             await self._hub.wait(future, timeout)
 
     def handshake_stands(self) -> str:
         """Why the handshake is not through, and where the app is."""
-        if self.sid:
-            return self._upgrade_stands()
-        if isinstance(self.transport, WebSocketTransport):
-            if self.transport.connection.state == "open":
-                return f"{self._handshake.peer} accepted the websocket and sent nothing"
-            text = f"{self._handshake.peer} has not accepted the websocket"
-        else:
-            text = f"{self._handshake.peer} has not answered"
-        places = [place for place in map(place_of, self.tasks) if place]
-        return f"{text}, it is at {places[0]}" if places else text
-
-    def _upgrade_stands(self) -> str:
-        """Why the upgrade is not through."""
-        polling = cast("PollingTransport", self._polling)
-        if not polling.paused:
-            return "the upgrade's probe was not answered"
-        if polling.polls:
-            return (
-                "no NOOP came: the server answered the upgrade's probe and left the pending GET "
-                "open, which a NOOP has to end"
-            )
-        return "a POST that was under way before the upgrade was not answered"
+        if self._upgrade is not None:
+            return self._upgrade.unanswered()
+        return unanswered(self._handshake.peer, self.transport, self.tasks)
 
     def still_connected(self) -> list[str]:
         """Lines for the namespaces in which the server still counts this session as connected."""
@@ -439,7 +327,7 @@ class EngineSession:
         """
         if self.receiving is not None or self._upgrade is not None:
             return Quiet.BUSY
-        if any(wire.holding for wire in self._wires or ()):
+        if self._link is not None and self._link.holding:
             return Quiet.BUSY
         if self.engine.state is State.CLOSED:
             return Quiet.BUSY if self._at_work() else Quiet.QUIET
@@ -459,7 +347,7 @@ class EngineSession:
         at = f", it is at {places[0]}" if places else ""
         if self._upgrade is not None:
             return f"the upgrade is not through: {self.handshake_stands()}"
-        if any(wire.holding for wire in self._wires or ()):
+        if self._link is not None and self._link.holding:
             return "a disturbed network holds packets back: see disturb()"
         if self.engine.state is State.CLOSED:
             return f"the app goes on after the end{at}" if self._at_work() else ""
@@ -509,7 +397,7 @@ class EngineSession:
         """The app accepted a websocket."""
         if self._looking:
             self._look()
-        if transport is self._upgrade:
+        if self._upgrades(transport):
             probe = self.engine.probe()
             self._note((perf_counter(), SENT, transport.name, probe))
             transport.send([probe])
@@ -523,8 +411,8 @@ class EngineSession:
         """
         if not self.unsettled:
             self._unsettle()
-        if self._wires is not None and not arrived:
-            self._wires[1].carry(frame)
+        if self._link is not None and not arrived:
+            self._link.receive(frame)
             self._hub.poke()
             return
         self._note((perf_counter(), RECEIVED, name, frame))
@@ -557,7 +445,7 @@ class EngineSession:
 
     def transport_refused(self, transport: Transport, url: str, response: Response) -> None:
         """The app refused a transport. A refused upgrade leaves the session where it is."""
-        if transport is self._upgrade:
+        if self._upgrades(transport):
             self._stay_on_polling()
         elif self.engine.state is State.OPENING:
             self._fail(self._handshake_failed(url, response))
@@ -570,7 +458,7 @@ class EngineSession:
 
     def transport_lost(self, transport: Transport, url: str, reason: str, detail: str) -> None:
         """The app ended a transport."""
-        if transport is self._upgrade:
+        if self._upgrades(transport):
             self._stay_on_polling()
         elif self.engine.state is State.OPENING:
             self._fail(HandshakeFailed(url, None, "", detail))
@@ -607,12 +495,15 @@ class EngineSession:
 
     # -- inside
 
+    def _step(self, event: str) -> None:
+        self.state = next_state(self.state, event)
+
     def _route(self) -> None:
         """The way of a single message: straight to the transport, unless something is between."""
         transport = self.transport
         if transport is None:
             return  # it was left before it had begun
-        between = self._upgrade is not None or self._wires is not None
+        between = self._upgrade is not None or self._link is not None
         self._straight = None if between else transport.send_frame
         self._transport_name = transport.name
 
@@ -657,14 +548,7 @@ class EngineSession:
 
     def _too_large(self) -> str:
         """Whether a packet was sent lately that the server doesn't take."""
-        limit = self.engine.max_payload
-        sizes = self._transcript.sizes_sent(RECENT)
-        if limit is None or max(sizes, default=0) <= limit:
-            return ""
-        return (
-            f"too large: a packet of {max(sizes)} bytes was sent, the server takes {limit} "
-            "(max_http_buffer_size)"
-        )
+        return too_large(self._transcript.sizes_sent(RECENT), self.engine.max_payload)
 
     def _arrived_too_late(self, frame: Frame) -> None:
         """The session was given up before the handshake's answer came: the server is told now."""
@@ -690,8 +574,8 @@ class EngineSession:
             self._listener.session_ended(self, "server disconnect", error)
         elif kind == PING and self.answer_pings:
             self.send_frames([encode(PONG, data or None)])
-        elif kind == PONG and data == PROBE and self._polling is not None:
-            self._polling.pause(self._switch)
+        elif kind == PONG and data == PROBE and self._upgrade is not None:
+            self._switch()
         elif kind == NOOP:
             if self.watch is not None:
                 self.watch.noop_arrived(self.sid, data)
@@ -707,38 +591,45 @@ class EngineSession:
         self._polling.sid = self.sid
         self._polling.max_payload = self.engine.max_payload
         if "websocket" in self._transports and "websocket" in self.engine.upgrades:
-            self._upgrade = WebSocketTransport(self._runtime.app, self._handshake, self, self.sid)
-            self._used.append(self._upgrade)
+            self._step("upgrade")
+            websocket = WebSocketTransport(self._runtime.app, self._handshake, self, self.sid)
+            self._upgrade = Upgrade(self._polling, websocket)
+            self._used.append(websocket)
             self._route()
-            self._upgrade.start()
+            websocket.start()
         else:
             self._be_ready()
 
     def _be_ready(self) -> None:
-        self.ready = True
+        self._step("open")
         if isinstance(self.transport, WebSocketTransport) and not self._looking:
             self.transport.connection.on_receive = self._hub.poked
         self._listener.session_ready()
 
+    def _upgrades(self, transport: Transport) -> bool:
+        """Whether `transport` is the one that is tried in an upgrade."""
+        return self._upgrade is not None and transport is self._upgrade.websocket
+
     def _switch(self) -> None:
-        """The probe was answered and no request is under way: from here on everything goes over the
+        """The probe was answered: once no request is under way, everything goes over the
         websocket.
         """
-        upgrade, self._upgrade = self._upgrade, None
-        cast("PollingTransport", self._polling).vanish()
-        self._polling, self.transport = None, upgrade
-        self._route()
-        self.send_frames([encode(UPGRADE)])
-        self._go_on()
+        upgrade = cast("Upgrade", self._upgrade)
+
+        def switched(held: Sequence[Frame]) -> None:
+            self._upgrade = self._polling = None
+            self.transport = upgrade.websocket
+            self._route()
+            self.send_frames([encode(UPGRADE), *held])
+            self._be_ready()
+
+        upgrade.switch(switched)
 
     def _stay_on_polling(self) -> None:
-        self._upgrade = None
+        """The upgrade was refused, or its websocket was lost."""
+        upgrade, self._upgrade = cast("Upgrade", self._upgrade), None
         self._route()
-        cast("PollingTransport", self._polling).resume()
-        self._go_on()
-
-    def _go_on(self) -> None:
-        held, self._held = self._held, ()
+        held = upgrade.stay()
         if held:
             self.send_frames(held)
         self._be_ready()
@@ -758,14 +649,16 @@ class EngineSession:
 
     def _end(self, how: Callable[[Transport], None]) -> None:
         self._unsettle()
-        for wire in self._wires or ():
-            wire.cut()
-        self._wires = None
+        if self._link is not None:
+            self._link.cut()
+            self._link = None
         self.engine.close()
-        for transport in (self.transport, self._upgrade):
-            if transport is not None:
-                how(transport)
-        self._upgrade = None
+        self._step("close")
+        if self.transport is not None:
+            how(self.transport)
+        if self._upgrade is not None:
+            how(self._upgrade.websocket)
+            self._upgrade = None
         self.activity()
 
     def _release_poll(self) -> None:
@@ -780,9 +673,9 @@ class EngineSession:
             self.watch.release_poll(self.sid)
 
     def _finish(self) -> None:
-        if self._forgotten:
+        if self.state is SessionState.OVER:
             return
-        self._forgotten = True
+        self._step("finish")
         self._runtime.session_over(self)
         self._listener.session_over(self)
         for future in self._awaited:

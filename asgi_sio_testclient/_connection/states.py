@@ -1,0 +1,57 @@
+"""The states of an Engine.IO session, as one table.
+
+A session connects: its handshake is under way. It opens with the server's OPEN packet, or upgrades
+first and opens when the upgrade has succeeded or was refused. It closes by either side's doing, and
+is over once no call of the app runs for it any more::
+
+    CONNECTING -- open --------> OPEN
+    CONNECTING -- upgrade -----> UPGRADING
+    UPGRADING  -- open --------> OPEN
+    CONNECTING, UPGRADING, OPEN -- close --> CLOSING
+    CLOSING    -- finish ------> OVER
+
+Whatever is not in the table is an error of this library, and says so.
+"""
+
+from __future__ import annotations
+
+import enum
+
+__all__ = ["SessionState", "next_state"]
+
+
+class SessionState(enum.Enum):
+    """Where a session stands."""
+
+    CONNECTING = "connecting"
+    UPGRADING = "upgrading"
+    OPEN = "open"
+    CLOSING = "closing"
+    OVER = "over"
+
+
+_TABLE: dict[tuple[SessionState, str], SessionState] = {
+    (SessionState.CONNECTING, "open"): SessionState.OPEN,
+    (SessionState.CONNECTING, "upgrade"): SessionState.UPGRADING,
+    (SessionState.UPGRADING, "open"): SessionState.OPEN,
+    (SessionState.CONNECTING, "close"): SessionState.CLOSING,
+    (SessionState.UPGRADING, "close"): SessionState.CLOSING,
+    (SessionState.OPEN, "close"): SessionState.CLOSING,
+    (SessionState.CLOSING, "finish"): SessionState.OVER,
+}
+
+
+def next_state(state: SessionState, event: str) -> SessionState:
+    """Return the state that `event` leads to.
+
+    Args:
+        state: where the session stands.
+        event: "upgrade", "open", "close" or "finish".
+
+    Raises:
+        RuntimeError: the table has no such step.
+    """
+    try:
+        return _TABLE[state, event]
+    except KeyError:
+        raise RuntimeError(f"illegal step: {event!r} of a session that is {state.value}") from None

@@ -1,0 +1,69 @@
+"""The upgrade from polling to websocket: probe, hold what is sent meanwhile, switch, or stay.
+
+The order of steps is that of the Engine.IO v4 specification, "Upgrade": the probe's PING and PONG
+over the websocket, the end of the pending GET, then UPGRADE over the websocket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from asgi_sio_testclient._connection.polling import PollingTransport
+from asgi_sio_testclient._connection.websocket import WebSocketTransport
+
+__all__ = ["Upgrade"]
+
+Frame = str | bytes
+
+
+class Upgrade:
+    """One attempt to upgrade; it lives as long as the attempt does.
+
+    Args:
+        polling: the transport in use.
+        websocket: the transport that is tried.
+
+    Attributes:
+        polling: as given.
+        websocket: as given.
+    """
+
+    __slots__ = ("_held", "polling", "websocket")
+
+    def __init__(self, polling: PollingTransport, websocket: WebSocketTransport) -> None:
+        self.polling = polling
+        self.websocket = websocket
+        self._held: list[Frame] = []
+
+    def hold(self, frames: Sequence[Frame]) -> None:
+        """Keep frames that are sent during the upgrade: they go out over the winner."""
+        self._held += frames
+
+    def unanswered(self) -> str:
+        """Why the upgrade is not through."""
+        if not self.polling.paused:
+            return "the upgrade's probe was not answered"
+        if self.polling.polls:
+            return (
+                "no NOOP came: the server answered the upgrade's probe and left the pending GET "
+                "open, which a NOOP has to end"
+            )
+        return "a POST that was under way before the upgrade was not answered"
+
+    def switch(self, switched: Callable[[Sequence[Frame]], None]) -> None:
+        """The probe was answered: once no poll is pending, end polling.
+
+        Args:
+            switched: called then, with the frames that were held.
+        """
+
+        def paused() -> None:
+            self.polling.vanish()
+            switched(self._held)
+
+        self.polling.pause(paused)
+
+    def stay(self) -> Sequence[Frame]:
+        """Go on polling, and return the frames that were held."""
+        self.polling.resume()
+        return self._held
