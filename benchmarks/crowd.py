@@ -54,7 +54,7 @@ class FloorCrowd(Crowd):
         await client.connect()
 
     async def shut(self, client):
-        await client.close_politely()
+        await client.close()
 
     async def ask(self, client):
         await client.call()

@@ -1,10 +1,18 @@
 """The floor: what the app itself costs. Hands it ready-made strings, waits for the raw answer.
 
 Nothing is encoded, decoded, checked, recorded or timed out. Whatever a client does on top of this
-is the client's cost; whatever happens in here is python-socketio's. It is kept as lean as a driver
-can be that is still one: `receive()` parks on a future when it has nothing, and `send()` resolves
-the future of whoever waits. (An `asyncio.Queue` in `receive()` is the more usual way; it is there
-as `QueueFloor`, so that the page can say how much of a ratio depends on that choice.)
+is the client's cost; whatever happens in here is python-socketio's, or what the server makes any
+client do. So the floor behaves as a real client does, and as lean as that can be:
+
+- it sends a real client's headers and query, of which the server makes an environ;
+- it says goodbye before it closes, and ends the server's service task, as
+  `socketio.AsyncServer.shutdown` does: who leaves that running pays for it in the next test;
+- over polling it has a GET pending and makes its POSTs beside it, each request in a task.
+
+`receive()` parks on a future when it has nothing, and `send()` resolves the future of whoever
+waits. (An `asyncio.Queue` in `receive()` is the more usual way; it is there as `QueueFloor`, so
+that the page can say how much of a ratio depends on that choice. `BareFloor` leaves without a
+goodbye and leaves the service task behind.)
 """
 
 import asyncio
@@ -52,14 +60,15 @@ class WebSocketFloor:
             parked.set_result(message)
 
     async def close(self) -> None:
-        """Gone without a goodbye: the least that ends the app's side."""
+        """Leave: the Socket.IO goodbye, the end of the websocket, the end of the app's call."""
+        self.push(wire.text(wire.DISCONNECT))
         self.push({"type": "websocket.disconnect", "code": 1000, "reason": ""})
         await self._task
 
-    async def close_politely(self) -> None:
-        """With the Socket.IO goodbye first, as a real client."""
-        self.push(wire.text(wire.DISCONNECT))
+    async def close_last(self) -> None:
+        """Leave, and end the server's service task, which the next client starts again."""
         await self.close()
+        await end_service_task(self._app)
 
     def _exchange(self, message) -> asyncio.Future:
         answer = self.expect()
@@ -81,6 +90,18 @@ class WebSocketFloor:
                 answer.set_result(message["text"])
 
 
+class BareFloor(WebSocketFloor):
+    """Gone without a goodbye: the least that ends the app's side."""
+
+    __slots__ = ()
+
+    async def close(self) -> None:
+        self.push({"type": "websocket.disconnect", "code": 1000, "reason": ""})
+        await self._task
+
+    close_last = close
+
+
 class QueueFloor(WebSocketFloor):
     """The same with an `asyncio.Queue` for what goes to the app."""
 
@@ -98,14 +119,15 @@ class QueueFloor(WebSocketFloor):
 
 
 class PollingFloor:
-    """One bare polling session: every request is awaited where it is made, none in a task."""
+    """One bare polling session: a GET is always pending, and every request has a task."""
 
-    __slots__ = ("_app", "_chunks", "_message", "_scopes")
+    __slots__ = ("_app", "_get", "_loop", "_scopes")
 
     def __init__(self, app) -> None:
         self._app = app
 
     async def connect(self) -> None:
+        self._loop = asyncio.get_running_loop()
         opening = await self._request(wire.http_scope("GET"), wire.body(""))
         sid = wire.sid_of(opening.decode())
         self._scopes = {
@@ -113,6 +135,7 @@ class PollingFloor:
             for packet in (wire.CONNECT, wire.CALL, wire.ASK, wire.CLOSE)
         }
         self._scopes["GET"] = wire.http_scope("GET", sid)
+        self._poll()
         await self._exchange(wire.CONNECT)
 
     async def call(self) -> bytes:
@@ -123,19 +146,48 @@ class PollingFloor:
 
     async def close(self) -> None:
         await self._request(self._scopes[wire.CLOSE], wire.body(wire.CLOSE))
+        # The server would hold the pending GET for 45 s.
+        self._get.cancel()
+        await asyncio.wait([self._get])
+
+    async def close_last(self) -> None:
+        await self.close()
+        await end_service_task(self._app)
 
     async def _exchange(self, packet: str) -> bytes:
+        get = self._get
         await self._request(self._scopes[packet], wire.body(packet))
-        return await self._request(self._scopes["GET"], wire.body(""))
+        answer = await get
+        self._poll()
+        return answer
 
-    async def _request(self, scope, message) -> bytes:
+    def _poll(self) -> None:
+        self._get = self._request(self._scopes["GET"], wire.body(""))
+
+    def _request(self, scope, message) -> asyncio.Task:
+        return self._loop.create_task(_Request(message).run(self._app, scope))
+
+
+class _Request:
+    __slots__ = ("_body", "_message")
+
+    def __init__(self, message) -> None:
         self._message = message
-        await self._app(scope, self._receive, self._send)
-        return self._chunks
+
+    async def run(self, app, scope) -> bytes:
+        await app(scope, self._receive, self._send)
+        return self._body
 
     async def _receive(self):
         return self._message
 
     async def _send(self, message) -> None:
         if message["type"] == "http.response.body":
-            self._chunks = message["body"]
+            self._body = message["body"]
+
+
+async def end_service_task(app) -> None:
+    eio = app.engineio_server.eio
+    eio.service_task_event.set()
+    await eio.service_task_handle
+    eio.start_service_task = True

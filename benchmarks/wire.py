@@ -27,20 +27,31 @@ _BASE = {
     "client": ("testclient", 50000),
     "server": ("testserver", 80),
 }
+# What a real client sends: the server makes an environ of each of them.
+_HEADERS = [
+    (b"host", b"testserver"),
+    (b"accept", b"*/*"),
+    (b"accept-encoding", b"gzip, deflate"),
+    (b"user-agent", b"bare-driver/1.0"),
+]
+_STAMP = "&t=1700000000.0000000"
 
 
 def websocket_scope() -> dict:
     return _BASE | {
         "type": "websocket",
         "scheme": "ws",
-        "query_string": WEBSOCKET_QUERY.encode(),
+        "query_string": (WEBSOCKET_QUERY + _STAMP).encode(),
         "subprotocols": [],
         "headers": [
-            (b"host", b"testserver"),
+            *_HEADERS,
             (b"connection", b"Upgrade"),
             (b"upgrade", b"websocket"),
+            (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
+            (b"sec-websocket-version", b"13"),
         ],
         "state": {},
+        "extensions": {"websocket.http.response": {}},
     }
 
 
@@ -50,15 +61,15 @@ def http_scope(method: str, sid: str | None = None) -> dict:
         "type": "http",
         "method": method,
         "scheme": "http",
-        "query_string": query.encode(),
-        "headers": [(b"host", b"testserver")],
+        "query_string": (query + (_STAMP if method == "GET" else "")).encode(),
+        "headers": list(_HEADERS),
         "state": {},
     }
 
 
 def post_scope(sid: str, body: str) -> dict:
     scope = http_scope("POST", sid)
-    scope["headers"].append((b"content-type", b"text/plain"))
+    scope["headers"].append((b"content-type", b"text/plain;charset=UTF-8"))
     scope["headers"].append((b"content-length", str(len(body)).encode()))
     return scope
 

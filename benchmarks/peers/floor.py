@@ -1,9 +1,9 @@
-"""The floor as a contender: websocket, with a goodbye, with a queue, and polling."""
+"""The floor as a contender: websocket, polling, and variants of it."""
 
 import contextlib
 
 from benchmarks.app import make_app
-from benchmarks.floor import PollingFloor, QueueFloor, WebSocketFloor
+from benchmarks.floor import BareFloor, PollingFloor, QueueFloor, WebSocketFloor
 from benchmarks.method import Cannot, Contender, on_a_loop, whole_tests
 from benchmarks.peers import CALL, CONNECT, EMIT_EVENT, NEGATIVE, POLLING_CALL, TEST
 
@@ -19,7 +19,7 @@ def _within(driver, operation):
     return on_a_loop(opened)
 
 
-def _connect(driver, close):
+def _connect(driver):
     @contextlib.asynccontextmanager
     async def opened():
         app = make_app()
@@ -27,19 +27,19 @@ def _connect(driver, close):
         async def cycle():
             client = driver(app)
             await client.connect()
-            await close(client)
+            await client.close_last()
 
         yield cycle
 
     return on_a_loop(opened)
 
 
-def _test(driver, close):
+def _test(driver):
     async def one_test():
         client = driver(make_app())
         await client.connect()
         await client.call()
-        await close(client)
+        await client.close_last()
 
     return whole_tests(one_test)
 
@@ -53,18 +53,15 @@ def contenders():
                 CALL: _within(WebSocketFloor, "call"),
                 EMIT_EVENT: _within(WebSocketFloor, "emit_and_event"),
                 POLLING_CALL: Cannot("the next but one line"),
-                CONNECT: _connect(WebSocketFloor, WebSocketFloor.close),
-                TEST: _test(WebSocketFloor, WebSocketFloor.close),
+                CONNECT: _connect(WebSocketFloor),
+                TEST: _test(WebSocketFloor),
                 NEGATIVE: Cannot("a bare driver can't know that nothing is to come"),
             },
         ),
         Contender(
-            "floor_goodbye",
-            "bare driver, leaving with a goodbye",
-            {
-                CONNECT: _connect(WebSocketFloor, WebSocketFloor.close_politely),
-                TEST: _test(WebSocketFloor, WebSocketFloor.close_politely),
-            },
+            "floor_bare",
+            "bare driver, no goodbye, service task left behind",
+            {CONNECT: _connect(BareFloor), TEST: _test(BareFloor)},
             variant=True,
         ),
         Contender(
@@ -73,7 +70,7 @@ def contenders():
             {
                 CALL: _within(QueueFloor, "call"),
                 EMIT_EVENT: _within(QueueFloor, "emit_and_event"),
-                CONNECT: _connect(QueueFloor, QueueFloor.close),
+                CONNECT: _connect(QueueFloor),
             },
             variant=True,
         ),
@@ -82,8 +79,8 @@ def contenders():
             "bare driver, polling",
             {
                 POLLING_CALL: _within(PollingFloor, "call"),
-                CONNECT: _connect(PollingFloor, PollingFloor.close),
-                TEST: _test(PollingFloor, PollingFloor.close),
+                CONNECT: _connect(PollingFloor),
+                TEST: _test(PollingFloor),
             },
             variant=True,
         ),
