@@ -38,6 +38,21 @@ It is a client of its own, and differs from python-socketio's on purpose in thes
 other:
 """
 
+JAVASCRIPT = """\
+## The official JavaScript client
+
+socket.io-client (Node.js) is recorded through uvicorn as well, where npm can be had: packets, the
+content type of requests, and the reason of the end, over each transport. Where it differs from
+python-socketio's client, `TestClient` is as JavaScript's, but for the last line:
+
+| what | python-socketio's client | JavaScript's | `TestClient` |
+|---|---|---|---|
+| CONNECT without auth | `40{}` | `40` | as JavaScript's |
+| a POST's content type | `text/plain` | `text/plain;charset=UTF-8` | as JavaScript's |
+| the NOOP of an upgrade | over the websocket | ends a pending GET | as JavaScript's |
+| CONNECT in an upgrade | after it, over the websocket | before it, over polling | after it |
+"""
+
 BEYOND = """\
 ## What no scenario shows
 
@@ -54,6 +69,7 @@ def page() -> str:
             STOCK,
             TEST_CLIENT,
             table(DEVIATIONS),
+            JAVASCRIPT,
             BEYOND,
             table(BEYOND_THE_RECORDINGS),
             "## What is evened out\n",
