@@ -4,8 +4,11 @@ import asyncio
 import contextlib
 import gc
 import itertools
+import queue
 import re
 import socket
+import sys
+import threading
 import time
 import types
 import uuid
@@ -321,6 +324,20 @@ def test_a_deadline_of_the_client_that_is_taken_back_while_it_is_put_off():
 
 def test_a_thread_whose_frames_are_gone_may_be_at_work():
     assert _threads._works(None)
+
+
+def test_a_thread_that_waits_for_work_is_idle():
+    work = queue.SimpleQueue(), queue.Queue()
+    thread = threading.Thread(target=lambda: (work[0].get(), work[1].get()))
+    thread.start()
+    assert _threads._works(sys._current_frames()[thread.ident])
+    work[0].put(None)
+    until = time.perf_counter() + 60
+    while _threads._works(sys._current_frames()[thread.ident]) and time.perf_counter() < until:
+        thread.join(0.001)
+    assert not _threads._works(sys._current_frames()[thread.ident])
+    work[1].put(None)
+    thread.join()
 
 
 def test_an_app_that_waits_for_the_end_of_a_request():
