@@ -40,7 +40,6 @@ from asgi_sio_testclient._client.options import (
     _require_asyncio,
     _resolve,
 )
-from asgi_sio_testclient._client.recorded import record_awaits
 from asgi_sio_testclient._connection import virtual_time
 from asgi_sio_testclient._connection.app import Runtime
 from asgi_sio_testclient._connection.arguments import check_namespace, check_timeout
@@ -68,7 +67,7 @@ from asgi_sio_testclient._server.reach import hint_of_path
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
 from asgi_sio_testclient._waiting.idle import Quietable
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
-from asgi_sio_testclient.trace import active
+from asgi_sio_testclient.trace._active import active
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._server.watch import ServerWatch
@@ -175,6 +174,8 @@ class TestClient:
         self._state = ClientState(options, runtime)
         recording = active()
         if recording is not None:
+            from asgi_sio_testclient._client.recorded import record_awaits  # noqa: PLC0415 (recorded only)
+
             record_awaits(self, recording)
         self._identity = Identity(
             options.http, options.base_url, options.headers, options.cookies, options.root_path,

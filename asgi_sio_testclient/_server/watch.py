@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from time import perf_counter
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import engineio
 import socketio
@@ -39,12 +39,14 @@ from asgi_sio_testclient._server.origins import (
     _source,
     note,
 )
-from asgi_sio_testclient._server.recorder import Recorder
 from asgi_sio_testclient._server.refusing import ConnectHandlers
 from asgi_sio_testclient._server.runs import HandlerRun, Watched
 from asgi_sio_testclient._waiting.deadlines import Hub
 from asgi_sio_testclient._waiting.work import ORIGIN
-from asgi_sio_testclient.trace import active
+from asgi_sio_testclient.trace._active import active
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._server.recorder import Recorder
 
 __all__ = ["HANDLER_TASK", "ServerWatch", "unwatch", "watch"]
 
@@ -129,6 +131,8 @@ class ServerWatch:
         recording = active()
         self._recorder: Recorder | None = None
         if recording is not None and isinstance(self.sio, socketio.AsyncServer):
+            from asgi_sio_testclient._server.recorder import Recorder  # noqa: PLC0415 (recorded only)
+
             self._recorder = Recorder(self.sio, recording, self._current_run, self._new_run)
 
     def _current_run(self) -> HandlerRun | None:

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Emit", "Note", "Recording", "Wait", "active", "recording"]
+from asgi_sio_testclient.trace._active import recordings
+
+__all__ = ["Emit", "Note", "Recording", "Wait", "recording"]
 
 
 @dataclass(eq=False, slots=True)
@@ -101,14 +103,6 @@ class Recording:
         self.notes.clear()
 
 
-_active: list[Recording] = []
-
-
-def active() -> Recording | None:
-    """The innermost recording that is active; None where there is none."""
-    return _active[-1] if _active else None
-
-
 @contextlib.contextmanager
 def recording() -> Iterator[Recording]:
     """Record, within the ``with`` block, what the instrumentation of servers sees.
@@ -116,8 +110,8 @@ def recording() -> Iterator[Recording]:
     A server is recorded if its first client connects within the block.
     """
     current = Recording()
-    _active.append(current)
+    recordings.append(current)
     try:
         yield current
     finally:
-        _active.remove(current)
+        recordings.remove(current)

@@ -6,9 +6,10 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 import socketio
 
-from asgi_sio_testclient import TestClient
+from asgi_sio_testclient import TestClient, trace
 from asgi_sio_testclient.trace import kind_of
 from asgi_sio_testclient.trace._text import one_line, pretty
 
@@ -74,3 +75,8 @@ def test_text_for_people() -> None:
     assert pretty(loop) == "[[...]]"
     assert one_line("a\n b", 10) == "a b"
     assert one_line("x" * 20, 10) == "x" * 9 + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def test_the_package_has_no_other_names() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'recorder'"):
+        _ = trace.recorder  # type: ignore[attr-defined]
