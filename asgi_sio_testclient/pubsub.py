@@ -25,7 +25,7 @@ from socketio.async_pubsub_manager import AsyncPubSubManager
 from socketio.pubsub_manager import PubSubManager
 
 from asgi_sio_testclient._waiting.deadlines import hub_of
-from asgi_sio_testclient._waiting.idle import Quiet
+from asgi_sio_testclient._waiting.idle import IdleState
 
 __all__ = ["AsyncInMemoryManager", "InMemoryBroker", "InMemoryManager"]
 
@@ -48,9 +48,9 @@ class InMemoryBroker:
         with self._lock:
             return sum(subscription.pending for subscription in self._subscriptions)
 
-    def quiet(self) -> Quiet:
+    def quiet(self) -> IdleState:
         """Whether everything that was published has been dealt with."""
-        return Quiet.BUSY if self.pending else Quiet.QUIET
+        return IdleState.BUSY if self.pending else IdleState.IDLE
 
     def publish(self, channel: str, message: str) -> None:
         """Hand `message` to all that listen on `channel`, the publisher included."""
@@ -101,7 +101,7 @@ class _Subscription:
     def done(self) -> None:
         """The message that `get` gave last has been dealt with."""
         self.pending -= 1
-        hub_of(self._loop).poke()
+        hub_of(self._loop).notify()
 
 
 class AsyncInMemoryManager(AsyncPubSubManager):  # type: ignore[misc]

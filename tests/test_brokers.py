@@ -16,7 +16,7 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import EventTimeout, SyncTestClient, TestClient, UnexpectedEvent
-from asgi_sio_testclient._waiting.idle import Quiet
+from asgi_sio_testclient._waiting.idle import IdleState
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker, InMemoryManager
 
 WAIT = 15.0
@@ -239,11 +239,11 @@ async def test_a_node_that_does_not_listen(broker):
 async def test_everything_that_is_published_is_dealt_with(two, broker):
     one, other = two
     assert broker.pending == 0
-    assert broker.quiet() is Quiet.QUIET
+    assert broker.quiet() is IdleState.IDLE
     await one.call("say", one.sid, 1)
     await publish(broker, "socketio", "last")
     assert broker.pending > 0
-    assert broker.quiet() is Quiet.BUSY
+    assert broker.quiet() is IdleState.BUSY
     await other.await_event("news")
     await one.await_event("news")
     async with asyncio.timeout(WAIT):

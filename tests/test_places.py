@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from asgi_sio_testclient._waiting.suspended import place_of
+from asgi_sio_testclient._waiting.suspended import suspended_at
 
 
 @contextlib.asynccontextmanager
@@ -39,22 +39,22 @@ async def reads_numbers():
 async def test_the_innermost_frame_outside_of_libraries_is_named():
     line = forever.__code__.co_firstlineno + 1
     async with suspended(outer()) as task:
-        assert place_of(task) == (
+        assert suspended_at(task) == (
             f"test_places.py:{line} in forever: await asyncio.Event().wait()  # here"
         )
 
 
 async def test_a_frame_is_found_through_an_async_generator():
     async with suspended(reads_numbers()) as task:
-        assert "in numbers: await asyncio.Event().wait()  # in the generator" in place_of(task)
+        assert "in numbers: await asyncio.Event().wait()  # in the generator" in suspended_at(task)
 
 
 async def test_a_task_that_only_runs_a_library_has_no_place():
     async with suspended(asyncio.sleep(60)) as task:
-        assert place_of(task) == ""
+        assert suspended_at(task) == ""
 
 
 async def test_a_task_that_is_over_has_no_place():
     task = asyncio.ensure_future(asyncio.sleep(0))
     await task
-    assert place_of(task) == ""
+    assert suspended_at(task) == ""

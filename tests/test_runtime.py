@@ -8,7 +8,7 @@ import socketio
 from asgi_sio_testclient import LifespanFailed, TestClient
 from asgi_sio_testclient._connection.app import Runtime
 from asgi_sio_testclient._waiting.deadlines import hub_of
-from asgi_sio_testclient._waiting.idle import Quiet
+from asgi_sio_testclient._waiting.idle import IdleState
 
 SOON = 10.0
 SHORT = 0.05
@@ -127,15 +127,15 @@ async def test_a_given_server_is_watched_from_the_start_and_left_as_it_was(sio):
 async def test_a_task_that_is_kept_counts_until_it_is_over():
     runtime = Runtime(no_app, None, lifespan=False)
     await runtime.start(SOON)
-    assert runtime.quiet() is Quiet.QUIET
+    assert runtime.quiet() is IdleState.IDLE
     go_on = asyncio.Event()
     task = asyncio.ensure_future(go_on.wait())
     runtime.keep(task)
-    assert runtime.quiet() is Quiet.BUSY
+    assert runtime.quiet() is IdleState.BUSY
     go_on.set()
     await task
     await asyncio.sleep(0)
-    assert runtime.quiet() is Quiet.QUIET
+    assert runtime.quiet() is IdleState.IDLE
     runtime.release()
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, Hub, fail, finish, hub_of
-from asgi_sio_testclient._waiting.idle import Quiet
+from asgi_sio_testclient._waiting.idle import IdleState
 
 SOON = 10.0  # seconds, the bound of what ends at once
 
@@ -256,12 +256,12 @@ class Thing:
 
 def watch(hub, *things):
     done = []
-    forget = hub.when_quiet(lambda: things, lambda: done.append(True))
+    forget = hub.when_idle(lambda: things, lambda: done.append(True))
     return done, forget
 
 
 async def test_what_is_quiet_already_is_told_at_once(hub):
-    done, forget = watch(hub, Thing(Quiet.QUIET), Thing(Quiet.QUIET))
+    done, forget = watch(hub, Thing(IdleState.IDLE), Thing(IdleState.IDLE))
     assert done == [True]
     assert not hub.watchers
     forget()
@@ -272,14 +272,14 @@ async def test_nothing_is_quiet(hub):
 
 
 async def test_something_busy_is_looked_at_again_when_it_is_poked_and_not_before(hub):
-    busy = Thing(Quiet.BUSY)
-    done, _ = watch(hub, Thing(Quiet.QUIET), busy)
+    busy = Thing(IdleState.BUSY)
+    done, _ = watch(hub, Thing(IdleState.IDLE), busy)
     await turns()
     assert busy.asked == 1
-    busy.states = [Quiet.QUIET]
+    busy.states = [IdleState.IDLE]
     assert not done
-    hub.poke()
-    hub.poke()
+    hub.notify()
+    hub.notify()
     assert not done, "not in the middle of what pokes"
     await turns()
     assert done == [True]
@@ -287,69 +287,69 @@ async def test_something_busy_is_looked_at_again_when_it_is_poked_and_not_before
 
 
 async def test_all_must_be_quiet_at_the_same_moment(hub):
-    one, other = Thing(Quiet.BUSY), Thing(Quiet.QUIET)
+    one, other = Thing(IdleState.BUSY), Thing(IdleState.IDLE)
     done, _ = watch(hub, one, other)
-    one.states, other.states = [Quiet.QUIET], [Quiet.BUSY]
-    hub.poke()
+    one.states, other.states = [IdleState.IDLE], [IdleState.BUSY]
+    hub.notify()
     await turns()
     assert not done
-    other.states = [Quiet.QUIET]
-    hub.poke()
+    other.states = [IdleState.IDLE]
+    hub.notify()
     await turns()
     assert done == [True]
 
 
 async def test_what_was_busy_the_last_time_is_asked_first(hub):
-    others, busy = [Thing(Quiet.QUIET) for _ in range(3)], Thing(Quiet.BUSY)
+    others, busy = [Thing(IdleState.IDLE) for _ in range(3)], Thing(IdleState.BUSY)
     watch(hub, *others, busy)
     asked = [thing.asked for thing in others]
     for _ in range(5):
-        hub.poke()
+        hub.notify()
         await turns()
     assert [thing.asked for thing in others] == asked
     assert busy.asked == 6
 
 
 async def test_what_is_moving_is_looked_at_until_it_is_quiet_without_a_poke(hub):
-    moving = Thing(Quiet.MOVING, Quiet.MOVING, Quiet.MOVING, Quiet.QUIET)
-    done, _ = watch(hub, moving, Thing(Quiet.QUIET))
+    moving = Thing(IdleState.MOVING, IdleState.MOVING, IdleState.MOVING, IdleState.IDLE)
+    done, _ = watch(hub, moving, Thing(IdleState.IDLE))
     assert not done
     await turns(10)
     assert done == [True]
 
 
 async def test_what_moves_for_ever_is_given_up_until_the_next_poke(hub):
-    moving = Thing(Quiet.MOVING)
+    moving = Thing(IdleState.MOVING)
     done, forget = watch(hub, moving)
     await turns(100)
     asked = moving.asked
     await turns(100)
     assert moving.asked == asked, "no busy loop"
-    moving.states = [Quiet.QUIET]
-    hub.poke()
+    moving.states = [IdleState.IDLE]
+    hub.notify()
     await turns()
     assert done == [True]
     forget()
 
 
 async def test_a_watch_can_be_taken_back(hub):
-    busy = Thing(Quiet.BUSY)
+    busy = Thing(IdleState.BUSY)
     done, forget = watch(hub, busy)
     forget()
     forget()
-    busy.states = [Quiet.QUIET]
-    hub.poke()
+    busy.states = [IdleState.IDLE]
+    hub.notify()
     await turns()
     assert not done
 
 
 async def test_every_watcher_is_told_and_one_that_is_told_may_watch_again(hub):
-    busy = Thing(Quiet.BUSY)
+    busy = Thing(IdleState.BUSY)
     first, _ = watch(hub, busy)
     again = []
-    hub.when_quiet(lambda: [busy], lambda: again.append(watch(hub, Thing(Quiet.QUIET))[0]))
-    busy.states = [Quiet.QUIET]
-    hub.poke()
+    hub.when_idle(lambda: [busy], lambda: again.append(watch(hub, Thing(IdleState.IDLE))[0]))
+    busy.states = [IdleState.IDLE]
+    hub.notify()
     await turns()
     assert first == [True]
     assert again == [[True]]

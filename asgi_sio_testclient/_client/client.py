@@ -65,7 +65,7 @@ from asgi_sio_testclient._http.sessions import session_transaction
 from asgi_sio_testclient._server.observers import observers
 from asgi_sio_testclient._server.reach import hint_of_path
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
-from asgi_sio_testclient._waiting.idle import Quietable
+from asgi_sio_testclient._waiting.idle import SupportsIdle
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
 from asgi_sio_testclient.trace._active import active
 
@@ -802,11 +802,11 @@ class TestClient:
         if waiting_handler:
             raise self._state.situation().settles_in_handler(waiting_handler)
         rest = RestCheck(self._runtime.hub.work, grace)
-        await self._settled(self._runtime.quiet_things, limit, "settle", rest)
+        await self._settled(self._runtime.idle_sources, limit, "settle", rest)
 
     async def _settled(
         self,
-        things: Callable[[], Iterable[Quietable]],
+        things: Callable[[], Iterable[SupportsIdle]],
         limit: float,
         what: str,
         rest: RestCheck | None = None,
@@ -820,7 +820,7 @@ class TestClient:
 
     async def _quiet(
         self,
-        things: Callable[[], Iterable[Quietable]],
+        things: Callable[[], Iterable[SupportsIdle]],
         limit: float,
         rest: RestCheck | None = None,
     ) -> Any:
@@ -829,7 +829,7 @@ class TestClient:
             hub.work.note_resting_places()
         future: asyncio.Future[Any] = hub.loop.create_future()
         settling.append(future)
-        forget = hub.when_quiet(things, lambda: finish(future), rest)
+        forget = hub.when_idle(things, lambda: finish(future), rest)
         try:
             return await hub.wait(future, limit)
         finally:

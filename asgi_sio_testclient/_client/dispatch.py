@@ -349,7 +349,7 @@ class ClientState:
         session = self.session
         if session is not None and not self._looking_for_unacked:
             self._looking_for_unacked = True
-            self.runtime.hub.when_quiet(lambda: [session], self._unacked)
+            self.runtime.hub.when_idle(lambda: [session], self._unacked)
 
     def _unacked(self) -> None:
         self._looking_for_unacked = False

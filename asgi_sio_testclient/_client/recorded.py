@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from asgi_sio_testclient._waiting.suspended import is_library, place_of_frame
+from asgi_sio_testclient._waiting.suspended import frame_suspended_at, is_library
 from asgi_sio_testclient.trace import Recording, Wait
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _recorded(
         caller = sys._getframe().f_back
         wait = Wait(perf_counter(), _call(method.__name__, args), client=client.transcript.name)
         if caller is not None and not is_library(caller.f_code):
-            wait.place = place_of_frame(caller)
+            wait.place = frame_suspended_at(caller)
         recording.waits.append(wait)
         try:
             return await method(*args, **options)

@@ -24,9 +24,9 @@ from asgi_sio_testclient._server.origins import note
 from asgi_sio_testclient._server.threads import ThreadedServerWatch, watch_class
 from asgi_sio_testclient._server.watch import ServerWatch, unwatch, watch as watch_server
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, Hub, finish, hub_of
-from asgi_sio_testclient._waiting.idle import Quiet, Quietable
+from asgi_sio_testclient._waiting.idle import IdleState, SupportsIdle
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
-from asgi_sio_testclient._waiting.suspended import place_of
+from asgi_sio_testclient._waiting.suspended import suspended_at
 from asgi_sio_testclient._waiting.work import TrackedTask, was_set_off
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
@@ -196,7 +196,7 @@ class Runtime:
     def _kept(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if self.running:
-            self.hub.poke()
+            self.hub.notify()
 
     def task_failed(self, origin: Any, exc: BaseException, task: str) -> None:
         """A task raised that a client set off, and nobody has retrieved what it raised.
@@ -221,7 +221,7 @@ class Runtime:
 
     # -- settle
 
-    def quiet_things(self) -> Iterator[Quietable]:
+    def idle_sources(self) -> Iterator[SupportsIdle]:
         """All that a settle of this app's clients waits for: also of other apps' clients, where
         they share a server.
         """
@@ -247,12 +247,12 @@ class Runtime:
     def _kin(self) -> set[Any]:
         return {thing for watch in self._watches.values() for thing in watch.kin}
 
-    def quiet(self) -> Quiet:
+    def quiet(self) -> IdleState:
         """Whether handlers, the app's and the test's own, have ended."""
         if self._tasks:
-            return Quiet.BUSY
+            return IdleState.BUSY
         busy = any(run.owner is not None for watch in self._watches.values() for run in watch.runs)
-        return Quiet.BUSY if busy else Quiet.QUIET
+        return IdleState.BUSY if busy else IdleState.IDLE
 
     def why_busy(self) -> str:
         """Why a connection is not idle; "" where each is."""
@@ -289,7 +289,7 @@ class Runtime:
             lines += [str(run) for run in runtime.running_handlers() if run.is_outside(work)]
             lines += [line for session in runtime._sessions for line in session.in_threads()]
             tasks = [task for task in runtime._tasks if work.waits_outside(task)]
-            lines += [f"the app at {place_of(task)}" for task in tasks]
+            lines += [f"the app at {suspended_at(task)}" for task in tasks]
         return lines + work.set_off_outside(DEFAULT_GRACE)
 
     # -- the end
@@ -314,7 +314,7 @@ class Runtime:
         rest = RestCheck(work, grace, rounds=0, concerns=self._is_own)
         own = _OwnWork(self, rest, deadline)
         future: asyncio.Future[None] = self.loop.create_future()
-        forget = self.hub.when_quiet(lambda: (own,), lambda: finish(future), rest)
+        forget = self.hub.when_idle(lambda: (own,), lambda: finish(future), rest)
         try:
             ended = await self.hub.wait(future, deadline - self.loop.time()) is not EXPIRED
         finally:
@@ -349,7 +349,7 @@ class Runtime:
         late = [str(run) for run in self._own_runs()]
         late += [task.get_name() for task in pending & self._tasks]
         if pending and not late:
-            late = [f"the app at {place_of(task)}" for task in pending]
+            late = [f"the app at {suspended_at(task)}" for task in pending]
         lines = [f"a handler that {reason}: {line}" for line in late]
         rest.look()
         lines += [f"work that {reason}: {line}" for line in rest.describe()]
@@ -453,7 +453,7 @@ _HANDLER = "a handler of this client"  # in the names of their tasks
 
 
 def _with_place(task: asyncio.Task[Any]) -> str:
-    place = place_of(task)
+    place = suspended_at(task)
     return f"{task.get_name()} at {place}" if place else task.get_name()
 
 
@@ -471,14 +471,14 @@ class _OwnWork:
         self._deadline = deadline
         self._look_closer_at = runtime.loop.time() + _EXIT_LOOK
 
-    def quiet(self) -> Quiet:
+    def quiet(self) -> IdleState:
         """Whether handlers and connections are over, or stuck."""
         runtime = self._runtime
         if not runtime._sessions and not runtime._handler_tasks():
-            return Quiet.QUIET
+            return IdleState.IDLE
         if runtime.loop.time() >= self._look_closer_at:
             self.stuck = runtime.why_stuck(self._rest, self._deadline)
-        return Quiet.QUIET if self.stuck else Quiet.MOVING
+        return IdleState.IDLE if self.stuck else IdleState.MOVING
 
 
 def _task_of(thing: Any) -> asyncio.Task[Any] | None:

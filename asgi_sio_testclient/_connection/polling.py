@@ -66,7 +66,7 @@ class PollingTransport:
         self._post: _Request | None = None
         self._outgoing: list[Frame] = []
         self._running: set[_Request] = set()
-        self._when_quiet: Callable[[], None] | None = None
+        self._when_idle: Callable[[], None] | None = None
         self._leaving = False
         self._in_vain = 0
         self._later: asyncio.TimerHandle | None = None
@@ -81,17 +81,17 @@ class PollingTransport:
         if self._get is None and not self.paused and self._listener is not None:
             self._poll()
 
-    def pause(self, when_quiet: Callable[[], None]) -> None:
-        """Begin no further GET; `when_quiet` is called once no request is under way."""
+    def pause(self, when_idle: Callable[[], None]) -> None:
+        """Begin no further GET; `when_idle` is called once no request is under way."""
         self._wait_no_longer()
         self.paused = True
-        self._when_quiet = when_quiet
+        self._when_idle = when_idle
         self._check_quiet()
 
     def resume(self) -> None:
         """Poll on."""
         self.paused = False
-        self._when_quiet = None
+        self._when_idle = None
         self.poll()
 
     def send(self, frames: Sequence[Frame]) -> None:
@@ -108,7 +108,7 @@ class PollingTransport:
         """See `Transport`."""
         self._wait_no_longer()
         self.paused = True
-        self._when_quiet = None
+        self._when_idle = None
         self._leaving = True
         # The answer to a handshake under way is waited for: the session that it opens must be
         # closed.
@@ -119,7 +119,7 @@ class PollingTransport:
         """See `Transport`; there is no code to tell."""
         self._wait_no_longer()
         self.paused = True
-        self._when_quiet = None
+        self._when_idle = None
         self._listener = None
         self._outgoing.clear()
 
@@ -257,9 +257,9 @@ class PollingTransport:
         self._watcher.activity()
 
     def _check_quiet(self) -> None:
-        if self._when_quiet is not None and self._get is None and self.idle:
-            when_quiet, self._when_quiet = self._when_quiet, None
-            when_quiet()
+        if self._when_idle is not None and self._get is None and self.idle:
+            when_idle, self._when_idle = self._when_idle, None
+            when_idle()
 
 
 def _said(response: Response) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from asgi_sio_testclient._connection.websocket import WebSocketTransport
 from asgi_sio_testclient._exceptions import HandshakeFailed
 from asgi_sio_testclient._http.urls import masked_url
-from asgi_sio_testclient._waiting.suspended import place_of
+from asgi_sio_testclient._waiting.suspended import suspended_at
 from asgi_sio_testclient.asgi import Response
 from asgi_sio_testclient.asgi._websocket import FORBIDDEN
 
@@ -38,7 +38,7 @@ def unanswered(peer: str, transport: Transport | None, tasks: Iterable[asyncio.T
         text = f"{peer} has not accepted the websocket"
     else:
         text = f"{peer} has not answered"
-    places = [place for place in map(place_of, tasks) if place]
+    places = [place for place in map(suspended_at, tasks) if place]
     return f"{text}, it is at {places[0]}" if places else text
 
 

@@ -43,9 +43,9 @@ from asgi_sio_testclient._server.runs import HandlerRun
 from asgi_sio_testclient._server.threads import ThreadedServerWatch
 from asgi_sio_testclient._server.watch import ServerWatch
 from asgi_sio_testclient._waiting.deadlines import finish
-from asgi_sio_testclient._waiting.idle import Quiet
+from asgi_sio_testclient._waiting.idle import IdleState
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
-from asgi_sio_testclient._waiting.suspended import place_of
+from asgi_sio_testclient._waiting.suspended import suspended_at
 from asgi_sio_testclient.asgi import Response
 from asgi_sio_testclient.faults import Schedule, is_message
 
@@ -321,29 +321,29 @@ class EngineSession(RawSession):
         """The calls of the app that still run for this session."""
         return {task for transport in self._used for task in transport.tasks}
 
-    def quiet(self) -> Quiet:
+    def quiet(self) -> IdleState:
         """Whether everything that was sent has been dealt with, and all that the server put out has
         arrived.
         """
         if self.receiving is not None or self._upgrade is not None:
-            return Quiet.BUSY
+            return IdleState.BUSY
         if self._link is not None and self._link.holding:
-            return Quiet.BUSY
+            return IdleState.BUSY
         if self.engine.state is State.CLOSED:
-            return Quiet.BUSY if self._at_work() else Quiet.QUIET
+            return IdleState.BUSY if self._at_work() else IdleState.IDLE
         if self.transport is None or not self.transport.idle:
-            return Quiet.BUSY
+            return IdleState.BUSY
         if self.watch is None:
-            return Quiet.QUIET
+            return IdleState.IDLE
         if self.handled < self.sent:
             return self._undelivered()
         if self.watch.has_output(self.sid):
-            return Quiet.BUSY
-        return Quiet.MOVING if self.watch.sends(self.sid) else Quiet.QUIET
+            return IdleState.BUSY
+        return IdleState.MOVING if self.watch.sends(self.sid) else IdleState.IDLE
 
     def why_busy(self) -> str:
         """What keeps the connection from being idle, and where the app is; "" where it is."""
-        places = [place for place in map(place_of, self.tasks) if place]
+        places = [place for place in map(suspended_at, self.tasks) if place]
         at = f", it is at {places[0]}" if places else ""
         if self._upgrade is not None:
             return f"the upgrade is not through: {self.handshake_stands()}"
@@ -363,7 +363,7 @@ class EngineSession(RawSession):
         output = self.watch is not None and self.watch.has_output(self.sid)
         return f"the server's output has not arrived{at}" if output else ""
 
-    def _undelivered(self) -> Quiet:
+    def _undelivered(self) -> IdleState:
         """Whether packets that the app has received are on their way to the server, as through a
         queue of a middleware's. What has not arrived after a while was dropped on the way.
         """
@@ -371,16 +371,16 @@ class EngineSession(RawSession):
         if self._stalled is None or self._stalled[0] != self.handled:
             self._stalled = self.handled, now
         if self.watch.sio is None or now - self._stalled[1] < DEFAULT_GRACE:  # type: ignore[union-attr]
-            return Quiet.MOVING
+            return IdleState.MOVING
         self.sent, self._stalled = self.handled, None
-        return Quiet.MOVING
+        return IdleState.MOVING
 
     @property
     def settled(self) -> bool:
         """Whether nothing is under way, and nothing can be without being noticed here first."""
         transport, watch = self.transport, self.watch
         return (
-            self.quiet() is Quiet.QUIET
+            self.quiet() is IdleState.IDLE
             and (transport is None or transport.listens or self.engine.state is State.CLOSED)
             and (watch is None or watch.output_shows)
         )
@@ -413,7 +413,7 @@ class EngineSession(RawSession):
             self._unsettle()
         if self._link is not None and not arrived:
             self._link.receive(frame)
-            self._hub.poke()
+            self._hub.notify()
             return
         self._note((perf_counter(), RECEIVED, name, frame))
         if len(self._notes) > self._transcript.trim_at:
@@ -427,7 +427,7 @@ class EngineSession(RawSession):
         except ProtocolError as exc:
             self._fail(exc)
         if self._hub.watchers:
-            self._hub.poke()
+            self._hub.notify()
 
     def _other_frame(self, frame: Frame) -> None:
         """What is no ordinary MESSAGE."""
@@ -479,7 +479,7 @@ class EngineSession(RawSession):
         """The app is about to wait for the client: now the server stands in the call stack."""
         if self._looking:
             self._look()
-        self._hub.poke()
+        self._hub.notify()
 
     def activity(self) -> None:
         """A call of the app ended, or something it did."""
@@ -491,7 +491,7 @@ class EngineSession(RawSession):
                 self._time_out()
             else:
                 self._finish()
-        self._hub.poke()
+        self._hub.notify()
 
     # -- inside
 
@@ -603,7 +603,7 @@ class EngineSession(RawSession):
     def _be_ready(self) -> None:
         self._step("open")
         if isinstance(self.transport, WebSocketTransport) and not self._looking:
-            self.transport.connection.on_receive = self._hub.poked
+            self.transport.connection.on_receive = self._hub.bound_notify
         self._listener.session_ready()
 
     def _upgrades(self, transport: Transport) -> bool:
@@ -691,11 +691,11 @@ class ConnectHandlers:
         self._session = session
         self._before = len(session._notes)
 
-    def quiet(self) -> Quiet:
-        """See `Quietable`."""
+    def quiet(self) -> IdleState:
+        """See `SupportsIdle`."""
         state = self._session.quiet()
         runs_on = len(self._session._notes) - self._before > _ONCE
-        return Quiet.QUIET if state is Quiet.BUSY and runs_on else state
+        return IdleState.IDLE if state is IdleState.BUSY and runs_on else state
 
 
 _ONCE = 2  # frames that a connect handler may send and still refuse: a greeting and its attachment

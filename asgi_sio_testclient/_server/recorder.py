@@ -17,7 +17,11 @@ from typing import Any
 import socketio
 
 from asgi_sio_testclient._server.runs import HandlerRun
-from asgi_sio_testclient._waiting.suspended import is_library, place_of_awaitable, place_of_frame
+from asgi_sio_testclient._waiting.suspended import (
+    awaitable_suspended_at,
+    frame_suspended_at,
+    is_library,
+)
 from asgi_sio_testclient.trace import Emit, Recording, Wait
 
 __all__ = ["Recorder"]
@@ -157,7 +161,7 @@ class _Recorded:
         return self._coroutine.cr_await
 
     def _suspended(self, yielded: Any) -> Any:
-        place = place_of_awaitable(self._coroutine)
+        place = awaitable_suspended_at(self._coroutine)
         self._wait = Wait(perf_counter(), place or "a library's await", run=self._run)
         self._waits.append(self._wait)
         return yielded
@@ -170,7 +174,9 @@ class _Recorded:
 
 def _caller() -> str:
     """The app's innermost line in the current call stack."""
-    return next((place_of_frame(frame) for frame in _stack() if not is_library(frame.f_code)), "")
+    return next(
+        (frame_suspended_at(frame) for frame in _stack() if not is_library(frame.f_code)), ""
+    )
 
 
 def _stack() -> Iterable[FrameType]:

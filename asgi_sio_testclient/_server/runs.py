@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import socketio
 
-from asgi_sio_testclient._waiting.suspended import place_of, suspended_codes
+from asgi_sio_testclient._waiting.suspended import suspended_at, suspended_codes
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._waiting.work import Work
@@ -112,7 +112,7 @@ class HandlerRun:
     @property
     def place(self) -> str:
         """Where it is suspended; "" where that is in no line of the app's own."""
-        return "" if self.task is None else place_of(self.task)
+        return "" if self.task is None else suspended_at(self.task)
 
     @property
     def duration(self) -> float | None:

@@ -28,7 +28,7 @@ from asgi_sio_testclient._server.find import _reachable
 from asgi_sio_testclient._server.origins import note
 from asgi_sio_testclient._server.runs import HandlerRun, Watched
 from asgi_sio_testclient._server.watch import HANDLER_TASK, ServerWatch
-from asgi_sio_testclient._waiting.suspended import codes_in_thread, place_in_thread
+from asgi_sio_testclient._waiting.suspended import codes_in_thread, thread_suspended_at
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._waiting.deadlines import Hub
@@ -100,7 +100,7 @@ class ThreadRun(HandlerRun):
     @property
     def place(self) -> str:
         """Where it is now; "" where no line of the app's own runs."""
-        return place_in_thread(self._thread) if self.ended is None else ""
+        return thread_suspended_at(self._thread) if self.ended is None else ""
 
 
 class ThreadedServerWatch(ServerWatch):
@@ -342,11 +342,11 @@ class ThreadedServerWatch(ServerWatch):
         cast("ThreadEnd", run.task).finish()
         # The transcript keeps the run; it need not keep a connection with it.
         run.owner = run.task = None
-        self.hub.poke()
+        self.hub.notify()
 
     def _handled(self, owner: Watched) -> None:
         owner.handled += 1
-        self.hub.poke()
+        self.hub.notify()
 
     def _current_owner(self) -> Watched | None:
         owner: Watched | None = getattr(self._current, "owner", None)

@@ -263,7 +263,7 @@ class ServerWatch:
             # The transcript keeps the run; it need not keep a connection and a task with it.
             run.owner = run.task = None
             if self.hub.watchers:
-                self.hub.poke()
+                self.hub.notify()
 
     def _message_hook(self, original: Any) -> Any:
         sessions, hub, sio = self.sessions, self.hub, self.sio
@@ -292,7 +292,7 @@ class ServerWatch:
                 if run is not None:
                     self._inline_ended(owner, run)
                 if hub.watchers:
-                    hub.poke()
+                    hub.notify()
 
         return message
 
@@ -316,7 +316,7 @@ class ServerWatch:
                 ORIGIN.reset(previous)
                 run.ended = perf_counter()
                 self.runs.discard(run)
-                self.hub.poke()
+                self.hub.notify()
 
         return disconnect
 

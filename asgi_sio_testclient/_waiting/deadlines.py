@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from asgi_sio_testclient._waiting.idle import _TURNS, Quiet, Quietable, _Watcher
+from asgi_sio_testclient._waiting.idle import _TURNS, IdleState, SupportsIdle, _Watcher
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
 from asgi_sio_testclient._waiting.work import Work
 
@@ -62,7 +62,7 @@ class Hub:
         self.loop = loop
         self.runtimes: list[Any] = []
         self.watchers: list[_Watcher] = []
-        self.poked = self.poke  # one object for all connections that call it
+        self.bound_notify = self.notify  # one object for all connections that call it
         self.work = Work(loop, self, self._task_failed)
         self._looking = False
         self._reports = False
@@ -174,16 +174,16 @@ class Hub:
         if left:
             self._arm(min(left))
 
-    def when_quiet(
+    def when_idle(
         self,
-        things: Callable[[], Iterable[Quietable]],
+        sources: Callable[[], Iterable[SupportsIdle]],
         then: Callable[[], object],
         rest: RestCheck | None = None,
     ) -> Callable[[], None]:
-        """Call `then` once, as soon as all `things` are quiet, and the app at rest where `rest` is
+        """Call `then` once, as soon as all `sources` are quiet, and the app at rest where `rest` is
         given; returns what takes that back.
         """
-        watcher = _Watcher(things, then, rest)
+        watcher = _Watcher(sources, then, rest)
         self.watchers.append(watcher)
         self._look()
 
@@ -198,17 +198,17 @@ class Hub:
         if not self._reports:
             self._reports = True
             rest = RestCheck(self.work, DEFAULT_GRACE, rounds=0)
-            self.when_quiet(self._all_sources, self._report_failures, rest)
+            self.when_idle(self._all_sources, self._report_failures, rest)
 
-    def _all_sources(self) -> Iterator[Quietable]:
+    def _all_sources(self) -> Iterator[SupportsIdle]:
         for runtime in self.runtimes:
-            yield from runtime.quiet_things()
+            yield from runtime.idle_sources()
 
     def _report_failures(self) -> None:
         self._reports = False
         self.work.report_failures()
 
-    def poke(self) -> None:
+    def notify(self) -> None:
         """Something that may have been waited for has happened."""
         if self.watchers:
             for watcher in self.watchers:
@@ -224,7 +224,7 @@ class Hub:
         self._looking = False
         for watcher in list(self.watchers):
             state = watcher.look()
-            if state is Quiet.QUIET:
+            if state is IdleState.IDLE:
                 again_in = None if watcher.rest is None else watcher.rest.look()
                 if again_in is None:
                     self.watchers.remove(watcher)
@@ -233,10 +233,10 @@ class Hub:
                     self._look_in(again_in)
                 else:
                     self._look_soon()
-            elif state is Quiet.MOVING and watcher.turns:
+            elif state is IdleState.MOVING and watcher.turns:
                 watcher.turns -= 1
                 self._look_soon()
-            elif state is Quiet.MOVING:
+            elif state is IdleState.MOVING:
                 self._look_in(_SLOW_LOOK)
 
     def _look_in(self, seconds: float) -> None:

@@ -13,18 +13,18 @@ from asgi_sio_testclient._waiting.rest import RestCheck
 _TURNS = 10
 
 
-class Quiet(enum.Enum):
+class IdleState(enum.Enum):
     """How near something is to having nothing to do."""
 
     BUSY = "busy"  # something will happen, and will be told of
     MOVING = "moving"  # it is on its way back to waiting, and does not tell when it is there
-    QUIET = "quiet"
+    IDLE = "idle"
 
 
-class Quietable(Protocol):
+class SupportsIdle(Protocol):
     """Something that can be quiet."""
 
-    def quiet(self) -> Quiet:
+    def quiet(self) -> IdleState:
         """Whether it is now."""
 
 
@@ -40,28 +40,28 @@ class _Watcher:
 
     def __init__(
         self,
-        things: Callable[[], Iterable[Quietable]],
+        sources: Callable[[], Iterable[SupportsIdle]],
         then: Callable[[], object],
         rest: RestCheck | None,
     ) -> None:
-        self._things = things
+        self._sources = sources
         self.then = then
         self.rest = rest
         self.turns = _TURNS
-        self._busy: Quietable | None = None
+        self._busy: SupportsIdle | None = None
 
-    def look(self) -> Quiet:
+    def look(self) -> IdleState:
         # What was busy the last time is asked first: most looks end there, whatever the number of
         # clients.
-        if self._busy is not None and self._busy.quiet() is Quiet.BUSY:
-            return Quiet.BUSY
+        if self._busy is not None and self._busy.quiet() is IdleState.BUSY:
+            return IdleState.BUSY
         self._busy = None
-        answer = Quiet.QUIET
-        for thing in self._things():
+        answer = IdleState.IDLE
+        for thing in self._sources():
             state = thing.quiet()
-            if state is Quiet.BUSY:
+            if state is IdleState.BUSY:
                 self._busy = thing
                 return state
-            if state is Quiet.MOVING:
+            if state is IdleState.MOVING:
                 answer = state
         return answer

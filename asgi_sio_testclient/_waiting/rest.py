@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asgi_sio_testclient._waiting.source_loops import Ending, ending_of, is_in_loop, leads_back
-from asgi_sio_testclient._waiting.suspended import Frames, SuspendedAt, WaitsFor
+from asgi_sio_testclient._waiting.suspended import Frames, Suspension, WaitsFor
 from asgi_sio_testclient._waiting.timers import DueTimer
 from asgi_sio_testclient._waiting.work import (
     ORIGIN,
@@ -197,7 +197,7 @@ class RestCheck:
             record.is_ticker = True
 
     def _look_at_suspended(self, record: TrackedTask, task: asyncio.Task[Any], waiter: Any) -> None:
-        at = self._work.suspended_at(task, waiter)
+        at = self._work.suspension_of(task, waiter)
         if at.timer is not None:
             if at.timer.when() <= self._limit:
                 self._look_at_sleeper(record, at, at.timer)
@@ -207,7 +207,7 @@ class RestCheck:
             self._resting.append((record, at.frames, waiter))
 
     def _look_at_sleeper(
-        self, record: TrackedTask, at: SuspendedAt, timer: asyncio.TimerHandle
+        self, record: TrackedTask, at: Suspension, timer: asyncio.TimerHandle
     ) -> None:
         key = record, at.frames
         moved = _is_elsewhere(record, at.frames)
@@ -235,7 +235,7 @@ class RestCheck:
         followed.last = timer
         return False
 
-    def _is_at_work(self, record: TrackedTask, at: SuspendedAt, waiter: Any) -> bool:
+    def _is_at_work(self, record: TrackedTask, at: Suspension, waiter: Any) -> bool:
         """Whether a task that waits for no timer may be at work."""
         if at.waits_for is WaitsFor.APP:
             return False
@@ -249,7 +249,7 @@ class RestCheck:
             return True
         return not self._waits_long_outside(record, at, waiter)
 
-    def _waits_long_outside(self, record: TrackedTask, at: SuspendedAt, waiter: Any) -> bool:
+    def _waits_long_outside(self, record: TrackedTask, at: Suspension, waiter: Any) -> bool:
         """Whether a task has waited for the outside for `grace` and got nowhere. One that will come
         back to where it rested is waited for without an end.
         """

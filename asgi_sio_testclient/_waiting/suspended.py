@@ -17,17 +17,17 @@ from typing import Any, NamedTuple
 
 __all__ = [
     "Frames",
-    "SuspendedAt",
+    "Suspension",
     "WaitsFor",
+    "awaitable_suspended_at",
     "codes_in_thread",
+    "frame_suspended_at",
     "is_library",
     "is_own",
-    "place_in_thread",
-    "place_of",
-    "place_of_awaitable",
-    "place_of_frame",
     "suspended_at",
     "suspended_codes",
+    "suspension_of",
+    "thread_suspended_at",
 ]
 
 _LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")})
@@ -36,22 +36,22 @@ _OWN = f"{PurePath(__file__).parent.parent}{os.sep}"
 Frames = tuple[tuple[CodeType, int], ...]  # code and line of each, outermost first
 
 
-def place_of(task: asyncio.Task[Any]) -> str:
+def suspended_at(task: asyncio.Task[Any]) -> str:
     """The innermost suspended frame of the app's own in a task: file, line, function and source; ""
     for none.
     """
-    return place_of_awaitable(task.get_coro())
+    return awaitable_suspended_at(task.get_coro())
 
 
-def place_of_awaitable(awaitable: Any) -> str:
+def awaitable_suspended_at(awaitable: Any) -> str:
     """The innermost suspended frame of the app's own in a coroutine or another awaitable, as in
-    `place_of`.
+    `suspended_at`.
     """
     return _innermost(list(_suspended(awaitable)))
 
 
-def place_in_thread(ident: int) -> str:
-    """The innermost frame of the app's own in a thread, as in `place_of`."""
+def thread_suspended_at(ident: int) -> str:
+    """The innermost frame of the app's own in a thread, as in `suspended_at`."""
     return _innermost(_in_thread(ident))
 
 
@@ -59,16 +59,16 @@ def _innermost(frames: Sequence[FrameType]) -> str:
     own = [frame for frame in frames if not is_library(frame.f_code)]
     if not own:
         return ""
-    return place_of_frame(own[-1])
+    return frame_suspended_at(own[-1])
 
 
-def place_of_frame(frame: FrameType) -> str:
+def frame_suspended_at(frame: FrameType) -> str:
     """A frame's file, line, function and source."""
     return _place(frame.f_code, frame.f_lineno)
 
 
 def place_in_traceback(traceback: TracebackType | None) -> str:
-    """The innermost frame of the app's own that an exception came through, as in `place_of`."""
+    """The innermost frame of the app's own that an exception came through, as in `suspended_at`."""
     place = ""
     while traceback is not None:
         code = traceback.tb_frame.f_code
@@ -141,7 +141,7 @@ class WaitsFor(enum.Enum):
     OUTSIDE = "outside"  # a library's future: a socket, a subprocess, another thread
 
 
-class SuspendedAt(NamedTuple):
+class Suspension(NamedTuple):
     """Where a task is suspended.
 
     Attributes:
@@ -155,7 +155,7 @@ class SuspendedAt(NamedTuple):
     timer: asyncio.TimerHandle | None = None
 
 
-def suspended_at(task: asyncio.Task[Any], waiter: Any, in_executor: Container[Any]) -> SuspendedAt:
+def suspension_of(task: asyncio.Task[Any], waiter: Any, in_executor: Container[Any]) -> Suspension:
     """Where a task is suspended, and what it waits for.
 
     Args:
@@ -168,8 +168,8 @@ def suspended_at(task: asyncio.Task[Any], waiter: Any, in_executor: Container[An
     if frames and frames[-1].f_code is _SLEEP:
         timer = frames[-1].f_locals.get("h")
         if timer is not None:
-            return SuspendedAt(place, WaitsFor.TIMER, timer)
-    return SuspendedAt(place, _waits_for(waiter, [frame.f_code for frame in frames], in_executor))
+            return Suspension(place, WaitsFor.TIMER, timer)
+    return Suspension(place, _waits_for(waiter, [frame.f_code for frame in frames], in_executor))
 
 
 def _waits_for(waiter: Any, codes: Sequence[CodeType], in_executor: Container[Any]) -> WaitsFor:

@@ -23,12 +23,12 @@ from typing import Any
 
 from asgi_sio_testclient._waiting.suspended import (
     Frames,
-    SuspendedAt,
+    Suspension,
     WaitsFor,
     is_library,
     is_own,
-    place_of,
     suspended_at,
+    suspension_of,
 )
 from asgi_sio_testclient._waiting.timers import HeapTimers, HookedTimers
 
@@ -146,7 +146,7 @@ class TrackedTask:
         task = self.ref()
         if task is None:
             return "a task"
-        where = place_of(task)
+        where = suspended_at(task)
         return f"{_title(task)}{_begun_by(self.origin)}{where and f' at {where}'}"
 
 
@@ -288,9 +288,9 @@ class Work:
         """What is known of a task; None where it is not tracked."""
         return None if task is None else self.tracked.get(weakref.ref(task))
 
-    def suspended_at(self, task: asyncio.Task[Any], waiter: Any) -> SuspendedAt:
+    def suspension_of(self, task: asyncio.Task[Any], waiter: Any) -> Suspension:
         """Where a task is suspended, and what it waits for."""
-        return suspended_at(task, waiter, self.in_executor)
+        return suspension_of(task, waiter, self.in_executor)
 
     def note_resting_places(self) -> None:
         """Remember where the tasks wait that nothing has set off yet. Called before a packet goes
@@ -307,7 +307,7 @@ class Work:
             if waiter is None or waiter.done():
                 left.append(record)
                 continue
-            at = self.suspended_at(task, waiter)
+            at = self.suspension_of(task, waiter)
             waits = at.waits_for is not WaitsFor.TIMER
             if waits and (at.waits_for is WaitsFor.APP or not was_set_off(record.origin)):
                 record.rests_at(at.frames)
@@ -376,7 +376,7 @@ class Work:
     def _outside_of(self, task: asyncio.Task[Any], waiter: Any) -> WaitsFor | None:
         """THREAD or OUTSIDE; None where the task waits for neither."""
         if waiter not in self._outside:
-            waits_for = self.suspended_at(task, waiter).waits_for
+            waits_for = self.suspension_of(task, waiter).waits_for
             is_outside = waits_for is WaitsFor.THREAD or (
                 waits_for is WaitsFor.OUTSIDE and self._has_an_outside()
             )
@@ -423,7 +423,7 @@ class Work:
         waiter = getattr(task, "_fut_waiter", None)
         if waiter is None or waiter.done():
             return False
-        at = self.suspended_at(task, waiter)
+        at = self.suspension_of(task, waiter)
         if at.waits_for is not WaitsFor.APP or not at.frames:
             return False
         innermost = at.frames[-1][0]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient._exceptions import LifespanFailed, ends_test, ungrouped
-from asgi_sio_testclient._waiting.suspended import place_of
+from asgi_sio_testclient._waiting.suspended import suspended_at
 from asgi_sio_testclient._waiting.work import LIFESPAN
 from asgi_sio_testclient.asgi._call import DEFAULT_TIMEOUT, Message, _Mailbox, _Run
 
@@ -93,7 +93,7 @@ class Lifespan(_Run):
             await self._mailbox.get_soon(timeout)
         except TimeoutError:
             text = f"no answer within {timeout:g} s"
-            where = place_of(cast("asyncio.Task[None]", self.task))
+            where = suspended_at(cast("asyncio.Task[None]", self.task))
             self.cancel()
             raise LifespanFailed(self._phase, f"{text}: {where}" if where else text) from None
         except asyncio.CancelledError:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asgi_sio_testclient import TestClientError
-from asgi_sio_testclient._waiting.suspended import place_of
+from asgi_sio_testclient._waiting.suspended import suspended_at
 from asgi_sio_testclient.schedules._frames import Owner
 from asgi_sio_testclient.schedules._points import TEST, Recorder
 from asgi_sio_testclient.schedules._schedule import START
@@ -277,7 +277,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
 
     def _main_place(self) -> str:
         tasks = (task for task in asyncio.all_tasks(self) if self.path(task) == TEST)
-        places = (place_of(task) for task in tasks)
+        places = (suspended_at(task) for task in tasks)
         return "".join(f" at {place}" for place in places if place)
 
     # -- threads and sockets
