@@ -34,8 +34,8 @@ from asgi_sio_testclient import (
     TestClient,
     UnexpectedEvent,
 )
-from asgi_sio_testclient._server.threads import watch_class
-from asgi_sio_testclient._server.watch import unwatch, watch
+from asgi_sio_testclient._server.instrumentation import instrument, restore
+from asgi_sio_testclient._server.threads import instrumentation_class
 from asgi_sio_testclient._waiting.deadlines import hub_of
 
 SECRET = "only for these tests"
@@ -1079,16 +1079,16 @@ async def test_a_connect_handler_that_does_not_end_is_named():
     await program.pool.is_idle()
 
 
-async def test_what_the_watch_does_not_know_it_leaves(program):
+async def test_what_the_instrumentation_does_not_know_it_leaves(program):
     loop = asyncio.get_running_loop()
-    one = watch(program.eio, hub_of(loop), watch_class(program.eio))
+    one = instrument(program.eio, hub_of(loop), instrumentation_class(program.eio))
     await one.time_out("unknown")
-    assert one.forget("unknown") == []
+    assert one.release_connection("unknown") == []
     assert not one.has_output("unknown")
-    assert not one.lost(ValueError())
-    one.adopt()
+    assert not one.handle_failure(ValueError())
+    one.track_started_tasks()
     one.release_poll("unknown")
-    assert unwatch(one) == []
+    assert restore(one) == []
 
 
 # -- found, and told what is wrong

@@ -7,7 +7,7 @@ import pytest
 import socketio
 from hypothesis import assume, given, strategies as st
 
-from asgi_sio_testclient._client.handlers import RESERVED, Answering, Handlers
+from asgi_sio_testclient._client.handlers import RESERVED, HandlerRunner, Handlers
 
 EVENTS = ["e", "f", "*", "connect", "disconnect", "connect_error"]
 NAMESPACES = ["/", "/chat", "*"]
@@ -95,7 +95,9 @@ class Table:
 
     def __init__(self):
         self.answers, self.errors, self.tasks = [], [], []
-        self.answering = Answering(self.spawn, lambda exc, what: self.errors.append((exc, what)))
+        self.answering = HandlerRunner(
+            self.spawn, lambda exc, what: self.errors.append((exc, what))
+        )
 
     def spawn(self, coroutine, what):
         self.tasks.append(asyncio.get_running_loop().create_task(coroutine, name=what))

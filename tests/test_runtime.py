@@ -74,7 +74,7 @@ async def test_settling_waits_for_the_clients_of_another_app_on_the_same_server(
 
 async def test_it_runs_between_start_and_release():
     runtime = Runtime(no_app, None, lifespan=True)
-    assert (runtime.running, runtime.state, runtime.watches) == (False, None, [])
+    assert (runtime.running, runtime.state, runtime.instrumentations) == (False, None, [])
     await runtime.start(SOON)
     assert runtime.running
     assert runtime.state == {}
@@ -114,12 +114,12 @@ async def test_a_startup_that_fails_leaves_nothing_running():
     assert nothing_runs()
 
 
-async def test_a_given_server_is_watched_from_the_start_and_left_as_it_was(sio):
+async def test_a_given_server_is_instrumented_from_the_start_and_left_as_it_was(sio):
     before = dict(vars(sio.eio)), dict(sio.eio.handlers)
     runtime = Runtime(no_app, sio, lifespan=False)
     await runtime.start(SOON)
-    assert runtime.watches == [runtime.given_watch]
-    assert runtime.given_watch.sio is sio
+    assert runtime.instrumentations == [runtime.given_instrumentation]
+    assert runtime.given_instrumentation.sio is sio
     runtime.release()
     assert (dict(vars(sio.eio)), dict(sio.eio.handlers)) == before
 

@@ -8,7 +8,7 @@ import socketio
 
 from asgi_sio_testclient import ConnectionRefused, TestClient, UsageError
 from asgi_sio_testclient._server.find import engineio_server_of, find_server
-from asgi_sio_testclient._server.watch import unwatch, watch
+from asgi_sio_testclient._server.instrumentation import instrument, restore
 from asgi_sio_testclient._waiting.deadlines import Hub
 from asgi_sio_testclient.asgi import WebSocketConnection, websocket_scope
 
@@ -168,7 +168,7 @@ async def test_a_refusal_of_a_bare_engineio_server_is_told_as_it_is():
 async def test_nothing_is_known_of_a_server_that_is_not_socketios():
     eio, _ = bare()
     before = dict(eio.handlers)
-    current = watch(eio, Hub(asyncio.get_running_loop()))
+    current = instrument(eio, Hub(asyncio.get_running_loop()))
     assert current.sio is None
     assert not current.has_handler("e", "/")
     assert current.handler_name("e", "/") == ""
@@ -177,74 +177,74 @@ async def test_nothing_is_known_of_a_server_that_is_not_socketios():
     assert not current.always_connect
     assert current.connected_sids("x") == []
     assert current.serializer_mismatch(socketio.packet.Packet) == ""
-    assert current.forget("x") == []
-    assert unwatch(current) == []
+    assert current.release_connection("x") == []
+    assert restore(current) == []
     assert eio.handlers == before
     assert "start_background_task" not in vars(eio)
 
 
-async def test_a_server_without_handlers_is_watched_and_left_as_it_was():
+async def test_a_server_without_handlers_is_instrumented_and_left_as_it_was():
     eio = engineio.AsyncServer(async_mode="asgi")
     before = dict(vars(eio))
-    unwatch(watch(eio, Hub(asyncio.get_running_loop())))
+    restore(instrument(eio, Hub(asyncio.get_running_loop())))
     assert vars(eio) == before
 
 
-async def test_a_watch_is_shared_and_ends_with_its_last_user(sio):
+async def test_an_instrumentation_is_shared_and_ends_with_its_last_user(sio):
     hub = Hub(asyncio.get_running_loop())
     before = dict(sio.eio.handlers)
-    first = watch(sio.eio, hub)
-    assert watch(sio.eio, hub) is first
-    unwatch(first)
+    first = instrument(sio.eio, hub)
+    assert instrument(sio.eio, hub) is first
+    restore(first)
     assert sio.eio.handlers != before
-    unwatch(first)
+    restore(first)
     assert sio.eio.handlers == before
 
 
-async def test_a_watch_that_was_left_on_another_loop_does_not_disturb_the_next_one(sio):
+async def test_an_instrumentation_that_was_left_on_another_loop_does_not_disturb_the_next_one(sio):
     before = dict(sio.eio.handlers)
-    stale = watch(sio.eio, Hub(asyncio.get_running_loop()))
-    fresh = watch(sio.eio, Hub(asyncio.get_running_loop()))
+    stale = instrument(sio.eio, Hub(asyncio.get_running_loop()))
+    fresh = instrument(sio.eio, Hub(asyncio.get_running_loop()))
     assert fresh is not stale
     hooked = dict(sio.eio.handlers)
-    assert unwatch(stale) == []
+    assert restore(stale) == []
     assert sio.eio.handlers == hooked
-    unwatch(fresh)
+    restore(fresh)
     assert sio.eio.handlers == before
 
 
 async def test_a_hook_that_somebody_put_over_ours_stays(sio):
-    current = watch(sio.eio, Hub(asyncio.get_running_loop()))
+    current = instrument(sio.eio, Hub(asyncio.get_running_loop()))
 
     async def mine(*args):
         """Somebody's."""
 
     sio.eio.handlers["message"] = mine
     sio.eio.start_background_task = mine
-    unwatch(current)
+    restore(current)
     assert sio.eio.handlers["message"] is mine
     assert sio.eio.start_background_task is mine
 
 
 async def test_what_is_asked_about_a_connection_that_is_gone_is_nothing(sio):
-    current = watch(sio.eio, Hub(asyncio.get_running_loop()))
+    current = instrument(sio.eio, Hub(asyncio.get_running_loop()))
     assert not current.has_output("gone")
     assert not current.sends("gone")
     assert not current.is_open("gone")
     current.release_poll("gone")
     current.expire_poll("gone")
     await current.time_out("gone")
-    assert current.forget("gone") == []
-    unwatch(current)
+    assert current.release_connection("gone") == []
+    restore(current)
 
 
 async def test_a_failure_of_a_task_that_has_nothing_to_do_with_a_server_is_not_its_business(sio):
-    current = watch(sio.eio, Hub(asyncio.get_running_loop()))
+    current = instrument(sio.eio, Hub(asyncio.get_running_loop()))
     with pytest.raises(LookupError) as caught:
         raise LookupError("of somebody")
-    assert not current.lost(caught.value)
-    assert not current.lost(LookupError("never raised"))
-    unwatch(current)
+    assert not current.handle_failure(caught.value)
+    assert not current.handle_failure(LookupError("never raised"))
+    restore(current)
 
 
 def test_outside_of_a_request_no_server_is_found():

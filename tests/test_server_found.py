@@ -1,4 +1,4 @@
-"""The server behind an app is found, watched on the instance, and left as it was found."""
+"""The server behind an app is found, instrumented on the instance, and left as it was found."""
 # ruff: noqa: PT012 (what is raised at the end of a block needs the block)
 
 import asyncio
@@ -21,7 +21,7 @@ class Boom(Exception):
 
 
 def new_server(**settings):
-    """A server that must be watched: one handler raises, the other sends nothing."""
+    """A server that must be instrumented: one handler raises, the other sends nothing."""
     sio = socketio.AsyncServer(async_mode="asgi", **settings)
 
     @sio.event
@@ -387,7 +387,7 @@ def state_of(sio):
 
 def left_as_found(sio, before):
     after = state_of(sio)
-    # What any connection changes for good, watched or not.
+    # What any connection changes for good, instrumented or not.
     before["sio"]["manager_initialized"] = True
     before["eio"]["sequence_number"] = sio.eio.sequence_number
     assert after == before

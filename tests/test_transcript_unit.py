@@ -16,8 +16,8 @@ from asgi_sio_testclient._connection.transcript import (
     TranscriptEntry,
     shorten,
 )
+from asgi_sio_testclient._server.instrumentation import instrument, restore
 from asgi_sio_testclient._server.runs import HandlerRun
-from asgi_sio_testclient._server.watch import unwatch, watch
 from asgi_sio_testclient._waiting.deadlines import Hub
 
 PLACEHOLDER = '{"_placeholder":true,"num":0}'
@@ -58,9 +58,9 @@ async def watched():
     async def handler(sid):
         """Never run: the test says when it ran."""
 
-    current = watch(sio.eio, Hub(asyncio.get_running_loop()))
+    current = instrument(sio.eio, Hub(asyncio.get_running_loop()))
     yield current
-    assert unwatch(current) == []
+    assert restore(current) == []
 
 
 # -- entries

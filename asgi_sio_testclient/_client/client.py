@@ -70,7 +70,7 @@ from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
 from asgi_sio_testclient.trace._active import active
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._server.watch import ServerWatch
+    from asgi_sio_testclient._server.instrumentation import ServerInstrumentation
 
 __all__ = ["TestClient"]
 
@@ -404,7 +404,11 @@ class TestClient:
                 raise self._connect_timeout(name, limit)
             if isinstance(answer, Refused):
                 refusals[name] = answer.data
-        if session is not None and session.watch is not None and session.watch.always_connect:
+        if (
+            session is not None
+            and session.instrumentation is not None
+            and session.instrumentation.always_connect
+        ):
             # CONNECT comes first and the connect handler's no later, in a DISCONNECT with data. A
             # handler that runs on leaves the client connected, as over a network.
             handlers = session.connect_handlers()
@@ -419,9 +423,9 @@ class TestClient:
         """Raise, in the place of what the server raised: that the two sides can't understand each
         other.
         """
-        watch = self._state.watch
-        if watch is not None and not isinstance(exc, TestClientError):
-            mismatch = watch.serializer_mismatch(self._options.packet_class)
+        instrumentation = self._state.instrumentation
+        if instrumentation is not None and not isinstance(exc, TestClientError):
+            mismatch = instrumentation.serializer_mismatch(self._options.packet_class)
             if mismatch:
                 raise ConnectionRefused({namespace: mismatch}) from exc
 
@@ -875,7 +879,7 @@ class TestClient:
                 f"{self._runtime.elsewhere}"
             )
         self._state.require_readable(namespace)
-        if within is None or self._state.watch is not None:
+        if within is None or self._state.instrumentation is not None:
             await self.settle(grace=grace)
         events = self._state.inbox.matching(event, namespace, match)
         if within is not None and not events:
@@ -1091,21 +1095,21 @@ class TestClient:
                 f"{what} needs the server in this process; {url} is elsewhere{instead}"
             )
 
-    def _require_server(self) -> ServerWatch:
-        watch = self._state.watch
-        if watch is None:
+    def _require_server(self) -> ServerInstrumentation:
+        instrumentation = self._state.instrumentation
+        if instrumentation is None:
             raise UsageError(
                 "server not found: the app's socketio.AsyncServer was not found on the way of its "
                 "requests; pass server= to the TestClient, or, where the app has a server of "
                 "another make, await an event or an ack in the place of this call"
             )
-        if watch.sio is None:
+        if instrumentation.sio is None:
             raise UsageError(
                 "no Socket.IO server: the app's Engine.IO server was found, and what it hands its "
                 "messages to is no socketio.AsyncServer and has not its parts; await an event or "
                 "an ack in the place of this call"
             )
-        given = self._runtime.given_watch
-        if given is not None and given is not watch and not given.sessions:
+        given = self._runtime.given_instrumentation
+        if given is not None and given is not instrumentation and not given.sessions:
             raise UsageError("the server given as server= is not the one that the app uses")
-        return watch
+        return instrumentation

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._client.acks import Ack
     from asgi_sio_testclient._client.missed import Recipient
     from asgi_sio_testclient._server.emits import Emitted
+    from asgi_sio_testclient._server.instrumentation import ServerInstrumentation
     from asgi_sio_testclient._server.runs import HandlerRun
-    from asgi_sio_testclient._server.watch import ServerWatch
 
 __all__ = ["Situation", "near", "show_event"]
 
@@ -45,7 +45,7 @@ class Situation:
     """What is known when a wait fails.
 
     Attributes:
-        watch: the server under watch; None where it isn't known.
+        instrumentation: the instrumented server; None where it isn't known.
         running: the handlers that run now, oldest first.
         at_work: the test's own handlers that run now, and what else the app runs.
         received: events that arrived and were not taken.
@@ -63,7 +63,7 @@ class Situation:
         other_emits: what servers emitted that this client is not connected to, latest first.
     """
 
-    watch: ServerWatch | None
+    instrumentation: ServerInstrumentation | None
     running: list[HandlerRun]
     at_work: list[str]
     received: list[ReceivedEvent]
@@ -156,9 +156,9 @@ class Situation:
     def refused(self, refusals: dict[str, Any]) -> ConnectionRefused:
         """A namespace said no. For one that nobody serves: which there are."""
         unknown = next((name for name in refusals if refusals[name] == _NOBODY_SERVES), None)
-        if self.watch is None or unknown is None:
+        if self.instrumentation is None or unknown is None:
             return ConnectionRefused(refusals, places=self._refused_at(refusals))
-        known = self.watch.known_namespaces()
+        known = self.instrumentation.known_namespaces()
         hint = f"the server knows {', '.join(map(repr, sorted(known)))}" if known else ""
         similar = near(unknown, known)
         return ConnectionRefused(
@@ -200,9 +200,9 @@ class Situation:
 
     def _missed(self, event: str | None, namespace: str) -> Missed | None:
         """The app emitted the event, and not to this client."""
-        if self.watch is None or event is None:
+        if self.instrumentation is None or event is None:
             return None
-        emits = [emit for emit in self.watch.emits if emit.event == event]
+        emits = [emit for emit in self.instrumentation.emits if emit.event == event]
         elsewhere = [] if emits else [emit for emit in self.other_emits if emit.event == event]
         missed = why_missed(emits, self.recipient(), event, namespace)
         if elsewhere:
@@ -231,7 +231,7 @@ class Situation:
 
     def _broker_failed(self) -> str:
         """The client manager has lost its broker, and no event has come since."""
-        failure = None if self.watch is None else self.watch.broker_failure
+        failure = None if self.instrumentation is None else self.instrumentation.broker_failure
         if failure is None:
             return ""
         when, words = failure
@@ -248,7 +248,9 @@ class Situation:
 
     def _server_logged(self) -> str:
         """The Engine.IO server logged an exception and went on, and no event has come since."""
-        for logged in reversed(self.watch.logged if self.watch is not None else ()):
+        for logged in reversed(
+            self.instrumentation.logged if self.instrumentation is not None else ()
+        ):
             known = any(logged.exc is exc for exc in self.app_exceptions)
             if not known and not self._came_since(logged.time):
                 ago = perf_counter() - logged.time
@@ -287,7 +289,7 @@ class Situation:
 
     def _why_no_task(self, event: str) -> str:
         """A task of the app's that ended or never ran; one that names `event`, if that is given."""
-        ended = [] if self.watch is None else self.watch.ended_before()
+        ended = [] if self.instrumentation is None else self.instrumentation.ended_before()
         for text, tasks in (
             ("a task ended with an earlier client", ended),
             ("a task never ran, as it was begun in another event loop", never_run()),
@@ -313,17 +315,21 @@ class Situation:
 
     def _nobody_handles(self, event: str, namespace: str) -> str:
         """Why nothing came of `event`: the server has no handler for it; "" if it has one."""
-        watch = self.watch
-        if watch is None or watch.sio is None or watch.has_handler(event, namespace):
+        instrumentation = self.instrumentation
+        if (
+            instrumentation is None
+            or instrumentation.sio is None
+            or instrumentation.has_handler(event, namespace)
+        ):
             return ""
         text = f"the server has no handler for {event!r} in namespace {namespace!r}"
-        similar = near(event, watch.known_events(namespace))
+        similar = near(event, instrumentation.known_events(namespace))
         if similar:
             return f"{text}; did you mean {similar!r}?"
-        for other in sorted(watch.known_namespaces() - {namespace}):
-            if watch.has_handler(event, other):
+        for other in sorted(instrumentation.known_namespaces() - {namespace}):
+            if instrumentation.has_handler(event, other):
                 return f"{text}; namespace {other!r} has one"
-        known = sorted(watch.known_events(namespace))[:_SHOWN_EVENTS]
+        known = sorted(instrumentation.known_events(namespace))[:_SHOWN_EVENTS]
         return f"{text}; it has {', '.join(map(repr, known))}" if known else text
 
     # -- the further lines

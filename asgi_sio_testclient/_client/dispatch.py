@@ -16,7 +16,7 @@ from socketio.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT
 
 from asgi_sio_testclient._client.acks import Acks
 from asgi_sio_testclient._client.diagnosis import Situation
-from asgi_sio_testclient._client.handlers import Answering, Handlers
+from asgi_sio_testclient._client.handlers import HandlerRunner, Handlers
 from asgi_sio_testclient._client.inbox import ALL, Inbox
 from asgi_sio_testclient._client.missed import Recipient
 from asgi_sio_testclient._connection.arguments import check_namespace
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._connection.app import Runtime
     from asgi_sio_testclient._connection.session import EngineSession
     from asgi_sio_testclient._server.emits import Emitted
+    from asgi_sio_testclient._server.instrumentation import ServerInstrumentation
     from asgi_sio_testclient._server.runs import HandlerRun
-    from asgi_sio_testclient._server.watch import ServerWatch
 
 __all__ = ["CLIENT_DISCONNECT", "ROOT", "SERVER_DISCONNECT", "ClientState", "Refused"]
 
@@ -175,7 +175,11 @@ class ClientState:
         if not self.acks.handler_ended(run):
             return
         session = self.session
-        if session is None or session.watch is None or session.watch.has_output(session.engine.sid):
+        if (
+            session is None
+            or session.instrumentation is None
+            or session.instrumentation.has_output(session.engine.sid)
+        ):
             return
         self._look_for_unacked()
 
@@ -192,7 +196,7 @@ class ClientState:
             return
         if ack.future is None:
             where = self._where(f"ack of {ack.event!r}", incoming)
-            self._answering.run(ack.callback, tuple(incoming.data), where)
+            self._handler_runner.run(ack.callback, tuple(incoming.data), where)
         elif not ack.future.done():
             ack.future.set_result(incoming.data)
 
@@ -202,7 +206,7 @@ class ClientState:
         if self.handlers:
             handler, given = self.handlers.find(name, incoming.namespace, event.args)
             if handler is not None:
-                self._answering.run(
+                self._handler_runner.run(
                     handler,
                     given,
                     self._where(f"event {name!r}", incoming),
@@ -358,14 +362,14 @@ class ClientState:
     # -- the test's handlers
 
     @property
-    def _answering(self) -> Answering:
-        return Answering(self._spawn, self._handler_failed)
+    def _handler_runner(self) -> HandlerRunner:
+        return HandlerRunner(self._spawn, self._handler_failed)
 
     def _run_reserved(self, event: str, incoming: Incoming, *args: Any) -> None:
         if self.handlers:
             handler, given = self.handlers.find(event, incoming.namespace, args)
             if handler is not None:
-                self._answering.run(handler, given, self._where(f"event {event!r}", incoming))
+                self._handler_runner.run(handler, given, self._where(f"event {event!r}", incoming))
 
     def _where(self, what: str, incoming: Incoming) -> str:
         namespace = incoming.namespace
@@ -393,11 +397,11 @@ class ClientState:
     # -- what is asked of it
 
     @property
-    def watch(self) -> ServerWatch | None:
+    def instrumentation(self) -> ServerInstrumentation | None:
         """The server that this client is or was connected to."""
-        if self.session is not None and self.session.watch is not None:
-            return self.session.watch
-        return next(iter(self.runtime.watches), None)
+        if self.session is not None and self.session.instrumentation is not None:
+            return self.session.instrumentation
+        return next(iter(self.runtime.instrumentations), None)
 
     def connected_session(self, namespace: str) -> EngineSession:
         """The session, where `namespace` is connected over it.
@@ -472,7 +476,7 @@ class ClientState:
         if not self.options.raise_app_exceptions:
             errors += self.app_exceptions
         return Situation(
-            watch=self.watch,
+            instrumentation=self.instrumentation,
             running=self.runtime.running_handlers(),
             at_work=[*self.runtime.running_own_handlers(), *at_work],
             received=self.inbox.peek(ALL),
@@ -494,16 +498,16 @@ class ClientState:
 
     def _other_emits(self) -> Iterator[Emitted]:
         """What servers of this event loop emitted that this client is not connected to."""
-        mine = set() if self.watch is None else self.watch.kin
+        mine = set() if self.instrumentation is None else self.instrumentation.related
         for runtime in self.runtime.hub.runtimes:
-            for watch in runtime.watches:
+            for instrumentation in runtime.instrumentations:
                 # Servers that share a broker share what they emit.
-                if mine.isdisjoint(watch.kin):
-                    yield from watch.emits
+                if mine.isdisjoint(instrumentation.related):
+                    yield from instrumentation.emits
 
     def _recipient(self) -> Recipient:
         """This client, as an emit of the server addresses it."""
-        watch, session = self.watch, self.session
+        instrumentation, session = self.instrumentation, self.session
         others = [client for client in self.runtime.clients if client is not self]
         gone = {sid: other.transcript.name for other in others for sid in other.gone}
         return Recipient(
@@ -512,7 +516,9 @@ class ClientState:
             gone=gone | dict.fromkeys(self.gone, ""),
             others={sid: other.transcript.name for other in others for sid in other.sids.values()},
             since=self.transcript.connected_since,
-            rooms_of=lambda name: watch.rooms(self.sids[name], name) if watch is not None else [],
+            rooms_of=lambda name: (
+                instrumentation.rooms(self.sids[name], name) if instrumentation is not None else []
+            ),
         )
 
     async def close_http(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from asgi_sio_testclient._exceptions import reaches_test
 from asgi_sio_testclient._protocol.packets import RESERVED
 
-__all__ = ["RESERVED", "Answering", "Handlers"]
+__all__ = ["RESERVED", "HandlerRunner", "Handlers"]
 
 Handler = Callable[..., Any]
 
@@ -47,7 +47,7 @@ class Handlers:
         return None, args
 
 
-class Answering:
+class HandlerRunner:
     """Calls the test's handlers and callbacks, sync or async, and hands on what they return or
     raise.
 

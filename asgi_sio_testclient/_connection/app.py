@@ -1,5 +1,5 @@
-"""The running app that a client and its clones share: lifespan, watched servers, sessions, and what
-has to be over at the end.
+"""The running app that a client and its clones share: lifespan, instrumented servers, sessions, and
+what has to be over at the end.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from asgi_sio_testclient._server.find import (
     find_threaded_server,
     is_server_entry,
 )
+from asgi_sio_testclient._server.instrumentation import ServerInstrumentation, instrument, restore
 from asgi_sio_testclient._server.origins import note
-from asgi_sio_testclient._server.threads import ThreadedServerWatch, watch_class
-from asgi_sio_testclient._server.watch import ServerWatch, unwatch, watch as watch_server
+from asgi_sio_testclient._server.threads import ThreadedInstrumentation, instrumentation_class
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, Hub, finish, hub_of
 from asgi_sio_testclient._waiting.idle import IdleState, SupportsIdle
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
@@ -67,7 +67,7 @@ class Runtime:
         self.clients: list[ClientState] = []
         self.test_endings: list[BaseException] = []
         self.transcripts = self._all_transcripts  # one object for all clients that are given it
-        self.given_watch: ServerWatch | None = None
+        self.given_instrumentation: ServerInstrumentation | None = None
         self._former: list[weakref.ref[Transcript]] = []
         self._bare_server: Any = None
         self._given_server = server
@@ -75,12 +75,12 @@ class Runtime:
         self._with_lifespan = lifespan
         self._isolate = isolate
         self._lifespan: asgi.Lifespan | None = None
-        self._watches: dict[Any, ServerWatch] = {}
+        self._instrumentations: dict[Any, ServerInstrumentation] = {}
         self._sessions: list[EngineSession] = []
         self.unsettled: set[EngineSession] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ending: list[asyncio.Task[Any]] = []
-        self._unwatched: list[ServerWatch] = []
+        self._restored: list[ServerInstrumentation] = []
 
     def _all_transcripts(self) -> list[Transcript]:
         former = [transcript for seen in self._former if (transcript := seen()) is not None]
@@ -111,7 +111,7 @@ class Runtime:
         self.hub.enter(self)
         try:
             if self._given_server is not None:
-                self.given_watch = self.watch(engineio_server_of(self._given_server))
+                self.given_instrumentation = self.instrument(engineio_server_of(self._given_server))
             self._bare_server = bare_server(self.app)
             if self._with_lifespan and self._bare_server is None:
                 self._lifespan = asgi.Lifespan(self.app, is_unsupported=is_server_entry)
@@ -129,42 +129,44 @@ class Runtime:
         if self.running and asyncio._get_running_loop() not in {None, self.loop}:
             raise UsageError("this client was entered in another event loop")
 
-    def watch(self, eio: Any) -> ServerWatch:
-        """The watch on one of the app's servers, from now on until the end."""
-        current = self._watches.get(eio)
+    def instrument(self, eio: Any) -> ServerInstrumentation:
+        """Instrument one of the app's servers until the end, and return the instrumentation."""
+        current = self._instrumentations.get(eio)
         if current is None:
-            current = self._watches[eio] = watch_server(eio, self.hub, watch_class(eio))
+            current = self._instrumentations[eio] = instrument(
+                eio, self.hub, instrumentation_class(eio)
+            )
         return current
 
-    def certain_watch(self) -> ServerWatch | None:
-        """The watch on the app's server, where the app leads to no other; None where that has to be
-        found by a look.
+    def certain_instrumentation(self) -> ServerInstrumentation | None:
+        """Return the instrumentation if the app is a bare ASGIApp; else None: the server is
+        detected at the first receive().
 
         Raises:
             UsageError: the server is in use in another event loop.
         """
         if self._bare_server is None or self._given_server is not None:
             return None
-        return self.watch(self._bare_server)
+        return self.instrument(self._bare_server)
 
-    def threaded_watch(self) -> ThreadedServerWatch | None:
-        """The watch on the app's server, where that runs in threads.
+    def threaded_instrumentation(self) -> ThreadedInstrumentation | None:
+        """Return the instrumentation of the app's server, if that runs in threads; else None.
 
         Raises:
             UsageError: it can't be served in the way in which the app does.
         """
-        watch = self.given_watch
-        if watch is None and not self._searched:
+        instrumentation = self.given_instrumentation
+        if instrumentation is None and not self._searched:
             self._searched = True
             eio = find_threaded_server(self.app)
             if eio is not None:
-                watch = self.given_watch = self.watch(eio)
-        return watch if isinstance(watch, ThreadedServerWatch) else None
+                instrumentation = self.given_instrumentation = self.instrument(eio)
+        return instrumentation if isinstance(instrumentation, ThreadedInstrumentation) else None
 
     @property
-    def watches(self) -> list[ServerWatch]:
+    def instrumentations(self) -> list[ServerInstrumentation]:
         """The servers that were found or given."""
-        return list(self._watches.values())
+        return list(self._instrumentations.values())
 
     def add_session(self, session: EngineSession) -> None:
         """A connection begins."""
@@ -175,8 +177,8 @@ class Runtime:
         if session in self._sessions:
             self._sessions.remove(session)
         self.unsettled.discard(session)
-        if session.watch is not None and session.sid:
-            self._ending += session.watch.forget(session.sid)
+        if session.instrumentation is not None and session.sid:
+            self._ending += session.instrumentation.release_connection(session.sid)
 
     def keep(self, task: asyncio.Task[Any]) -> None:
         """Hold a task of the client's own until it is over; it counts in `settle` and is waited for
@@ -185,11 +187,11 @@ class Runtime:
         self._tasks.add(task)
         task.add_done_callback(self._kept)
 
-    def time_out(self, watch: ServerWatch, eio_sid: str) -> asyncio.Task[None]:
+    def time_out(self, instrumentation: ServerInstrumentation, eio_sid: str) -> asyncio.Task[None]:
         """Bring forward what a server does in 45 s, when its ping is not answered: it can't see
         that such a client is gone.
         """
-        task = self.loop.create_task(watch.time_out(eio_sid))
+        task = self.loop.create_task(instrumentation.time_out(eio_sid))
         self.keep(task)
         return task
 
@@ -210,14 +212,17 @@ class Runtime:
         note(exc, task, f"begun by {begun_by}")
         owner.app_raised(exc)
 
-    def lost(self, exc: BaseException) -> bool:
+    def handle_failure(self, exc: BaseException) -> bool:
         """A task or a callback failed and nobody waits for it; whether a server began it for a
         client, or it ends the test.
         """
         if self.clients and ends_test(exc):
             self.clients[0].app_raised(exc)
             return True
-        return any(watch.lost(exc) for watch in self._watches.values())
+        return any(
+            instrumentation.handle_failure(exc)
+            for instrumentation in self._instrumentations.values()
+        )
 
     # -- settle
 
@@ -225,9 +230,9 @@ class Runtime:
         """All that a settle of this app's clients waits for: also of other apps' clients, where
         they share a server.
         """
-        mine = self._kin()
+        mine = self._related()
         for runtime in self.hub.runtimes:
-            if runtime is self or not mine.isdisjoint(runtime._kin()):
+            if runtime is self or not mine.isdisjoint(runtime._related()):
                 yield runtime
                 yield from runtime._busy_sessions()
         # A broker in memory (asgi_sio_testclient.pubsub) knows what is under way between nodes.
@@ -244,14 +249,22 @@ class Runtime:
             else:
                 yield session
 
-    def _kin(self) -> set[Any]:
-        return {thing for watch in self._watches.values() for thing in watch.kin}
+    def _related(self) -> set[Any]:
+        return {
+            thing
+            for instrumentation in self._instrumentations.values()
+            for thing in instrumentation.related
+        }
 
     def quiet(self) -> IdleState:
         """Whether handlers, the app's and the test's own, have ended."""
         if self._tasks:
             return IdleState.BUSY
-        busy = any(run.owner is not None for watch in self._watches.values() for run in watch.runs)
+        busy = any(
+            run.owner is not None
+            for instrumentation in self._instrumentations.values()
+            for run in instrumentation.runs
+        )
         return IdleState.BUSY if busy else IdleState.IDLE
 
     def why_busy(self) -> str:
@@ -260,7 +273,12 @@ class Runtime:
 
     def running_handlers(self) -> list[HandlerRun]:
         """The handlers that run now, oldest first."""
-        runs = [run for watch in self._watches.values() for run in watch.runs if run.owner]
+        runs = [
+            run
+            for instrumentation in self._instrumentations.values()
+            for run in instrumentation.runs
+            if run.owner
+        ]
         return sorted(runs, key=lambda run: run.started)
 
     def running_own_handlers(self) -> list[str]:
@@ -302,8 +320,8 @@ class Runtime:
             a line for each thing that had to be cancelled.
         """
         work = self.hub.work
-        for watch in self._watches.values():
-            if watch.handles_disconnects:
+        for instrumentation in self._instrumentations.values():
+            if instrumentation.handles_disconnects:
                 break
         else:
             # Nothing of the app's runs when a connection ends. So nothing can hang there.
@@ -373,8 +391,8 @@ class Runtime:
         """The servers' own tasks are not needed any more; they end while other things are waited
         for.
         """
-        for watch in self._watches.values():
-            self._ending += watch.stop_service()
+        for instrumentation in self._instrumentations.values():
+            self._ending += instrumentation.stop_service()
 
     async def shutdown(self, timeout: float) -> None:
         """Shut the lifespan down.
@@ -399,16 +417,20 @@ class Runtime:
             self.session_over(session)
         tasks |= set(self._ending)
         self._ending.clear()
-        for watch in self._watches.values():
-            tasks |= set(unwatch(watch))
+        for instrumentation in self._instrumentations.values():
+            tasks |= set(restore(instrumentation))
         if self.hub.work.tracked:
             begun = self._tasks_of_handlers()
             tasks |= begun
-            for watch in self._watches.values():
-                note_ended(watch.eio, begun)
-        self._unwatched = [watch for watch in self._watches.values() if not watch.users]
-        self._watches.clear()
-        self.given_watch = None
+            for instrumentation in self._instrumentations.values():
+                note_ended(instrumentation.eio, begun)
+        self._restored = [
+            instrumentation
+            for instrumentation in self._instrumentations.values()
+            if not instrumentation.users
+        ]
+        self._instrumentations.clear()
+        self.given_instrumentation = None
         self._searched = False
         if self._lifespan is not None:
             tasks.add(cast("asyncio.Task[Any]", self._lifespan.task))
@@ -432,8 +454,8 @@ class Runtime:
         """
         deadline = self.loop.time() + timeout
         await self._tasks_over(tasks, deadline)
-        for watch in self._unwatched:
-            await watch.close_brokers()
+        for instrumentation in self._restored:
+            await instrumentation.close_brokers()
 
     async def _tasks_over(self, tasks: Iterable[asyncio.Task[Any]], deadline: float) -> None:
         # Most need a turn of the loop or a few, which is cheaper than to wait for them by name.

@@ -39,9 +39,9 @@ from asgi_sio_testclient._protocol.engineio import (
     encode,
 )
 from asgi_sio_testclient._server.find import async_mode_problem, find_server
+from asgi_sio_testclient._server.instrumentation import ServerInstrumentation
 from asgi_sio_testclient._server.runs import HandlerRun
-from asgi_sio_testclient._server.threads import ThreadedServerWatch
-from asgi_sio_testclient._server.watch import ServerWatch
+from asgi_sio_testclient._server.threads import ThreadedInstrumentation
 from asgi_sio_testclient._waiting.deadlines import finish
 from asgi_sio_testclient._waiting.idle import IdleState
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
@@ -96,18 +96,18 @@ class EngineSession(RawSession):
         answer_pings: set it to False and the client falls silent: the server's ping timeout comes.
         state: where the session stands, see `states`.
         sent: messages that were sent.
-        handled: messages that the server under watch has dealt with.
+        handled: messages that the instrumented server has dealt with.
         receiving: the one that it is dealing with now.
         unsettled: something may be under way, in either direction.
     """
 
     # Not a dictionary: with more than 30 attributes one takes 1.6 kB.
     __slots__ = (
-        "_awaited", "_handshake", "_hub", "_link", "_listener", "_looking", "_looks", "_note",
-        "_notes", "_poll_released", "_polling", "_runtime", "_stalled", "_straight", "_timing_out",
-        "_transcript", "_transport_name", "_transports", "_upgrade", "_used", "answer_pings",
-        "engine", "handled", "handler_ended", "handler_started", "receiving", "sent", "state",
-        "transport", "unsettled", "watch",
+        "_awaited", "_detecting", "_detections", "_handshake", "_hub", "_link", "_listener",
+        "_note", "_notes", "_poll_released", "_polling", "_runtime", "_stalled", "_straight",
+        "_timing_out", "_transcript", "_transport_name", "_transports", "_upgrade", "_used",
+        "answer_pings", "engine", "handled", "handler_ended", "handler_started", "instrumentation",
+        "receiving", "sent", "state", "transport", "unsettled",
     )  # fmt: skip
 
     def __init__(
@@ -125,8 +125,10 @@ class EngineSession(RawSession):
         self.sent = 0
         self.handled = 0
         self.engine = EngineIO()
-        certain = runtime.certain_watch()
-        self.watch: ServerWatch | None = certain or runtime.given_watch
+        certain = runtime.certain_instrumentation()
+        self.instrumentation: ServerInstrumentation | None = (
+            certain or runtime.given_instrumentation
+        )
         self.transport: Transport | None = None
         self._runtime = runtime
         self._hub = runtime.hub
@@ -136,7 +138,7 @@ class EngineSession(RawSession):
         self._transcript = transcript
         self._note = transcript.note
         self._notes = transcript.notes
-        # Called in the hot path, by the watch: straight to who wants to know.
+        # Called in the hot path, by the instrumentation: straight to who wants to know.
         self.handler_started: Callable[[HandlerRun], None] = transcript.note
         self.handler_ended = listener.handler_ended
         self._polling: PollingTransport | None = None
@@ -147,8 +149,8 @@ class EngineSession(RawSession):
         self._link: DisturbedLink | None = None
         self._straight: Callable[[Frame], None] | None = None
         self._transport_name = ""
-        self._looking = certain is None
-        self._looks = 0
+        self._detecting = certain is None
+        self._detections = 0
         self._poll_released = False
         self._timing_out: asyncio.Task[None] | None = None
         self._stalled: tuple[int, float] | None = None
@@ -185,7 +187,7 @@ class EngineSession(RawSession):
         if self.engine.state is State.CLOSED:
             return
         polling, opened = self._polling, self.engine.state is State.OPEN
-        times_out = polling is not None and self.watch is not None and opened
+        times_out = polling is not None and self.instrumentation is not None and opened
         # The pending GET goes when the app's disconnect handler has ended: `time_out` releases it.
         self._poll_released |= times_out
         lost = opened or code is not None
@@ -207,9 +209,9 @@ class EngineSession(RawSession):
             self._route()
             websocket.start()
         else:
-            threaded = self._runtime.threaded_watch()
+            threaded = self._runtime.threaded_instrumentation()
             if threaded is not None:
-                self.watch, app = threaded, threaded.carrier(app, self)
+                self.instrumentation, app = threaded, threaded.shielded_app(app, self)
             self._polling = PollingTransport(app, self._handshake, self)
             self.transport = self._polling
             self._used.append(self._polling)
@@ -283,11 +285,11 @@ class EngineSession(RawSession):
 
     def still_connected(self) -> list[str]:
         """Lines for the namespaces in which the server still counts this session as connected."""
-        if self.watch is None or not self.sid:
+        if self.instrumentation is None or not self.sid:
             return []
         return [
             f"the server still counts {sid!r} as connected to namespace {namespace!r}"
-            for namespace, sid in self.watch.connected_sids(self.sid)
+            for namespace, sid in self.instrumentation.connected_sids(self.sid)
         ]
 
     @property
@@ -303,16 +305,16 @@ class EngineSession(RawSession):
         """Cancel connect handlers that run on under ``always_connect``: the client leaves, and
         until they end the server takes no packet that says so.
         """
-        watch = self.watch
-        if watch is None or not watch.always_connect:
+        instrumentation = self.instrumentation
+        if instrumentation is None or not instrumentation.always_connect:
             return
-        for run in list(watch.runs):
+        for run in list(instrumentation.runs):
             if run.owner is self and run.event == "connect" and run.task is not None:
                 run.task.cancel()
 
     def in_threads(self) -> list[str]:
         """A line, where the server's threads have still to take what was sent."""
-        if isinstance(self.watch, ThreadedServerWatch) and self.handled < self.sent:
+        if isinstance(self.instrumentation, ThreadedInstrumentation) and self.handled < self.sent:
             return ["the server's threads, on their way to a handler"]
         return []
 
@@ -333,13 +335,13 @@ class EngineSession(RawSession):
             return IdleState.BUSY if self._at_work() else IdleState.IDLE
         if self.transport is None or not self.transport.idle:
             return IdleState.BUSY
-        if self.watch is None:
+        if self.instrumentation is None:
             return IdleState.IDLE
         if self.handled < self.sent:
             return self._undelivered()
-        if self.watch.has_output(self.sid):
+        if self.instrumentation.has_output(self.sid):
             return IdleState.BUSY
-        return IdleState.MOVING if self.watch.sends(self.sid) else IdleState.IDLE
+        return IdleState.MOVING if self.instrumentation.sends(self.sid) else IdleState.IDLE
 
     def why_busy(self) -> str:
         """What keeps the connection from being idle, and where the app is; "" where it is."""
@@ -360,7 +362,7 @@ class EngineSession(RawSession):
             return f"a packet is not received by the app{at}"
         if self.receiving is not None or self.handled < self.sent:
             return f"a packet is still with the server{at}"
-        output = self.watch is not None and self.watch.has_output(self.sid)
+        output = self.instrumentation is not None and self.instrumentation.has_output(self.sid)
         return f"the server's output has not arrived{at}" if output else ""
 
     def _undelivered(self) -> IdleState:
@@ -370,7 +372,7 @@ class EngineSession(RawSession):
         now = self._runtime.loop.time()
         if self._stalled is None or self._stalled[0] != self.handled:
             self._stalled = self.handled, now
-        if self.watch.sio is None or now - self._stalled[1] < DEFAULT_GRACE:  # type: ignore[union-attr]
+        if self.instrumentation.sio is None or now - self._stalled[1] < DEFAULT_GRACE:  # type: ignore[union-attr]
             return IdleState.MOVING
         self.sent, self._stalled = self.handled, None
         return IdleState.MOVING
@@ -378,11 +380,11 @@ class EngineSession(RawSession):
     @property
     def settled(self) -> bool:
         """Whether nothing is under way, and nothing can be without being noticed here first."""
-        transport, watch = self.transport, self.watch
+        transport, instrumentation = self.transport, self.instrumentation
         return (
             self.quiet() is IdleState.IDLE
             and (transport is None or transport.listens or self.engine.state is State.CLOSED)
-            and (watch is None or watch.output_shows)
+            and (instrumentation is None or instrumentation.output_shows)
         )
 
     def _unsettle(self) -> None:
@@ -395,8 +397,8 @@ class EngineSession(RawSession):
 
     def transport_open(self, transport: Transport) -> None:
         """The app accepted a websocket."""
-        if self._looking:
-            self._look()
+        if self._detecting:
+            self._detect_server()
         if self._upgrades(transport):
             probe = self.engine.probe()
             self._note((perf_counter(), SENT, transport.name, probe))
@@ -434,8 +436,8 @@ class EngineSession(RawSession):
         if self.engine.state is State.CLOSED:
             self._arrived_too_late(frame)
             return
-        if self._looking:
-            self._look()
+        if self._detecting:
+            self._detect_server()
         kind, data = self.engine.receive(frame)
         if kind == MESSAGE:
             self._listener.session_message(data)
@@ -451,7 +453,10 @@ class EngineSession(RawSession):
             self._fail(self._handshake_failed(url, response))
 
     def _handshake_failed(self, url: str, response: Response) -> HandshakeFailed:
-        if self.transport is not self._polling and self._runtime.threaded_watch() is not None:
+        if (
+            self.transport is not self._polling
+            and self._runtime.threaded_instrumentation() is not None
+        ):
             hint = 'a WSGI app takes no websockets: transports=("polling",)'
             return HandshakeFailed(url, response.status, "", "", hint=hint)
         return handshake_failed(url, response, self._handshake.socketio_path)
@@ -477,8 +482,8 @@ class EngineSession(RawSession):
 
     def about_to_receive(self) -> None:
         """The app is about to wait for the client: now the server stands in the call stack."""
-        if self._looking:
-            self._look()
+        if self._detecting:
+            self._detect_server()
         self._hub.notify()
 
     def activity(self) -> None:
@@ -522,29 +527,31 @@ class EngineSession(RawSession):
         return (
             self._timing_out is None
             and self._runtime.running
-            and self.watch is not None
-            and self.watch.is_open(self.sid)
+            and self.instrumentation is not None
+            and self.instrumentation.is_open(self.sid)
         )
 
     def _time_out(self) -> None:
-        self._timing_out = self._runtime.time_out(cast("ServerWatch", self.watch), self.sid)
+        self._timing_out = self._runtime.time_out(
+            cast("ServerInstrumentation", self.instrumentation), self.sid
+        )
         self._timing_out.add_done_callback(lambda _: self.activity())
 
-    def _look(self) -> None:
+    def _detect_server(self) -> None:
         """Look for the server where it must stand in the call stack."""
-        self._looks += 1
+        self._detections += 1
         eio = find_server()
         if eio is not None:
-            self._looking = False
+            self._detecting = False
             try:
-                self.watch = self._runtime.watch(eio)
+                self.instrumentation = self._runtime.instrument(eio)
             except UsageError as exc:
                 # Told here: what is raised in its call an app may make a response of.
                 self._listener.app_raised(exc)
                 raise
-            if self._looks > 1:
+            if self._detections > 1:
                 # Somebody received the first message in its place, and it has begun tasks since.
-                self.watch.adopt()
+                self.instrumentation.track_started_tasks()
 
     def _too_large(self) -> str:
         """Whether a packet was sent lately that the server doesn't take."""
@@ -562,8 +569,8 @@ class EngineSession(RawSession):
             return
         engine.close()
         self.engine, polling.sid = engine, engine.sid
-        if self.watch is not None:
-            self.watch.sessions[self.sid] = self
+        if self.instrumentation is not None:
+            self.instrumentation.sessions[self.sid] = self
         polling.send([encode(CLOSE)])
 
     def _control(self, kind: int, data: Any) -> None:
@@ -577,14 +584,14 @@ class EngineSession(RawSession):
         elif kind == PONG and data == PROBE and self._upgrade is not None:
             self._switch()
         elif kind == NOOP:
-            if self.watch is not None:
-                self.watch.noop_arrived(self.sid, data)
+            if self.instrumentation is not None:
+                self.instrumentation.noop_arrived(self.sid, data)
         elif kind not in {PING, PONG}:
             self._opened()
 
     def _opened(self) -> None:
-        if self.watch is not None:
-            self.watch.sessions[self.sid] = self
+        if self.instrumentation is not None:
+            self.instrumentation.sessions[self.sid] = self
         if self._polling is None:
             self._be_ready()
             return
@@ -602,7 +609,7 @@ class EngineSession(RawSession):
 
     def _be_ready(self) -> None:
         self._step("open")
-        if isinstance(self.transport, WebSocketTransport) and not self._looking:
+        if isinstance(self.transport, WebSocketTransport) and not self._detecting:
             self.transport.connection.on_receive = self._hub.bound_notify
         self._listener.session_ready()
 
@@ -666,11 +673,11 @@ class EngineSession(RawSession):
         polling = self._polling
         if polling is None or self._poll_released or not polling.idle or not polling.polls:
             return
-        if self.watch is None:
+        if self.instrumentation is None:
             polling.hang_up()
         elif self.sid:
             self._poll_released = True
-            self.watch.release_poll(self.sid)
+            self.instrumentation.release_poll(self.sid)
 
     def _finish(self) -> None:
         if self.state is SessionState.OVER:

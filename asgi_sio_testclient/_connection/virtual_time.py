@@ -125,8 +125,8 @@ class _Clock:
     def _move(self, runtime: Runtime, step: float) -> None:
         self._ahead += step
         for other in runtime.hub.runtimes:
-            for watch in other.watches:
-                for socket in watch.eio.sockets.values():
+            for instrumentation in other.instrumentations:
+                for socket in instrumentation.eio.sockets.values():
                     # engineio.AsyncSocket.check_ping_timeout(): time.time() - last_ping
                     if socket.last_ping:
                         socket.last_ping -= step

@@ -186,7 +186,7 @@ class ServerObservation:
         """Report what is registered now."""
         handlers = list(registered_handlers(self._sio))
         for handler in handlers:
-            bodies.watch(handler.code)
+            bodies.observe(handler.code)
         named = () if self._sio.namespaces == ALL else self._sio.namespaces or ()
         for observer in observers:
             observer.handlers_found(
@@ -228,7 +228,7 @@ class ServerObservation:
                 if event not in self._sio.reserved_events:
                     observer.event_unhandled(namespace, event)
             return None, _Dispatch(None)
-        bodies.watch(handler.code)
+        bodies.observe(handler.code)
         return handler, _Dispatch(handler.code)
 
     def _returned(
@@ -416,7 +416,7 @@ class _Bodies:
         self._tool: int | None = None
         self._codes: set[CodeType] = set()
 
-    def watch(self, code: CodeType | None) -> None:
+    def observe(self, code: CodeType | None) -> None:
         """Observe that code from now on."""
         if code is None or code in self._codes or not self._has_tool():
             return

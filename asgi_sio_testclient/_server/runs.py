@@ -17,8 +17,8 @@ _CALL = socketio.AsyncServer.call.__code__
 _NOT_YET = float("inf")
 
 
-class Watched(Protocol):
-    """A connection under watch."""
+class InstrumentedConnection(Protocol):
+    """A connection to an instrumented server."""
 
     receiving: object | None
     handled: int
@@ -68,7 +68,7 @@ class HandlerRun:
     def __init__(
         self,
         server: NamesHandlers,
-        owner: Watched | None,
+        owner: InstrumentedConnection | None,
         event: str,
         namespace: str,
         sid: str | None,

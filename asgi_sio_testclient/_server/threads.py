@@ -1,5 +1,5 @@
 """python-socketio's other server, `socketio.Server` in threading mode, as Flask-SocketIO has it:
-found in a WSGI app behind an ASGI bridge, watched, cleaned up behind.
+found in a WSGI app behind an ASGI bridge, instrumented, and cleaned up behind.
 
 It is `_server` once more for a server that runs in threads: hooks on the instance, counted and
 undone. What differs: nothing of it stands in the call stack of the event loop; the hooks are called
@@ -25,28 +25,28 @@ from engineio.packet import NOOP, Packet
 
 from asgi_sio_testclient._exceptions import UsageError, reaches_test
 from asgi_sio_testclient._server.find import _reachable
+from asgi_sio_testclient._server.instrumentation import HANDLER_TASK, ServerInstrumentation
 from asgi_sio_testclient._server.origins import note
-from asgi_sio_testclient._server.runs import HandlerRun, Watched
-from asgi_sio_testclient._server.watch import HANDLER_TASK, ServerWatch
+from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
 from asgi_sio_testclient._waiting.suspended import codes_in_thread, thread_suspended_at
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._waiting.deadlines import Hub
     from asgi_sio_testclient._waiting.work import Work
 
-__all__ = ["ThreadedServerWatch", "watch_class"]
+__all__ = ["ThreadedInstrumentation", "instrumentation_class"]
 
 _CALL = socketio.Server.call.__code__
 _THREADING = "threading"
 _FLASKS_CLIENT = "flask_socketio.test_client"
 
 
-def watch_class(eio: Any) -> type[ServerWatch]:
-    """The kind of watch for a server."""
-    return ThreadedServerWatch if isinstance(eio, engineio.Server) else ServerWatch
+def instrumentation_class(eio: Any) -> type[ServerInstrumentation]:
+    """Return the class that instruments a server."""
+    return ThreadedInstrumentation if isinstance(eio, engineio.Server) else ServerInstrumentation
 
 
-class ThreadEnd(asyncio.Future[None]):
+class ThreadHandle(asyncio.Future[None]):
     """The end of a thread of the server's: what the loop can wait for, as for a task.
 
     A thread can't be cancelled: `cancel` asks it to end at its next ``eio.sleep()``.
@@ -103,8 +103,8 @@ class ThreadRun(HandlerRun):
         return thread_suspended_at(self._thread) if self.ended is None else ""
 
 
-class ThreadedServerWatch(ServerWatch):
-    """One threaded server under watch, in one event loop. See `ServerWatch`.
+class ThreadedInstrumentation(ServerInstrumentation):
+    """One threaded instrumented server, in one event loop. See `ServerInstrumentation`.
 
     What is counted is changed in the loop alone, by calls that the server's threads hand over. The
     loop makes them in the order in which one thread gave them, and before it sees the response that
@@ -137,10 +137,10 @@ class ThreadedServerWatch(ServerWatch):
         self._put: dict[str, int] = {}
         self._delivered: dict[str, int] = {}
         self._asked: dict[str, int] = {}
-        self._ping_ends: dict[str, ThreadEnd] = {}
-        self._service_end: ThreadEnd | None = None
-        self._threads: dict[ThreadEnd, Watched | None] = {}
-        self._requests: dict[asyncio.Task[None], Watched] = {}
+        self._ping_handles: dict[str, ThreadHandle] = {}
+        self._service_handle: ThreadHandle | None = None
+        self._threads: dict[ThreadHandle, InstrumentedConnection | None] = {}
+        self._requests: dict[asyncio.Task[None], InstrumentedConnection] = {}
         self._send = eio.send_packet
         self._sleep = eio.sleep
         super().__init__(eio, hub)
@@ -148,7 +148,7 @@ class ThreadedServerWatch(ServerWatch):
     # -- hooks
 
     def install(self) -> None:
-        """See `ServerWatch`."""
+        """See `ServerInstrumentation`."""
         super().install()
         self._hooks = {"send_packet": self._send_packet, "sleep": self._stoppable_sleep}
         self._replaced = {name: vars(self.eio).get(name) for name in self._hooks}
@@ -156,7 +156,7 @@ class ThreadedServerWatch(ServerWatch):
             setattr(self.eio, name, hook)
 
     def restore(self) -> None:
-        """See `ServerWatch`."""
+        """See `ServerInstrumentation`."""
         super().restore()
         for name, hook in self._hooks.items():
             if vars(self.eio).get(name) == hook:
@@ -164,7 +164,7 @@ class ThreadedServerWatch(ServerWatch):
                 if self._replaced[name] is not None:
                     setattr(self.eio, name, self._replaced[name])
 
-    def _watch_broker(self) -> None:
+    def _hook_broker(self) -> None:
         """Its manager listens in a thread of its own, which goes on."""
 
     def _tell(self, call: Callable[..., object], *args: Any) -> None:
@@ -182,7 +182,7 @@ class ThreadedServerWatch(ServerWatch):
                 self._put[eio_sid] = self._put.get(eio_sid, 0) + 1
 
     def _stoppable_sleep(self, seconds: float = 0) -> None:
-        end: ThreadEnd | None = getattr(self._current, "end", None)
+        end: ThreadHandle | None = getattr(self._current, "end", None)
         if end is None:
             self._sleep(seconds)
             return
@@ -203,18 +203,20 @@ class ThreadedServerWatch(ServerWatch):
         if self.sio is not None and getattr(target, "__self__", None) is self.sio.manager:
             # A pub/sub manager's listener: it blocks in its broker, and is there once for good.
             return self._start(target, *args, **kwargs)
-        end = ThreadEnd(self.hub.loop, self._ask_service if name == "_service_task" else _nothing)
+        end = ThreadHandle(
+            self.hub.loop, self._ask_service if name == "_service_task" else _nothing
+        )
         if name == "_send_ping":
-            self._tell(self._ping_ends.__setitem__, target.__self__.sid, end)
+            self._tell(self._ping_handles.__setitem__, target.__self__.sid, end)
             return self._start(self._in_thread, end, target)
         if name == "_service_task":
-            self._tell(setattr, self, "_service_end", end)
+            self._tell(setattr, self, "_service_handle", end)
             return self._start(self._in_thread, end, self._serve, target)
         owner = self._current_owner()
         self._tell(self._threads.__setitem__, end, owner)
         return self._start(self._in_thread, end, self._background, owner, target, args, kwargs)
 
-    def _in_thread(self, end: ThreadEnd, body: Callable[..., object], *args: Any) -> None:
+    def _in_thread(self, end: ThreadHandle, body: Callable[..., object], *args: Any) -> None:
         self._current.end = end
         try:
             with contextlib.suppress(_AskedToEnd):
@@ -222,7 +224,7 @@ class ThreadedServerWatch(ServerWatch):
         finally:
             self._tell(self._thread_ended, end)
 
-    def _thread_ended(self, end: ThreadEnd) -> None:
+    def _thread_ended(self, end: ThreadHandle) -> None:
         self._threads.pop(end, None)
         end.finish()
 
@@ -242,7 +244,11 @@ class ThreadedServerWatch(ServerWatch):
             self._tell(self._run_ended, run)
 
     def _background(
-        self, owner: Watched | None, target: Callable[..., object], args: Any, kwargs: Any
+        self,
+        owner: InstrumentedConnection | None,
+        target: Callable[..., object],
+        args: Any,
+        kwargs: Any,
     ) -> None:
         try:
             target(*args, **kwargs)
@@ -258,7 +264,7 @@ class ThreadedServerWatch(ServerWatch):
             target()
         finally:
             # So that the next client finds a server that has not begun.
-            self._forget_service()
+            self._release_service()
 
     def _message_hook(self, original: Any) -> Any:
         def message(eio_sid: str, data: Any) -> None:
@@ -311,7 +317,12 @@ class ThreadedServerWatch(ServerWatch):
         return disconnect
 
     def _begin(
-        self, owner: Watched, event: str, namespace: str, sid: str | None, id: int | None
+        self,
+        owner: InstrumentedConnection,
+        event: str,
+        namespace: str,
+        sid: str | None,
+        id: int | None,
     ) -> ThreadRun:
         run = ThreadRun(self, owner, event, namespace, sid, id)
         run.begin()
@@ -319,8 +330,8 @@ class ThreadedServerWatch(ServerWatch):
         self._tell(self._run_started, run)
         return run
 
-    def _end_of(self, run: ThreadRun) -> ThreadEnd:
-        end = ThreadEnd(self.hub.loop, _nothing)
+    def _end_of(self, run: ThreadRun) -> ThreadHandle:
+        end = ThreadHandle(self.hub.loop, _nothing)
         run.task = cast("Any", end)
         return end
 
@@ -339,17 +350,17 @@ class ThreadedServerWatch(ServerWatch):
 
     def _disconnect_ended(self, run: ThreadRun) -> None:
         self.runs.discard(run)
-        cast("ThreadEnd", run.task).finish()
+        cast("ThreadHandle", run.task).finish()
         # The transcript keeps the run; it need not keep a connection with it.
         run.owner = run.task = None
         self.hub.notify()
 
-    def _handled(self, owner: Watched) -> None:
+    def _handled(self, owner: InstrumentedConnection) -> None:
         owner.handled += 1
         self.hub.notify()
 
-    def _current_owner(self) -> Watched | None:
-        owner: Watched | None = getattr(self._current, "owner", None)
+    def _current_owner(self) -> InstrumentedConnection | None:
+        owner: InstrumentedConnection | None = getattr(self._current, "owner", None)
         return owner
 
     # -- questions
@@ -372,19 +383,19 @@ class ThreadedServerWatch(ServerWatch):
         return True
 
     def noop_arrived(self, eio_sid: str, data: Any) -> None:
-        """See `ServerWatch`."""
+        """See `ServerInstrumentation`."""
         # The server has NOOPs of its own, without data.
         if data == str(self._asked.get(eio_sid)):
             self._delivered[eio_sid] = self._asked.pop(eio_sid)
 
     def sends(self, eio_sid: str) -> bool:
-        """See `ServerWatch`. What `has_output` asks for tells of itself."""
+        """See `ServerInstrumentation`. What `has_output` asks for tells of itself."""
         return False
 
     def session(
         self, sid: str, namespace: str
     ) -> AbstractAsyncContextManager[MutableMapping[str, Any]]:
-        """See `ServerWatch`."""
+        """See `ServerInstrumentation`."""
 
         @asynccontextmanager
         async def session() -> AsyncIterator[MutableMapping[str, Any]]:
@@ -395,7 +406,7 @@ class ThreadedServerWatch(ServerWatch):
 
     # -- requests
 
-    def carrier(self, app: Any, owner: Watched) -> Any:
+    def shielded_app(self, app: Any, owner: InstrumentedConnection) -> Any:
         """`app`, whose calls go on to their end when they are cancelled.
 
         A thread waits behind each. It would not be cancelled, and would hang for good in an attempt
@@ -412,18 +423,18 @@ class ThreadedServerWatch(ServerWatch):
                 f"WSGIMiddleware(app, workers={2 * workers})"
             )
 
-        async def carried(scope: Any, receive: Any, send: Any) -> None:
+        async def shielded(scope: Any, receive: Any, send: Any) -> None:
             request = self.hub.loop.create_task(app(scope, receive, send))
             self._requests[request] = owner
             request.add_done_callback(self._requests.pop)
             await asyncio.shield(request)
 
-        return carried
+        return shielded
 
     # -- cleaning up
 
     def release_poll(self, eio_sid: str) -> None:
-        """See `ServerWatch`."""
+        """See `ServerInstrumentation`."""
         socket = self.eio.sockets.get(eio_sid)
         if socket is not None:
             socket.queue.put(None)
@@ -431,18 +442,18 @@ class ThreadedServerWatch(ServerWatch):
     expire_poll = release_poll
 
     async def time_out(self, eio_sid: str) -> None:
-        """See `ServerWatch`. The disconnect handler runs in a thread of its own."""
+        """See `ServerInstrumentation`. The disconnect handler runs in a thread of its own."""
         socket = self.eio.sockets.get(eio_sid)
         if socket is None:
             return
-        end = ThreadEnd(self.hub.loop, _nothing)
+        end = ThreadHandle(self.hub.loop, _nothing)
         reason = self.eio.reason.PING_TIMEOUT
         # Its last act is to let the pending GET answer.
         self._start(self._in_thread, end, lambda: socket.close(False, True, reason))
         await asyncio.shield(end)
 
-    def forget(self, eio_sid: str) -> list[asyncio.Task[Any]]:
-        """See `ServerWatch`."""
+    def release_connection(self, eio_sid: str) -> list[asyncio.Task[Any]]:
+        """See `ServerInstrumentation`."""
         socket = self._sockets.pop(eio_sid, None)
         owner = self.sessions.get(eio_sid)
         if socket is not None:
@@ -453,20 +464,20 @@ class ThreadedServerWatch(ServerWatch):
                     socket.queue.task_done()
             if any(other is owner for other in self._requests.values()):
                 socket.queue.put(None)
-        super().forget(eio_sid)
+        super().release_connection(eio_sid)
         for counter in (self._put, self._delivered, self._asked):
             counter.pop(eio_sid, None)
-        ping = self._ping_ends.pop(eio_sid, None)
+        ping = self._ping_handles.pop(eio_sid, None)
         if ping is None:
             return []
         ping.cancel()
         return [cast("Any", ping)]
 
-    def adopt(self) -> None:
-        """See `ServerWatch`: what runs in threads already is left alone."""
+    def track_started_tasks(self) -> None:
+        """See `ServerInstrumentation`: what runs in threads already is left alone."""
 
-    def lost(self, exc: BaseException) -> bool:
-        """See `ServerWatch`: no task of the loop's is this server's."""
+    def handle_failure(self, exc: BaseException) -> bool:
+        """See `ServerInstrumentation`: no task of the loop's is this server's."""
         return False
 
     def stop_tasks(self) -> list[asyncio.Task[Any]]:
@@ -476,25 +487,25 @@ class ThreadedServerWatch(ServerWatch):
             the ends of those that will, to be waited for. A background thread of the app's that
             does not sleep by ``socketio.sleep()`` can't be ended: it is a daemon.
         """
-        pings = list(self._ping_ends.values())
+        pings = list(self._ping_handles.values())
         waiting = [end for end in self._threads if end.sleeps]
         for end in [*self._threads, *pings]:
             end.cancel()
-        ends = [*pings, *waiting, *map(self._end_of_request, self._requests)]
-        self._ping_ends.clear()
+        ends = [*pings, *waiting, *map(self._handle_of_request, self._requests)]
+        self._ping_handles.clear()
         return [*cast("Any", ends), *self.stop_service()]
 
-    def _end_of_request(self, request: asyncio.Task[None]) -> ThreadEnd:
-        end = ThreadEnd(self.hub.loop, _nothing)
+    def _handle_of_request(self, request: asyncio.Task[None]) -> ThreadHandle:
+        end = ThreadHandle(self.hub.loop, _nothing)
         request.add_done_callback(lambda _: end.finish())
         return end
 
     def stop_service(self) -> list[asyncio.Task[Any]]:
-        """See `ServerWatch`."""
-        service = self._service_end
+        """See `ServerInstrumentation`."""
+        service = self._service_handle
         if service is None or self.users > 1:
             return []
-        self._service_end = None
+        self._service_handle = None
         service.cancel()
         return [cast("Any", service)]
 
@@ -505,11 +516,11 @@ class ThreadedServerWatch(ServerWatch):
 
     def reset(self) -> None:
         """The loop is gone: what runs in threads does not go with it."""
-        for end in [*self._threads, *self._ping_ends.values()]:
+        for end in [*self._threads, *self._ping_handles.values()]:
             end.stop.set()
-        if self._service_end is not None:
+        if self._service_handle is not None:
             self._ask_service()
-        self._ping_ends.clear()
+        self._ping_handles.clear()
 
 
 def _nothing() -> None:

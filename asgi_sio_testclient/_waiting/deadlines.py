@@ -142,7 +142,7 @@ class Hub:
     def _lost(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What the loop would log: an exception of a task that nobody waits for."""
         exc = context.get("exception")
-        if exc is not None and any(runtime.lost(exc) for runtime in self.runtimes):
+        if exc is not None and any(runtime.handle_failure(exc) for runtime in self.runtimes):
             return
         if exc is not None and self.work.collected(context.get("future"), exc):
             return

@@ -1,8 +1,8 @@
 """The running app behind a session: its lifespan, the calls of it that are under way, and the end
 of all that it began.
 
-It watches python-socketio's server through the same `Runtime` that `TestClient` uses; so nothing of
-the server's is left behind either. Knows nothing of aiohttp.
+Instruments python-socketio's server through the same `Runtime` that `TestClient` uses; so nothing
+of the server's is left behind either. Knows nothing of aiohttp.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from asgi_sio_testclient._exceptions import ProtocolError
 from asgi_sio_testclient._http.requests import decoded_body
 from asgi_sio_testclient._protocol.engineio import EngineIO
 from asgi_sio_testclient._server.find import find_server
+from asgi_sio_testclient._server.instrumentation import ServerInstrumentation
 from asgi_sio_testclient._server.runs import HandlerRun
-from asgi_sio_testclient._server.watch import ServerWatch
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
 from asgi_sio_testclient.asgi import ClientDisconnected, HTTPExchange, Response, WebSocketConnection
 
@@ -58,14 +58,14 @@ class App:
         self, app: ASGI3Application, server: Any, *, lifespan: bool, timeout: float
     ) -> None:
         self.exceptions: list[BaseException] = []
-        # Asked for by the watch, of each connection; here they all are one.
+        # Asked for by the instrumentation, of each connection; here they all are one.
         self.receiving: object | None = None
         self.handled = 0
         self._timeout = timeout
         self._runtime = Runtime(app, server, lifespan=lifespan)
         self._starting = asyncio.Lock()
         self._calls: set[Call | WebSocketConnection] = set()
-        self._engines: dict[str, tuple[ServerWatch, bool]] = {}
+        self._engines: dict[str, tuple[ServerInstrumentation, bool]] = {}
 
     async def start(self) -> None:
         """Start the lifespan, unless that is done.
@@ -102,7 +102,7 @@ class App:
         `websocket_accepted`, `websocket_message` and `ended`.
         """
         connection = WebSocketConnection(
-            self._runtime.app, scope, listener=listener, on_receive=self._look
+            self._runtime.app, scope, listener=listener, on_receive=self._detect_server
         )
         self._begin(connection)
         return connection
@@ -140,10 +140,10 @@ class App:
             engine.receive(frame)
         except ProtocolError:
             return
-        for watch in self._runtime.watches:
-            if engine.sid in watch.eio.sockets:
-                watch.sessions[engine.sid] = self
-                self._engines[engine.sid] = watch, polling
+        for instrumentation in self._runtime.instrumentations:
+            if engine.sid in instrumentation.eio.sockets:
+                instrumentation.sessions[engine.sid] = self
+                self._engines[engine.sid] = instrumentation, polling
 
     def websocket_accepted(self, connection: WebSocketConnection) -> None:
         """Take note of an upgrade: a session that goes on over a websocket ends with it."""
@@ -160,18 +160,18 @@ class App:
         self._calls.add(call)
         call.start()
 
-    def _look(self) -> None:
+    def _detect_server(self) -> None:
         eio = find_server()
         if eio is not None:
-            self._runtime.watch(eio)
+            self._runtime.instrument(eio)
 
-    # -- what the watch tells, see _server.Watched
+    # -- what the instrumentation reports, see `InstrumentedConnection`
 
     def handler_started(self, run: HandlerRun) -> None:
-        """See `_server.Watched`."""
+        """See `InstrumentedConnection`."""
 
     def handler_ended(self, run: HandlerRun) -> None:
-        """See `_server.Watched`."""
+        """See `InstrumentedConnection`."""
 
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app raised."""
@@ -206,8 +206,8 @@ class App:
             await runtime.shutdown(self._timeout)
         finally:
             tasks = set(self._tasks(self._calls))
-            for sid, (watch, _) in self._engines.items():
-                tasks |= set(watch.forget(sid))
+            for sid, (instrumentation, _) in self._engines.items():
+                tasks |= set(instrumentation.release_connection(sid))
             self._engines.clear()
             await runtime.over(tasks | runtime.release(), self._timeout)
         return late
@@ -215,15 +215,19 @@ class App:
     def _drop_connections(self) -> None:
         for call in list(self._calls):
             call.lose()
-            if isinstance(call, Call) and not self._runtime.watches and call.task is not None:
+            if (
+                isinstance(call, Call)
+                and not self._runtime.instrumentations
+                and call.task is not None
+            ):
                 # Nobody is known who could be told to let it go.
                 call.task.cancel()
 
     def _time_out(self, sids: Iterable[str]) -> None:
         for sid in sids:
-            watch = self._engines[sid][0]
-            if watch.is_open(sid):
-                self._runtime.time_out(watch, sid)
+            instrumentation = self._engines[sid][0]
+            if instrumentation.is_open(sid):
+                self._runtime.time_out(instrumentation, sid)
 
     @staticmethod
     def _tasks(calls: Iterable[Call | WebSocketConnection]) -> list[asyncio.Task[None]]:
@@ -256,7 +260,7 @@ class Call:
         self._on_answer = answered
         self._answered = False
         self.exchange = HTTPExchange(
-            app._runtime.app, scope, body, listener=self, on_receive=app._look
+            app._runtime.app, scope, body, listener=self, on_receive=app._detect_server
         )
 
     @property

@@ -344,9 +344,9 @@ def test_bodies_by_monitoring():
     monitoring = Monitoring(taken=[4])
     bodies = observers._Bodies(monitoring)
     code = code_of(rows)
-    bodies.watch(code)
-    bodies.watch(code)
-    bodies.watch(code_of(use))
+    bodies.observe(code)
+    bodies.observe(code)
+    bodies.observe(code_of(use))
     assert bodies.sees(code)
     assert monitoring.tools[3] == "asgi-sio-testclient"
     monitoring.callback(code, 0)  # nobody listens
@@ -363,6 +363,6 @@ def test_bodies_by_monitoring():
 @pytest.mark.parametrize("monitoring", [None, Monitoring(taken=range(6))])
 def test_bodies_without_monitoring(monitoring):
     bodies = observers._Bodies(monitoring)
-    bodies.watch(code_of(rows))
+    bodies.observe(code_of(rows))
     assert not bodies.sees(code_of(rows))
     bodies.release()

@@ -1,10 +1,10 @@
-"""The one room that knows python-socketio's server: finds it, watches it, cleans up behind it.
+"""Instruments python-socketio's asyncio server, and cleans up behind it.
 
-Watching is done on the instance, as `AsyncServer.instrument()` does, through three hooks, counted
-and undone: `eio.start_background_task`, and the "message" and "disconnect" entries of
-`eio.handlers`; of a client manager with a broker also its logger and what opens its connections.
-They pass everything through and raise on what they see raised; no other module may reach into the
-server. Line references are to python-socketio 5.18 and python-engineio 4.15.
+The hooks are on the instance, as those of `AsyncServer.instrument()` are, counted and undone:
+`eio.start_background_task`, and the "message" and "disconnect" entries of `eio.handlers`; of a
+client manager with a broker also its logger and what opens its connections. The hooks forward every
+call and re-raise every exception. No module outside of this folder may reach into the server. Line
+references are to python-socketio 5.18 and python-engineio 4.15.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from asgi_sio_testclient._server.origins import (
     note,
 )
 from asgi_sio_testclient._server.refusing import ConnectHandlers
-from asgi_sio_testclient._server.runs import HandlerRun, Watched
+from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
 from asgi_sio_testclient._waiting.deadlines import Hub
 from asgi_sio_testclient._waiting.work import ORIGIN
 from asgi_sio_testclient.trace._active import active
@@ -48,7 +48,7 @@ from asgi_sio_testclient.trace._active import active
 if TYPE_CHECKING:
     from asgi_sio_testclient._server.recorder import Recorder
 
-__all__ = ["HANDLER_TASK", "ServerWatch", "unwatch", "watch"]
+__all__ = ["HANDLER_TASK", "ServerInstrumentation", "instrument", "restore"]
 
 _TURNS = 10  # of the loop, that a request takes from the app's door into the server's queue
 _STOCK_START = engineio.AsyncServer.start_background_task
@@ -56,13 +56,13 @@ _QUOTED = 8  # of the exceptions that the server logged
 HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts it, a task per event
 
 
-class ServerWatch:
-    """One server under watch, in one event loop.
+class ServerInstrumentation:
+    """One instrumented server, in one event loop.
 
     Attributes:
         eio: the Engine.IO server.
         sio: the Socket.IO server on top of it; None where there is none.
-        sessions: the connections under watch, by Engine.IO sid.
+        sessions: the instrumented connections, by Engine.IO sid.
         runs: the handlers that run now.
         background: tasks that the app began with ``start_background_task``.
         broker_failure: when, by ``perf_counter()``, and with what words the server's client manager
@@ -72,7 +72,7 @@ class ServerWatch:
     """
 
     broker_failure: tuple[float, str] | None = None
-    shares = True  # the server with a watch in another loop, which stands still meanwhile
+    shares = True  # the server with another loop's instrumentation, which stands still meanwhile
     emits: Iterable[Emitted] = ()
     output_shows = True  # what the server puts out is sent in tasks of the loop's
     threaded = False
@@ -82,10 +82,10 @@ class ServerWatch:
         self.sio = _socketio_server_of(eio)
         self.hub = hub
         self.users = 0
-        self.below: ServerWatch | None = None
-        self.sessions: dict[str, Watched] = {}
+        self.below: ServerInstrumentation | None = None
+        self.sessions: dict[str, InstrumentedConnection] = {}
         self.runs: set[HandlerRun] = set()
-        self.background: dict[asyncio.Task[Any], Watched | None] = {}
+        self.background: dict[asyncio.Task[Any], InstrumentedConnection | None] = {}
         self._pings: dict[str, asyncio.Task[Any]] = {}
         self._service: asyncio.Task[Any] | None = None
         self.originals: dict[str, Any] = {}
@@ -124,8 +124,8 @@ class ServerWatch:
             )
         self._log = self.eio.logger
         self._quoting_log = self.eio.logger = quoting_logger(self._log, self.logged.append)
-        self._watch_manager()
-        self._watch_broker()
+        self._hook_manager()
+        self._hook_broker()
         observed = bool(observers) and self.sio is not None
         self._observation = ServerObservation(self.sio) if observed else None
         recording = active()
@@ -144,7 +144,7 @@ class ServerWatch:
         run.begin()
         return run
 
-    def _watch_manager(self) -> None:
+    def _hook_manager(self) -> None:
         manager: Any = getattr(self.sio, "manager", None)
         # Those with a channel have a broker. They log what fails, and go on.
         self._manager = manager if hasattr(manager, "channel") else None
@@ -152,7 +152,7 @@ class ServerWatch:
             self._logger = manager.logger
             manager.logger = _ManagerLogger(manager._get_logger(), self._broker_failed)
 
-    def _watch_broker(self) -> None:
+    def _hook_broker(self) -> None:
         manager: Any = getattr(self.sio, "manager", None)
         if hasattr(manager, "_redis_connect"):
             self._connect_redis = manager._redis_connect
@@ -164,7 +164,7 @@ class ServerWatch:
         self._brokers += [self.sio.manager.pubsub, self.sio.manager.redis]
 
     async def close_brokers(self) -> None:
-        """End the connections that the server's manager made under this watch."""
+        """End the connections that the server's manager made under this instrumentation."""
         brokers, self._brokers = self._brokers, []
         for connection in brokers:
             await connection.aclose()
@@ -217,7 +217,7 @@ class ServerWatch:
             self.runs.add(run)
             if owner is not None:
                 owner.handler_started(run)
-            task = self._start_plumbing(self._watched(run, target, args))
+            task = self._start_plumbing(self._run_handler(run, target, args))
             run.task = task if run.ended is None else None
             return task
         if name == "_send_ping":
@@ -237,7 +237,7 @@ class ServerWatch:
             return self.hub.work.create_untracked(coroutine)
         return self._start(lambda: coroutine)  # type: ignore[no-any-return]
 
-    async def _watched(
+    async def _run_handler(
         self, run: HandlerRun, target: Callable[..., Coroutine[Any, Any, Any]], args: Any
     ) -> Any:
         ORIGIN.set((run, run.owner))
@@ -320,7 +320,9 @@ class ServerWatch:
 
         return disconnect
 
-    def _inline_run(self, owner: Watched, eio_sid: str, data: Any) -> HandlerRun | None:
+    def _inline_run(
+        self, owner: InstrumentedConnection, eio_sid: str, data: Any
+    ) -> HandlerRun | None:
         """The handler that `data` is about to start within the server's own call; None where it
         starts none.
         """
@@ -346,7 +348,12 @@ class ServerWatch:
         return self._begin(owner, event, namespace, sid, id_)
 
     def _begin(
-        self, owner: Watched, event: str, namespace: str, sid: str | None, id: int | None
+        self,
+        owner: InstrumentedConnection,
+        event: str,
+        namespace: str,
+        sid: str | None,
+        id: int | None,
     ) -> HandlerRun:
         run = HandlerRun(self, owner, event, namespace, sid, id)
         run.begin()
@@ -357,7 +364,7 @@ class ServerWatch:
         owner.handler_started(run)
         return run
 
-    def _inline_ended(self, owner: Watched, run: HandlerRun) -> None:
+    def _inline_ended(self, owner: InstrumentedConnection, run: HandlerRun) -> None:
         if run.event == "connect":
             self._connect_handlers.end(run)
         run.ended = perf_counter()
@@ -379,14 +386,18 @@ class ServerWatch:
         for session in [owner] if owner is not None else list(self.sessions.values())[:1]:
             session.app_raised(exc)  # type: ignore[arg-type]
 
-    def _current_owner(self) -> Watched | None:
+    def _current_owner(self) -> InstrumentedConnection | None:
         run = self._current_run()
         return None if run is None else run.owner
 
     # -- what the app raised
 
     def _report(
-        self, owner: Watched | None, exc: BaseException, run: HandlerRun | None, data: Any = None
+        self,
+        owner: InstrumentedConnection | None,
+        exc: BaseException,
+        run: HandlerRun | None,
+        data: Any = None,
     ) -> None:
         if owner is None:
             return
@@ -465,7 +476,7 @@ class ServerWatch:
         return ended_before(self.eio, self.background)
 
     @property
-    def kin(self) -> set[Any]:
+    def related(self) -> set[Any]:
         """What it may set something off through: itself, and a broker shared with other nodes."""
         medium = getattr(getattr(self.sio, "manager", None), "medium", None)
         return {self.eio} if medium is None else {self.eio, medium}
@@ -548,7 +559,7 @@ class ServerWatch:
             await socket.close(wait=False, abort=True, reason=self.eio.reason.PING_TIMEOUT)
             socket.queue.put_nowait(None)
 
-    def forget(self, eio_sid: str) -> list[asyncio.Task[Any]]:
+    def release_connection(self, eio_sid: str) -> list[asyncio.Task[Any]]:
         """A connection is over: end its ping timer, and drop what a failed connect handler leaves
         in the manager for good.
 
@@ -584,7 +595,7 @@ class ServerWatch:
         ]
         return [(namespace, sid) for namespace, sid in sids if sid is not None]
 
-    def adopt(self) -> None:
+    def track_started_tasks(self) -> None:
         """Take charge of tasks that the server began before it was found."""
         for task in asyncio.all_tasks():
             coroutine: Any = task.get_coro()
@@ -611,7 +622,7 @@ class ServerWatch:
             f"{packet_class.__name__}: pass serializer={wanted!r}"
         )
 
-    def lost(self, exc: BaseException) -> bool:
+    def handle_failure(self, exc: BaseException) -> bool:
         """A task of the server's failed and nobody waits for it; whether a client here is
         concerned.
 
@@ -639,7 +650,7 @@ class ServerWatch:
         return tasks
 
     def stop_service(self) -> list[asyncio.Task[Any]]:
-        """End the server's service task, if this watch is the last on it and saw it begin.
+        """End the server's service task, if this is its last user and saw it begin.
 
         Returns:
             the task, to be waited for.
@@ -651,31 +662,31 @@ class ServerWatch:
             service.cancel()  # it has not begun
         else:
             self.eio.service_task_event.set()  # as AsyncServer.shutdown() does
-        self._forget_service()
+        self._release_service()
         return [service]
 
-    def abandon(self) -> None:
+    def release(self) -> None:
         """The loop is gone, and with it every task: only what the server remembers is left to clean
         up.
         """
         self.reset()
         for eio_sid in list(self.sessions):
-            self.forget(eio_sid)
+            self.release_connection(eio_sid)
 
     def reset(self) -> None:
         """Let the server begin afresh in the next event loop with what it believes to be running
         already.
         """
         if self._service is not None:
-            self._forget_service()
+            self._release_service()
         if self.sio is not None and getattr(self.sio.manager, "thread", None) in self.background:
             # A pub/sub manager's listener: initialize() starts it anew at the next connection.
             self.sio.manager_initialized = False
         for task in self.background:
-            _forget_task(task)
+            _release_task(task)
         self._pings.clear()
 
-    def _forget_service(self) -> None:
+    def _release_service(self) -> None:
         self._service = None
         self.eio.service_task_handle = None
         self.eio.service_task_event = None
@@ -683,31 +694,38 @@ class ServerWatch:
 
 
 # Of one server, for each event loop in which it is in use; of a later one the hooks lie on top.
-_WATCHES: weakref.WeakKeyDictionary[Any, list[ServerWatch]] = weakref.WeakKeyDictionary()
+_INSTRUMENTATIONS: weakref.WeakKeyDictionary[Any, list[ServerInstrumentation]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
-def watch(eio: Any, hub: Hub, kind: type[ServerWatch] = ServerWatch) -> ServerWatch:
-    """The watch on a server in this loop, of that kind; `unwatch` it as often.
+def instrument(
+    eio: Any, hub: Hub, kind: type[ServerInstrumentation] = ServerInstrumentation
+) -> ServerInstrumentation:
+    """Return the instrumentation of a server in this loop, of that kind; `restore` it as often.
 
     In another loop that stands still, as pytest-asyncio's session loop does while a test with a
-    loop of its own runs, the server may be in use at the same time: each loop has its own watch.
+    loop of its own runs, the server may be in use at the same time: each loop has an
+    instrumentation of its own.
 
     Raises:
         UsageError: a client of the same server is in use in another loop that runs, in another
             thread; or, where the server runs in threads, in another loop that is not closed.
     """
-    watches = _WATCHES.setdefault(eio, [])
-    current = next((other for other in watches if other.hub is hub), None)
+    instrumentations = _INSTRUMENTATIONS.setdefault(eio, [])
+    current = next((other for other in instrumentations if other.hub is hub), None)
     if current is None:
-        for other in list(watches):
-            _make_way(other, hub, watches)
+        for other in list(instrumentations):
+            _make_way(other, hub, instrumentations)
         current = kind(eio, hub)
-        _put_on_top(current, watches)
+        _put_on_top(current, instrumentations)
     current.users += 1
     return current
 
 
-def _make_way(other: ServerWatch, hub: Hub, watches: list[ServerWatch]) -> None:
+def _make_way(
+    other: ServerInstrumentation, hub: Hub, instrumentations: list[ServerInstrumentation]
+) -> None:
     """Take away what was left behind on a loop that is gone, by a client that was never closed.
 
     Raises:
@@ -715,8 +733,8 @@ def _make_way(other: ServerWatch, hub: Hub, watches: list[ServerWatch]) -> None:
     """
     loop = other.hub.loop
     if loop is hub.loop or loop.is_closed():
-        _take_away(other, watches)
-        other.abandon()
+        _take_away(other, instrumentations)
+        other.release()
     elif loop.is_running() or not other.shares:
         parked = "" if loop.is_running() else ", which stands still now but is not closed"
         raise UsageError(
@@ -725,37 +743,41 @@ def _make_way(other: ServerWatch, hub: Hub, watches: list[ServerWatch]) -> None:
         )
 
 
-def _put_on_top(current: ServerWatch, watches: list[ServerWatch]) -> None:
-    current.below = below = watches[-1] if watches else None
+def _put_on_top(
+    current: ServerInstrumentation, instrumentations: list[ServerInstrumentation]
+) -> None:
+    current.below = below = instrumentations[-1] if instrumentations else None
     if below is not None:
         current.sio = below.sio  # its hook hides the server's own handler
     current.install()
-    watches.append(current)
+    instrumentations.append(current)
 
 
-def _take_away(current: ServerWatch, watches: list[ServerWatch]) -> None:
-    """Undo one watch's hooks: those on top of them are undone before, and put back after."""
-    position = watches.index(current)
-    above = watches[position + 1 :]
+def _take_away(
+    current: ServerInstrumentation, instrumentations: list[ServerInstrumentation]
+) -> None:
+    """Undo one instrumentation's hooks: undo those on top before, and put them back after."""
+    position = instrumentations.index(current)
+    above = instrumentations[position + 1 :]
     for other in [*reversed(above), current]:
         other.restore()
-    del watches[position:]
+    del instrumentations[position:]
     for other in above:
-        _put_on_top(other, watches)
+        _put_on_top(other, instrumentations)
 
 
-def unwatch(current: ServerWatch) -> list[asyncio.Task[Any]]:
-    """The counterpart of `watch`; returns the tasks to be waited for when that was the last."""
+def restore(current: ServerInstrumentation) -> list[asyncio.Task[Any]]:
+    """Undo `instrument`; return the tasks to be waited for if this was the last user."""
     current.users -= 1
     if current.users:
         return []
-    watches = _WATCHES.get(current.eio, [])
-    if current in watches:
-        _take_away(current, watches)
+    instrumentations = _INSTRUMENTATIONS.get(current.eio, [])
+    if current in instrumentations:
+        _take_away(current, instrumentations)
     return current.stop_tasks()
 
 
-def _forget_task(task: asyncio.Task[Any]) -> None:
+def _release_task(task: asyncio.Task[Any]) -> None:
     """Let python-socketio's own object that began a task once begin it anew: the admin UI's."""
     frame = getattr(task.get_coro(), "cr_frame", None)
     owner: Any = None if frame is None else frame.f_locals.get("self")
