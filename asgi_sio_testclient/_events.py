@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+__tracebackhide__ = True
+
 _FIELDS = ("name", "args", "namespace")
 
 

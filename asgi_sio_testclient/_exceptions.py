@@ -29,6 +29,8 @@ import socketio.exceptions
 if TYPE_CHECKING:
     from asgi_sio_testclient._events import ReceivedEvent
 
+__tracebackhide__ = True
+
 
 def printable(text: str) -> str:
     """A text with everything escaped that a terminal would obey; lines stay lines."""

@@ -17,6 +17,8 @@ from typing import Literal, Protocol
 
 __all__ = ["Direction", "Fate", "Fault", "Schedule", "Timer", "Wire", "carries_event", "is_message"]
 
+__tracebackhide__ = True
+
 Frame = str | bytes
 Direction = Literal["sent", "received"]
 

@@ -29,6 +29,8 @@ from asgi_sio_testclient._waiting.idle import IdleState
 
 __all__ = ["AsyncInMemoryManager", "InMemoryBroker", "InMemoryManager"]
 
+__tracebackhide__ = True
+
 
 class InMemoryBroker:
     """Carries messages from each manager to all that listen on its channel.

@@ -51,6 +51,8 @@ import pytest
 if TYPE_CHECKING:
     from asgi_sio_testclient import SyncTestClient, TestClient
 
+__tracebackhide__ = True
+
 TRANSPORTS: dict[str, tuple[str, ...]] = {
     "websocket": ("websocket",),
     "polling": ("polling",),

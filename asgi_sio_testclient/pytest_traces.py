@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TracePlugin"]
 
+__tracebackhide__ = True
+
 SECTION = "Socket.IO trace"
 ALWAYS, ON_FAILURE = "on", "retain-on-failure"
 _NAME = 120  # characters of a file's name

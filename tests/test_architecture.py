@@ -230,3 +230,17 @@ def test_the_rule_sees_a_touch_of_the_servers_inside(source: str) -> None:
 
 def test_the_rule_lets_public_use_pass() -> None:
     assert touches_of_the_servers_inside(ast.parse("sio.rooms(sid)\nself._rooms = sio")) == []
+
+
+def hides_its_frames(path: Path) -> bool:
+    """Whether a module tells pytest to leave its frames out of tracebacks."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in ast.walk(tree)):
+        return True
+    return any(ast.unparse(node) == "__tracebackhide__ = True" for node in tree.body)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_failure_report_shows_no_frame_of_the_package(module):
+    if unit(module) not in {"_cli", "__main__"}:  # no test calls these
+        assert hides_its_frames(MODULES[module])

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ack", "Acks"]
 
+__tracebackhide__ = True
+
 ALL = "*"
 Key = tuple[str, int | None]  # namespace and id
 

@@ -74,6 +74,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TestClient"]
 
+__tracebackhide__ = True
+
 TRANSPORT_CLOSE = "transport close"
 INTERNAL_SERVER_ERROR = 500
 _UNTIL_IT_RAISES = 1.0  # seconds, from the response to the end of the app's call

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Situation", "near", "show_event"]
 
+__tracebackhide__ = True
+
 ALL = "*"
 _TAIL = 8
 _SHOWN_EVENTS = 10

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CLIENT_DISCONNECT", "ROOT", "SERVER_DISCONNECT", "ClientState", "Refused"]
 
+__tracebackhide__ = True
+
 ROOT = "/"
 CLIENT_DISCONNECT = "client disconnect"
 SERVER_DISCONNECT = "server disconnect"

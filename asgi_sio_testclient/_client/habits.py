@@ -10,6 +10,8 @@ from typing import Any, NoReturn, TypeVar
 
 __all__ = ["check_names", "no_attribute", "no_keyword", "without_unknown"]
 
+__tracebackhide__ = True
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ATTRIBUTES = {

@@ -11,6 +11,8 @@ from asgi_sio_testclient._protocol.packets import RESERVED
 
 __all__ = ["RESERVED", "HandlerRunner", "Handlers"]
 
+__tracebackhide__ = True
+
 Handler = Callable[..., Any]
 
 ALL = "*"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._connection.app import Runtime
     from asgi_sio_testclient._http.identity import Identity
 
+__tracebackhide__ = True
+
 
 def make_http(
     options: Options, identity: Identity, runtime: Runtime, owner: ClientState

@@ -16,6 +16,8 @@ from asgi_sio_testclient._waiting.deadlines import fail
 
 __all__ = ["ALL", "Inbox", "Match", "Waiter"]
 
+__tracebackhide__ = True
+
 ALL = "*"
 Match = Callable[[ReceivedEvent], Any]
 Numbered = tuple[int, ReceivedEvent]

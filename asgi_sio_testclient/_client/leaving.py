@@ -11,6 +11,8 @@ from asgi_sio_testclient._client.inbox import ALL
 from asgi_sio_testclient._exceptions import Leak, LeakWarning, add_note, ends_test
 from asgi_sio_testclient._server.observers import observers
 
+__tracebackhide__ = True
+
 
 def _unread(state: ClientState) -> list[str]:
     return [

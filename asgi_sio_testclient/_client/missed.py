@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 __all__ = ["Missed", "Recipient", "why_missed"]
 
+__tracebackhide__ = True
+
 _ALL = "*"
 
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Options"]
 
+__tracebackhide__ = True
+
 TRANSPORTS = ("polling", "websocket")
 DEFAULT_TRANSPORTS = ("websocket",)
 """This very object, as the default of ``transports=``, means that none was given."""

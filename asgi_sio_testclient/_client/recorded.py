@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["record_awaits"]
 
+__tracebackhide__ = True
+
 _METHODS = ("connect", "call", "await_event", "await_events", "settle", "assert_not_received")
 
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Runtime"]
 
+__tracebackhide__ = True
+
 
 class Runtime:
     """One running app.

@@ -11,6 +11,8 @@ import socketio
 
 from asgi_sio_testclient._http.werkzeug import WerkzeugClient, is_werkzeug_client
 
+__tracebackhide__ = True
+
 DEFAULT_BASE_URL = "http://testserver"
 ALL = "*"
 _ASYNC = (socketio.AsyncServer, engineio.AsyncServer)

@@ -9,6 +9,8 @@ from asgi_sio_testclient.faults import Schedule, Wire
 
 __all__ = ["DisturbedLink"]
 
+__tracebackhide__ = True
+
 Frame = str | bytes
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._connection.transport import Frame, TransportListener
     from asgi_sio_testclient._http.requests import Handshake
 
+__tracebackhide__ = True
+
 OK = 200
 _TEXT = (b"content-type", b"text/plain;charset=UTF-8")
 OPEN_PACKET = b"0"  # what a handshake's response begins with

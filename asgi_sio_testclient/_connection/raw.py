@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RawSession"]
 
+__tracebackhide__ = True
+
 Frame = str | bytes
 
 

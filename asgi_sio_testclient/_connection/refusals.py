@@ -16,6 +16,8 @@ from asgi_sio_testclient.asgi._websocket import FORBIDDEN
 if TYPE_CHECKING:
     from asgi_sio_testclient._connection.transport import Transport
 
+__tracebackhide__ = True
+
 
 NOT_FOUND = 404
 BAD_REQUEST = 400

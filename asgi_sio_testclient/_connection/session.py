@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._connection.transport import Transport
     from asgi_sio_testclient._http.requests import Handshake
 
+__tracebackhide__ = True
+
 Frame = str | bytes
 
 RECENT = 20  # packets among which the one that was too large is looked for

@@ -19,6 +19,8 @@ import enum
 
 __all__ = ["SessionState", "next_state"]
 
+__tracebackhide__ = True
+
 
 class SessionState(enum.Enum):
     """Where a session stands."""

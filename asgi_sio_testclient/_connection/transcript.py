@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Transcript", "TranscriptEntry", "shorten"]
 
+__tracebackhide__ = True
+
 Frame = str | bytes
 Record = tuple[float, str, str, Any]  # time, direction, transport, frame or HTTP request
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from asgi_sio_testclient.asgi import Response
 
+__tracebackhide__ = True
+
 Frame = str | bytes
 
 

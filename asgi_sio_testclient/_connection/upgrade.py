@@ -13,6 +13,8 @@ from asgi_sio_testclient._connection.websocket import WebSocketTransport
 
 __all__ = ["Upgrade"]
 
+__tracebackhide__ = True
+
 Frame = str | bytes
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["advance", "is_travelling", "time_travel"]
 
+__tracebackhide__ = True
+
 
 @contextlib.asynccontextmanager
 async def time_travel(runtime: Runtime) -> AsyncIterator[None]:

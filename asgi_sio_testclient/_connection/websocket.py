@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._connection.transport import Frame, TransportListener
     from asgi_sio_testclient._http.requests import Handshake
 
+__tracebackhide__ = True
+
 
 class WebSocketTransport:
     """A websocket to the app.

@@ -7,6 +7,8 @@ from time import perf_counter
 
 __all__ = ["HTTPRequest"]
 
+__tracebackhide__ = True
+
 _KEPT = 65_536  # bytes of a body; of a longer one nothing is kept
 
 

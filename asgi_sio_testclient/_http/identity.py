@@ -19,6 +19,8 @@ from asgi_sio_testclient._version import __version__
 if TYPE_CHECKING:
     pass
 
+__tracebackhide__ = True
+
 
 RawHeaders = list[tuple[bytes, bytes]]
 HeaderTypes = Any  # httpx's own, and httpx2's

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Handshake", "decoded_body"]
 
+__tracebackhide__ = True
+
 
 ENGINEIO_VERSION = "4"
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}

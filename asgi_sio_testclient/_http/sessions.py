@@ -24,6 +24,8 @@ from asgi_sio_testclient.asgi import HTTPExchange, http_scope
 
 __all__ = ["HTTPSession", "find_http_session", "session_transaction"]
 
+__tracebackhide__ = True
+
 KNOWN = "the SessionMiddleware of Starlette and FastAPI, Flask, Quart and Django"
 _NO_CONTENT = 204
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AppTransport"]
 
+__tracebackhide__ = True
+
 _SERVER_ERROR = 500
 
 

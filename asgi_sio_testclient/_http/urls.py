@@ -15,6 +15,8 @@ import httpx
 if TYPE_CHECKING:
     pass
 
+__tracebackhide__ = True
+
 
 _SHOWN_IN_QUERIES = {"transport", "EIO", "sid"}
 _MASK = "***"

@@ -18,6 +18,8 @@ import httpx
 
 from asgi_sio_testclient._http.identity import DEFAULT_HEADERS
 
+__tracebackhide__ = True
+
 _HEADER = "HTTP_"
 
 

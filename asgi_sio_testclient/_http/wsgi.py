@@ -16,6 +16,8 @@ from asgi_sio_testclient.asgi._scopes import has_async_call
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
+__tracebackhide__ = True
+
 _WSGI_ARGUMENTS = 2
 _ASGI_ARGUMENTS = (3, 1)
 _WORKERS = 10_000

@@ -46,6 +46,8 @@ __all__ = [
     "split_payload",
 ]
 
+__tracebackhide__ = True
+
 Frame = str | bytes  # one encoded Engine.IO packet, as it travels in a websocket message
 
 PROBE = "probe"

@@ -17,6 +17,8 @@ from socketio.packet import (
 
 from asgi_sio_testclient._protocol.packets import ROOT, Incoming, Message, _is_valid
 
+__tracebackhide__ = True
+
 _KINDS = {"0": CONNECT, "2": EVENT, "3": ACK}
 _OPENINGS = {CONNECT: "{", EVENT: "[", ACK: "["}
 _MAX_ID_DIGITS = 18

@@ -15,6 +15,8 @@ from socketio.packet import (
     packet_names,
 )
 
+__tracebackhide__ = True
+
 Message = str | bytes  # the data of one Engine.IO MESSAGE
 ROOT = "/"
 SERIALIZERS = ("default", "msgpack")

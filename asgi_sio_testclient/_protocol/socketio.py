@@ -39,6 +39,8 @@ from asgi_sio_testclient._protocol.packets import (
 
 __all__ = ["SocketIO"]
 
+__tracebackhide__ = True
+
 
 _new_ids = functools.partial(itertools.count, 1)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+__tracebackhide__ = True
+
 
 class _ManagerLogger:
     """A client manager's logger that also reports each error, with its time, to a callback."""

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 __all__ = ["EmitLog", "Emitted"]
 
+__tracebackhide__ = True
+
 _SIZE = 128  # emits; a power of two
 _ROOM, _SKIPPED = 0, 1  # the places behind the namespace in BaseManager.emit's signature
 

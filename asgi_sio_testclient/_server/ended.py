@@ -19,6 +19,8 @@ from asgi_sio_testclient._waiting.suspended import is_library
 
 __all__ = ["AppTask", "ended_before", "never_run", "note_ended"]
 
+__tracebackhide__ = True
+
 
 class AppTask:
     """A task of the app's, by the code of its coroutine."""

@@ -17,6 +17,8 @@ from asgi_sio_testclient._server.origins import _frames
 if TYPE_CHECKING:
     pass
 
+__tracebackhide__ = True
+
 
 _ENTRY = engineio.AsyncServer.handle_request.__code__
 _LIFESPAN = engineio.ASGIApp.lifespan

@@ -6,6 +6,8 @@ from typing import Any
 
 import socketio
 
+__tracebackhide__ = True
+
 _STOCK_DISPATCHES = (socketio.AsyncNamespace.trigger_event, socketio.Namespace.trigger_event)
 _STOCK_NAMES = {dispatch.__qualname__ for dispatch in _STOCK_DISPATCHES}
 

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HANDLER_TASK", "ServerInstrumentation", "instrument", "restore"]
 
+__tracebackhide__ = True
+
 _TURNS = 10  # of the loop, that a request takes from the app's door into the server's queue
 _STOCK_START = engineio.AsyncServer.start_background_task
 _QUOTED = 8  # of the exceptions that the server logged

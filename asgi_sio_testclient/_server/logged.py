@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 __all__ = ["Logged", "quoting_logger"]
 
+__tracebackhide__ = True
+
 
 class Logged(NamedTuple):
     """One call of ``logger.exception``.

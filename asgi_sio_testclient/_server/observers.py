@@ -31,6 +31,8 @@ __all__ = [
     "remove_observer",
 ]
 
+__tracebackhide__ = True
+
 ALL = "*"
 
 

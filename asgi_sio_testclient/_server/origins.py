@@ -12,6 +12,8 @@ import socketio
 
 from asgi_sio_testclient._exceptions import add_note
 
+__tracebackhide__ = True
+
 _RESERVED = {"0": "connect", "1": "disconnect"}
 
 

@@ -21,6 +21,8 @@ from asgi_sio_testclient._server.find import _children, _reachable, is_entry
 
 __all__ = ["hint_of_path"]
 
+__tracebackhide__ = True
+
 _APP = engineio.ASGIApp.__call__.__code__
 _CANDIDATES = 8
 _TIMEOUT = 1.0  # seconds, for an app that neither answers nor leads to a server

@@ -26,6 +26,8 @@ from asgi_sio_testclient.trace import Emit, Recording, Wait
 
 __all__ = ["Recorder"]
 
+__tracebackhide__ = True
+
 _REFUSED = socketio.exceptions.ConnectionRefusedError
 _RUN: ContextVar[HandlerRun | None] = ContextVar("asgi_sio_testclient_run", default=None)
 

@@ -22,6 +22,8 @@ from asgi_sio_testclient._waiting.suspended import place_in_traceback
 
 __all__ = ["ConnectHandlers"]
 
+__tracebackhide__ = True
+
 _REFUSALS = (ConnectionRefusedError, socketio.exceptions.ConnectionRefusedError)
 _RETURNS = ("RETURN_CONST", "RETURN_VALUE")
 

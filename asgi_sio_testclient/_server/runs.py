@@ -13,6 +13,8 @@ from asgi_sio_testclient._waiting.suspended import suspended_at, suspended_codes
 if TYPE_CHECKING:
     from asgi_sio_testclient._waiting.work import Work
 
+__tracebackhide__ = True
+
 _CALL = socketio.AsyncServer.call.__code__
 _NOT_YET = float("inf")
 

@@ -14,6 +14,8 @@ from asgi_sio_testclient._server.find import find_server
 
 __all__ = ["eio_sid_of", "find_server", "handler_of", "number_ids"]
 
+__tracebackhide__ = True
+
 _LENGTH = 15  # bytes: 20 characters, as engineio.BaseServer.generate_id makes them
 
 

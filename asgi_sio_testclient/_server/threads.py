@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ThreadedInstrumentation", "instrumentation_class"]
 
+__tracebackhide__ = True
+
 _CALL = socketio.Server.call.__code__
 _THREADING = "threading"
 _FLASKS_CLIENT = "flask_socketio.test_client"

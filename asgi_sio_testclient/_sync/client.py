@@ -27,6 +27,8 @@ from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
 
 __all__ = ["SyncTestClient"]
 
+__tracebackhide__ = True
+
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 _NOTHING: Any = object()

@@ -8,6 +8,8 @@ import httpx
 
 from asgi_sio_testclient._sync.portal import _Loop
 
+__tracebackhide__ = True
+
 
 class _PortalTransport(httpx.BaseTransport):
     """Carries a sync client's requests to an async one, and so to the app."""

@@ -18,6 +18,8 @@ from asgiref.sync import AsyncToSync
 
 from asgi_sio_testclient._exceptions import UsageError, ends_test
 
+__tracebackhide__ = True
+
 Result = TypeVar("Result")
 _LOOPS: weakref.WeakValueDictionary[int, _Loop] = weakref.WeakValueDictionary()
 _LOOPS_LOCK = threading.Lock()

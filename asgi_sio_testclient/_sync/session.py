@@ -9,6 +9,8 @@ from asgi_sio_testclient._sync.portal import _Loop
 from asgi_sio_testclient.asgi import Response
 from asgi_sio_testclient.faults import Schedule
 
+__tracebackhide__ = True
+
 
 class SyncEngineSession:
     """`EngineSession` without ``await``: what ``client.raw`` is on a `SyncTestClient`."""

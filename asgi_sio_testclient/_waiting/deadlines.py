@@ -19,6 +19,8 @@ from asgi_sio_testclient._waiting.work import Work
 
 __all__ = ["EXPIRED", "Hub", "fail", "finish", "hub_of"]
 
+__tracebackhide__ = True
+
 EXPIRED: Any = object()  # the result of a wait whose deadline came first
 
 _NEVER = float("inf")

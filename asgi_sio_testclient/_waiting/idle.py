@@ -8,6 +8,8 @@ from typing import Protocol
 
 from asgi_sio_testclient._waiting.rest import RestCheck
 
+__tracebackhide__ = True
+
 # Turns of the loop that the server's writer takes from sending a packet back to waiting for the
 # next (3 with Python 3.11's wait_for).
 _TURNS = 10

@@ -31,6 +31,8 @@ from asgi_sio_testclient._waiting.work import (
 
 __all__ = ["DEFAULT_GRACE", "NEVER", "RestCheck"]
 
+__tracebackhide__ = True
+
 DEFAULT_GRACE = 0.1  # seconds
 NEVER = float("inf")
 # How many times `grace` a loop of short sleeps that a handler began is followed the first time.

@@ -15,6 +15,8 @@ from asgi_sio_testclient._waiting.suspended import Frames, is_library
 
 __all__ = ["Ending", "ending_of", "is_in_loop", "leads_back"]
 
+__tracebackhide__ = True
+
 
 class Ending(enum.Enum):
     """Whether a loop ends by itself."""

@@ -30,6 +30,8 @@ __all__ = [
     "thread_suspended_at",
 ]
 
+__tracebackhide__ = True
+
 _LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")})
 _KINDS = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
 _OWN = f"{PurePath(__file__).parent.parent}{os.sep}"

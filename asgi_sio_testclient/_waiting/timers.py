@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 __all__ = ["DueTimer", "HeapTimers", "HookedTimers"]
 
+__tracebackhide__ = True
+
 _SLEEP = "_set_result_unless_cancelled"  # asyncio.sleep()'s callback
 
 

@@ -43,6 +43,8 @@ __all__ = [
     "was_set_off",
 ]
 
+__tracebackhide__ = True
+
 PLUMBING = "the connection"  # the call of the app that carries Engine.IO
 LIFESPAN = "the lifespan"
 WORKER: tuple[Any, Any] = ("a worker", None)

@@ -14,6 +14,8 @@ from asgi_sio_testclient._waiting.work import ORIGIN, PLUMBING
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application
 
+__tracebackhide__ = True
+
 
 Headers = Iterable[tuple[bytes, bytes]]
 Message = dict[str, Any]

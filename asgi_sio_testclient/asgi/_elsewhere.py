@@ -6,6 +6,8 @@ from __future__ import annotations
 
 __all__ = ["EXTENSION", "Elsewhere", "RemoteFailure"]
 
+__tracebackhide__ = True
+
 EXTENSION = "asgi_sio_testclient.remote"
 """In the ``extensions`` of a scope: what the client tells such an app about the request.
 

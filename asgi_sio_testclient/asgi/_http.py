@@ -12,6 +12,8 @@ from asgi_sio_testclient.asgi._call import DEFAULT_TIMEOUT, _by_hand, _headers, 
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application, HTTPScope
 
+__tracebackhide__ = True
+
 
 @dataclass(frozen=True, slots=True)
 class Response:

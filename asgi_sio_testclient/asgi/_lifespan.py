@@ -16,6 +16,8 @@ from asgi_sio_testclient.asgi._call import DEFAULT_TIMEOUT, Message, _Mailbox, _
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application, LifespanScope
 
+__tracebackhide__ = True
+
 
 class Lifespan(_Run):
     """The lifespan of an app: its startup and its shutdown.

@@ -14,6 +14,8 @@ from asgi_sio_testclient.asgi._call import Headers
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application, HTTPScope, WebSocketScope
 
+__tracebackhide__ = True
+
 
 _SINGLE_CALLABLE_ARGUMENTS = 3
 

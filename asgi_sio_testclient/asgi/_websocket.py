@@ -22,6 +22,8 @@ from asgi_sio_testclient.asgi._http import Response
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application, WebSocketScope
 
+__tracebackhide__ = True
+
 
 NORMAL_CLOSURE = 1000
 NO_STATUS_RECEIVED = 1005

@@ -61,6 +61,8 @@ __all__ = [
     "swarm",
 ]
 
+__tracebackhide__ = True
+
 MODES = ("call", "emit")
 SHOWN_ARGUMENTS = 200
 

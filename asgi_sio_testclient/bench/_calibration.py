@@ -12,6 +12,8 @@ from time import perf_counter_ns
 
 __all__ = ["lay"]
 
+__tracebackhide__ = True
+
 _VALUE = ["event", {"id": 42, "text": "a line of text", "tags": ["one", "two"], "price": 1.25}]
 _TURNS = 8
 _TRIES = 9

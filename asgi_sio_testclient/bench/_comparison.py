@@ -15,6 +15,8 @@ from asgi_sio_testclient.bench._format import duration, number_or_none
 
 __all__ = ["Comparison", "NotComparable", "judged"]
 
+__tracebackhide__ = True
+
 FEWEST_SLICES = 8
 """Below, the test's approximation doesn't hold, and nothing could be significant."""
 

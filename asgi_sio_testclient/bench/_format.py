@@ -6,6 +6,8 @@ import math
 
 __all__ = ["duration", "number_or_none"]
 
+__tracebackhide__ = True
+
 
 def duration(seconds: float) -> str:
     """For people: three digits and a unit, or "-" for nan."""

@@ -13,6 +13,8 @@ from asgi_sio_testclient.bench._report import LatencyReport, Slice, Timings
 
 __all__ = ["SUFFIXES", "draw"]
 
+__tracebackhide__ = True
+
 SUFFIXES = (".png", ".svg")
 
 _HANDLER, _REST, _MAX = "#d1651a", "#1b7f79", "#8a8f98"

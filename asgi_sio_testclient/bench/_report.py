@@ -30,6 +30,8 @@ __all__ = [
     "Timings",
 ]
 
+__tracebackhide__ = True
+
 FORMAT = 1
 SLICES = 50
 """Of the timeline. Long enough to hold most of what hits several calls in a row, so that they can

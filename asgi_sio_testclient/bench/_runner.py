@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Measurement", "Plan", "Progress", "Watcher", "first_line", "still_collector", "until"]
 
+__tracebackhide__ = True
+
 Watcher = Callable[["Progress"], object]
 
 SECOND = 1_000_000_000

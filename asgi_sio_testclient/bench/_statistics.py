@@ -12,6 +12,8 @@ from typing import TypeVar
 
 __all__ = ["bucketed", "mann_whitney", "percentile", "sliced"]
 
+__tracebackhide__ = True
+
 Item = TypeVar("Item")
 
 _BUCKETS_A_DECADE = 40

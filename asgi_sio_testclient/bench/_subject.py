@@ -21,6 +21,8 @@ from asgi_sio_testclient._version import __version__
 
 __all__ = ["Subject", "name_of", "processor", "version_of"]
 
+__tracebackhide__ = True
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:

@@ -22,6 +22,8 @@ from asgi_sio_testclient.bench._subject import Subject, name_of
 
 __all__ = ["swarm"]
 
+__tracebackhide__ = True
+
 Scenario = Callable[[TestClient], Awaitable[object]]
 
 CONNECTS_AT_A_TIME = 50

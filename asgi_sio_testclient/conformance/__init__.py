@@ -34,6 +34,8 @@ from asgi_sio_testclient.remote import RemoteServer
 
 __all__ = ["CASES", "RULES", "SUITES", "Case", "Result", "cases", "run", "served"]
 
+__tracebackhide__ = True
+
 NOT_FOUND = 404
 AT_A_TIME = 4  # cases against a live server
 REPETITIONS = 5  # at most, of a case that differs there

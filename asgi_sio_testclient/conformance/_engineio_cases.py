@@ -27,6 +27,8 @@ from asgi_sio_testclient.conformance._probe import (
 
 __all__ = ["CASES", "Check", "opened"]
 
+__tracebackhide__ = True
+
 Check = Callable[[Probe], Awaitable[None]]
 
 SUITE = "engine.io"

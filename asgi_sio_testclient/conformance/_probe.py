@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Case", "Probe", "Socket", "Stopped"]
 
+__tracebackhide__ = True
+
 Frame = str | bytes
 
 PING_INTERVAL = 0.3

@@ -25,6 +25,8 @@ from asgi_sio_testclient.conformance._probe import (
 
 __all__ = ["CASES"]
 
+__tracebackhide__ = True
+
 SUITE = "socket.io"
 CONNECTED = '40{"sid":"<sid>"}'
 CONNECTED_CUSTOM = '40/custom,{"sid":"<sid>"}'

@@ -14,6 +14,8 @@ from asgi_sio_testclient.coverage._table import report_lines
 
 __all__ = ["Coverage", "EmittedEvent", "HandlerCounts"]
 
+__tracebackhide__ = True
+
 FORMAT = 1
 HandlerKey = tuple[str, str, str, str, int]
 EventKey = tuple[str, str]

@@ -16,6 +16,8 @@ from asgi_sio_testclient.coverage._recorder import Recorder
 
 __all__ = ["CoveragePlugin"]
 
+__tracebackhide__ = True
+
 _KEY = "sio_coverage"
 
 

@@ -19,6 +19,8 @@ from asgi_sio_testclient.coverage._data import Coverage, HandlerCounts
 
 __all__ = ["Recorder", "record"]
 
+__tracebackhide__ = True
+
 
 @contextmanager
 def record() -> Iterator[Coverage]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["report_lines"]
 
+__tracebackhide__ = True
+
 TITLES = ("namespace", "event", "handler", "ran", "acked", "raised", "refused")
 _LEFT = 3  # columns of text; the others are numbers
 

@@ -23,6 +23,8 @@ from asgi_sio_testclient.fuzz._world import Settings, World
 
 __all__ = ["Call", "Failure", "HandlerHang", "Report", "nested", "run"]
 
+__tracebackhide__ = True
+
 _ALL = ("*", "*")
 
 

@@ -18,6 +18,8 @@ from typing import Any
 
 __all__ = ["Guard", "HandlerHang", "VirtualLoop"]
 
+__tracebackhide__ = True
+
 _SPINNING = 200  # turns of the loop without rest, after which the clock moves by itself
 _STEP = 0.001  # seconds of virtual time for each turn then
 _THREAD_WAIT = 0.02  # real seconds in which another thread may answer before the clock jumps

@@ -15,6 +15,8 @@ from asgi_sio_testclient._protocol import engineio
 
 __all__ = ["read_recording"]
 
+__tracebackhide__ = True
+
 SEPARATOR = "\x1e"  # between the packets of a long-polling body
 Arguments = dict[tuple[str, str], list[tuple[Any, ...]]]
 

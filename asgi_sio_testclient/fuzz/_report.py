@@ -12,6 +12,8 @@ from asgi_sio_testclient.fuzz._values import literal
 
 __all__ = ["Failure", "Report"]
 
+__tracebackhide__ = True
+
 _LIBRARIES = ("socketio", "engineio", "asgi_sio_testclient", "asyncio", "concurrent")
 _MESSAGE = 300
 _ENDS = 8  # frames

@@ -17,6 +17,8 @@ from asgi_sio_testclient.fuzz._world import Fault, World
 
 __all__ = ["Found", "search_handler", "search_sequences"]
 
+__tracebackhide__ = True
+
 _SHARE = 0.6  # of the examples are simple faults
 _ROUNDS = 3
 _MOST_SEEDS = 12

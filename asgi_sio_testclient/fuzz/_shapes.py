@@ -18,6 +18,8 @@ from typing import Any
 
 __all__ = ["Shape", "constants_of", "shapes_of", "signature_of"]
 
+__tracebackhide__ = True
+
 _DEPTH = 4  # calls of the app's own functions that are followed
 _MOST_CONSTANTS = 60
 _CALL = "__call__"  # of an instance that is a handler

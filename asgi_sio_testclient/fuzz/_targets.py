@@ -15,6 +15,8 @@ from asgi_sio_testclient.fuzz._values import arguments, fill, systematic
 
 __all__ = ["Call", "Target", "targets_of"]
 
+__tracebackhide__ = True
+
 ALL = "*"
 ANY_NAMESPACE = "/fuzz"  # where a handler of every namespace is called
 ANY_EVENT = "fuzz"

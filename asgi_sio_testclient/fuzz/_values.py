@@ -32,6 +32,8 @@ __all__ = [
     "systematic",
 ]
 
+__tracebackhide__ = True
+
 _DEPTH = 5
 _SIMPLE: tuple[Any, ...] = (
     *(None, "", 0, -1, [], {}),

@@ -32,6 +32,8 @@ from asgi_sio_testclient.fuzz._values import children_of, depth_of
 
 __all__ = ["Fault", "Settings", "World"]
 
+__tracebackhide__ = True
+
 DAY = 90_000.0  # seconds of virtual time after which a handler never ends: a day and an hour
 _ARRIVAL = 1.0  # seconds of virtual time in which a packet arrives
 _DEEP = 100

@@ -16,6 +16,8 @@ from asgi_sio_testclient.har._steps import script_of
 
 __all__ = ["HARError", "Recorded", "Replay", "read_har", "replay", "source_of_test"]
 
+__tracebackhide__ = True
+
 
 def source_of_test(
     recorded: Recorded, *, app: str = "", with_secrets: bool = False, ignore: Iterable[str] = ()

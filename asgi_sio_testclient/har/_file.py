@@ -22,6 +22,8 @@ from asgi_sio_testclient._protocol import engineio
 
 __all__ = ["HARError", "Recorded", "RecordedRequest", "RecordedSession", "read_har"]
 
+__tracebackhide__ = True
+
 SENT, RECEIVED = "sent", "received"
 _TEXT, _BINARY = 1, 2  # a websocket's opcodes
 _OK = 200

@@ -26,6 +26,8 @@ from asgi_sio_testclient.har._values import Template, Text, Values, is_secret_na
 
 __all__ = ["Handler", "Plan"]
 
+__tracebackhide__ = True
+
 _PAUSE = 0.03  # seconds between two steps after which the second may depend on the first
 _MILLISECOND = 0.0011  # seconds: HTTP requests have no finer times
 _SENDS = (Connect, Emit, Request, Disconnect, Leave)

@@ -9,6 +9,8 @@ from asgi_sio_testclient.har._values import ANYTHING, Reference, Secret, Text
 
 __all__ = ["expression"]
 
+__tracebackhide__ = True
+
 _WIDTH = 96
 _SHORT_BYTES = 48
 _LINE_OF_BASE64 = 76

@@ -39,6 +39,8 @@ from asgi_sio_testclient.har._values import (
 
 __all__ = ["Replay", "replay"]
 
+__tracebackhide__ = True
+
 _NO_ANSWER = "(nothing)"
 _AFTER = 1.0  # seconds that an event may be later than it was in the recording
 _LONGEST = 600  # characters of a line

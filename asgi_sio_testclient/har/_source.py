@@ -24,6 +24,8 @@ from asgi_sio_testclient.har._values import json_of
 
 __all__ = ["source_of"]
 
+__tracebackhide__ = True
+
 _INDENT = 8
 _WIDTH = 100
 _LOCAL = re.compile(r"\W+")

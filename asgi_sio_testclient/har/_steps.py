@@ -18,6 +18,8 @@ __all__ = [
     "User", "script_of",
 ]  # fmt: skip
 
+__tracebackhide__ = True
+
 
 @dataclass(eq=False)
 class User:

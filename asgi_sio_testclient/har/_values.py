@@ -21,6 +21,8 @@ from asgi_sio_testclient.trace import kind_of
 
 __all__ = ["ANYTHING", "Capture", "Reference", "Secret", "Template", "Text", "Values"]
 
+__tracebackhide__ = True
+
 Path = tuple[Any, ...]
 Template = Any  # a value in which the classes below may stand in the place of parts
 

@@ -15,6 +15,8 @@ from asgi_sio_testclient.asgi._elsewhere import RemoteFailure
 
 __all__ = ["FAILURES", "Stage", "failure", "where"]
 
+__tracebackhide__ = True
+
 FAILURES = (aiohttp.ClientError, OSError)
 """What a request, a handshake or a connection that is lost raises; TimeoutError is an OSError."""
 

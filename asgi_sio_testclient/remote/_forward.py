@@ -10,6 +10,8 @@ from asgi_sio_testclient.remote._websocket import forward_websocket
 
 __all__ = ["new_pool"]
 
+__tracebackhide__ = True
+
 
 _FORWARD = {"http": forward_http, "websocket": forward_websocket}
 

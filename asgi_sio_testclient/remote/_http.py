@@ -21,6 +21,8 @@ from asgi_sio_testclient.remote._requests import (
 
 __all__ = ["forward_http"]
 
+__tracebackhide__ = True
+
 LARGE_BODY = 1 << 20  # bytes, from which aiohttp wants a file instead
 
 

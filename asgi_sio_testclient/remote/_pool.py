@@ -16,6 +16,8 @@ from asgi_sio_testclient.remote._failures import Stage
 
 __all__ = ["Pool", "Refused", "WebSocket", "stage_of_this_task"]
 
+__tracebackhide__ = True
+
 # Servers close an idle connection after a while: Node.js, uvicorn and hypercorn after 5 s. A POST
 # that meets the close is lost, and must not be sent twice.
 KEEP_ALIVE = 2.0  # seconds

@@ -13,6 +13,8 @@ from asgi_sio_testclient.remote._server import RemoteServer
 
 __all__ = ["URLPlugin"]
 
+__tracebackhide__ = True
+
 NOT_MARKED = "needs the app in this process: not marked @pytest.mark.sio(portable=True)"
 ASKS_FOR_THE_APP = "needs the app in this process: it, or a fixture of it, asks for sio_app"
 

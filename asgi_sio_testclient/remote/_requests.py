@@ -11,6 +11,8 @@ from asgi_sio_testclient.remote._target import PORTS, Target
 
 __all__ = ["Disconnect", "Receive", "Requests", "Send", "response_headers"]
 
+__tracebackhide__ = True
+
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RemoteServer"]
 
+__tracebackhide__ = True
+
 
 class RemoteServer(Elsewhere):
     """A Socket.IO server elsewhere, as an ASGI app: every http and websocket scope is forwarded to

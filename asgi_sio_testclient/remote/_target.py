@@ -9,6 +9,8 @@ from typing import Any
 
 __all__ = ["PORTS", "Target", "parse_target"]
 
+__tracebackhide__ = True
+
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")

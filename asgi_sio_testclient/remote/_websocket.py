@@ -21,6 +21,8 @@ from asgi_sio_testclient.remote._requests import (
 
 __all__ = ["forward_websocket"]
 
+__tracebackhide__ = True
+
 NO_STATUS_RECEIVED = 1005
 # The size from which a message is worth compressing, as the ws package of Node.js has it.
 COMPRESS_FROM = 1024  # characters or bytes

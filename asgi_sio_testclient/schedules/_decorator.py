@@ -13,6 +13,8 @@ from asgi_sio_testclient.schedules._settings import current
 
 __all__ = ["explored"]
 
+__tracebackhide__ = True
+
 Test = Callable[..., Any]
 
 

@@ -26,6 +26,8 @@ from asgi_sio_testclient.schedules._trace import ClockReads, NotRepeatable, comp
 
 __all__ = ["Exploration", "ScheduleFailure", "explore", "replay"]
 
+__tracebackhide__ = True
+
 RUNS = 200
 _BUILD_IN_THE_TEST = (
     "Something outlives a run: build the app, and what it keeps, within the scenario"

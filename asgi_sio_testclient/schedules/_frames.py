@@ -31,6 +31,8 @@ __all__ = [
     "running",
 ]
 
+__tracebackhide__ = True
+
 
 class Owner(enum.Enum):
     """Who wrote the code of a frame."""

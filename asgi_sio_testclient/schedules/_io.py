@@ -10,6 +10,8 @@ from typing import Any
 
 __all__ = ["Outside"]
 
+__tracebackhide__ = True
+
 
 class Outside:
     """The files and modules whose sleeps stand for I/O; none: every sleep of the app's does.

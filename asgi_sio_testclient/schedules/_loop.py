@@ -23,6 +23,8 @@ from asgi_sio_testclient.schedules._threads import Threads
 
 __all__ = ["ScheduleLoop"]
 
+__tracebackhide__ = True
+
 _SPINNING = 200  # turns without a pause, after which somebody polls with sleep(0)
 _SPIN = 1e-3  # seconds that the clock then moves in each turn
 _NEAR = 5.0  # seconds: later timers are pings and timeouts, and no moments to hold something until

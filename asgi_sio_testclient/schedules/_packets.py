@@ -18,6 +18,8 @@ from asgi_sio_testclient.schedules._loop import ScheduleLoop
 
 __all__ = ["CALL", "Network"]
 
+__tracebackhide__ = True
+
 CALL = HTTPExchange._call.__code__
 _PLUMBING = ("2", "3", "5", "6")  # Engine.IO's pings, pongs, upgrade and noop
 _STAMP = re.compile(

@@ -26,6 +26,8 @@ from asgi_sio_testclient.schedules._schedule import START, Key, Point
 
 __all__ = ["Recorder"]
 
+__tracebackhide__ = True
+
 TEST = (1,)  # the path of the test's own task
 _YIELDS = {"sleep", "checkpoint"}
 _SUSPENDED = ("cr_suspended", "gi_suspended")

@@ -11,6 +11,8 @@ from asgi_sio_testclient.schedules._story import Story
 
 __all__ = ["remarks_on"]
 
+__tracebackhide__ = True
+
 _AWAIT = dis.opmap["GET_AWAITABLE"]
 
 

@@ -23,6 +23,8 @@ from asgi_sio_testclient.schedules._schedule import START, Key, Point, Schedule
 
 __all__ = ["Outcome", "Scenario", "run"]
 
+__tracebackhide__ = True
+
 Scenario = Callable[[], Awaitable[Any]]
 
 _WIND_UP = 1.0  # seconds of the loop's clock that cancelled tasks are given

@@ -24,6 +24,8 @@ __all__ = [
     "encode",
 ]
 
+__tracebackhide__ = True
+
 Key = tuple[int, ...]
 """The path of a task by creation (child n of child m of ...), and the number of the point in it."""
 

@@ -14,6 +14,8 @@ from asgi_sio_testclient.schedules._schedule import BUDGET, JUST_AFTER, LONGEST,
 
 __all__ = ["plans"]
 
+__tracebackhide__ = True
+
 Plan = dict[Key, float]
 
 _DISTINCT = 1e-4  # seconds between two moments that are tried both

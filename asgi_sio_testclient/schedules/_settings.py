@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 __all__ = ["Settings", "current"]
 
+__tracebackhide__ = True
+
 
 @dataclass
 class Settings:

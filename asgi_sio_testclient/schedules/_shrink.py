@@ -10,6 +10,8 @@ from asgi_sio_testclient.schedules._schedule import JUST_AFTER, LONGEST, Key
 
 __all__ = ["Extent", "extent", "shrink"]
 
+__tracebackhide__ = True
+
 Plan = dict[Key, float]
 Fails = Callable[[Plan], bool]
 

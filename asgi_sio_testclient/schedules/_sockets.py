@@ -15,6 +15,8 @@ from asgi_sio_testclient.schedules._frames import Owner
 
 __all__ = ["refuse"]
 
+__tracebackhide__ = True
+
 _MANAGER = (
     "take AsyncInMemoryManager of asgi_sio_testclient.pubsub in this test, or an AsyncManager"
 )

@@ -24,6 +24,8 @@ from asgi_sio_testclient.trace import Note, active
 
 __all__ = ["Hold", "Story", "last_line"]
 
+__tracebackhide__ = True
+
 _SHOWN = 60  # characters of a packet
 _BEFORE = 6  # lines before the first hold
 _MOST = 40  # lines

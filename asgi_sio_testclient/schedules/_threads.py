@@ -20,6 +20,8 @@ from asgi_sio_testclient import UsageError
 
 __all__ = ["Threads"]
 
+__tracebackhide__ = True
+
 _LOOK = 0.01  # real seconds between two looks at threads that work
 _FOREIGN = 0.05  # real seconds that a thread which nobody called is given before the clock jumps
 _STUCK = 30.0  # real seconds after which a call in a thread is given up

@@ -13,6 +13,8 @@ from asgi_sio_testclient.schedules._frames import Frames, Owner, names_of, place
 
 __all__ = ["ClockReads", "NotRepeatable", "compare"]
 
+__tracebackhide__ = True
+
 _CLOCKS = {"time", "time_ns", "now", "utcnow", "today", "urandom", "getrandbits"}
 _OUTWARDS = 4  # frames from a clock's read to the app's own line: uuid4() reads os.urandom()
 _SHOWN = 3

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ASGIClientSession"]
 
+__tracebackhide__ = True
+
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["INTERNAL_SERVER_ERROR", "App", "Call"]
 
+__tracebackhide__ = True
+
 OPEN_PACKET = "0"
 CLOSE_PACKET = b"1"
 SEPARATOR = b"\x1e"  # between the packets of one payload

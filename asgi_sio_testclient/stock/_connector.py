@@ -19,6 +19,8 @@ from asgi_sio_testclient.stock._serving import Connection, Origin
 
 __all__ = ["ASGIConnector"]
 
+__tracebackhide__ = True
+
 DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 SECURE = frozenset({"https", "wss"})
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HTTPXCookieJar"]
 
+__tracebackhide__ = True
+
 Cookies = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Origin", "Wire"]
 
+__tracebackhide__ = True
+
 NO_STATUS_RECEIVED = 1005
 TURNS = 10
 """Turns of the loop until a websocket's close is answered. Over a network the answer takes a

@@ -35,6 +35,8 @@ from asgi_sio_testclient.stock._cookies import HTTPXCookieJar
 
 __all__ = ["ASGIClientSession"]
 
+__tracebackhide__ = True
+
 TURNS = 10  # of the loop, in which the stock client's tasks notice the end
 
 

@@ -42,6 +42,8 @@ __all__ = [
     "write_har",
 ]
 
+__tracebackhide__ = True
+
 _HOMES = {
     "Arrow": "_items",
     "ClientLog": "_build",

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = ["active", "recordings"]
 
+__tracebackhide__ = True
+
 recordings: list[Recording] = []
 """Those that are active, the innermost last."""
 

@@ -16,6 +16,8 @@ from asgi_sio_testclient.trace._trace import Trace
 
 __all__ = ["ClientLog", "Failure", "Packet", "Request", "Run", "build"]
 
+__tracebackhide__ = True
+
 
 class Packet(Protocol):
     """A packet of one client, as the transcript's entries have it."""

@@ -12,6 +12,8 @@ from asgi_sio_testclient.trace._items import Item, Span, TraceData, started
 
 __all__ = ["render"]
 
+__tracebackhide__ = True
+
 _MICROSECONDS = 1_000_000
 _SHORTEST = 1.0  # microseconds: an arrow begins and ends in a slice that has a length
 _PROCESS = 1

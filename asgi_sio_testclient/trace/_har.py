@@ -15,6 +15,8 @@ from asgi_sio_testclient.trace._items import Path_, write
 
 __all__ = ["write_har"]
 
+__tracebackhide__ = True
+
 _SEPARATOR = "\x1e"
 _TEXT, _BINARY = 1, 2  # a websocket's opcodes
 _MILLISECONDS = 1000

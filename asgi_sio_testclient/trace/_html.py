@@ -12,6 +12,8 @@ from asgi_sio_testclient.trace._text import one_line
 
 __all__ = ["render"]
 
+__tracebackhide__ = True
+
 _BUDGET = 700_000  # characters that all details together may have: 1,000 packets stay under 1 MB
 _DETAIL = 4_000
 _SHORTEST = 200

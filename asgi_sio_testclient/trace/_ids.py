@@ -6,6 +6,8 @@ import re
 
 __all__ = ["TIME", "UUID", "kind_of"]
 
+__tracebackhide__ = True
+
 UUID = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
     r"|\b[0-9a-f]{12}[1-8][0-9a-f]{3}[89ab][0-9a-f]{15}\b",

@@ -19,6 +19,8 @@ __all__ = [
     "write",
 ]
 
+__tracebackhide__ = True
+
 Path_ = str | os.PathLike[str]
 
 

@@ -11,6 +11,8 @@ from asgi_sio_testclient.trace._ids import TIME, UUID, kind_of
 
 __all__ = ["portable"]
 
+__tracebackhide__ = True
+
 _ANYWHERE = re.compile(f"(?P<uuid>{UUID.pattern})|(?P<time>{TIME.pattern})", re.IGNORECASE)
 
 

@@ -15,6 +15,8 @@ from asgi_sio_testclient.trace._active import recordings
 
 __all__ = ["Emit", "Note", "Recording", "Wait", "recording"]
 
+__tracebackhide__ = True
+
 
 @dataclass(eq=False, slots=True)
 class Emit:

@@ -7,6 +7,8 @@ from typing import Any
 
 __all__ = ["one_line", "pretty"]
 
+__tracebackhide__ = True
+
 _LINE = 120
 _BYTES = 48
 

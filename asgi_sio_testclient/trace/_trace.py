@@ -9,6 +9,8 @@ from asgi_sio_testclient.trace._items import Path_, TraceData, write
 
 __all__ = ["Trace"]
 
+__tracebackhide__ = True
+
 
 @dataclass(eq=False, slots=True)
 class Trace(TraceData):
