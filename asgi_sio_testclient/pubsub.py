@@ -24,8 +24,8 @@ from typing import Any
 from socketio.async_pubsub_manager import AsyncPubSubManager
 from socketio.pubsub_manager import PubSubManager
 
-from asgi_sio_testclient._waiting.deadlines import hub_of
 from asgi_sio_testclient._waiting.idle import IdleState
+from asgi_sio_testclient._waiting.services import services_of
 
 __all__ = ["AsyncInMemoryManager", "InMemoryBroker", "InMemoryManager"]
 
@@ -103,7 +103,7 @@ class _Subscription:
     def done(self) -> None:
         """The message that `get` gave last has been dealt with."""
         self.pending -= 1
-        hub_of(self._loop).notify()
+        services_of(self._loop).idle.notify()
 
 
 class AsyncInMemoryManager(AsyncPubSubManager):  # type: ignore[misc]

@@ -36,7 +36,7 @@ from asgi_sio_testclient import (
 )
 from asgi_sio_testclient._server.instrumentation import instrument, restore
 from asgi_sio_testclient._server.threads import instrumentation_class
-from asgi_sio_testclient._waiting.deadlines import hub_of
+from asgi_sio_testclient._waiting.services import services_of
 
 SECRET = "only for these tests"
 
@@ -1081,7 +1081,7 @@ async def test_a_connect_handler_that_does_not_end_is_named():
 
 async def test_what_the_instrumentation_does_not_know_it_leaves(program):
     loop = asyncio.get_running_loop()
-    one = instrument(program.eio, hub_of(loop), instrumentation_class(program.eio))
+    one = instrument(program.eio, services_of(loop), instrumentation_class(program.eio))
     await one.time_out("unknown")
     assert one.release_connection("unknown") == []
     assert not one.has_output("unknown")

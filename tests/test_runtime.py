@@ -7,8 +7,8 @@ import socketio
 
 from asgi_sio_testclient import LifespanFailed, TestClient
 from asgi_sio_testclient._connection.app import Runtime
-from asgi_sio_testclient._waiting.deadlines import hub_of
 from asgi_sio_testclient._waiting.idle import IdleState
+from asgi_sio_testclient._waiting.services import services_of
 
 SOON = 10.0
 SHORT = 0.05
@@ -78,11 +78,11 @@ async def test_it_runs_between_start_and_release():
     await runtime.start(SOON)
     assert runtime.running
     assert runtime.state == {}
-    assert runtime in hub_of(asyncio.get_running_loop()).runtimes
+    assert runtime in services_of(asyncio.get_running_loop()).apps
     await runtime.shutdown(SOON)
     await runtime.over(runtime.release(), SOON)
     assert not runtime.running
-    assert runtime not in hub_of(asyncio.get_running_loop()).runtimes
+    assert runtime not in services_of(asyncio.get_running_loop()).apps
     assert nothing_runs()
 
 

@@ -9,7 +9,7 @@ import socketio
 from asgi_sio_testclient import ConnectionRefused, TestClient, UsageError
 from asgi_sio_testclient._server.find import engineio_server_of, find_server
 from asgi_sio_testclient._server.instrumentation import instrument, restore
-from asgi_sio_testclient._waiting.deadlines import Hub
+from asgi_sio_testclient._waiting.services import LoopServices
 from asgi_sio_testclient.asgi import WebSocketConnection, websocket_scope
 
 SOON = 10.0
@@ -168,7 +168,7 @@ async def test_a_refusal_of_a_bare_engineio_server_is_told_as_it_is():
 async def test_nothing_is_known_of_a_server_that_is_not_socketios():
     eio, _ = bare()
     before = dict(eio.handlers)
-    current = instrument(eio, Hub(asyncio.get_running_loop()))
+    current = instrument(eio, LoopServices(asyncio.get_running_loop()))
     assert current.sio is None
     assert not current.has_handler("e", "/")
     assert current.handler_name("e", "/") == ""
@@ -186,15 +186,15 @@ async def test_nothing_is_known_of_a_server_that_is_not_socketios():
 async def test_a_server_without_handlers_is_instrumented_and_left_as_it_was():
     eio = engineio.AsyncServer(async_mode="asgi")
     before = dict(vars(eio))
-    restore(instrument(eio, Hub(asyncio.get_running_loop())))
+    restore(instrument(eio, LoopServices(asyncio.get_running_loop())))
     assert vars(eio) == before
 
 
 async def test_an_instrumentation_is_shared_and_ends_with_its_last_user(sio):
-    hub = Hub(asyncio.get_running_loop())
+    services = LoopServices(asyncio.get_running_loop())
     before = dict(sio.eio.handlers)
-    first = instrument(sio.eio, hub)
-    assert instrument(sio.eio, hub) is first
+    first = instrument(sio.eio, services)
+    assert instrument(sio.eio, services) is first
     restore(first)
     assert sio.eio.handlers != before
     restore(first)
@@ -203,8 +203,8 @@ async def test_an_instrumentation_is_shared_and_ends_with_its_last_user(sio):
 
 async def test_an_instrumentation_that_was_left_on_another_loop_does_not_disturb_the_next_one(sio):
     before = dict(sio.eio.handlers)
-    stale = instrument(sio.eio, Hub(asyncio.get_running_loop()))
-    fresh = instrument(sio.eio, Hub(asyncio.get_running_loop()))
+    stale = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
+    fresh = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
     assert fresh is not stale
     hooked = dict(sio.eio.handlers)
     assert restore(stale) == []
@@ -214,7 +214,7 @@ async def test_an_instrumentation_that_was_left_on_another_loop_does_not_disturb
 
 
 async def test_a_hook_that_somebody_put_over_ours_stays(sio):
-    current = instrument(sio.eio, Hub(asyncio.get_running_loop()))
+    current = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
 
     async def mine(*args):
         """Somebody's."""
@@ -227,7 +227,7 @@ async def test_a_hook_that_somebody_put_over_ours_stays(sio):
 
 
 async def test_what_is_asked_about_a_connection_that_is_gone_is_nothing(sio):
-    current = instrument(sio.eio, Hub(asyncio.get_running_loop()))
+    current = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
     assert not current.has_output("gone")
     assert not current.sends("gone")
     assert not current.is_open("gone")
@@ -239,7 +239,7 @@ async def test_what_is_asked_about_a_connection_that_is_gone_is_nothing(sio):
 
 
 async def test_a_failure_of_a_task_that_has_nothing_to_do_with_a_server_is_not_its_business(sio):
-    current = instrument(sio.eio, Hub(asyncio.get_running_loop()))
+    current = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
     with pytest.raises(LookupError) as caught:
         raise LookupError("of somebody")
     assert not current.handle_failure(caught.value)

@@ -18,7 +18,7 @@ from asgi_sio_testclient._connection.transcript import (
 )
 from asgi_sio_testclient._server.instrumentation import instrument, restore
 from asgi_sio_testclient._server.runs import HandlerRun
-from asgi_sio_testclient._waiting.deadlines import Hub
+from asgi_sio_testclient._waiting.services import LoopServices
 
 PLACEHOLDER = '{"_placeholder":true,"num":0}'
 
@@ -58,7 +58,7 @@ async def watched():
     async def handler(sid):
         """Never run: the test says when it ran."""
 
-    current = instrument(sio.eio, Hub(asyncio.get_running_loop()))
+    current = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
     yield current
     assert restore(current) == []
 

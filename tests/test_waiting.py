@@ -6,15 +6,26 @@ import time
 
 import pytest
 
-from asgi_sio_testclient._waiting.deadlines import EXPIRED, Hub, fail, finish, hub_of
+from asgi_sio_testclient._waiting.deadlines import EXPIRED, fail, finish
 from asgi_sio_testclient._waiting.idle import IdleState
+from asgi_sio_testclient._waiting.services import LoopServices, services_of
 
 SOON = 10.0  # seconds, the bound of what ends at once
 
 
 @pytest.fixture
-async def hub():
-    return Hub(asyncio.get_running_loop())
+async def services():
+    return LoopServices(asyncio.get_running_loop())
+
+
+@pytest.fixture
+async def deadlines(services):
+    return services.deadlines
+
+
+@pytest.fixture
+async def idle(services):
+    return services.idle
 
 
 def future():
@@ -57,60 +68,60 @@ async def test_stopiteration_which_futures_refuse_is_a_runtime_error_with_its_ca
 # -- deadlines
 
 
-async def test_a_wait_ends_with_the_result(hub):
+async def test_a_wait_ends_with_the_result(deadlines):
     done = future()
     asyncio.get_running_loop().call_soon(done.set_result, 5)
-    assert await hub.wait(done, SOON) == 5
-    assert await hub.wait(done, 0) == 5, "a result that is there needs no time"
+    assert await deadlines.wait(done, SOON) == 5
+    assert await deadlines.wait(done, 0) == 5, "a result that is there needs no time"
 
 
-async def test_a_wait_ends_with_the_exception(hub):
+async def test_a_wait_ends_with_the_exception(deadlines):
     done = future()
     asyncio.get_running_loop().call_soon(done.set_exception, LookupError())
     with pytest.raises(LookupError):
-        await hub.wait(done, SOON)
+        await deadlines.wait(done, SOON)
 
 
 @pytest.mark.parametrize("timeout", [0.01, 0, -1])
-async def test_a_wait_without_a_result_expires_not_before_its_time(hub, timeout):
+async def test_a_wait_without_a_result_expires_not_before_its_time(deadlines, timeout):
     loop = asyncio.get_running_loop()
     started, done = loop.time(), future()
-    assert await hub.wait(done, timeout) is EXPIRED
+    assert await deadlines.wait(done, timeout) is EXPIRED
     assert done.result() is EXPIRED
     assert loop.time() - started >= timeout - 0.001
 
 
-async def test_a_short_wait_that_begins_later_does_not_wait_for_a_long_one(hub):
-    long = asyncio.ensure_future(hub.wait(future(), 60))
+async def test_a_short_wait_that_begins_later_does_not_wait_for_a_long_one(deadlines):
+    long = asyncio.ensure_future(deadlines.wait(future(), 60))
     await asyncio.sleep(0)
-    assert await asyncio.wait_for(hub.wait(future(), 0.01), SOON) is EXPIRED
+    assert await asyncio.wait_for(deadlines.wait(future(), 0.01), SOON) is EXPIRED
     assert not long.done()
     long.cancel()
     await asyncio.wait([long])
 
 
-async def test_each_of_several_deadlines_comes_whatever_the_order_of_their_begin(hub):
-    waits = [hub.wait(future(), timeout) for timeout in (0.03, 0.01, 0.04, 0.02)]
+async def test_each_of_several_deadlines_comes_whatever_the_order_of_their_begin(deadlines):
+    waits = [deadlines.wait(future(), timeout) for timeout in (0.03, 0.01, 0.04, 0.02)]
     assert await asyncio.wait_for(asyncio.gather(*waits), SOON) == [EXPIRED] * 4
 
 
-async def test_a_result_in_the_moment_of_the_deadline_is_kept(hub):
+async def test_a_result_in_the_moment_of_the_deadline_is_kept(deadlines):
     began = asyncio.get_running_loop().time()
     done, other = future(), future()
-    waits = asyncio.gather(hub.wait(done, 0.01), hub.wait(other, 0.01))
+    waits = asyncio.gather(deadlines.wait(done, 0.01), deadlines.wait(other, 0.01))
     await asyncio.sleep(0)
     asyncio.get_running_loop().call_at(began + 0.005, done.set_result, "in time")
     time.sleep(0.02)  # noqa: ASYNC251 (blocks, so that both are due in one turn)
-    assert hub.late_by == 0
+    assert deadlines.late_by == 0
     assert await asyncio.wait_for(waits, SOON) == ["in time", EXPIRED]
-    assert hub.late_by >= 0.005
+    assert deadlines.late_by >= 0.005
 
 
-async def test_a_timer_that_stands_for_a_wait_that_is_over_fires_for_nobody(hub):
+async def test_a_timer_that_stands_for_a_wait_that_is_over_fires_for_nobody(deadlines):
     early, late = future(), future()
     waits = [
-        asyncio.ensure_future(hub.wait(early, 0.1)),
-        asyncio.ensure_future(hub.wait(late, 0.15)),
+        asyncio.ensure_future(deadlines.wait(early, 0.1)),
+        asyncio.ensure_future(deadlines.wait(late, 0.15)),
     ]
     await asyncio.sleep(0)
     early.set_result("early")
@@ -118,18 +129,18 @@ async def test_a_timer_that_stands_for_a_wait_that_is_over_fires_for_nobody(hub)
     assert await waits[1] is EXPIRED
 
 
-async def test_a_wait_whose_task_was_cancelled_leaves_nothing_behind(hub):
-    waiting = asyncio.ensure_future(hub.wait(future(), SOON))
+async def test_a_wait_whose_task_was_cancelled_leaves_nothing_behind(deadlines):
+    waiting = asyncio.ensure_future(deadlines.wait(future(), SOON))
     await turns()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert await hub.wait(future(), 0.01) is EXPIRED
+    assert await deadlines.wait(future(), 0.01) is EXPIRED
 
 
-async def test_a_deadline_that_is_set_while_a_result_is_on_its_way_loses_to_it(hub):
+async def test_a_deadline_that_is_set_while_a_result_is_on_its_way_loses_to_it(deadlines):
     done = future()
-    waiting = asyncio.ensure_future(hub.wait(done, 0))
+    waiting = asyncio.ensure_future(deadlines.wait(done, 0))
     await asyncio.sleep(0)
     done.set_result("result")
     assert await asyncio.wait_for(waiting, SOON) == "result"
@@ -140,9 +151,9 @@ def timers():
     return [timer for timer in scheduled if not timer.cancelled()]
 
 
-async def test_one_timer_stands_for_all_waits_and_none_for_nobody(hub):
+async def test_one_timer_stands_for_all_waits_and_none_for_nobody(deadlines):
     before = timers()
-    waits = [asyncio.ensure_future(hub.wait(future(), timeout)) for timeout in (60, 40, 50)]
+    waits = [asyncio.ensure_future(deadlines.wait(future(), timeout)) for timeout in (60, 40, 50)]
     await asyncio.sleep(0)
     assert len(timers()) == len(before) + 1
     for waiting in waits:
@@ -155,85 +166,85 @@ async def test_one_timer_stands_for_all_waits_and_none_for_nobody(hub):
 
 
 class App:
-    """What a hub knows of a running app."""
+    """What `LoopServices` knows of a running app."""
 
     def __init__(self, *mine):
         self.mine = mine
 
-    def lost(self, exc):
+    def handle_failure(self, exc):
         return exc in self.mine
 
 
-async def test_the_timer_goes_with_the_last_app(hub):
+async def test_the_timer_goes_with_the_last_app(services):
     loop = asyncio.get_running_loop()
     before = timers()
     first, second = App(), App()
-    hub.enter(first)
-    hub.enter(second)
+    services.enter(first)
+    services.enter(second)
     done = future()
     loop.call_soon(done.set_result, None)
-    await hub.wait(done, 60)
-    hub.leave(first)
-    hub.leave(first)
-    assert hub.runtimes == [second]
-    hub.leave(second)
+    await services.deadlines.wait(done, 60)
+    services.leave(first)
+    services.leave(first)
+    assert services.apps == [second]
+    services.leave(second)
     assert timers() == before
 
 
-async def test_a_wait_that_goes_on_keeps_its_timer(hub):
+async def test_a_wait_that_goes_on_keeps_its_timer(services):
     app = App()
-    hub.enter(app)
-    waiting = asyncio.ensure_future(hub.wait(future(), 0.02))
+    services.enter(app)
+    waiting = asyncio.ensure_future(services.deadlines.wait(future(), 0.02))
     await turns()
-    hub.leave(app)
+    services.leave(app)
     assert await asyncio.wait_for(waiting, SOON) is EXPIRED
 
 
-async def test_what_a_task_raised_that_nobody_awaits_goes_to_the_app_that_it_concerns(hub):
+async def test_what_a_task_raised_that_nobody_awaits_goes_to_the_app_that_it_concerns(services):
     loop = asyncio.get_running_loop()
     seen = []
     loop.set_exception_handler(lambda loop, context: seen.append(context["message"]))
     before = loop.get_exception_handler()
     mine, other = LookupError("mine"), LookupError("other")
     app = App(mine)
-    hub.enter(app)
+    services.enter(app)
     loop.call_exception_handler({"message": "of the app", "exception": mine})
     loop.call_exception_handler({"message": "of others", "exception": other})
     loop.call_exception_handler({"message": "no exception"})
     assert seen == ["of others", "no exception"]
-    hub.leave(app)
+    services.leave(app)
     assert loop.get_exception_handler() is before
 
 
-async def test_without_a_handler_of_somebody_else_the_loops_own_is_used(hub, caplog):
+async def test_without_a_handler_of_somebody_else_the_loops_own_is_used(services, caplog):
     loop = asyncio.get_running_loop()
     app = App()
-    hub.enter(app)
+    services.enter(app)
     loop.call_exception_handler({"message": "nobody's"})
-    hub.leave(app)
+    services.leave(app)
     assert [record.message for record in caplog.records] == ["nobody's"]
     assert loop.get_exception_handler() is None
 
 
-async def test_a_handler_that_somebody_set_meanwhile_stays(hub):
+async def test_a_handler_that_somebody_set_meanwhile_stays(services):
     loop = asyncio.get_running_loop()
     app = App()
-    hub.enter(app)
+    services.enter(app)
 
     def mine(loop, context):
         """Somebody's."""
 
     loop.set_exception_handler(mine)
-    hub.leave(app)
+    services.leave(app)
     assert loop.get_exception_handler() is mine
 
 
-async def test_each_loop_has_one_hub():
+async def test_each_loop_has_services_of_its_own():
     loop = asyncio.get_running_loop()
-    assert hub_of(loop) is hub_of(loop)
+    assert services_of(loop) is services_of(loop)
     other = asyncio.new_event_loop()
     try:
-        assert hub_of(other) is not hub_of(loop)
+        assert services_of(other) is not services_of(loop)
     finally:
         other.close()
         gc.collect()
@@ -254,102 +265,102 @@ class Thing:
         return self.states[0] if len(self.states) == 1 else self.states.pop(0)
 
 
-def watch(hub, *things):
+def watch(idle, *things):
     done = []
-    forget = hub.when_idle(lambda: things, lambda: done.append(True))
+    forget = idle.when_idle(lambda: things, lambda: done.append(True))
     return done, forget
 
 
-async def test_what_is_quiet_already_is_told_at_once(hub):
-    done, forget = watch(hub, Thing(IdleState.IDLE), Thing(IdleState.IDLE))
+async def test_what_is_quiet_already_is_told_at_once(idle):
+    done, forget = watch(idle, Thing(IdleState.IDLE), Thing(IdleState.IDLE))
     assert done == [True]
-    assert not hub.watchers
+    assert not idle.watchers
     forget()
 
 
-async def test_nothing_is_quiet(hub):
-    assert watch(hub)[0] == [True]
+async def test_nothing_is_quiet(idle):
+    assert watch(idle)[0] == [True]
 
 
-async def test_something_busy_is_looked_at_again_when_it_is_poked_and_not_before(hub):
+async def test_something_busy_is_looked_at_again_after_notify_and_not_before(idle):
     busy = Thing(IdleState.BUSY)
-    done, _ = watch(hub, Thing(IdleState.IDLE), busy)
+    done, _ = watch(idle, Thing(IdleState.IDLE), busy)
     await turns()
     assert busy.asked == 1
     busy.states = [IdleState.IDLE]
     assert not done
-    hub.notify()
-    hub.notify()
-    assert not done, "not in the middle of what pokes"
+    idle.notify()
+    idle.notify()
+    assert not done, "not in the middle of what notifies"
     await turns()
     assert done == [True]
     assert busy.asked == 3, "once as the one that was busy, once among all"
 
 
-async def test_all_must_be_quiet_at_the_same_moment(hub):
+async def test_all_must_be_quiet_at_the_same_moment(idle):
     one, other = Thing(IdleState.BUSY), Thing(IdleState.IDLE)
-    done, _ = watch(hub, one, other)
+    done, _ = watch(idle, one, other)
     one.states, other.states = [IdleState.IDLE], [IdleState.BUSY]
-    hub.notify()
+    idle.notify()
     await turns()
     assert not done
     other.states = [IdleState.IDLE]
-    hub.notify()
+    idle.notify()
     await turns()
     assert done == [True]
 
 
-async def test_what_was_busy_the_last_time_is_asked_first(hub):
+async def test_what_was_busy_the_last_time_is_asked_first(idle):
     others, busy = [Thing(IdleState.IDLE) for _ in range(3)], Thing(IdleState.BUSY)
-    watch(hub, *others, busy)
+    watch(idle, *others, busy)
     asked = [thing.asked for thing in others]
     for _ in range(5):
-        hub.notify()
+        idle.notify()
         await turns()
     assert [thing.asked for thing in others] == asked
     assert busy.asked == 6
 
 
-async def test_what_is_moving_is_looked_at_until_it_is_quiet_without_a_poke(hub):
+async def test_what_is_moving_is_looked_at_until_it_is_quiet_without_notify(idle):
     moving = Thing(IdleState.MOVING, IdleState.MOVING, IdleState.MOVING, IdleState.IDLE)
-    done, _ = watch(hub, moving, Thing(IdleState.IDLE))
+    done, _ = watch(idle, moving, Thing(IdleState.IDLE))
     assert not done
     await turns(10)
     assert done == [True]
 
 
-async def test_what_moves_for_ever_is_given_up_until_the_next_poke(hub):
+async def test_what_moves_for_ever_is_given_up_until_the_next_notify(idle):
     moving = Thing(IdleState.MOVING)
-    done, forget = watch(hub, moving)
+    done, forget = watch(idle, moving)
     await turns(100)
     asked = moving.asked
     await turns(100)
     assert moving.asked == asked, "no busy loop"
     moving.states = [IdleState.IDLE]
-    hub.notify()
+    idle.notify()
     await turns()
     assert done == [True]
     forget()
 
 
-async def test_a_watch_can_be_taken_back(hub):
+async def test_a_watch_can_be_taken_back(idle):
     busy = Thing(IdleState.BUSY)
-    done, forget = watch(hub, busy)
+    done, forget = watch(idle, busy)
     forget()
     forget()
     busy.states = [IdleState.IDLE]
-    hub.notify()
+    idle.notify()
     await turns()
     assert not done
 
 
-async def test_every_watcher_is_told_and_one_that_is_told_may_watch_again(hub):
+async def test_every_watcher_is_told_and_one_that_is_told_may_watch_again(idle):
     busy = Thing(IdleState.BUSY)
-    first, _ = watch(hub, busy)
+    first, _ = watch(idle, busy)
     again = []
-    hub.when_idle(lambda: [busy], lambda: again.append(watch(hub, Thing(IdleState.IDLE))[0]))
+    idle.when_idle(lambda: [busy], lambda: again.append(watch(idle, Thing(IdleState.IDLE))[0]))
     busy.states = [IdleState.IDLE]
-    hub.notify()
+    idle.notify()
     await turns()
     assert first == [True]
     assert again == [[True]]

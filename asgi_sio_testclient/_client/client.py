@@ -392,13 +392,13 @@ class TestClient:
         Raises:
             ConnectionRefused, ConnectTimeout, HandshakeFailed, or what the app raised.
         """
-        state, hub = self._state, self._runtime.hub
+        state, services = self._state, self._runtime.services
         session = state.session
-        deadline = hub.loop.time() + limit
+        deadline = services.loop.time() + limit
         refusals = {}
         for name, future in futures.items():
             try:
-                answer = await hub.wait(future, deadline - hub.loop.time())
+                answer = await services.deadlines.wait(future, deadline - services.loop.time())
             except Exception as exc:
                 self._check_serializer(name, exc)
                 raise
@@ -414,7 +414,7 @@ class TestClient:
             # CONNECT comes first and the connect handler's no later, in a DISCONNECT with data. A
             # handler that runs on leaves the client connected, as over a network.
             handlers = session.connect_handlers()
-            await self._quiet(lambda: [handlers], deadline - hub.loop.time())
+            await self._quiet(lambda: [handlers], deadline - services.loop.time())
             refusals |= state.taken_back
             state.taken_back = {}
             state.raise_unseen()
@@ -579,8 +579,8 @@ class TestClient:
         if id_ is not None:
             state.acks.pending[namespace, id_] = Ack(event, None, callback)
         state.emitted = event, namespace
-        if self._runtime.hub.work.unnoted:
-            self._runtime.hub.work.note_resting_places()
+        if self._runtime.services.work.unnoted:
+            self._runtime.services.work.note_resting_places()
         session.send_messages(messages)
 
     async def send(
@@ -624,11 +624,11 @@ class TestClient:
         future = self._runtime.loop.create_future()
         state.acks.pending[key] = Ack(event, future)
         state.emitted = event, namespace
-        if self._runtime.hub.work.unnoted:
-            self._runtime.hub.work.note_resting_places()
+        if self._runtime.services.work.unnoted:
+            self._runtime.services.work.note_resting_places()
         try:
             session.send_messages(messages)
-            values = await self._runtime.hub.bound(future, limit)
+            values = await self._runtime.services.deadlines.bound(future, limit)
         except BaseException:
             state.acks.take(*key)
             raise
@@ -730,7 +730,7 @@ class TestClient:
         waiter = Waiter(event, namespace, match, future)
         state.inbox.wait(waiter)
         try:
-            numbered = await self._runtime.hub.bound(future, limit)
+            numbered = await self._runtime.services.deadlines.bound(future, limit)
         except asyncio.CancelledError:
             self._hand_back(future)
             raise
@@ -807,7 +807,7 @@ class TestClient:
         waiting_handler = self._runtime.own_handler_of_current_task()
         if waiting_handler:
             raise self._state.situation().settles_in_handler(waiting_handler)
-        rest = RestCheck(self._runtime.hub.work, grace)
+        rest = RestCheck(self._runtime.services.work, grace)
         await self._settled(self._runtime.idle_sources, limit, "settle", rest)
 
     async def _settled(
@@ -830,14 +830,14 @@ class TestClient:
         limit: float,
         rest: RestCheck | None = None,
     ) -> Any:
-        hub, settling = self._runtime.hub, self._state.settling
-        if hub.work.unnoted:
-            hub.work.note_resting_places()
-        future: asyncio.Future[Any] = hub.loop.create_future()
+        services, settling = self._runtime.services, self._state.settling
+        if services.work.unnoted:
+            services.work.note_resting_places()
+        future: asyncio.Future[Any] = services.loop.create_future()
         settling.append(future)
-        forget = hub.when_idle(things, lambda: finish(future), rest)
+        forget = services.idle.when_idle(things, lambda: finish(future), rest)
         try:
-            return await hub.wait(future, limit)
+            return await services.deadlines.wait(future, limit)
         finally:
             settling.remove(future)
             forget()
@@ -907,7 +907,7 @@ class TestClient:
         waiter = Waiter(event, namespace, match, runtime.loop.create_future())
         state.inbox.wait(waiter)
         try:
-            numbered = await runtime.hub.wait(waiter.future, seconds)
+            numbered = await runtime.services.deadlines.wait(waiter.future, seconds)
         except NotConnected:
             return  # nothing can arrive any more
         finally:

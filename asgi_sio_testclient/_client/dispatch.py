@@ -347,7 +347,7 @@ class ClientState:
         Raises:
             Exception: what nobody has retrieved, the oldest of it.
         """
-        self.runtime.hub.work.report_failures()
+        self.runtime.services.work.report_failures()
         if self.unseen:
             self.raise_unseen()
 
@@ -355,7 +355,7 @@ class ClientState:
         session = self.session
         if session is not None and not self._looking_for_unacked:
             self._looking_for_unacked = True
-            self.runtime.hub.when_idle(lambda: [session], self._unacked)
+            self.runtime.services.idle.when_idle(lambda: [session], self._unacked)
 
     def _unacked(self) -> None:
         self._looking_for_unacked = False
@@ -488,7 +488,7 @@ class ClientState:
             owed=list(self.acks.owed.values()),
             incomplete=self.socketio.incomplete,
             own_handler=lambda event, namespace: self.handlers.find(event, namespace, ())[0],
-            late_by=self.runtime.hub.late_by,
+            late_by=self.runtime.services.deadlines.late_by,
             own_errors=[exc for client in self.runtime.clients for exc in client.own_errors],
             app_exceptions=[
                 exc for client in self.runtime.clients for exc in client.app_exceptions
@@ -501,7 +501,7 @@ class ClientState:
     def _other_emits(self) -> Iterator[Emitted]:
         """What servers of this event loop emitted that this client is not connected to."""
         mine = set() if self.instrumentation is None else self.instrumentation.related
-        for runtime in self.runtime.hub.runtimes:
+        for runtime in self.runtime.services.apps:
             for instrumentation in runtime.instrumentations:
                 # Servers that share a broker share what they emit.
                 if mine.isdisjoint(instrumentation.related):

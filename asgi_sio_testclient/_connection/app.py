@@ -23,9 +23,10 @@ from asgi_sio_testclient._server.find import (
 from asgi_sio_testclient._server.instrumentation import ServerInstrumentation, instrument, restore
 from asgi_sio_testclient._server.origins import note
 from asgi_sio_testclient._server.threads import ThreadedInstrumentation, instrumentation_class
-from asgi_sio_testclient._waiting.deadlines import EXPIRED, Hub, finish, hub_of
+from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
 from asgi_sio_testclient._waiting.idle import IdleState, SupportsIdle
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
+from asgi_sio_testclient._waiting.services import LoopServices, services_of
 from asgi_sio_testclient._waiting.suspended import suspended_at
 from asgi_sio_testclient._waiting.work import TrackedTask, was_set_off
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
@@ -60,7 +61,7 @@ class Runtime:
     """
 
     loop: asyncio.AbstractEventLoop = cast("asyncio.AbstractEventLoop", None)  # until `start`
-    hub: Hub
+    services: LoopServices
 
     def __init__(self, app: Any, server: Any, *, lifespan: bool, isolate: bool = False) -> None:
         self.app = app
@@ -109,8 +110,8 @@ class Runtime:
         """
         self.loop = asyncio.get_running_loop()
         self._former = []
-        self.hub = hub_of(self.loop)
-        self.hub.enter(self)
+        self.services = services_of(self.loop)
+        self.services.enter(self)
         try:
             if self._given_server is not None:
                 self.given_instrumentation = self.instrument(engineio_server_of(self._given_server))
@@ -136,7 +137,7 @@ class Runtime:
         current = self._instrumentations.get(eio)
         if current is None:
             current = self._instrumentations[eio] = instrument(
-                eio, self.hub, instrumentation_class(eio)
+                eio, self.services, instrumentation_class(eio)
             )
         return current
 
@@ -200,7 +201,7 @@ class Runtime:
     def _kept(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if self.running:
-            self.hub.notify()
+            self.services.idle.notify()
 
     def task_failed(self, origin: Any, exc: BaseException, task: str) -> None:
         """A task raised that a client set off, and nobody has retrieved what it raised.
@@ -233,7 +234,7 @@ class Runtime:
         they share a server.
         """
         mine = self._related()
-        for runtime in self.hub.runtimes:
+        for runtime in self.services.apps:
             if runtime is self or not mine.isdisjoint(runtime._related()):
                 yield runtime
                 yield from runtime._busy_sessions()
@@ -303,9 +304,9 @@ class Runtime:
         """The handlers and requests, and what they began, that wait for a thread or a socket; a
         line each.
         """
-        work = self.hub.work
+        work = self.services.work
         lines = []
-        for runtime in self.hub.runtimes:
+        for runtime in self.services.apps:
             lines += [str(run) for run in runtime.running_handlers() if run.is_outside(work)]
             lines += [line for session in runtime._sessions for line in session.in_threads()]
             tasks = [task for task in runtime._tasks if work.waits_outside(task)]
@@ -321,7 +322,7 @@ class Runtime:
         Returns:
             a line for each thing that had to be cancelled.
         """
-        work = self.hub.work
+        work = self.services.work
         for instrumentation in self._instrumentations.values():
             if instrumentation.handles_disconnects:
                 break
@@ -334,9 +335,12 @@ class Runtime:
         rest = RestCheck(work, grace, rounds=0, concerns=self._is_own)
         own = _OwnWork(self, rest, deadline)
         future: asyncio.Future[None] = self.loop.create_future()
-        forget = self.hub.when_idle(lambda: (own,), lambda: finish(future), rest)
+        forget = self.services.idle.when_idle(lambda: (own,), lambda: finish(future), rest)
         try:
-            ended = await self.hub.wait(future, deadline - self.loop.time()) is not EXPIRED
+            ended = (
+                await self.services.deadlines.wait(future, deadline - self.loop.time())
+                is not EXPIRED
+            )
         finally:
             forget()
         if ended and not own.stuck:
@@ -358,7 +362,7 @@ class Runtime:
         waiting = {run.task for run in self._own_runs() if run.awaits_client}
         if waiting == pending:
             return "waits for an ack that no client is left to give"
-        work = self.hub.work
+        work = self.services.work
         stuck = all(task in waiting or work.waits_for_nothing(task) for task in pending)
         if not stuck or work.may_be_woken(deadline) or rest.look() is not None:
             return ""
@@ -373,7 +377,7 @@ class Runtime:
         lines = [f"a handler that {reason}: {line}" for line in late]
         rest.look()
         lines += [f"work that {reason}: {line}" for line in rest.describe()]
-        self.hub.work.report_failures()
+        self.services.work.report_failures()
         for session in self._sessions:
             lines += session.still_connected()
         pending |= {task for task in map(_task_of, rest.at_work) if task is not None}
@@ -421,7 +425,7 @@ class Runtime:
         self._ending.clear()
         for instrumentation in self._instrumentations.values():
             tasks |= set(restore(instrumentation))
-        if self.hub.work.tracked:
+        if self.services.work.tracked:
             begun = self._tasks_of_handlers()
             tasks |= begun
             for instrumentation in self._instrumentations.values():
@@ -441,12 +445,12 @@ class Runtime:
             task.cancel()
         if isinstance(self.app, WSGIBridge):
             self.app.close()
-        self.hub.leave(self)
+        self.services.leave(self)
         return {task for task in tasks if not task.done()}
 
     def _tasks_of_handlers(self) -> set[asyncio.Task[Any]]:
         """The tasks that this app's handlers began, without the one that runs now."""
-        begun = self.hub.work.begun_by_handlers()
+        begun = self.services.work.begun_by_handlers()
         tasks = {task for task, origin in begun if self._is_own(origin)}
         return tasks - {cast("asyncio.Task[Any]", asyncio.current_task())}
 

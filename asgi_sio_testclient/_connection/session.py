@@ -105,8 +105,8 @@ class EngineSession(RawSession):
 
     # Not a dictionary: with more than 30 attributes one takes 1.6 kB.
     __slots__ = (
-        "_awaited", "_detecting", "_detections", "_handshake", "_hub", "_link", "_listener",
-        "_note", "_notes", "_poll_released", "_polling", "_runtime", "_stalled", "_straight",
+        "_awaited", "_detecting", "_detections", "_handshake", "_link", "_listener", "_note",
+        "_notes", "_poll_released", "_polling", "_runtime", "_services", "_stalled", "_straight",
         "_timing_out", "_transcript", "_transport_name", "_transports", "_upgrade", "_used",
         "answer_pings", "engine", "handled", "handler_ended", "handler_started", "instrumentation",
         "receiving", "sent", "state", "transport", "unsettled",
@@ -133,7 +133,7 @@ class EngineSession(RawSession):
         )
         self.transport: Transport | None = None
         self._runtime = runtime
-        self._hub = runtime.hub
+        self._services = runtime.services
         self._handshake = handshake
         self._transports = transports
         self._listener = listener
@@ -277,7 +277,7 @@ class EngineSession(RawSession):
         if self.state is not SessionState.OVER:
             future: asyncio.Future[None] = self._runtime.loop.create_future()
             self._awaited = (*self._awaited, future)
-            await self._hub.wait(future, timeout)
+            await self._services.deadlines.wait(future, timeout)
 
     def handshake_stands(self) -> str:
         """Why the handshake is not through, and where the app is."""
@@ -417,7 +417,7 @@ class EngineSession(RawSession):
             self._unsettle()
         if self._link is not None and not arrived:
             self._link.receive(frame)
-            self._hub.notify()
+            self._services.idle.notify()
             return
         self._note((perf_counter(), RECEIVED, name, frame))
         if len(self._notes) > self._transcript.trim_at:
@@ -430,8 +430,8 @@ class EngineSession(RawSession):
                 self._listener.session_message(message)
         except ProtocolError as exc:
             self._fail(exc)
-        if self._hub.watchers:
-            self._hub.notify()
+        if self._services.idle.watchers:
+            self._services.idle.notify()
 
     def _other_frame(self, frame: Frame) -> None:
         """What is no ordinary MESSAGE."""
@@ -486,7 +486,7 @@ class EngineSession(RawSession):
         """The app is about to wait for the client: now the server stands in the call stack."""
         if self._detecting:
             self._detect_server()
-        self._hub.notify()
+        self._services.idle.notify()
 
     def activity(self) -> None:
         """A call of the app ended, or something it did."""
@@ -498,7 +498,7 @@ class EngineSession(RawSession):
                 self._time_out()
             else:
                 self._finish()
-        self._hub.notify()
+        self._services.idle.notify()
 
     # -- inside
 
@@ -612,7 +612,7 @@ class EngineSession(RawSession):
     def _be_ready(self) -> None:
         self._step("open")
         if isinstance(self.transport, WebSocketTransport) and not self._detecting:
-            self.transport.connection.on_receive = self._hub.bound_notify
+            self.transport.connection.on_receive = self._services.idle.bound_notify
         self._listener.session_ready()
 
     def _upgrades(self, transport: Transport) -> bool:

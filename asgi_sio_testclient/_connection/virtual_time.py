@@ -126,7 +126,7 @@ class _Clock:
 
     def _move(self, runtime: Runtime, step: float) -> None:
         self._ahead += step
-        for other in runtime.hub.runtimes:
+        for other in runtime.services.apps:
             for instrumentation in other.instrumentations:
                 for socket in instrumentation.eio.sockets.values():
                     # engineio.AsyncSocket.check_ping_timeout(): time.time() - last_ping

@@ -41,7 +41,7 @@ from asgi_sio_testclient._server.origins import (
 )
 from asgi_sio_testclient._server.refusing import ConnectHandlers
 from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
-from asgi_sio_testclient._waiting.deadlines import Hub
+from asgi_sio_testclient._waiting.services import LoopServices
 from asgi_sio_testclient._waiting.work import ORIGIN
 from asgi_sio_testclient.trace._active import active
 
@@ -79,10 +79,10 @@ class ServerInstrumentation:
     output_shows = True  # what the server puts out is sent in tasks of the loop's
     threaded = False
 
-    def __init__(self, eio: Any, hub: Hub) -> None:
+    def __init__(self, eio: Any, services: LoopServices) -> None:
         self.eio = eio
         self.sio = _socketio_server_of(eio)
-        self.hub = hub
+        self.services = services
         self.users = 0
         self.below: ServerInstrumentation | None = None
         self.sessions: dict[str, InstrumentedConnection] = {}
@@ -196,13 +196,13 @@ class ServerInstrumentation:
             self._emit_log.restore()
 
     def _dispatched_start(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
-        mine = asyncio.get_running_loop() is self.hub.loop
+        mine = asyncio.get_running_loop() is self.services.loop
         start = self._start_background_task if mine else self._found_start
         return start(target, *args, **kwargs)
 
     def _dispatched(self, hook: Any, found: Any) -> Any:
         """The hook in this loop, and what was found in the others."""
-        loop = self.hub.loop
+        loop = self.services.loop
 
         async def dispatched(eio_sid: str, *args: Any) -> None:
             await (hook if asyncio.get_running_loop() is loop else found)(eio_sid, *args)
@@ -236,7 +236,7 @@ class ServerInstrumentation:
         """Begin what is not followed as a task of the app's."""
         if self._has_stock_start:
             # The same, without a way through asyncio.ensure_future() for each packet.
-            return self.hub.work.create_untracked(coroutine)
+            return self.services.work.create_untracked(coroutine)
         return self._start(lambda: coroutine)  # type: ignore[no-any-return]
 
     async def _run_handler(
@@ -264,11 +264,11 @@ class ServerInstrumentation:
                 run.owner.handler_ended(run)
             # The transcript keeps the run; it need not keep a connection and a task with it.
             run.owner = run.task = None
-            if self.hub.watchers:
-                self.hub.notify()
+            if self.services.idle.watchers:
+                self.services.idle.notify()
 
     def _message_hook(self, original: Any) -> Any:
-        sessions, hub, sio = self.sessions, self.hub, self.sio
+        sessions, services, sio = self.sessions, self.services, self.sio
 
         async def message(eio_sid: str, data: Any) -> None:
             owner = sessions.get(eio_sid)
@@ -293,8 +293,8 @@ class ServerInstrumentation:
                 owner.handled += 1
                 if run is not None:
                     self._inline_ended(owner, run)
-                if hub.watchers:
-                    hub.notify()
+                if services.idle.watchers:
+                    services.idle.notify()
 
         return message
 
@@ -318,7 +318,7 @@ class ServerInstrumentation:
                 ORIGIN.reset(previous)
                 run.ended = perf_counter()
                 self.runs.discard(run)
-                self.hub.notify()
+                self.services.idle.notify()
 
         return disconnect
 
@@ -378,10 +378,10 @@ class ServerInstrumentation:
         owner = self.background.pop(task, None)
         if task.cancelled() or not task._log_traceback:
             return
-        record = self.hub.work.record_of(task)
+        record = self.services.work.record_of(task)
         if record is not None and record.reports_to_a_client:
             # What began it may still await it.
-            self.hub.report_failures_at_rest()
+            self.services.report_failures_at_rest()
             return
         exc = task.exception()
         note(exc, "a background task", "")
@@ -543,7 +543,7 @@ class ServerInstrumentation:
             getter.cancel()
         if not getters and turns:
             # The GET is on its way there.
-            self.hub.loop.call_soon(self._expire_getter, socket, turns - 1)
+            self.services.loop.call_soon(self._expire_getter, socket, turns - 1)
         elif not getters:
             socket.queue.put_nowait(None)
 
@@ -702,7 +702,7 @@ _INSTRUMENTATIONS: weakref.WeakKeyDictionary[Any, list[ServerInstrumentation]] =
 
 
 def instrument(
-    eio: Any, hub: Hub, kind: type[ServerInstrumentation] = ServerInstrumentation
+    eio: Any, services: LoopServices, kind: type[ServerInstrumentation] = ServerInstrumentation
 ) -> ServerInstrumentation:
     """Return the instrumentation of a server in this loop, of that kind; `restore` it as often.
 
@@ -715,26 +715,28 @@ def instrument(
             thread; or, where the server runs in threads, in another loop that is not closed.
     """
     instrumentations = _INSTRUMENTATIONS.setdefault(eio, [])
-    current = next((other for other in instrumentations if other.hub is hub), None)
+    current = next((other for other in instrumentations if other.services is services), None)
     if current is None:
         for other in list(instrumentations):
-            _make_way(other, hub, instrumentations)
-        current = kind(eio, hub)
+            _make_way(other, services, instrumentations)
+        current = kind(eio, services)
         _put_on_top(current, instrumentations)
     current.users += 1
     return current
 
 
 def _make_way(
-    other: ServerInstrumentation, hub: Hub, instrumentations: list[ServerInstrumentation]
+    other: ServerInstrumentation,
+    services: LoopServices,
+    instrumentations: list[ServerInstrumentation],
 ) -> None:
     """Take away what was left behind on a loop that is gone, by a client that was never closed.
 
     Raises:
         UsageError: the loop is not gone, and the server can't run in both.
     """
-    loop = other.hub.loop
-    if loop is hub.loop or loop.is_closed():
+    loop = other.services.loop
+    if loop is services.loop or loop.is_closed():
         _take_away(other, instrumentations)
         other.release()
     elif loop.is_running() or not other.shares:

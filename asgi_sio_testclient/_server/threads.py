@@ -31,7 +31,7 @@ from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
 from asgi_sio_testclient._waiting.suspended import codes_in_thread, thread_suspended_at
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._waiting.deadlines import Hub
+    from asgi_sio_testclient._waiting.services import LoopServices
     from asgi_sio_testclient._waiting.work import Work
 
 __all__ = ["ThreadedInstrumentation", "instrumentation_class"]
@@ -121,7 +121,7 @@ class ThreadedInstrumentation(ServerInstrumentation):
     output_shows = False
     threaded = True
 
-    def __init__(self, eio: Any, hub: Hub) -> None:
+    def __init__(self, eio: Any, services: LoopServices) -> None:
         if eio.async_mode != _THREADING:
             raise UsageError(
                 f"the server's async_mode is {eio.async_mode!r}, which replaces what asyncio "
@@ -145,7 +145,7 @@ class ThreadedInstrumentation(ServerInstrumentation):
         self._requests: dict[asyncio.Task[None], InstrumentedConnection] = {}
         self._send = eio.send_packet
         self._sleep = eio.sleep
-        super().__init__(eio, hub)
+        super().__init__(eio, services)
 
     # -- hooks
 
@@ -173,7 +173,7 @@ class ThreadedInstrumentation(ServerInstrumentation):
         """Have the loop make a call. For the server's threads."""
         # A loop that is closed has nobody left who would want to know.
         with contextlib.suppress(RuntimeError):
-            self.hub.loop.call_soon_threadsafe(call, *args)
+            self.services.loop.call_soon_threadsafe(call, *args)
 
     def _send_packet(self, eio_sid: str, packet: Any) -> None:
         try:
@@ -206,7 +206,7 @@ class ThreadedInstrumentation(ServerInstrumentation):
             # A pub/sub manager's listener: it blocks in its broker, and is there once for good.
             return self._start(target, *args, **kwargs)
         end = ThreadHandle(
-            self.hub.loop, self._ask_service if name == "_service_task" else _nothing
+            self.services.loop, self._ask_service if name == "_service_task" else _nothing
         )
         if name == "_send_ping":
             self._tell(self._ping_handles.__setitem__, target.__self__.sid, end)
@@ -333,7 +333,7 @@ class ThreadedInstrumentation(ServerInstrumentation):
         return run
 
     def _end_of(self, run: ThreadRun) -> ThreadHandle:
-        end = ThreadHandle(self.hub.loop, _nothing)
+        end = ThreadHandle(self.services.loop, _nothing)
         run.task = cast("Any", end)
         return end
 
@@ -355,11 +355,11 @@ class ThreadedInstrumentation(ServerInstrumentation):
         cast("ThreadHandle", run.task).finish()
         # The transcript keeps the run; it need not keep a connection with it.
         run.owner = run.task = None
-        self.hub.notify()
+        self.services.idle.notify()
 
     def _handled(self, owner: InstrumentedConnection) -> None:
         owner.handled += 1
-        self.hub.notify()
+        self.services.idle.notify()
 
     def _current_owner(self) -> InstrumentedConnection | None:
         owner: InstrumentedConnection | None = getattr(self._current, "owner", None)
@@ -426,7 +426,7 @@ class ThreadedInstrumentation(ServerInstrumentation):
             )
 
         async def shielded(scope: Any, receive: Any, send: Any) -> None:
-            request = self.hub.loop.create_task(app(scope, receive, send))
+            request = self.services.loop.create_task(app(scope, receive, send))
             self._requests[request] = owner
             request.add_done_callback(self._requests.pop)
             await asyncio.shield(request)
@@ -448,7 +448,7 @@ class ThreadedInstrumentation(ServerInstrumentation):
         socket = self.eio.sockets.get(eio_sid)
         if socket is None:
             return
-        end = ThreadHandle(self.hub.loop, _nothing)
+        end = ThreadHandle(self.services.loop, _nothing)
         reason = self.eio.reason.PING_TIMEOUT
         # Its last act is to let the pending GET answer.
         self._start(self._in_thread, end, lambda: socket.close(False, True, reason))
@@ -498,7 +498,7 @@ class ThreadedInstrumentation(ServerInstrumentation):
         return [*cast("Any", ends), *self.stop_service()]
 
     def _handle_of_request(self, request: asyncio.Task[None]) -> ThreadHandle:
-        end = ThreadHandle(self.hub.loop, _nothing)
+        end = ThreadHandle(self.services.loop, _nothing)
         request.add_done_callback(lambda _: end.finish())
         return end
 

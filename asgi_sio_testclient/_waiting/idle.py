@@ -1,7 +1,25 @@
-"""What can be idle, and who waits for it."""
+"""Waits for idleness: what can be idle, and `IdleWatchers`, which call back once all of it is.
+
+The contract of notify()
+------------------------
+A source of idleness is asked once, and not again before `IdleWatchers.notify` is called. So whoever
+changes what a source answers from BUSY to anything else must call `notify` afterwards, in the event
+loop's thread; a change that goes untold leaves `settle` waiting until its timeout. These are they:
+
+- the running app: a task of the client's own ended;
+- a session: a packet was sent or received, a request of it ended, its connection ended, and the app
+  awaits its next message (`asgi` calls `bound_notify`);
+- the instrumentation of a server: a handler ended, a queue was read, or a thread reported;
+- `asgi_sio_testclient.pubsub`: a message between nodes was delivered.
+
+A source that can't tell answers MOVING instead: it is asked again in each turn of the loop for a
+while, then every few milliseconds. Call `notify` without looking who waits: without watchers it
+costs a call.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -10,34 +28,35 @@ from asgi_sio_testclient._waiting.rest import RestCheck
 
 __tracebackhide__ = True
 
+_SLOW_LOOK = 0.01  # seconds until the next look at what takes longer than it should
 # Turns of the loop that the server's writer takes from sending a packet back to waiting for the
 # next (3 with Python 3.11's wait_for).
 _TURNS = 10
 
 
 class IdleState(enum.Enum):
-    """How near something is to having nothing to do."""
+    """Whether a source has nothing to do, and whether it tells when that changes."""
 
-    BUSY = "busy"  # something will happen, and will be told of
-    MOVING = "moving"  # it is on its way back to waiting, and does not tell when it is there
+    BUSY = "busy"  # it will call `IdleWatchers.notify` when it changes
+    MOVING = "moving"  # it is about to be idle, and does not call `notify` then
     IDLE = "idle"
 
 
 class SupportsIdle(Protocol):
-    """Something that can be quiet."""
+    """A source of idleness."""
 
     def quiet(self) -> IdleState:
-        """Whether it is now."""
+        """Return its state now. After BUSY, a change must be told: see the module."""
 
 
 class _Watcher:
-    """Waits for a number of things to be quiet at the same moment, and for what the app runs beside
-    them to be at rest then.
+    """Waits until a number of sources are idle at the same moment, and what the app runs beside
+    them is at rest then.
 
     Attributes:
         then: called once that is so.
         rest: tells whether the app is at rest; None where that is not asked.
-        turns: of the loop, for which things may be on their way back to waiting.
+        turns: of the loop, for which sources may be MOVING.
     """
 
     def __init__(
@@ -59,11 +78,98 @@ class _Watcher:
             return IdleState.BUSY
         self._busy = None
         answer = IdleState.IDLE
-        for thing in self._sources():
-            state = thing.quiet()
+        for source in self._sources():
+            state = source.quiet()
             if state is IdleState.BUSY:
-                self._busy = thing
+                self._busy = source
                 return state
             if state is IdleState.MOVING:
                 answer = state
         return answer
+
+
+class IdleWatchers:
+    """Those who wait in one event loop until sources are idle.
+
+    Attributes:
+        watchers: those who wait now.
+        bound_notify: `notify`, as one object for all connections that call it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.watchers: list[_Watcher] = []
+        self.bound_notify = self.notify
+        self._looking = False
+        self._next_look: asyncio.TimerHandle | None = None
+
+    def clear(self) -> None:
+        """Remove all watchers."""
+        self.watchers.clear()
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
+
+    def when_idle(
+        self,
+        sources: Callable[[], Iterable[SupportsIdle]],
+        then: Callable[[], object],
+        rest: RestCheck | None = None,
+    ) -> Callable[[], None]:
+        """Call `then` once, as soon as all `sources` are idle, and the app at rest where `rest` is
+        given. Returns a function that takes that back.
+        """
+        watcher = _Watcher(sources, then, rest)
+        self.watchers.append(watcher)
+        self._look()
+
+        def forget() -> None:
+            if watcher in self.watchers:
+                self.watchers.remove(watcher)
+
+        return forget
+
+    def notify(self) -> None:
+        """Ask the sources again in the next turn of the loop: what one of them does has changed."""
+        if self.watchers:
+            for watcher in self.watchers:
+                watcher.turns = _TURNS
+            self._look_soon()
+
+    def _look_soon(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self.loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        for watcher in list(self.watchers):
+            state = watcher.look()
+            if state is IdleState.IDLE:
+                again_in = None if watcher.rest is None else watcher.rest.look()
+                if again_in is None:
+                    self.watchers.remove(watcher)
+                    watcher.then()
+                elif again_in:
+                    self._look_in(again_in)
+                else:
+                    self._look_soon()
+            elif state is IdleState.MOVING and watcher.turns:
+                watcher.turns -= 1
+                self._look_soon()
+            elif state is IdleState.MOVING:
+                self._look_in(_SLOW_LOOK)
+
+    def _look_in(self, seconds: float) -> None:
+        """Look again, if nothing makes that happen earlier: what is at work need not tell."""
+        when = self.loop.time() + seconds
+        if self._next_look is not None:
+            if self._next_look.when() <= when:
+                return
+            self._next_look.cancel()
+        self._next_look = self.loop.call_at(when, self._look_again)
+
+    def _look_again(self) -> None:
+        self._next_look = None
+        if self.watchers:
+            self._look()

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from asgi_sio_testclient._exceptions import UsageError, reaches_test
-from asgi_sio_testclient._waiting.deadlines import EXPIRED, hub_of
+from asgi_sio_testclient._waiting.deadlines import EXPIRED
+from asgi_sio_testclient._waiting.services import services_of
 from asgi_sio_testclient._waiting.work import ORIGIN, PLUMBING
 
 if TYPE_CHECKING:
@@ -160,13 +161,13 @@ class _Mailbox:
     async def get(self, timeout: float) -> Any:
         if self._arrived:
             return self._oldest()
-        hub = hub_of(asyncio.get_running_loop())
-        deadline = hub.loop.time() + timeout
+        deadlines = services_of(asyncio.get_running_loop()).deadlines
+        deadline = deadlines.loop.time() + timeout
         while not self._arrived:
-            reader = hub.loop.create_future()
+            reader = deadlines.loop.create_future()
             self._readers.append(reader)
             try:
-                if await hub.wait(reader, deadline - hub.loop.time()) is EXPIRED:
+                if await deadlines.wait(reader, deadline - deadlines.loop.time()) is EXPIRED:
                     raise TimeoutError(f"nothing came within {timeout:g} s")
             finally:
                 self._readers.remove(reader)

@@ -1,0 +1,108 @@
+"""What the running apps of one event loop share: `LoopServices`."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+from asgi_sio_testclient._waiting.deadlines import Deadlines
+from asgi_sio_testclient._waiting.idle import IdleWatchers, SupportsIdle
+from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
+from asgi_sio_testclient._waiting.work import Work
+
+__all__ = ["LoopServices", "services_of"]
+
+__tracebackhide__ = True
+
+
+class LoopServices:
+    """The deadlines, idle watchers and tracked work of one event loop.
+
+    Attributes:
+        apps: the running apps.
+        deadlines: of all waits.
+        idle: those who wait until sources are idle.
+        work: what the running apps run in the loop.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.apps: list[Any] = []
+        self.deadlines = Deadlines(loop, self.apps, self._release)
+        self.idle = IdleWatchers(loop)
+        self.work = Work(loop, self, self._task_failed)
+        self._reports = False
+        self._previous: Any = None
+
+    def enter(self, app: Any) -> None:
+        """An app begins to run in this loop."""
+        if not self.apps:
+            self._previous = self.loop.get_exception_handler()
+            self.loop.set_exception_handler(self._lost)
+            self.work.hook()
+        self.apps.append(app)
+
+    def leave(self, app: Any) -> None:
+        """An app has ended. Restore the loop, unless another app runs in it."""
+        if app in self.apps:
+            self.apps.remove(app)
+        if self.apps:
+            return
+        self.work.unhook()
+        self.idle.clear()
+        self._reports = False
+        if self.loop.get_exception_handler() == self._lost:
+            self.loop.set_exception_handler(self._previous)
+        self._previous = None
+        self._release()
+
+    def _release(self) -> None:
+        """Hold neither timer nor loop, where nobody waits and no app runs."""
+        if self.deadlines.disarm():
+            _SERVICES.pop(self.loop, None)
+
+    def _lost(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What the loop would log: an exception of a task that nobody waits for."""
+        exc = context.get("exception")
+        if exc is not None and any(app.handle_failure(exc) for app in self.apps):
+            return
+        if exc is not None and self.work.collected(context.get("future"), exc):
+            return
+        if self._previous is not None:
+            self._previous(loop, context)
+        else:
+            loop.default_exception_handler(context)
+
+    def _task_failed(self, origin: Any, exc: BaseException, task: str) -> None:
+        """A task raised that a client set off, and nobody retrieved it."""
+        self.apps[-1].task_failed(origin, exc, task)
+
+    def report_failures_at_rest(self) -> None:
+        """As soon as the app is at rest, hand on what tasks raised and nobody has retrieved."""
+        if not self._reports:
+            self._reports = True
+            rest = RestCheck(self.work, DEFAULT_GRACE, rounds=0)
+            self.idle.when_idle(self._all_sources, self._report_failures, rest)
+
+    def _all_sources(self) -> Iterator[SupportsIdle]:
+        for app in self.apps:
+            yield from app.idle_sources()
+
+    def _report_failures(self) -> None:
+        self._reports = False
+        self.work.report_failures()
+
+
+_SERVICES: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopServices] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def services_of(loop: asyncio.AbstractEventLoop) -> LoopServices:
+    """The services of an event loop."""
+    services = _SERVICES.get(loop)
+    if services is None:
+        services = _SERVICES[loop] = LoopServices(loop)
+    return services
