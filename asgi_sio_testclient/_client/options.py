@@ -101,8 +101,10 @@ class Options:
         if base_url == DEFAULT_BASE_URL and isinstance(self.app, Elsewhere):
             base_url = self.app.base_url
         parse_base_url(base_url)
-        _check_headers(self.headers)
-        _check_cookies(self.cookies)
+        if self.headers is not None:
+            _check_headers(self.headers)
+        if self.cookies is not None:
+            _check_cookies(self.cookies)
         if self.client is not None and not isinstance(self.client, tuple):
             raise TypeError(f"client is {self.client!r}; expected a tuple of host and port")
         self.base_url = base_url
@@ -146,8 +148,7 @@ class Options:
 
 def _check_headers(headers: Any) -> None:
     _check_type("headers", httpx.Headers, headers)
-    if headers is not None:
-        check_headers(httpx.Headers(headers).raw)
+    check_headers(httpx.Headers(headers).raw)
 
 
 def _check_cookies(cookies: Any) -> None:

@@ -93,8 +93,9 @@ class Runtime:
         """Leave `first` as the only client, at the end; the transcripts of the others can be shown
         for as long as somebody else holds them.
         """
-        self._former = [weakref.ref(client.transcript) for client in self.clients]
-        self.clients = [first]
+        if len(self.clients) > 1:
+            self._former = [weakref.ref(client.transcript) for client in self.clients]
+            self.clients = [first]
 
     @property
     def state(self) -> dict[str, Any] | None:
@@ -129,7 +130,8 @@ class Runtime:
         """Raises:
         UsageError: in another event loop than the one in which the app runs.
         """
-        if self.running and asyncio._get_running_loop() not in {None, self.loop}:
+        loop = asyncio._get_running_loop()
+        if loop is not self.loop and loop is not None and self.running:
             raise UsageError("this client was entered in another event loop")
 
     def instrument(self, eio: Any) -> ServerInstrumentation:

@@ -66,8 +66,6 @@ def checked_http(http: Any) -> Any:
 
 
 def _check_type(name: str, accept: Callable[[Any], object], value: Any) -> None:
-    if value is None:
-        return
     try:
         accept(value)
     except (TypeError, ValueError, AttributeError) as exc:

@@ -7,6 +7,7 @@ they are read where a wait has failed.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -15,8 +16,7 @@ __all__ = ["EmitLog", "Emitted"]
 
 __tracebackhide__ = True
 
-_SIZE = 128  # emits; a power of two
-_ROOM, _SKIPPED = 0, 1  # the places behind the namespace in BaseManager.emit's signature
+_SIZE = 128  # emits
 
 
 class Emitted(NamedTuple):
@@ -46,8 +46,7 @@ class EmitLog:
 
     def __init__(self, manager: Any) -> None:
         self._manager = manager
-        self._ring: list[Any] = [None] * _SIZE
-        self._last = 0
+        self._ring: deque[Any] = deque(maxlen=_SIZE)
         # A pub/sub manager's own emits and those of other nodes meet in _handle_emit.
         if hasattr(manager, "_handle_emit"):
             self._name, self._hook = "_handle_emit", self._handle_emit(manager._handle_emit)
@@ -68,40 +67,50 @@ class EmitLog:
 
     def __iter__(self) -> Iterator[Emitted]:
         """The emits, latest first."""
-        ring, last = list(self._ring), self._last
-        for entry in (*ring[last::-1], *ring[:last:-1]):
-            if entry is not None:
-                yield _read(*entry)
+        for entry in reversed(list(self._ring)):
+            yield _read(*entry)
 
     # The hooks are plain functions: they return the coroutine of an asyncio manager, and the result
     # of a threaded one.
 
     def _emit(self, original: Any) -> Any:
-        ring = self._ring
+        note = self._ring.append
 
-        def emit(event: Any, data: Any, namespace: Any, *args: Any, **kwargs: Any) -> Any:
-            self._last = last = (self._last + 1) % _SIZE
-            ring[last] = event, namespace, args, kwargs, perf_counter()
-            return original(event, data, namespace, *args, **kwargs)
+        # In the hot path. The keywords are those that the servers give.
+        def emit(
+            event: Any,
+            data: Any,
+            namespace: Any,
+            room: Any = None,
+            skip_sid: Any = None,
+            callback: Any = None,
+            ignore_queue: Any = False,
+            **more: Any,
+        ) -> Any:
+            note((event, namespace, room, skip_sid, more, perf_counter()))
+            return original(
+                event, data, namespace, room=room, skip_sid=skip_sid, callback=callback,
+                ignore_queue=ignore_queue, **more,
+            )  # fmt: skip
 
         return emit
 
     def _handle_emit(self, original: Any) -> Any:
-        ring = self._ring
+        note = self._ring.append
 
         def handle_emit(message: Any) -> Any:
-            self._last = last = (self._last + 1) % _SIZE
             # Not the message itself, which holds the payload.
-            to = {key: message.get(key) for key in ("room", "skip_sid")}
-            ring[last] = message.get("event"), message.get("namespace"), (), to, perf_counter()
+            to, skipped = message.get("room"), message.get("skip_sid")
+            note((message.get("event"), message.get("namespace"), to, skipped, {}, perf_counter()))
             return original(message)
 
         return handle_emit
 
 
-def _read(event: Any, namespace: Any, args: Any, kwargs: Any, time: float) -> Emitted:
-    room = kwargs.get("to") or kwargs.get("room") or (args[_ROOM] if args else None)
-    skipped = kwargs.get("skip_sid") or (args[_SKIPPED] if len(args) > _SKIPPED else None)
+def _read(
+    event: Any, namespace: Any, room: Any, skipped: Any, more: dict[str, Any], time: float
+) -> Emitted:
+    room = more.get("to") or room
     return Emitted(
         str(event),
         namespace or "/",

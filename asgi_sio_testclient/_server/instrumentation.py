@@ -10,6 +10,7 @@ references are to python-socketio 5.18 and python-engineio 4.15.
 from __future__ import annotations
 
 import asyncio
+import functools
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, MutableMapping
@@ -121,9 +122,6 @@ class ServerInstrumentation:
 
         if self.sio is not None:
             self.emits = self._emit_log = EmitLog(self.sio.manager)
-            self._connect_handlers = ConnectHandlers(
-                self.sio, self._handler, threaded=self.threaded
-            )
         self._log = self.eio.logger
         self._quoting_log = self.eio.logger = quoting_logger(self._log, self.logged.append)
         self._hook_manager()
@@ -136,6 +134,10 @@ class ServerInstrumentation:
             from asgi_sio_testclient._server.recorder import Recorder  # noqa: PLC0415 (recorded only)
 
             self._recorder = Recorder(self.sio, recording, self._current_run, self._new_run)
+
+    @functools.cached_property
+    def _connect_handlers(self) -> ConnectHandlers:
+        return ConnectHandlers(self.sio, self._handler, threaded=self.threaded)
 
     def _current_run(self) -> HandlerRun | None:
         current = asyncio.current_task()
@@ -643,7 +645,8 @@ class ServerInstrumentation:
         Returns:
             the tasks that were cancelled and should be waited for.
         """
-        note_ended(self.eio, self.background)
+        if self.background:
+            note_ended(self.eio, self.background)
         tasks = [*self.background, *self._pings.values()]
         for task in tasks:
             task.cancel()
@@ -761,6 +764,10 @@ def _take_away(
     current: ServerInstrumentation, instrumentations: list[ServerInstrumentation]
 ) -> None:
     """Undo one instrumentation's hooks: undo those on top before, and put them back after."""
+    if len(instrumentations) == 1:
+        current.restore()
+        instrumentations.clear()
+        return
     position = instrumentations.index(current)
     above = instrumentations[position + 1 :]
     for other in [*reversed(above), current]:

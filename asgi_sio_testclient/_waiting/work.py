@@ -196,10 +196,13 @@ class Work:
         self._failed = failed
         self._run_in_executor: Any = loop.run_in_executor
         self._sweep_at = _SWEEP
-        # Of futures that were looked at: what they stand for outside of the loop, and since when.
-        self._outside: weakref.WeakKeyDictionary[Any, tuple[WaitsFor | None, float]] = (
-            weakref.WeakKeyDictionary()
-        )
+
+    @functools.cached_property
+    def _outside(self) -> weakref.WeakKeyDictionary[Any, tuple[WaitsFor | None, float]]:
+        """Of futures that were looked at: what they stand for outside of the loop, and since
+        when.
+        """
+        return weakref.WeakKeyDictionary()
 
     # -- hooks
 
