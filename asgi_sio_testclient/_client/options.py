@@ -101,10 +101,8 @@ class Options:
         if base_url == DEFAULT_BASE_URL and isinstance(self.app, Elsewhere):
             base_url = self.app.base_url
         parse_base_url(base_url)
-        if self.headers is not None:
-            _check_headers(self.headers)
-        if self.cookies is not None:
-            _check_cookies(self.cookies)
+        _check_headers(self.headers)
+        _check_cookies(self.cookies)
         if self.client is not None and not isinstance(self.client, tuple):
             raise TypeError(f"client is {self.client!r}; expected a tuple of host and port")
         self.base_url = base_url
@@ -134,10 +132,10 @@ class Options:
 
     def for_clone(self, overrides: Mapping[str, Any], base_url: str) -> Options:
         """The options of another user of the same app: own cookies, unless given."""
-        known = {option.name for option in fields(self) if option.init} - _OF_THE_APP
-        unknown = sorted(set(overrides) - known)
+        unknown = sorted(overrides.keys() - _OF_CLONES)
         if unknown:
-            raise TypeError(f"clone() does not take {', '.join(unknown)}; it takes {sorted(known)}")
+            known = sorted(_OF_CLONES)
+            raise TypeError(f"clone() does not take {', '.join(unknown)}; it takes {known}")
         if isinstance(self.app, Elsewhere) and base_url == self.app.url:
             base_url = self.app.base_url
         own = {"http": None, "cookies": None, "base_url": base_url}
@@ -146,12 +144,21 @@ class Options:
         return replace(self, **{**own, **overrides})
 
 
+_OF_CLONES = frozenset(
+    option.name for option in fields(Options) if option.init and option.name not in _OF_THE_APP
+)
+
+
 def _check_headers(headers: Any) -> None:
+    if headers is None:
+        return
     _check_type("headers", httpx.Headers, headers)
     check_headers(httpx.Headers(headers).raw)
 
 
 def _check_cookies(cookies: Any) -> None:
+    if cookies is None:
+        return
     jar = getattr(cookies, "jar", cookies)
     _check_type("cookies", lambda cookies: list(httpx.Cookies(cookies).jar), jar)
     for cookie in httpx.Cookies(jar).jar:

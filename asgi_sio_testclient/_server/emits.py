@@ -83,15 +83,10 @@ class EmitLog:
             namespace: Any,
             room: Any = None,
             skip_sid: Any = None,
-            callback: Any = None,
-            ignore_queue: Any = False,
             **more: Any,
         ) -> Any:
             note((event, namespace, room, skip_sid, more, perf_counter()))
-            return original(
-                event, data, namespace, room=room, skip_sid=skip_sid, callback=callback,
-                ignore_queue=ignore_queue, **more,
-            )  # fmt: skip
+            return original(event, data, namespace, room=room, skip_sid=skip_sid, **more)
 
         return emit
 

@@ -1,0 +1,137 @@
+"""The unread events of one client, by number and by name. Knows nothing of who waits for them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from asgi_sio_testclient._events import ReceivedEvent
+
+__all__ = ["ALL", "Numbered", "Unread"]
+
+__tracebackhide__ = True
+
+ALL = "*"
+Numbered = tuple[int, ReceivedEvent]
+Key = tuple[str | None, str]  # the name, None for any; the namespace, ALL for any
+_FEW = 8  # events that are looked through without an index
+_STALE = 1024  # numbers in an index, beside four times those of unread events
+
+
+class Unread:
+    """Events in the order of their numbers, found by name and namespace without a search.
+
+    An index is made when it is asked for, one for each of the four kinds of key, and kept up to
+    date from then on. A number whose event was read stays in an index until it comes to its front.
+    """
+
+    __slots__ = ("_events", "_in_order", "_indexed", "_indexes")
+
+    def __init__(self) -> None:
+        self._events: dict[int, ReceivedEvent] = {}
+        self._in_order = True
+        # By whether the key has a name and whether it has a namespace.
+        self._indexes: dict[tuple[bool, bool], dict[Key, deque[int]]] = {}
+        self._indexed = 0
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def add(self, number: int, event: ReceivedEvent) -> None:
+        """Keep an event that is newer than all others."""
+        self._events[number] = event
+        if self._indexes:
+            self._index(number, event)
+
+    def put_back(self, number: int, event: ReceivedEvent) -> None:
+        """Keep an event that was taken."""
+        self._events[number] = event
+        self._in_order = False
+        self._indexes.clear()
+
+    def oldest(self, name: str | None, namespace: str) -> Numbered | None:
+        """Remove and return the oldest event of that name and namespace; None where none is."""
+        events = self._events
+        if not self._indexes and len(events) <= _FEW and self._in_order:
+            for number, event in events.items():
+                if (name is None or name == event.name) and namespace in (event.namespace, ALL):
+                    del events[number]
+                    return number, event
+            return None
+        numbers = self._numbers(name, namespace)
+        while numbers:
+            number = numbers.popleft()
+            if number in events:
+                return number, self.remove(number)
+        return None
+
+    def candidates(self, name: str | None, namespace: str) -> list[Numbered]:
+        """The events of that name and namespace, oldest first; they stay unread."""
+        events, numbers = self._events, self._numbers(name, namespace)
+        found = [(number, events[number]) for number in numbers if number in events]
+        if len(found) < len(numbers):
+            numbers.clear()
+            numbers.extend(number for number, _ in found)
+        return found
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._events
+
+    def remove(self, number: int) -> ReceivedEvent:
+        """Remove and return an event."""
+        event = self._events.pop(number)
+        if not self._events:
+            self.clear()
+        return event
+
+    def clear(self) -> None:
+        """Remove all events."""
+        # New ones: a dictionary keeps the room that it once needed.
+        self._events = {}
+        self._indexes = {}
+        self._in_order = True
+
+    def replace(self, left: Iterable[Numbered]) -> None:
+        """Keep these events only."""
+        self.clear()
+        self._events.update(left)
+
+    def __iter__(self) -> Iterator[Numbered]:
+        self._sort()
+        return iter(list(self._events.items()))
+
+    def _numbers(self, name: str | None, namespace: str) -> deque[int]:
+        kind = name is not None, namespace != ALL
+        index = self._indexes.get(kind)
+        if index is None:
+            index = self._indexes[kind] = {}
+            self._sort()
+            self._indexed = len(self._events)
+            for number, event in self._events.items():
+                _add(index, kind, number, event)
+        return index.get((name, namespace)) or deque()
+
+    def _index(self, number: int, event: ReceivedEvent) -> None:
+        self._indexed += 1
+        if self._indexed > 4 * len(self._events) + _STALE:
+            # Mostly of events that were read by another kind of key.
+            self._indexes.clear()
+            self._events = dict(self._events)  # without the room of what was read
+            return
+        for kind, index in self._indexes.items():
+            _add(index, kind, number, event)
+
+    def _sort(self) -> None:
+        if not self._in_order:
+            self._events = dict(sorted(self._events.items()))
+            self._in_order = True
+
+
+def _add(
+    index: dict[Key, deque[int]], kind: tuple[bool, bool], number: int, event: ReceivedEvent
+) -> None:
+    key = event.name if kind[0] else None, event.namespace if kind[1] else ALL
+    numbers = index.get(key)
+    if numbers is None:
+        numbers = index[key] = deque()
+    numbers.append(number)

@@ -1,0 +1,168 @@
+"""Who waits for which event of one client. Knows futures, and nothing of how events come."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from asgi_sio_testclient._client.unread import ALL, Key, Numbered
+from asgi_sio_testclient._events import ReceivedEvent
+from asgi_sio_testclient._exceptions import reaches_test
+from asgi_sio_testclient._waiting.deadlines import fail
+
+__all__ = ["Match", "Waiter", "Waiters", "matches"]
+
+__tracebackhide__ = True
+
+Match = Callable[[ReceivedEvent], Any]
+
+
+class Waiter:
+    """One who waits for an event that fits."""
+
+    __slots__ = ("event", "future", "match", "namespace", "order", "waits")
+
+    def __init__(
+        self,
+        event: str | None,
+        namespace: str,
+        match: Match | None,
+        future: asyncio.Future[Numbered],
+    ) -> None:
+        self.event = event
+        self.namespace = namespace
+        self.match = match
+        self.future = future
+        self.order = 0
+        self.waits = True
+
+    def fits(self, event: ReceivedEvent) -> bool:
+        """Whether that is what it waits for."""
+        return (
+            (self.event is None or self.event == event.name)
+            and (self.namespace in (event.namespace, ALL))
+            and (self.match is None or matches(self.match, event))
+        )
+
+
+def matches(match: Match, event: ReceivedEvent) -> bool:
+    """What a predicate says of an event.
+
+    Raises:
+        TypeError: it returned an awaitable, which is true for every event.
+    """
+    result = match(event)
+    if result is True or result is False:
+        return result
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()
+        raise TypeError(
+            f"match is async: {match!r} returned an awaitable; expected a plain function"
+        )
+    return bool(result)
+
+
+class Waiters:
+    """The waiters of one client, in the order in which they came, found by what they wait for.
+
+    A single one, as nearly always, is in no index.
+    """
+
+    __slots__ = ("_by_key", "_last_order", "_single")
+
+    def __init__(self) -> None:
+        self._single: Waiter | None = None
+        self._by_key: dict[Key, deque[Waiter]] = {}
+        self._last_order = 0
+
+    def __bool__(self) -> bool:
+        return self._single is not None or bool(self._by_key)
+
+    def add(self, waiter: Waiter) -> None:
+        """Note one who waits."""
+        single = self._single
+        if single is None and not self._by_key:
+            self._single = waiter
+            return
+        if single is not None:
+            self._single = None
+            self._put(single)
+        self._put(waiter)
+
+    def remove(self, waiter: Waiter) -> None:
+        """Remove one that waits."""
+        waiter.waits = False
+        if waiter is self._single:
+            self._single = None
+            return
+        key = waiter.event, waiter.namespace
+        same = self._by_key[key]
+        # From the middle it goes when it comes to an end of the queue.
+        while same and not same[0].waits:
+            same.popleft()
+        while same and not same[-1].waits:
+            same.pop()
+        if not same:
+            del self._by_key[key]
+
+    def hand_over(self, numbered: Numbered) -> bool:
+        """Give an event to the first waiter that it fits; False where it fits none."""
+        single = self._single
+        if single is not None:
+            return self._give(single, numbered)
+        return any(self._give(waiter, numbered) for waiter in self._candidates(numbered[1]))
+
+    def __iter__(self) -> Iterator[Waiter]:
+        """All, in the order in which they came."""
+        if self._single is not None:
+            return iter((self._single,))
+        queues = self._by_key.values()
+        waiting = [waiter for queue in queues for waiter in queue if waiter.waits]
+        return iter(sorted(waiting, key=_order))
+
+    def _put(self, waiter: Waiter) -> None:
+        waiter.order = self._last_order = self._last_order + 1
+        key = waiter.event, waiter.namespace
+        same = self._by_key.get(key)
+        if same is None:
+            same = self._by_key[key] = deque()
+        same.append(waiter)
+
+    def _candidates(self, event: ReceivedEvent) -> Iterator[Waiter]:
+        """Those that wait for events of that name and namespace, in the order in which they came.
+
+        One at a time: the first one that has no predicate ends the search.
+        """
+        name, namespace = event.name, event.namespace
+        keys: tuple[Key, ...] = ((name, namespace), (name, ALL), (None, namespace), (None, ALL))
+        queues = [queue for key in keys if (queue := self._by_key.get(key))]
+        if len(queues) == 1 and queues[0][0].match is None:
+            yield queues[0][0]
+        # A copy: a predicate may emit, and what it sets off may end other waits.
+        waiting = [waiter for queue in queues for waiter in queue if waiter.waits]
+        yield from sorted(waiting, key=_order)
+
+    def _give(self, waiter: Waiter, numbered: Numbered) -> bool:
+        if waiter.future.done() or not waiter.waits:
+            return False
+        try:
+            fits = waiter.fits(numbered[1])
+        except BaseException as exc:
+            # The test's own predicate: it belongs into the test, not into the app's send().
+            if not reaches_test(exc):
+                raise
+            fail(waiter.future, exc)
+            return False
+        if not fits or not waiter.waits:
+            return False
+        self.remove(waiter)
+        waiter.future.set_result(numbered)
+        return True
+
+
+def _order(waiter: Waiter) -> int:
+    return waiter.order
