@@ -79,7 +79,7 @@ class Runtime:
         self._isolate = isolate
         self._lifespan: asgi.Lifespan | None = None
         self._instrumentations: dict[Any, ServerInstrumentation] = {}
-        self._sessions: list[EngineSession] = []
+        self._sessions: dict[EngineSession, None] = {}  # in the order in which they began
         self.unsettled: set[EngineSession] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ending: list[asyncio.Task[Any]] = []
@@ -175,12 +175,11 @@ class Runtime:
 
     def add_session(self, session: EngineSession) -> None:
         """A connection begins."""
-        self._sessions.append(session)
+        self._sessions[session] = None
 
     def session_over(self, session: EngineSession) -> None:
         """Nothing of the app runs for that connection any more."""
-        if session in self._sessions:
-            self._sessions.remove(session)
+        self._sessions.pop(session, None)
         self.unsettled.discard(session)
         if session.instrumentation is not None and session.sid:
             self._ending += session.instrumentation.release_connection(session.sid)

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
@@ -30,6 +32,7 @@ __tracebackhide__ = True
 
 Frame = str | bytes
 Record = tuple[float, str, str, Any]  # time, direction, transport, frame or HTTP request
+_RunKey = tuple[str, str, int | None]  # event, namespace, ack id
 
 MAX_PACKETS = 10_000
 TRIM_EVERY = 1024
@@ -224,8 +227,7 @@ class Transcript(Sequence[TranscriptEntry]):
     @property
     def dropped(self) -> int:
         """Packets that were older than the last 10,000."""
-        kept = sum(isinstance(note, tuple) for note in self.notes)
-        return self._trimmed + max(0, kept - MAX_PACKETS)
+        return self._trimmed + max(0, self._kept() - MAX_PACKETS)
 
     @property
     def handlers(self) -> list[HandlerRun]:
@@ -235,13 +237,22 @@ class Transcript(Sequence[TranscriptEntry]):
 
     def sizes_sent(self, count: int) -> list[int]:
         """The sizes of the packets sent lately, in characters or bytes, of `count` packets."""
-        return [len(frame) for _, way, _, frame in self._records()[-count:] if way == SENT]
+        return [len(frame) for _, way, _, frame in self._records(count) if way == SENT]
 
-    def _records(self) -> list[Record]:
-        return [note for note in list(self.notes) if isinstance(note, tuple)][-MAX_PACKETS:]
+    def _records(self, count: int | None = None) -> list[Record]:
+        """The last `count` packets and requests; all that are kept, for None."""
+        count = MAX_PACKETS if count is None else min(count, MAX_PACKETS)
+        # A copy: a transcript may be read in another thread than that of the event loop.
+        latest = (note for note in reversed(list(self.notes)) if note.__class__ is tuple)
+        records: list[Any] = list(itertools.islice(latest, count))
+        records.reverse()
+        return records
 
     def __len__(self) -> int:
-        return len(self._records())
+        return min(self._kept(), MAX_PACKETS)
+
+    def _kept(self) -> int:
+        return list(map(type, self.notes)).count(tuple)
 
     @overload
     def __getitem__(self, index: int) -> TranscriptEntry: ...
@@ -250,8 +261,10 @@ class Transcript(Sequence[TranscriptEntry]):
     def __getitem__(self, index: int | slice) -> TranscriptEntry | list[TranscriptEntry]:
         if isinstance(index, slice):
             return self._entries()[index]
-        position = range(len(self))[index]
-        return self._entries(max(0, position - _CONTEXT), position + 1)[-1]
+        records = self._records(_CONTEXT - index if index < 0 else None)
+        position = range(len(records))[index]
+        start = max(0, position - _context_of(records, position))
+        return self._read(records, start, position + 1)[-1]
 
     def __iter__(self) -> Iterator[TranscriptEntry]:
         return iter(self._entries())
@@ -267,7 +280,7 @@ class Transcript(Sequence[TranscriptEntry]):
 
     def tail(self, count: int) -> list[str]:
         """The last lines."""
-        return [str(entry) for entry in self._entries(max(0, len(self) - _CONTEXT))[-count:]]
+        return [str(entry) for entry in self._read(self._records(_CONTEXT))[-count:]]
 
     def to_mermaid(self) -> str:
         """A mermaid sequence diagram of this client and all others of the same running app."""
@@ -385,13 +398,38 @@ class Transcript(Sequence[TranscriptEntry]):
     def _origin(self) -> float:
         return self._began or 0.0
 
-    def _entries(self, start: int = 0, stop: int | None = None) -> list[TranscriptEntry]:
-        records, runs = self._records()[start:], self.handlers
-        if start:
-            runs = [run for run in runs if run.started >= records[0][0]]
+    def _entries(self) -> list[TranscriptEntry]:
+        return self._read(self._records())
+
+    def _read(
+        self, records: list[Record], start: int = 0, stop: int | None = None
+    ) -> list[TranscriptEntry]:
+        """The entries of `records` from `start` to `stop`."""
+        records = records[start:]
+        runs = self._runs_since(records[0][0]) if records else []
         reader = _Reader(self._packet_class, records, runs, self._origin)
         count = len(records) if stop is None else stop - start
         return [reader.read(index) for index in range(count)]
+
+    def _runs_since(self, moment: float) -> list[HandlerRun]:
+        """The runs of handlers that were noted after a packet of that moment, oldest first."""
+        runs: list[HandlerRun] = []
+        for note in reversed(list(self.notes)):
+            if not isinstance(note, tuple):
+                runs.append(note)
+            elif note[0] < moment:
+                break
+        runs.reverse()
+        return runs
+
+
+def _context_of(records: list[Record], position: int) -> int:
+    """How many packets before one have to be read with it: to tell to which an attachment belongs,
+    and which of several equal events started a handler.
+    """
+    _, direction, transport, frame = records[position]
+    alone = direction == RECEIVED and isinstance(frame, str) and not frame.startswith("b")
+    return 0 if alone or transport == HTTP else _CONTEXT
 
 
 class _Reader:
@@ -408,7 +446,9 @@ class _Reader:
     ) -> None:
         self._packet_class = packet_class
         self._records = records
-        self._runs = runs
+        self._runs: defaultdict[_RunKey, deque[HandlerRun]] = defaultdict(deque)
+        for run in runs:
+            self._runs[run.event, run.namespace, run.id].append(run)
         self._origin = origin
         self._attachments = {SENT: 0, RECEIVED: 0}
 
@@ -417,30 +457,33 @@ class _Reader:
         time, direction, transport, frame = self._records[index]
         if transport == HTTP:
             return self._request(time - self._origin, frame)
-        entry = TranscriptEntry(time - self._origin, direction, transport, "MESSAGE", frame=frame)
+        entry = partial(TranscriptEntry, time - self._origin, direction, transport, frame=frame)
         try:
             packet = engineio.decode(frame)
         except ProtocolError:
-            return replace(entry, engineio_type="MALFORMED", args=(frame,))
+            return entry("MALFORMED", args=(frame,))
         if packet.packet_type != engineio.MESSAGE:
             name = engineio.packet_name(packet.packet_type)
             args = () if packet.data in (None, "") else (packet.data,)
-            return replace(entry, engineio_type=name, args=args)
+            return entry(name, args=args)
         if packet.binary and self._attachments[direction]:
             self._attachments[direction] -= 1
-            return replace(entry, socketio_type="ATTACHMENT", args=(packet.data,))
+            return entry("MESSAGE", "ATTACHMENT", args=(packet.data,))
         message = packet.data if packet.binary else frame[1:]
         try:
-            return self._message(entry, self._packet_class(encoded_packet=message), index)
+            found = self._message(self._packet_class(encoded_packet=message), index)
         except Exception:  # noqa: BLE001 (a custom class's errors are of any type)
-            return replace(entry, socketio_type="MALFORMED", args=(message,))
+            return entry("MESSAGE", "MALFORMED", args=(message,))
+        return entry("MESSAGE", **found)
 
     def _request(self, time: float, request: HTTPRequest) -> TranscriptEntry:
         args = (request.method, request.url, request.status)
         return TranscriptEntry(time, SENT, HTTP, "HTTP", args=args, request=request)
 
-    def _message(self, entry: TranscriptEntry, packet: Any, index: int) -> TranscriptEntry:
-        self._attachments[entry.direction] = packet.attachment_count
+    def _message(self, packet: Any, index: int) -> dict[str, Any]:
+        """What the entry of a Socket.IO packet has beside its frame."""
+        direction = self._records[index][1]
+        self._attachments[direction] = packet.attachment_count
         attachments = self._parts(index, packet.attachment_count)
         if attachments and len(attachments) == packet.attachment_count:
             packet.data = packet.reconstruct_binary(packet.data, attachments)
@@ -452,26 +495,25 @@ class _Reader:
                 event, args = str(args[0]), args[1:]
         namespace = packet.namespace or "/"
         run = None
-        if entry.direction == SENT:
+        if direction == SENT:
             run = self._run_of(event or kind.lower(), namespace, packet.id)
-        return replace(
-            entry,
-            socketio_type=kind,
-            namespace=namespace,
-            event=event,
-            args=args,
-            attachments=packet.attachment_count,
-            id=packet.id,
-            handler=run,
-        )
+        return {
+            "socketio_type": kind,
+            "namespace": namespace,
+            "event": event,
+            "args": args,
+            "attachments": packet.attachment_count,
+            "id": packet.id,
+            "handler": run,
+        }
 
     def _parts(self, index: int, count: int) -> list[bytes]:
         """The attachments that follow a record."""
         direction = self._records[index][1]
         parts: list[bytes] = []
-        for _, way, transport, frame in itertools.islice(self._records, index + 1, None):
-            if len(parts) == count:
-                break
+        while len(parts) < count and index + 1 < len(self._records):
+            index += 1
+            _, way, transport, frame = self._records[index]
             if way == direction and transport != HTTP:
                 try:
                     packet = engineio.decode(frame)
@@ -484,11 +526,9 @@ class _Reader:
 
     def _run_of(self, event: str, namespace: str, id_: int | None) -> HandlerRun | None:
         """The run that a sent packet started; None where the app has no handler for it."""
-        for index, run in enumerate(self._runs):
-            if (run.event, run.namespace, run.id) == (event, namespace, id_):
-                del self._runs[index]
-                return run if run.name else None
-        return None
+        runs = self._runs.get((event, namespace, id_))
+        run = runs.popleft() if runs else None
+        return run if run is not None and run.name else None
 
 
 def shorten(value: Any, limit: int = _SHOWN_ARGUMENTS) -> str:
