@@ -50,9 +50,13 @@ def _own_error(exc: BaseException, handler: str) -> BaseException:
         handler: the handler's qualified name.
     """
     context = exc.__context__
-    if context is not None and _is_failed_call(exc, handler):
-        exc, context = (exc, context) if _is_failed_call(context, handler) else (context, exc)
-    if context is not None and _is_failed_call(context, handler):
+    if (
+        context is not None
+        and _is_failed_call(exc, handler)
+        and not _is_failed_call(context, handler)
+    ):
+        exc = context
+    if exc.__context__ is not None and _is_failed_call(exc.__context__, handler):
         exc.__context__ = None
     return exc
 

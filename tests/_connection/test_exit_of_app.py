@@ -1,0 +1,87 @@
+"""The end of the running app: what is waited for, what is cancelled, and what begins anew."""
+
+import asyncio
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import LeakWarning, TestClient
+
+WAIT = 60.0
+
+
+@pytest.fixture
+def sio():
+    return socketio.AsyncServer(async_mode="asgi")
+
+
+def asking(sio):
+    """Add a handler that waits for an ack which the client never gives, and its event."""
+    asked = asyncio.Event()
+
+    @sio.event
+    async def ask(sid):
+        asked.set()
+        await sio.call("question", to=sid, timeout=2 * WAIT)
+
+    return asked
+
+
+async def test_a_handler_that_waits_for_an_ack_leaves_the_others_their_time(sio):
+    asked = asking(sio)
+    ended = []
+
+    @sio.event
+    async def nap(sid):
+        # Longer than the first look at what can't end any more.
+        await asyncio.sleep(0.3)
+        ended.append("nap")
+
+    client = await TestClient(socketio.ASGIApp(sio), timeout=WAIT).__aenter__()
+    await client.connect()
+    await client.emit("ask")
+    await client.emit("nap")
+    async with asyncio.timeout(WAIT):
+        await asked.wait()
+    with pytest.warns(LeakWarning) as caught:
+        await client.__aexit__(None, None, None)
+    assert ended == ["nap"]
+    (warning,) = caught
+    assert "waits for an ack that no client is left to give: " in str(warning.message)
+    assert "nap" not in str(warning.message)
+
+
+async def test_an_ack_that_no_client_can_give_is_not_waited_for(sio, transports):
+    asked = asking(sio)
+    order = []
+
+    @sio.event
+    async def disconnect(sid, reason):
+        order.append(reason)
+
+    # The test's own limit is shorter than the client's.
+    options = {"transports": transports, "timeout": 2 * WAIT}
+    client = await TestClient(socketio.ASGIApp(sio), **options).__aenter__()
+    await client.connect()
+    await client.emit("ask")
+    async with asyncio.timeout(WAIT):
+        await asked.wait()
+    with pytest.warns(LeakWarning, match="waits for an ack that no client is left to give: "):
+        await client.__aexit__(None, None, None)
+    assert order == ["client disconnect"]
+
+
+async def test_the_same_client_around_a_wsgi_app_is_entered_again():
+    sio = socketio.Server(async_mode="threading")
+
+    @sio.event
+    def echo(sid, value):
+        return value
+
+    client = TestClient(socketio.WSGIApp(sio))
+    for _ in range(2):
+        async with client:
+            await client.connect()
+            assert await client.call("echo", 1) == 1
+            await client.settle()
+            assert client.rooms() == {client.sid}

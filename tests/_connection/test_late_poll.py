@@ -1,0 +1,78 @@
+"""The answer of a poll that comes when its connection is over: nobody reads it, nothing follows."""
+
+import asyncio
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import TestClient
+
+WAIT = 60.0
+
+
+class LatePolls:
+    """Hold the answer to each poll from the given one on until the test lets it go."""
+
+    def __init__(self, app, status, first):
+        self.app = app
+        self.status = status
+        self.first = first
+        self.polls = 0
+        self.held, self.go_on, self.answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+        self.polls += 1
+        if self.polls < self.first:
+            await self.app(scope, receive, send)
+            return
+        self.held.set()
+        # As an app does that has no eye for a client that leaves.
+        while not self.go_on.is_set():
+            try:
+                await self.go_on.wait()
+            except asyncio.CancelledError:
+                continue
+        await send({"type": "http.response.start", "status": self.status, "headers": []})
+        await send({"type": "http.response.body", "body": b'42["late"]'})
+        self.answered.set()
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("leave", [TestClient.abort, TestClient.disconnect])
+async def test_it_is_dropped(leave, status):
+    sio = socketio.AsyncServer(async_mode="asgi")
+    # After the handshake, and the poll that brings CONNECT.
+    app = LatePolls(socketio.ASGIApp(sio), status, first=3)
+    async with TestClient(app, transports=("polling",), lifespan=False) as client:
+        await client.connect()
+        async with asyncio.timeout(WAIT):
+            await app.held.wait()
+        leaving = asyncio.create_task(leave(client))
+        await asyncio.sleep(0)
+        app.go_on.set()
+        async with asyncio.timeout(WAIT):
+            await leaving
+            await app.answered.wait()
+        assert client.get_received() == []
+        assert not client.is_connected()
+    assert app.polls == 3
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_a_handshake_is_dropped_too(status):
+    app = LatePolls(None, status, first=1)
+    async with TestClient(app, transports=("polling",), lifespan=False) as client:
+        connecting = asyncio.create_task(client.connect())
+        async with asyncio.timeout(WAIT):
+            await app.held.wait()
+        connecting.cancel()
+        await asyncio.wait([connecting])
+        assert connecting.cancelled()
+        app.go_on.set()
+        async with asyncio.timeout(WAIT):
+            await app.answered.wait()
+        assert not client.is_connected()
+    assert app.polls == 1

@@ -1,0 +1,154 @@
+"""What the instrumentation of a server knows, and what it leaves in memory: nothing."""
+
+import asyncio
+import logging
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import TestClient
+from asgi_sio_testclient._server.instrumentation import instrument, restore
+from asgi_sio_testclient._waiting.services import LoopServices
+from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker
+
+WAIT = 60.0
+
+
+class ChatNamespace(socketio.AsyncNamespace):
+    """A namespace by class."""
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "known"),
+    [
+        (None, {"/", "/admin", "/chat"}),
+        ("*", {"/", "/admin", "/chat"}),
+        (["/", "/news"], {"/", "/admin", "/chat", "/news"}),
+        (["*", "/news"], {"/", "/admin", "/chat", "/news"}),
+    ],
+    ids=str,
+)
+async def test_the_namespaces_that_a_client_can_connect_to(namespaces, known):
+    sio = socketio.AsyncServer(async_mode="asgi", namespaces=namespaces)
+    for namespace in ("/", "/admin", "*"):
+        sio.on("x", lambda *_: None, namespace=namespace)
+    sio.register_namespace(ChatNamespace("/chat"))
+    current = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
+    assert current.known_namespaces() == known
+    restore(current)
+
+
+@pytest.mark.parametrize("async_handlers", [True, False])
+async def test_no_run_and_no_half_packet_is_kept_of_a_client(transports, async_handlers):
+    sio = socketio.AsyncServer(async_mode="asgi", async_handlers=async_handlers)
+    came = asyncio.Event()
+
+    @sio.event
+    async def connect(sid, environ):
+        """Runs within the server's own call."""
+
+    @sio.event
+    async def echo(sid, value):
+        return value
+
+    @sio.event
+    async def disconnect(sid, reason):
+        came.set()
+
+    async with TestClient(socketio.ASGIApp(sio), transports=transports) as client:
+        await client.connect()
+        assert await client.call("echo", b"data") == b"data"
+        await client.settle()
+        (current,) = client._runtime.instrumentations
+        assert current.runs == set()
+
+        # The header of an event whose attachment never comes.
+        client.raw.send_text('451-["echo",{"_placeholder":true,"num":0}]')
+        await client.settle()
+        assert len(sio._binary_packet) == 1
+        # A goodbye would be taken for the attachment.
+        await client.abort()
+        async with asyncio.timeout(WAIT):
+            await came.wait()
+    assert current.runs == set()
+    assert sio._binary_packet == {}
+
+
+async def test_no_half_packet_is_kept_that_comes_while_a_client_leaves():
+    """python-socketio drops those only that came before its disconnect handler began."""
+    sio = socketio.AsyncServer(async_mode="asgi")
+    leaving, go_on = asyncio.Event(), asyncio.Event()
+
+    @sio.event
+    async def disconnect(sid, reason):
+        leaving.set()
+        await go_on.wait()
+
+    # Over websocket the server reads nothing while its disconnect handler runs.
+    async with TestClient(socketio.ASGIApp(sio), transports=("polling",)) as client:
+        await client.connect()
+        session = client.raw
+        posting = asyncio.create_task(session.post(b"41"))
+        async with asyncio.timeout(WAIT):
+            await leaving.wait()
+            await session.post(b'451-["echo",{"_placeholder":true,"num":0}]')
+        assert len(sio._binary_packet) == 1
+        go_on.set()
+        await posting
+        # A goodbye would be taken for the attachment.
+        await client.abort()
+    assert sio._binary_packet == {}
+
+
+class Connection:
+    """A broker's connection, as far as a manager and its instrumentation use it."""
+
+    def __init__(self):
+        self.closed = False
+
+    async def aclose(self):
+        self.closed = True
+
+
+class ConnectingManager(AsyncInMemoryManager):
+    """Makes its connections anew after an error and closes none, as AsyncRedisManager does."""
+
+    def __init__(self, broker):
+        super().__init__(broker)
+        self.made = []
+        self._redis_connect()
+
+    def _redis_connect(self):
+        self.pubsub, self.redis = Connection(), Connection()
+        self.made += [self.pubsub, self.redis]
+        self.connected = True
+
+
+async def test_what_a_manager_connects_meanwhile_is_closed_at_the_end():
+    manager = ConnectingManager(InMemoryBroker())
+    own = manager.made[:]
+    sio = socketio.AsyncServer(async_mode="asgi", client_manager=manager)
+    for _ in range(2):
+        async with TestClient(socketio.ASGIApp(sio), server=sio) as client:
+            await client.connect()
+            manager._redis_connect()
+            meanwhile = manager.made[-2:]
+            assert not any(connection.closed for connection in meanwhile)
+        assert all(connection.closed for connection in meanwhile)
+        assert not manager.connected
+        assert "_redis_connect" not in vars(manager)
+    assert not any(connection.closed for connection in own)
+
+
+async def test_the_managers_own_logger_gets_its_lines(caplog):
+    manager = AsyncInMemoryManager(InMemoryBroker())
+    sio = socketio.AsyncServer(async_mode="asgi", client_manager=manager)
+    own = manager.logger = logging.getLogger("the app's own")
+    async with TestClient(socketio.ASGIApp(sio), server=sio) as client:
+        await client.connect()
+        manager.logger.error("Cannot publish to %s", "the broker")
+    assert manager.logger is own
+    (record,) = [record for record in caplog.records if record.name == "the app's own"]
+    assert record.getMessage() == "Cannot publish to the broker"
+    # The line that logged, as without the instrumentation.
+    assert record.filename == "test_instrumentation.py"
