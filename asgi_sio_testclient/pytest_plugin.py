@@ -411,17 +411,37 @@ def _loop_of(request: pytest.FixtureRequest) -> str:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the transcripts to the report of a failure, as captured logs are."""
+    """Add the transcripts to the report of a failure, as captured logs are, and show the lines of
+    the test and of the app in it.
+    """
+    transcripts = [transcript for seen in item.stash[_TRANSCRIPTS] if (transcript := seen())]
+    failure = _failure(item.config, call, has_packets=bool(transcripts))
+    if failure is not None:
+        failure.begin()
     report = yield
+    if failure is not None:
+        failure.finish(report)
     always = report.when == "call" and item.config.getoption("sio_transcript")
     if report.failed or always:
-        for seen in item.stash[_TRANSCRIPTS]:
-            transcript = seen()
-            if transcript:
-                report.sections.append((f"{SECTION} of {transcript.name}", str(transcript)))
+        for transcript in transcripts:
+            report.sections.append((f"{SECTION} of {transcript.name}", str(transcript)))
     return report
+
+
+def _failure(config: pytest.Config, call: pytest.CallInfo[None], *, has_packets: bool) -> Any:
+    """The `FailureReport` of what a test raised; None where the client was never imported."""
+    if call.excinfo is None or "asgi_sio_testclient._exceptions" not in sys.modules:
+        return None
+    if isinstance(call.excinfo.value, pytest.skip.Exception):
+        return None
+    reports = importlib.import_module("asgi_sio_testclient.pytest_reports")
+    return reports.FailureReport(
+        call.excinfo,
+        full_trace=config.getoption("fulltrace"),
+        has_packets=has_packets and config.getoption("showcapture") == "all",
+    )
 
 
 @pytest.hookimpl(wrapper=True)

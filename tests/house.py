@@ -165,6 +165,10 @@ ROOMS: dict[str, Room] = {
         "A tool: writes the traces of a pytest session, from the transcripts of `_connection`.",
         frozenset({"_connection", "trace"}),
     ),
+    "pytest_reports": Room(
+        "A tool: the errors and frames of failures, for pytest's reports.",
+        frozenset({"_exceptions", "_waiting"}),
+    ),
     "_cli": Room(
         "Imports public names only; nothing but `__main__` imports it.",
         FACTS | {"__init__", "bench", "conformance", "fuzz", "har"},
@@ -183,6 +187,7 @@ TOOLS = (
     "schedules",
     "pytest_plugin",
     "pytest_traces",
+    "pytest_reports",
     "har",
 )
 """No tool imports another, and nothing below imports a tool."""

@@ -35,6 +35,7 @@ from asgi_sio_testclient._server.origins import (
     _frames,
     _handler_context,
     _own_error,
+    _place_of_unentered,
     _qualified,
     _reserved_event,
     _source,
@@ -412,7 +413,8 @@ class ServerInstrumentation:
             if event in {"connect", "disconnect"}:
                 exc = _own_error(exc, name)
             sid = run.sid if run is not None and run.sid else sid
-            note(exc, name, f"event {event!r}, namespace {namespace!r}, sid {sid!r}")
+            where = f"event {event!r}, namespace {namespace!r}, sid {sid!r}"
+            note(exc, name, where + _place_of_unentered(exc, name, handler, event))
         elif run is None and (callback := _callback_context(exc.__traceback__)) is not None:
             namespace, sid, handler = callback
             where = f"the callback of an ack, namespace {namespace!r}, sid {sid!r}"

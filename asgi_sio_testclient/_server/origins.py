@@ -70,6 +70,19 @@ def _is_failed_call(exc: BaseException, handler: str) -> bool:
     return names[-1:] in _CALLERS or str(exc).startswith(f"{handler}() ")
 
 
+def _place_of_unentered(exc: BaseException, name: str, handler: Any, event: str) -> str:
+    """File and line of a handler that could not be called, since no frame of the traceback tells.
+
+    Args:
+        exc: what the call raised.
+        name: the handler's qualified name.
+        handler: the handler.
+        event: the event's name.
+    """
+    source = _source(handler, event) if _is_failed_call(exc, name) else ""
+    return f", defined at {source}" if source else ""
+
+
 _CALLERS = (["_trigger_event"], ["trigger_event"])
 
 

@@ -1,0 +1,352 @@
+"""What pytest prints of failures, as a new user makes them: nineteen tests that fail on purpose, run
+in a pytest of their own, in a terminal of 80 columns.
+"""
+
+import importlib
+import re
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+# pytester forgets what a run has imported. Imported twice, classes would be two.
+for name in ("_client", "_exceptions", "_sync", "pytest_reports"):
+    importlib.import_module(f"asgi_sio_testclient.{name}")
+
+ROOT = Path(__file__).parents[2]
+WIDTH = 80
+
+BOARD = """
+import asyncio
+import json
+
+import socketio
+
+sio = socketio.AsyncServer(async_mode="asgi")
+mounted = socketio.ASGIApp(sio, socketio_path="/realtime")
+parcels = []
+
+
+async def app(scope, receive, send):
+    if scope["type"] != "http" or scope["path"] != "/parcels":
+        return await mounted(scope, receive, send)
+    label = json.loads((await receive())["body"])["label"]
+    if label in parcels:
+        raise ValueError(f"UNIQUE constraint failed: {label}")
+    parcels.append(label)
+    await sio.emit("parcel_created", {"label": label}, room="north")
+    await send({"type": "http.response.start", "status": 201, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@sio.event
+async def connect(sid, environ, auth):
+    if auth != {"token": "good"}:
+        raise socketio.exceptions.ConnectionRefusedError("bad token")
+    await sio.emit("tick", {"n": 0}, to=sid)
+
+
+@sio.event
+async def join_depot(sid, depot):
+    await sio.enter_room(sid, depot)
+    return {"ok": True}
+
+
+@sio.event
+async def scan(sid, data):
+    if data["label"] not in parcels:
+        raise LookupError(f"no parcel {data['label']!r}")
+
+
+@sio.event
+async def slow_report(sid):
+    await asyncio.Event().wait()
+
+
+@sio.event
+async def rename(sid, data):
+    try:
+        json.loads(data)
+    except ValueError as error:
+        raise RuntimeError("no JSON") from error
+"""
+
+CONFTEST = """
+import pytest
+from asgi_sio_testclient import SyncTestClient, TestClient
+from board import app
+
+LOGIN = {"socketio_path": "realtime", "auth": {"token": "good"}}
+
+
+@pytest.fixture
+async def ann():
+    async with TestClient(app, timeout=0.3, **LOGIN) as client:
+        yield await client.connect()
+
+
+@pytest.fixture
+async def ben(ann):
+    async with ann.clone() as client:
+        yield await client.connect()
+
+
+@pytest.fixture
+def cat():
+    with SyncTestClient(app, timeout=0.3, **LOGIN) as client:
+        yield client.connect()
+"""
+
+FAILING = """
+import asyncio
+
+from asgi_sio_testclient import TestClient
+from board import app, parcels
+from conftest import LOGIN
+
+
+async def test_typo_in_call(ann):
+    assert await ann.call("join_depto", "north") == {"ok": True}
+
+async def test_typo_in_await(ann):
+    await ann.call("join_depot", "north")
+    await ann.http.post("/parcels", json={"label": "P1"})
+    await ann.await_event("parcel_create")
+
+async def test_raises(ann):
+    assert await ann.call("scan", {"label": "nope"}) == {"id": 1}
+
+async def test_raises_emit(ann):
+    await ann.emit("scan", {"lable": "nope"})
+    await ann.await_event("scanned")
+
+async def test_raises_deep(ann):
+    await ann.call("rename", "{")
+
+async def test_namespace(ann):
+    await ann.call("join_depot", "north", namespace="/board")
+
+async def test_namespace_connect():
+    async with TestClient(app, **LOGIN) as client:
+        await client.connect("/board")
+
+async def test_path():
+    async with TestClient(app, auth={"token": "good"}) as client:
+        await client.connect()
+
+async def test_path_below():
+    async with TestClient(app, **LOGIN | {"socketio_path": "realtim"}) as client:
+        await client.connect()
+
+async def test_no_connect():
+    async with TestClient(app, **LOGIN) as client:
+        await client.call("join_depot", "north")
+
+async def test_no_await(ann):
+    assert ann.call("join_depot", "north") == {"ok": True}
+
+async def test_no_await_event(ann):
+    event = ann.await_event("tick")
+    assert event.data["n"] == 0
+
+async def test_never_comes(ann, ben):
+    await ann.http.post("/parcels", json={"label": "P3"})
+    await ben.await_event("parcel_created")
+
+async def test_no_ack(ann):
+    await ann.call("slow_report")
+
+async def test_http_raises(ann):
+    parcels.append("P2")
+    await ann.http.post("/parcels", json={"label": "P2"})
+
+async def test_bad_token():
+    async with TestClient(app, **LOGIN | {"auth": {"token": "x"}}) as client:
+        await client.connect()
+
+async def test_missing_arg(ann):
+    await ann.call("join_depot")
+
+async def test_strict(ann):
+    async with ann.clone(strict=True) as client:
+        await client.connect()
+
+async def test_never_awaited(ann):
+    await ann.emit("scan", {"label": "nope"})
+"""
+
+CAUSES = {
+    "test_typo_in_call": "no handler",
+    "test_typo_in_await": "did arrive: 'parcel_created'",
+    "test_raises": "LookupError: no parcel 'nope'",
+    "test_raises_emit": "KeyError: 'label'",
+    "test_raises_deep": "RuntimeError: no JSON",
+    "test_namespace": "not connected to namespace",
+    "test_namespace_connect": "refused by '/board'",
+    "test_path": "wrong path: 404",
+    "test_path_below": "wrong path: 404",
+    "test_no_connect": "not connected: connect() first",
+    "test_no_await": "not awaited: TestClient.call()",
+    "test_no_await_event": "not awaited: 'coroutine'",
+    "test_never_comes": "went to room 'north'",
+    "test_no_ack": "still running: slow_report",
+    "test_http_raises": "ValueError: UNIQUE",
+    "test_bad_token": "refused by '/': bad token",
+    "test_missing_arg": "TypeError: join_depot() missing",
+    "test_strict": "left over at exit",
+    "test_never_awaited": "LookupError: no parcel 'nope'",
+}
+FEW_LINES = 20
+
+PLUGINS = ("-pasgi_sio_testclient.pytest_plugin", "-ppytest_asyncio.plugin", "-pno:cacheprovider")
+QUIET = ("--asyncio-mode=auto", "-oasyncio_default_fixture_loop_scope=function", "-Wignore")
+
+
+@pytest.fixture
+def failing(pytester, monkeypatch):
+    """Runs the failing tests; returns what was printed."""
+    for name in ("PYTEST_ADDOPTS", "CI", "BUILD_NUMBER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    pytester.makeini("[pytest]\n")
+    pytester.syspathinsert()
+    pytester.makepyfile(board=BOARD)
+    pytester.makeconftest(CONFTEST)
+
+    def run(*arguments, source=FAILING):
+        pytester.makepyfile(test_it=source)
+        done = pytester.runpytest_inprocess(*PLUGINS, *QUIET, *arguments)
+        return str(done.stdout)
+
+    return run
+
+
+def reports(printed):
+    """The report of each failure by the test's name."""
+    parts = re.split(r"^_{3,} (.*?) _{3,}$", printed, flags=re.MULTILINE)
+    bodies = [re.split(r"^={5,}.*=$", part, flags=re.MULTILINE)[0] for part in parts[2::2]]
+    return {title.split()[-1]: body for title, body in zip(parts[1::2], bodies, strict=True)}
+
+
+def summaries(printed):
+    """The line of the short summary of each failure, and the test's name."""
+    lines = re.findall(r"^(?:FAILED|ERROR) \S+::\w+.*$", printed, flags=re.MULTILINE)
+    return {line.split("::")[1].split()[0]: line for line in lines}
+
+
+def test_failures_fit_a_screen_and_begin_with_the_cause(failing):
+    printed = failing()
+    found, lines = reports(printed), summaries(printed)
+    assert set(found) == set(lines) == set(CAUSES)
+    for name, cause in CAUSES.items():
+        assert cause in lines[name], name
+        assert len(lines[name]) <= WIDTH, name
+        assert "site-packages" not in found[name], name
+        assert "asgi_sio_testclient/" not in found[name], name
+    lengths = [len(report.strip("\n").splitlines()) for report in found.values()]
+    assert median(lengths) < FEW_LINES
+
+
+PACKETS = "<- websocket CONNECT"
+
+
+def test_the_packets_stand_once(failing):
+    (report,) = reports(failing("-k", "test_typo_in_call")).values()
+    assert report.count(PACKETS) == 1
+    assert "last packets" not in report
+
+
+def test_without_sections_the_packets_stay_in_the_message(failing):
+    (report,) = reports(failing("-k", "test_typo_in_call", "--show-capture=no")).values()
+    assert report.count(PACKETS) == 1
+    assert "last packets" in report
+
+
+def test_full_trace_shows_every_frame(failing):
+    (report,) = reports(failing("-k", "test_raises_deep", "--full-trace")).values()
+    assert "asgi_sio_testclient/_client/client.py" in report
+    assert "socketio/async_server.py" in report
+
+
+def test_a_missing_argument_names_the_file_of_the_handler(failing):
+    (report,) = reports(failing("-k", "test_missing_arg")).values()
+    line = BOARD.strip().splitlines().index("async def join_depot(sid, depot):")
+    assert f"defined at board.py:{line}" in report
+
+
+SYNC = """
+def test_typo(cat):
+    cat.call("join_depto", "north")
+
+def test_raises(cat):
+    cat.call("scan", {"label": "nope"})
+
+def test_refused(cat):
+    cat.connect("/board")
+"""
+
+
+def test_the_sync_client_shows_as_little(failing):
+    printed = failing(source=SYNC)
+    found, lines = reports(printed), summaries(printed)
+    assert "no handler for 'join_depto'" in lines["test_typo"]
+    assert "LookupError: no parcel 'nope'" in lines["test_raises"]
+    assert "refused by '/board'" in lines["test_refused"]
+    for report in found.values():
+        assert "anyio" not in report
+        assert "concurrent/futures" not in report
+        assert "asgi_sio_testclient/" not in report
+
+
+OTHERS = """
+import json
+import pytest
+from asgi_sio_testclient import UsageError
+
+def test_of_a_library():
+    json.loads("{")
+
+async def test_skips(ann):
+    pytest.skip("not today")
+
+async def test_causes(ann):
+    @ann.on("tick")
+    def handler(data):
+        first, second = ValueError("first"), ValueError("second")
+        first.__cause__, second.__cause__ = second, first
+        raise first
+    await ann.abort()
+    await ann.connect()
+
+async def test_library_alone(ann):
+    await ann.call("rename", 5)
+
+def test_no_fixture(nothing):
+    pass
+
+def test_no_frame_of_ours():
+    raise UsageError("by hand")
+
+async def test_group(ann):
+    raise ExceptionGroup("two", [ValueError("one"), UsageError("two")])
+"""
+
+
+def test_other_failures(failing):
+    printed = failing(source=OTHERS)
+    found, lines = reports(printed), summaries(printed)
+    assert "1 skipped" in printed
+    assert "json/decoder.py" in found["test_of_a_library"]
+    assert "json.decoder.JSONDecodeError" in lines["test_of_a_library"]
+    assert "ValueError: first" in lines["test_causes"]
+    assert "ValueError: second" in found["test_causes"]
+    assert "TypeError: the JSON object must be" in lines["test_library_alone"]
+    assert "board.py" in found["test_library_alone"]
+    assert lines["test_no_frame_of_ours"].endswith("- by hand")
+    assert "two" in found["test_group"]
+    assert "fixture 'nothing' not found" in found["test_no_fixture"]
