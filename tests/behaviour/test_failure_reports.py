@@ -1,5 +1,5 @@
-"""What pytest prints of failures, as a new user makes them: nineteen tests that fail on purpose, run
-in a pytest of their own, in a terminal of 80 columns.
+"""What pytest prints of failures, as a new user makes them: nineteen tests that fail on purpose,
+run in a pytest of their own, in a terminal of 80 columns.
 """
 
 import importlib
