@@ -4,8 +4,10 @@ Sphinx with furo and MyST: one tool gives autodoc for the reference, Markdown fo
 without a server, and a theme with a dark mode that holds on a phone; all of it is maintained.
 """
 
+import re
 from pathlib import Path
 
+import asgi_sio_testclient
 from asgi_sio_testclient._version import __version__
 
 HERE = Path(__file__).parent
@@ -18,6 +20,7 @@ release = version = __version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
@@ -28,6 +31,7 @@ exclude_patterns = ["_build", "examples"]
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+autosummary_generate = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
@@ -68,5 +72,19 @@ def leave_out_benchmarks(_app, docname, source):
         source[0] = source[0].replace("\nbenchmarks\n", "\n")
 
 
+def list_members(_app, _docname, source):
+    """Put a table of a class's members in the place of ``{members} CLASS``."""
+
+    def table(found):
+        owner = getattr(asgi_sio_testclient, found[1])
+        names = [name for name in vars(owner) if not name.startswith("_")]
+        lines = [".. autosummary::", "   :nosignatures:", ""]
+        lines += [f"   {found[1]}.{name}" for name in names]
+        return "\n".join(lines)
+
+    source[0] = re.sub(r"^\{members\} (\w+)$", table, source[0], flags=re.MULTILINE)
+
+
 def setup(app):
+    app.connect("source-read", list_members)
     app.connect("source-read", leave_out_benchmarks)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ import draw_layers
 import socketio
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
+from rich.text import Text
 
 from asgi_sio_testclient import TestClient
 
@@ -43,6 +45,27 @@ app = socketio.ASGIApp(sio)
 async def search(sid, words):
     await asyncio.sleep(random.lognormvariate(-6.2, 0.3))
     return words
+"""
+
+TYPO = """
+import socketio
+
+from asgi_sio_testclient import TestClient
+
+sio = socketio.AsyncServer(async_mode="asgi")
+app = socketio.ASGIApp(sio)
+
+
+@sio.event
+async def join_room(sid, room):
+    await sio.enter_room(sid, room)
+    return "joined"
+
+
+async def test_typo():
+    async with TestClient(app) as client:
+        await client.connect()
+        assert await client.call("join_rom", "north") == "joined"
 """
 
 RENDER = """
@@ -80,6 +103,26 @@ def take_transcript(text: str) -> None:
     # Its fonts come from elsewhere; what the reader has is good enough.
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
     (PICTURES / "transcript.svg").write_text(svg, encoding="utf-8")
+
+
+def take_failure() -> None:
+    """What pytest prints of a misspelt event, in 80 columns."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "test_chat.py").write_text(TYPO.lstrip(), encoding="utf-8")
+        options = ["-q", "--color=yes", "-oasyncio_mode=auto", "-pno:cacheprovider"]
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *options, "test_chat.py"],
+            cwd=directory,
+            env=os.environ | {"COLUMNS": "80"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    console = Console(record=True, width=80, file=io.StringIO())
+    console.print(Text.from_ansi(done.stdout))
+    svg = console.export_svg(title="pytest test_chat.py", theme=MONOKAI)
+    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+    (PICTURES / "failure.svg").write_text(svg, encoding="utf-8")
 
 
 def take_sequence(source: str) -> None:
@@ -121,6 +164,7 @@ def main() -> None:
     (PICTURES / "layers.svg").write_text(draw_layers.draw(), encoding="utf-8")
     transcript, diagram = asyncio.run(converse())
     take_transcript(transcript)
+    take_failure()
     take_sequence(diagram)
     take_latency()
 

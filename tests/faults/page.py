@@ -34,12 +34,19 @@ def section(faults: Family, title: str) -> str:
     return "\n".join([f"## {title}\n", *(entry(fault) for fault in faults)])
 
 
+def anchor(fault) -> str:
+    """The end of the fault's address on the page."""
+    return fault.name.replace("_", "-")
+
+
 def entry(fault) -> str:
     says = [fault.first_line, *([fault.note] if fault.note else [])]
     when = "at once" if fault.within == KNOWN_EARLY else "at the timeout"
     return "\n".join(
         [
-            f"**{fault.mistake}**",
+            f"({anchor(fault)})=",
+            "",
+            f"[#](#{anchor(fault)}) **{fault.mistake}**",
             "",
             "```text",
             *says,
