@@ -735,7 +735,8 @@ class TestClient:
             self._hand_back(future)
             raise
         finally:
-            state.inbox.leave(waiter)
+            if waiter.waits:
+                state.inbox.leave(waiter)
         return None if numbered is EXPIRED else numbered
 
     def _hand_back(self, future: asyncio.Future[Any]) -> None:

@@ -27,7 +27,19 @@ class Inbox:
     def put(self, event: ReceivedEvent) -> None:
         """Hand an event to the first waiter that it fits, or keep it."""
         self._number = number = self._number + 1
-        if not self._waiters or not self._waiters.hand_over((number, event)):
+        waiters = self._waiters
+        single = waiters.single
+        if single is None and not waiters.by_key:
+            self._unread.add(number, event)
+        elif single is not None and single.match is None and not single.future.done():
+            # In the hot path: `hand_over` without its calls.
+            fits = single.event is None or single.event == event.name
+            if fits and single.namespace in (event.namespace, ALL):
+                waiters.single, single.waits = None, False
+                single.future.set_result((number, event))
+            else:
+                self._unread.add(number, event)
+        elif not waiters.hand_over((number, event)):
             self._unread.add(number, event)
 
     def put_back(self, numbered: Numbered) -> None:
@@ -40,7 +52,7 @@ class Inbox:
     def take(self, event: str | None, namespace: str, match: Match | None) -> Numbered | None:
         """Remove and return the oldest event that fits, or None."""
         unread = self._unread
-        if not unread:
+        if not unread.events:
             return None
         if match is None:
             return unread.oldest(event, namespace)
@@ -53,7 +65,11 @@ class Inbox:
 
     def wait(self, waiter: Waiter) -> None:
         """Note one who waits."""
-        self._waiters.add(waiter)
+        waiters = self._waiters
+        if waiters.single is None and not waiters.by_key:
+            waiters.single = waiter
+        else:
+            waiters.add(waiter)
 
     def leave(self, waiter: Waiter) -> None:
         """Remove a waiter, unless it was removed."""
@@ -94,7 +110,7 @@ class Inbox:
         self, event: str | None, namespace: str, match: Match | None
     ) -> list[ReceivedEvent]:
         """Those that fit; they stay unread."""
-        if not self._unread:
+        if not self._unread.events:
             return []
         found = [candidate for _, candidate in self._unread.candidates(event, namespace)]
         return found if match is None else [event for event in found if matches(match, event)]

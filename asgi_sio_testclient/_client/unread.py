@@ -23,35 +23,35 @@ class Unread:
 
     An index is made when it is asked for, one for each of the four kinds of key, and kept up to
     date from then on. A number whose event was read stays in an index until it comes to its front.
+
+    Attributes:
+        events: all, by number.
     """
 
-    __slots__ = ("_events", "_in_order", "_indexed", "_indexes")
+    __slots__ = ("_in_order", "_indexed", "_indexes", "events")
 
     def __init__(self) -> None:
-        self._events: dict[int, ReceivedEvent] = {}
+        self.events: dict[int, ReceivedEvent] = {}
         self._in_order = True
         # By whether the key has a name and whether it has a namespace.
         self._indexes: dict[tuple[bool, bool], dict[Key, deque[int]]] = {}
         self._indexed = 0
 
-    def __len__(self) -> int:
-        return len(self._events)
-
     def add(self, number: int, event: ReceivedEvent) -> None:
         """Keep an event that is newer than all others."""
-        self._events[number] = event
+        self.events[number] = event
         if self._indexes:
             self._index(number, event)
 
     def put_back(self, number: int, event: ReceivedEvent) -> None:
         """Keep an event that was taken."""
-        self._events[number] = event
+        self.events[number] = event
         self._in_order = False
         self._indexes.clear()
 
     def oldest(self, name: str | None, namespace: str) -> Numbered | None:
         """Remove and return the oldest event of that name and namespace; None where none is."""
-        events = self._events
+        events = self.events
         if not self._indexes and len(events) <= _FEW and self._in_order:
             for number, event in events.items():
                 if (name is None or name == event.name) and namespace in (event.namespace, ALL):
@@ -59,15 +59,20 @@ class Unread:
                     return number, event
             return None
         numbers = self._numbers(name, namespace)
+        events = self.events
         while numbers:
             number = numbers.popleft()
             if number in events:
-                return number, self.remove(number)
+                event = events.pop(number)
+                if not events:
+                    self.clear()
+                return number, event
         return None
 
     def candidates(self, name: str | None, namespace: str) -> list[Numbered]:
         """The events of that name and namespace, oldest first; they stay unread."""
-        events, numbers = self._events, self._numbers(name, namespace)
+        numbers = self._numbers(name, namespace)
+        events = self.events
         found = [(number, events[number]) for number in numbers if number in events]
         if len(found) < len(numbers):
             numbers.clear()
@@ -75,30 +80,30 @@ class Unread:
         return found
 
     def __contains__(self, number: int) -> bool:
-        return number in self._events
+        return number in self.events
 
     def remove(self, number: int) -> ReceivedEvent:
         """Remove and return an event."""
-        event = self._events.pop(number)
-        if not self._events:
+        event = self.events.pop(number)
+        if not self.events:
             self.clear()
         return event
 
     def clear(self) -> None:
         """Remove all events."""
         # New ones: a dictionary keeps the room that it once needed.
-        self._events = {}
+        self.events = {}
         self._indexes = {}
         self._in_order = True
 
     def replace(self, left: Iterable[Numbered]) -> None:
         """Keep these events only."""
         self.clear()
-        self._events.update(left)
+        self.events.update(left)
 
     def __iter__(self) -> Iterator[Numbered]:
         self._sort()
-        return iter(list(self._events.items()))
+        return iter(list(self.events.items()))
 
     def _numbers(self, name: str | None, namespace: str) -> deque[int]:
         kind = name is not None, namespace != ALL
@@ -106,24 +111,24 @@ class Unread:
         if index is None:
             index = self._indexes[kind] = {}
             self._sort()
-            self._indexed = len(self._events)
-            for number, event in self._events.items():
+            self._indexed = len(self.events)
+            for number, event in self.events.items():
                 _add(index, kind, number, event)
         return index.get((name, namespace)) or deque()
 
     def _index(self, number: int, event: ReceivedEvent) -> None:
         self._indexed += 1
-        if self._indexed > 4 * len(self._events) + _STALE:
+        if self._indexed > 4 * len(self.events) + _STALE:
             # Mostly of events that were read by another kind of key.
             self._indexes.clear()
-            self._events = dict(self._events)  # without the room of what was read
+            self.events = dict(self.events)  # without the room of what was read
             return
         for kind, index in self._indexes.items():
             _add(index, kind, number, event)
 
     def _sort(self) -> None:
         if not self._in_order:
-            self._events = dict(sorted(self._events.items()))
+            self.events = dict(sorted(self.events.items()))
             self._in_order = True
 
 

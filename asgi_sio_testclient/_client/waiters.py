@@ -69,67 +69,63 @@ def matches(match: Match, event: ReceivedEvent) -> bool:
 class Waiters:
     """The waiters of one client, in the order in which they came, found by what they wait for.
 
-    A single one, as nearly always, is in no index.
+    Attributes:
+        single: the only one, as nearly always; it is in no index.
+        by_key: all where there are several, by name and namespace.
     """
 
-    __slots__ = ("_by_key", "_last_order", "_single")
+    __slots__ = ("_last_order", "by_key", "single")
 
     def __init__(self) -> None:
-        self._single: Waiter | None = None
-        self._by_key: dict[Key, deque[Waiter]] = {}
+        self.single: Waiter | None = None
+        self.by_key: dict[Key, deque[Waiter]] = {}
         self._last_order = 0
 
-    def __bool__(self) -> bool:
-        return self._single is not None or bool(self._by_key)
-
     def add(self, waiter: Waiter) -> None:
-        """Note one who waits."""
-        single = self._single
-        if single is None and not self._by_key:
-            self._single = waiter
-            return
+        """Note one who waits beside others."""
+        single = self.single
         if single is not None:
-            self._single = None
+            self.single = None
             self._put(single)
         self._put(waiter)
 
     def remove(self, waiter: Waiter) -> None:
         """Remove one that waits."""
         waiter.waits = False
-        if waiter is self._single:
-            self._single = None
+        if waiter is self.single:
+            self.single = None
             return
         key = waiter.event, waiter.namespace
-        same = self._by_key[key]
+        same = self.by_key[key]
         # From the middle it goes when it comes to an end of the queue.
         while same and not same[0].waits:
             same.popleft()
         while same and not same[-1].waits:
             same.pop()
         if not same:
-            del self._by_key[key]
+            del self.by_key[key]
 
     def hand_over(self, numbered: Numbered) -> bool:
         """Give an event to the first waiter that it fits; False where it fits none."""
-        single = self._single
+        single = self.single
         if single is not None:
             return self._give(single, numbered)
         return any(self._give(waiter, numbered) for waiter in self._candidates(numbered[1]))
 
     def __iter__(self) -> Iterator[Waiter]:
         """All, in the order in which they came."""
-        if self._single is not None:
-            return iter((self._single,))
-        queues = self._by_key.values()
+        if self.single is not None:
+            return iter((self.single,))
+        queues = self.by_key.values()
         waiting = [waiter for queue in queues for waiter in queue if waiter.waits]
         return iter(sorted(waiting, key=_order))
 
     def _put(self, waiter: Waiter) -> None:
         waiter.order = self._last_order = self._last_order + 1
         key = waiter.event, waiter.namespace
-        same = self._by_key.get(key)
+        same = self.by_key.get(key)
         if same is None:
-            same = self._by_key[key] = deque()
+            same = self.by_key[key] = deque()
         same.append(waiter)
 
     def _candidates(self, event: ReceivedEvent) -> Iterator[Waiter]:
@@ -139,7 +135,7 @@ class Waiters:
         """
         name, namespace = event.name, event.namespace
         keys: tuple[Key, ...] = ((name, namespace), (name, ALL), (None, namespace), (None, ALL))
-        queues = [queue for key in keys if (queue := self._by_key.get(key))]
+        queues = [queue for key in keys if (queue := self.by_key.get(key))]
         if len(queues) == 1 and queues[0][0].match is None:
             yield queues[0][0]
         # A copy: a predicate may emit, and what it sets off may end other waits.

@@ -75,7 +75,9 @@ def put_back(count):
             inbox.put_back(numbered)
         assert [inbox.take(None, ALL, None) for _ in range(count)] == taken
 
-    return steps(back_and_again)
+    counted = steps(back_and_again)
+    assert not inbox.peek(ALL)
+    return counted
 
 
 def wait_for_many_names(count):
@@ -131,7 +133,7 @@ def test_an_index_forgets_what_was_read_by_other_keys():
     for number in range(20, 5_000):
         unread.add(number, ReceivedEvent("later", (number,)))
         assert unread.oldest("later", "/")[0] == number
-        assert len(unread) == 19
+        assert len(unread.events) == 19
     assert len(unread.candidates(None, "/")) == 19
     sizes = [len(numbers) for index in unread._indexes.values() for numbers in index.values()]
     assert sum(sizes) < 2_000
