@@ -78,6 +78,8 @@ class Inbox:
 
     def fail(self, namespace: str, make: Callable[[Waiter], BaseException]) -> None:
         """Fail what waits for events of that namespace (`ALL`: of any)."""
+        if self._waiters.single is None and not self._waiters.by_key:
+            return
         for waiter in self._waiters:
             if namespace in (ALL, waiter.namespace):
                 self._waiters.remove(waiter)
