@@ -35,7 +35,6 @@ from asgi_sio_testclient import (
     UnexpectedEvent,
 )
 from asgi_sio_testclient._server.instrumentation import instrument, restore
-from asgi_sio_testclient._server.threads import instrumentation_class
 from asgi_sio_testclient._waiting.services import services_of
 
 SECRET = "only for these tests"
@@ -1081,13 +1080,13 @@ async def test_a_connect_handler_that_does_not_end_is_named():
 
 async def test_what_the_instrumentation_does_not_know_it_leaves(program):
     loop = asyncio.get_running_loop()
-    one = instrument(program.eio, services_of(loop), instrumentation_class(program.eio))
-    await one.time_out("unknown")
+    one = instrument(program.eio, services_of(loop))
+    await one.sockets.time_out("unknown")
     assert one.release_connection("unknown") == []
-    assert not one.has_output("unknown")
+    assert not one.sockets.has_output("unknown")
     assert not one.handle_failure(ValueError())
     one.track_started_tasks()
-    one.release_poll("unknown")
+    one.sockets.release_poll("unknown")
     assert restore(one) == []
 
 

@@ -170,13 +170,13 @@ async def test_nothing_is_known_of_a_server_that_is_not_socketios():
     before = dict(eio.handlers)
     current = instrument(eio, LoopServices(asyncio.get_running_loop()))
     assert current.sio is None
-    assert not current.has_handler("e", "/")
-    assert current.handler_name("e", "/") == ""
-    assert current.known_events("/") == set()
-    assert current.known_namespaces() == set()
-    assert not current.always_connect
-    assert current.connected_sids("x") == []
-    assert current.serializer_mismatch(socketio.packet.Packet) == ""
+    assert not current.handlers.has_handler("e", "/")
+    assert current.handlers.handler_name("e", "/") == ""
+    assert current.handlers.known_events("/") == set()
+    assert current.handlers.known_namespaces() == set()
+    assert not current.clients.always_connect
+    assert current.clients.connected_sids("x") == []
+    assert current.clients.serializer_mismatch(socketio.packet.Packet) == ""
     assert current.release_connection("x") == []
     assert restore(current) == []
     assert eio.handlers == before
@@ -228,12 +228,12 @@ async def test_a_hook_that_somebody_put_over_ours_stays(sio):
 
 async def test_what_is_asked_about_a_connection_that_is_gone_is_nothing(sio):
     current = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
-    assert not current.has_output("gone")
-    assert not current.sends("gone")
-    assert not current.is_open("gone")
-    current.release_poll("gone")
-    current.expire_poll("gone")
-    await current.time_out("gone")
+    assert not current.sockets.has_output("gone")
+    assert not current.sockets.sends("gone")
+    assert not current.sockets.is_open("gone")
+    current.sockets.release_poll("gone")
+    current.sockets.expire_poll("gone")
+    await current.sockets.time_out("gone")
     assert current.release_connection("gone") == []
     restore(current)
 

@@ -50,8 +50,8 @@ def only(frame, direction=RECEIVED):
 
 
 @pytest.fixture
-async def watched():
-    """A server under watch with a handler for "e"."""
+async def instrumentation():
+    """An instrumented server with a handler for "e"."""
     sio = socketio.AsyncServer(async_mode="asgi")
 
     @sio.on("e")
@@ -158,9 +158,9 @@ def test_an_entry_is_a_value():
 # -- handlers
 
 
-async def test_an_event_knows_the_run_of_its_handler(watched):
+async def test_an_event_knows_the_run_of_its_handler(instrumentation):
     recording = Recording()
-    run = HandlerRun(watched, None, "e", "/", "sid", 7)
+    run = HandlerRun(instrumentation.handlers, None, "e", "/", "sid", 7)
     recording.transcript.note(run)
     recording.sent('427["e"]', '427["e"]', '42["e"]').received('427["e"]')
     assert [entry.handler for entry in recording.transcript] == [run, None, None, None]
@@ -171,9 +171,11 @@ async def test_an_event_knows_the_run_of_its_handler(watched):
     assert str(recording.transcript[0]).endswith("handler: 1.50 ms]")
 
 
-async def test_a_run_without_a_handler_of_the_app_is_not_shown(watched):
+async def test_a_run_without_a_handler_of_the_app_is_not_shown(instrumentation):
     recording = Recording()
-    recording.transcript.note(HandlerRun(watched, None, "connect", "/", "sid", None))
+    recording.transcript.note(
+        HandlerRun(instrumentation.handlers, None, "connect", "/", "sid", None)
+    )
     recording.sent("40")
     assert recording.transcript[0].handler is None
 
@@ -215,10 +217,10 @@ def test_the_last_ten_thousand_packets_are_kept():
     assert str(recording.transcript).startswith("(3 older packets were dropped)\n")
 
 
-async def test_one_entry_far_down_is_the_same_as_among_all(watched):
+async def test_one_entry_far_down_is_the_same_as_among_all(instrumentation):
     recording = Recording()
     for number in range(300):
-        run = HandlerRun(watched, None, "e", "/", "sid", number)
+        run = HandlerRun(instrumentation.handlers, None, "e", "/", "sid", number)
         recording.sent(f'42{number}["e"]')
         recording.transcript.note(run)
         recording.received(f'451-["e",{PLACEHOLDER}]', b"x")

@@ -70,7 +70,7 @@ from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
 from asgi_sio_testclient.trace._active import active
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._server.instrumentation import ServerInstrumentation
+    from asgi_sio_testclient._server.protocol import ServerInstrumentation
 
 __all__ = ["TestClient"]
 
@@ -409,7 +409,7 @@ class TestClient:
         if (
             session is not None
             and session.instrumentation is not None
-            and session.instrumentation.always_connect
+            and session.instrumentation.clients.always_connect
         ):
             # CONNECT comes first and the connect handler's no later, in a DISCONNECT with data. A
             # handler that runs on leaves the client connected, as over a network.
@@ -427,7 +427,7 @@ class TestClient:
         """
         instrumentation = self._state.instrumentation
         if instrumentation is not None and not isinstance(exc, TestClientError):
-            mismatch = instrumentation.serializer_mismatch(self._options.packet_class)
+            mismatch = instrumentation.clients.serializer_mismatch(self._options.packet_class)
             if mismatch:
                 raise ConnectionRefused({namespace: mismatch}) from exc
 
@@ -1041,7 +1041,7 @@ class TestClient:
         namespace = namespace or ROOT
         self._require_here("rooms()")
         self._state.connected_session(namespace)
-        return set(self._require_server().sio.rooms(self._state.sids[namespace], namespace))
+        return set(self._require_server().clients.rooms(self._state.sids[namespace], namespace))
 
     def time_travel(self) -> AbstractAsyncContextManager[None]:
         """Within the block, `advance` lets time pass for all that runs in the event loop.

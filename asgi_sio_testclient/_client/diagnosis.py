@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._client.acks import Ack
     from asgi_sio_testclient._client.missed import Recipient
     from asgi_sio_testclient._server.emits import Emitted
-    from asgi_sio_testclient._server.instrumentation import ServerInstrumentation
+    from asgi_sio_testclient._server.protocol import ServerInstrumentation
     from asgi_sio_testclient._server.runs import HandlerRun
 
 __all__ = ["Situation", "near", "show_event"]
@@ -160,7 +160,7 @@ class Situation:
         unknown = next((name for name in refusals if refusals[name] == _NOBODY_SERVES), None)
         if self.instrumentation is None or unknown is None:
             return ConnectionRefused(refusals, places=self._refused_at(refusals))
-        known = self.instrumentation.known_namespaces()
+        known = self.instrumentation.handlers.known_namespaces()
         hint = f"the server knows {', '.join(map(repr, sorted(known)))}" if known else ""
         similar = near(unknown, known)
         return ConnectionRefused(
@@ -204,7 +204,7 @@ class Situation:
         """The app emitted the event, and not to this client."""
         if self.instrumentation is None or event is None:
             return None
-        emits = [emit for emit in self.instrumentation.emits if emit.event == event]
+        emits = [emit for emit in self.instrumentation.log.emits if emit.event == event]
         elsewhere = [] if emits else [emit for emit in self.other_emits if emit.event == event]
         missed = why_missed(emits, self.recipient(), event, namespace)
         if elsewhere:
@@ -233,7 +233,7 @@ class Situation:
 
     def _broker_failed(self) -> str:
         """The client manager has lost its broker, and no event has come since."""
-        failure = None if self.instrumentation is None else self.instrumentation.broker_failure
+        failure = None if self.instrumentation is None else self.instrumentation.log.broker_failure
         if failure is None:
             return ""
         when, words = failure
@@ -251,7 +251,7 @@ class Situation:
     def _server_logged(self) -> str:
         """The Engine.IO server logged an exception and went on, and no event has come since."""
         for logged in reversed(
-            self.instrumentation.logged if self.instrumentation is not None else ()
+            self.instrumentation.log.logged if self.instrumentation is not None else ()
         ):
             known = any(logged.exc is exc for exc in self.app_exceptions)
             if not known and not self._came_since(logged.time):
@@ -321,17 +321,17 @@ class Situation:
         if (
             instrumentation is None
             or instrumentation.sio is None
-            or instrumentation.has_handler(event, namespace)
+            or instrumentation.handlers.has_handler(event, namespace)
         ):
             return ""
         text = f"the server has no handler for {event!r} in namespace {namespace!r}"
-        similar = near(event, instrumentation.known_events(namespace))
+        similar = near(event, instrumentation.handlers.known_events(namespace))
         if similar:
             return f"{text}; did you mean {similar!r}?"
-        for other in sorted(instrumentation.known_namespaces() - {namespace}):
-            if instrumentation.has_handler(event, other):
+        for other in sorted(instrumentation.handlers.known_namespaces() - {namespace}):
+            if instrumentation.handlers.has_handler(event, other):
                 return f"{text}; namespace {other!r} has one"
-        known = sorted(instrumentation.known_events(namespace))[:_SHOWN_EVENTS]
+        known = sorted(instrumentation.handlers.known_events(namespace))[:_SHOWN_EVENTS]
         return f"{text}; it has {', '.join(map(repr, known))}" if known else text
 
     # -- the further lines

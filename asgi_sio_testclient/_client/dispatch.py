@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._connection.app import Runtime
     from asgi_sio_testclient._connection.session import EngineSession
     from asgi_sio_testclient._server.emits import Emitted
-    from asgi_sio_testclient._server.instrumentation import ServerInstrumentation
+    from asgi_sio_testclient._server.protocol import ServerInstrumentation
     from asgi_sio_testclient._server.runs import HandlerRun
 
 __all__ = ["CLIENT_DISCONNECT", "ROOT", "SERVER_DISCONNECT", "ClientState", "Refused"]
@@ -180,7 +180,7 @@ class ClientState:
         if (
             session is None
             or session.instrumentation is None
-            or session.instrumentation.has_output(session.engine.sid)
+            or session.instrumentation.sockets.has_output(session.engine.sid)
         ):
             return
         self._look_for_unacked()
@@ -500,12 +500,12 @@ class ClientState:
 
     def _other_emits(self) -> Iterator[Emitted]:
         """What servers of this event loop emitted that this client is not connected to."""
-        mine = set() if self.instrumentation is None else self.instrumentation.related
+        mine = set() if self.instrumentation is None else self.instrumentation.clients.related
         for runtime in self.runtime.services.apps:
             for instrumentation in runtime.instrumentations:
                 # Servers that share a broker share what they emit.
-                if mine.isdisjoint(instrumentation.related):
-                    yield from instrumentation.emits
+                if mine.isdisjoint(instrumentation.clients.related):
+                    yield from instrumentation.log.emits
 
     def _recipient(self) -> Recipient:
         """This client, as an emit of the server addresses it."""
@@ -519,7 +519,9 @@ class ClientState:
             others={sid: other.transcript.name for other in others for sid in other.sids.values()},
             since=self.transcript.connected_since,
             rooms_of=lambda name: (
-                instrumentation.rooms(self.sids[name], name) if instrumentation is not None else []
+                instrumentation.clients.rooms(self.sids[name], name)
+                if instrumentation is not None
+                else []
             ),
         )
 

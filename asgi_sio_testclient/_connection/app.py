@@ -20,9 +20,9 @@ from asgi_sio_testclient._server.find import (
     find_threaded_server,
     is_server_entry,
 )
-from asgi_sio_testclient._server.instrumentation import ServerInstrumentation, instrument, restore
+from asgi_sio_testclient._server.instrumentation import instrument, restore
 from asgi_sio_testclient._server.origins import note
-from asgi_sio_testclient._server.threads import ThreadedInstrumentation, instrumentation_class
+from asgi_sio_testclient._server.protocol import ServerInstrumentation
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
 from asgi_sio_testclient._waiting.idle import IdleState, SupportsIdle
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
@@ -138,9 +138,7 @@ class Runtime:
         """Instrument one of the app's servers until the end, and return the instrumentation."""
         current = self._instrumentations.get(eio)
         if current is None:
-            current = self._instrumentations[eio] = instrument(
-                eio, self.services, instrumentation_class(eio)
-            )
+            current = self._instrumentations[eio] = instrument(eio, self.services)
         return current
 
     def certain_instrumentation(self) -> ServerInstrumentation | None:
@@ -154,7 +152,7 @@ class Runtime:
             return None
         return self.instrument(self._bare_server)
 
-    def threaded_instrumentation(self) -> ThreadedInstrumentation | None:
+    def threaded_instrumentation(self) -> ServerInstrumentation | None:
         """Return the instrumentation of the app's server, if that runs in threads; else None.
 
         Raises:
@@ -166,7 +164,7 @@ class Runtime:
             eio = find_threaded_server(self.app)
             if eio is not None:
                 instrumentation = self.given_instrumentation = self.instrument(eio)
-        return instrumentation if isinstance(instrumentation, ThreadedInstrumentation) else None
+        return instrumentation if instrumentation is not None and instrumentation.threaded else None
 
     @property
     def instrumentations(self) -> list[ServerInstrumentation]:
@@ -195,7 +193,7 @@ class Runtime:
         """Bring forward what a server does in 45 s, when its ping is not answered: it can't see
         that such a client is gone.
         """
-        task = self.loop.create_task(instrumentation.time_out(eio_sid))
+        task = self.loop.create_task(instrumentation.sockets.time_out(eio_sid))
         self.keep(task)
         return task
 
@@ -257,7 +255,7 @@ class Runtime:
         return {
             thing
             for instrumentation in self._instrumentations.values()
-            for thing in instrumentation.related
+            for thing in instrumentation.clients.related
         }
 
     def quiet(self) -> IdleState:
@@ -325,7 +323,7 @@ class Runtime:
         """
         work = self.services.work
         for instrumentation in self._instrumentations.values():
-            if instrumentation.handles_disconnects:
+            if instrumentation.handlers.handle_disconnects:
                 break
         else:
             # Nothing of the app's runs when a connection ends. So nothing can hang there.

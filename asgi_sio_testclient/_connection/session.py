@@ -39,9 +39,8 @@ from asgi_sio_testclient._protocol.engineio import (
     encode,
 )
 from asgi_sio_testclient._server.find import async_mode_problem, find_server
-from asgi_sio_testclient._server.instrumentation import ServerInstrumentation
+from asgi_sio_testclient._server.protocol import ServerInstrumentation
 from asgi_sio_testclient._server.runs import HandlerRun
-from asgi_sio_testclient._server.threads import ThreadedInstrumentation
 from asgi_sio_testclient._waiting.deadlines import finish
 from asgi_sio_testclient._waiting.idle import IdleState
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
@@ -291,7 +290,7 @@ class EngineSession(RawSession):
             return []
         return [
             f"the server still counts {sid!r} as connected to namespace {namespace!r}"
-            for namespace, sid in self.instrumentation.connected_sids(self.sid)
+            for namespace, sid in self.instrumentation.clients.connected_sids(self.sid)
         ]
 
     @property
@@ -308,7 +307,7 @@ class EngineSession(RawSession):
         until they end the server takes no packet that says so.
         """
         instrumentation = self.instrumentation
-        if instrumentation is None or not instrumentation.always_connect:
+        if instrumentation is None or not instrumentation.clients.always_connect:
             return
         for run in list(instrumentation.runs):
             if run.owner is self and run.event == "connect" and run.task is not None:
@@ -316,7 +315,11 @@ class EngineSession(RawSession):
 
     def in_threads(self) -> list[str]:
         """A line, where the server's threads have still to take what was sent."""
-        if isinstance(self.instrumentation, ThreadedInstrumentation) and self.handled < self.sent:
+        if (
+            self.instrumentation is not None
+            and self.instrumentation.threaded
+            and self.handled < self.sent
+        ):
             return ["the server's threads, on their way to a handler"]
         return []
 
@@ -341,9 +344,9 @@ class EngineSession(RawSession):
             return IdleState.IDLE
         if self.handled < self.sent:
             return self._undelivered()
-        if self.instrumentation.has_output(self.sid):
+        if self.instrumentation.sockets.has_output(self.sid):
             return IdleState.BUSY
-        return IdleState.MOVING if self.instrumentation.sends(self.sid) else IdleState.IDLE
+        return IdleState.MOVING if self.instrumentation.sockets.sends(self.sid) else IdleState.IDLE
 
     def why_busy(self) -> str:
         """What keeps the connection from being idle, and where the app is; "" where it is."""
@@ -364,7 +367,9 @@ class EngineSession(RawSession):
             return f"a packet is not received by the app{at}"
         if self.receiving is not None or self.handled < self.sent:
             return f"a packet is still with the server{at}"
-        output = self.instrumentation is not None and self.instrumentation.has_output(self.sid)
+        output = self.instrumentation is not None and self.instrumentation.sockets.has_output(
+            self.sid
+        )
         return f"the server's output has not arrived{at}" if output else ""
 
     def _undelivered(self) -> IdleState:
@@ -530,7 +535,7 @@ class EngineSession(RawSession):
             self._timing_out is None
             and self._runtime.running
             and self.instrumentation is not None
-            and self.instrumentation.is_open(self.sid)
+            and self.instrumentation.sockets.is_open(self.sid)
         )
 
     def _time_out(self) -> None:
@@ -587,7 +592,7 @@ class EngineSession(RawSession):
             self._switch()
         elif kind == NOOP:
             if self.instrumentation is not None:
-                self.instrumentation.noop_arrived(self.sid, data)
+                self.instrumentation.sockets.noop_arrived(self.sid, data)
         elif kind not in {PING, PONG}:
             self._opened()
 
@@ -679,7 +684,7 @@ class EngineSession(RawSession):
             polling.hang_up()
         elif self.sid:
             self._poll_released = True
-            self.instrumentation.release_poll(self.sid)
+            self.instrumentation.sockets.release_poll(self.sid)
 
     def _finish(self) -> None:
         if self.state is SessionState.OVER:

@@ -128,10 +128,7 @@ class _Clock:
         self._ahead += step
         for other in runtime.services.apps:
             for instrumentation in other.instrumentations:
-                for socket in instrumentation.eio.sockets.values():
-                    # engineio.AsyncSocket.check_ping_timeout(): time.time() - last_ping
-                    if socket.last_ping:
-                        socket.last_ping -= step
+                instrumentation.sockets.pass_time(step)
 
 
 _NEVER = float("inf")

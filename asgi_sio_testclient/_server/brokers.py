@@ -1,4 +1,4 @@
-"""The client manager's broker: its failures, reported."""
+"""The client manager's broker: its failures, reported, and its connections, closed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+__all__ = ["BrokerConnections", "ManagerLogger"]
+
 __tracebackhide__ = True
 
 
-class _ManagerLogger:
+class ManagerLogger:
     """A client manager's logger that also reports each error, with its time, to a callback."""
 
     def __init__(self, logger: Any, report: Callable[[tuple[float, str]], None]) -> None:
@@ -25,3 +27,35 @@ class _ManagerLogger:
         words = [message % args, *(str(extra[key]) for key in extra if key.endswith("_exception"))]
         self._report((perf_counter(), ": ".join(words)))
         self._logger.error(message, *args, **{"stacklevel": 2, **options})
+
+
+class BrokerConnections:
+    """The connections that an AsyncRedisManager opens: it opens new ones after an error, and never
+    closes one.
+
+    Args:
+        sio: the server; None where there is none.
+    """
+
+    def __init__(self, sio: Any) -> None:
+        self._manager: Any = getattr(sio, "manager", None)
+        self._opened: list[Any] = []
+
+    def install(self) -> None:
+        """Note the connections from now on."""
+        if hasattr(self._manager, "_redis_connect"):
+            self._connect = self._manager._redis_connect
+            self._manager._redis_connect = self._redis_connect
+
+    def _redis_connect(self) -> None:
+        self._connect()
+        self._opened += [self._manager.pubsub, self._manager.redis]
+
+    async def close(self) -> None:
+        """Close the connections that were opened."""
+        opened, self._opened = self._opened, []
+        for connection in opened:
+            await connection.aclose()
+        if opened:
+            self._manager.connected = False
+            del self._manager._redis_connect

@@ -6,19 +6,15 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import FrameType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import engineio
 import socketio
 
 from asgi_sio_testclient._exceptions import UsageError
-from asgi_sio_testclient._server.origins import _frames
-
-if TYPE_CHECKING:
-    pass
+from asgi_sio_testclient._server.origins import frames
 
 __tracebackhide__ = True
-
 
 _ENTRY = engineio.AsyncServer.handle_request.__code__
 _LIFESPAN = engineio.ASGIApp.lifespan
@@ -73,7 +69,7 @@ def async_mode_problem(exc: BaseException) -> str:
     """What is wrong where a server of another framework's mode was called as an ASGI app; "" where
     that is not what raised `exc`.
     """
-    for frame in _frames(exc.__traceback__):
+    for frame in frames(exc.__traceback__):
         server: Any = None
         if is_entry(frame):
             server = frame.f_locals["self"]
@@ -114,7 +110,7 @@ def is_server_entry(exc: BaseException) -> bool:
     """Whether python-engineio itself raised: handed a scope that it has no use for, such as a
     lifespan.
     """
-    codes = [frame.f_code for frame in _frames(exc.__traceback__)]
+    codes = [frame.f_code for frame in frames(exc.__traceback__)]
     return bool(codes) and codes[-1] is _ENTRY
 
 
@@ -142,7 +138,8 @@ def engineio_server_of(server: Any) -> Any:
     )
 
 
-def _socketio_server_of(eio: Any) -> Any:
+def socketio_server_of(eio: Any) -> Any:
+    """The Socket.IO server on top of an Engine.IO server that has no hooks yet, or None."""
     handler = eio.handlers.get("message")
     sio = getattr(handler, "__self__", None)
     known = isinstance(sio, socketio.AsyncServer | socketio.Server)

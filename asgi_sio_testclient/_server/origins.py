@@ -1,4 +1,4 @@
-"""Which handler an exception came through."""
+"""Which handler an exception came through, and the report of it to the connection."""
 
 from __future__ import annotations
 
@@ -6,18 +6,31 @@ import inspect
 from collections.abc import Iterator
 from pathlib import PurePath
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import socketio
 
 from asgi_sio_testclient._exceptions import add_note
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
+
+__all__ = [
+    "frames",
+    "note",
+    "packet_event",
+    "qualified_name",
+    "report",
+    "reserved_event",
+    "source_of",
+]
 
 __tracebackhide__ = True
 
 _RESERVED = {"0": "connect", "1": "disconnect"}
 
 
-def _frames(traceback: TracebackType | None) -> Iterator[FrameType]:
+def frames(traceback: TracebackType | None) -> Iterator[FrameType]:
     while traceback is not None:
         yield traceback.tb_frame
         traceback = traceback.tb_next
@@ -28,7 +41,7 @@ def _handler_context(traceback: TracebackType | None) -> tuple[str, str, str, An
     exception came through.
     """
     found = None
-    for frame in _frames(traceback):
+    for frame in frames(traceback):
         if frame.f_code.co_name == "_trigger_event" and "handler" in frame.f_locals:
             values = frame.f_locals
             # A catch-all's arguments begin with the event, the namespace or both.
@@ -65,7 +78,7 @@ def _is_failed_call(exc: BaseException, handler: str) -> bool:
     """Whether the call of the handler failed, so that none of its lines ran."""
     if not isinstance(exc, TypeError):
         return False
-    names = [frame.f_code.co_name for frame in _frames(exc.__traceback__)]
+    names = [frame.f_code.co_name for frame in frames(exc.__traceback__)]
     # The name, since a decorator's wrapper passes on what it is given.
     return names[-1:] in _CALLERS or str(exc).startswith(f"{handler}() ")
 
@@ -79,7 +92,7 @@ def _place_of_unentered(exc: BaseException, name: str, handler: Any, event: str)
         handler: the handler.
         event: the event's name.
     """
-    source = _source(handler, event) if _is_failed_call(exc, name) else ""
+    source = source_of(handler, event) if _is_failed_call(exc, name) else ""
     return f", defined at {source}" if source else ""
 
 
@@ -91,7 +104,7 @@ def _callback_context(traceback: TracebackType | None) -> tuple[str, str, Any] |
     AsyncServer._handle_ack.
     """
     namespace = sid = ""
-    for frame in _frames(traceback):
+    for frame in frames(traceback):
         values = frame.f_locals
         if frame.f_code.co_name == "_handle_ack":
             namespace, sid = values["namespace"], values["sid"]
@@ -100,7 +113,7 @@ def _callback_context(traceback: TracebackType | None) -> tuple[str, str, Any] |
     return None
 
 
-def _qualified(handler: Any, event: str) -> str:
+def qualified_name(handler: Any, event: str) -> str:
     target = _function(handler, event)
     name = getattr(target, "__qualname__", None)
     return str(name or type(target).__qualname__)
@@ -112,12 +125,12 @@ def _function(handler: Any, event: str) -> Any:
     return getattr(target, "func", target)
 
 
-def _source(handler: Any, event: str) -> str:
+def source_of(handler: Any, event: str) -> str:
     code = getattr(inspect.unwrap(_function(handler, event)), "__code__", None)
     return "" if code is None else f"{PurePath(code.co_filename).name}:{code.co_firstlineno}"
 
 
-def _reserved_event(data: Any) -> tuple[str, str, None] | None:
+def reserved_event(data: Any) -> tuple[str, str, None] | None:
     """Event, namespace and id of a CONNECT or DISCONNECT in text, without its payload, which the
     server is about to read; None for everything else.
     """
@@ -128,7 +141,7 @@ def _reserved_event(data: Any) -> tuple[str, str, None] | None:
     return event, namespace, None
 
 
-def _event_of(packet: Any, *, inline: bool) -> str | None:
+def packet_event(packet: Any, *, inline: bool) -> str | None:
     """The event whose handler the server runs within its own call for that packet."""
     kind = packet.packet_type
     if kind == socketio.packet.CONNECT:
@@ -146,3 +159,43 @@ def note(exc: BaseException | None, name: str, where: str) -> None:
     text = f"raised by {name}" + (f" ({where})" if where else "")
     if exc is not None and text not in getattr(exc, "__notes__", ()):
         add_note(exc, text)
+
+
+def report(
+    owner: InstrumentedConnection | None,
+    exc: BaseException,
+    run: HandlerRun | None,
+    data: Any = None,
+) -> None:
+    """Report what the app raised to the connection whose packet caused it, with a note that names
+    the handler.
+
+    Args:
+        owner: the connection; None where there is none, and nothing to be reported.
+        exc: what the app raised.
+        run: the handler's run; None where no handler is known.
+        data: the message that the server was reading.
+    """
+    if owner is None:
+        return
+    context = _handler_context(exc.__traceback__)
+    if context is not None:
+        event, namespace, sid, handler = context
+        name = qualified_name(handler, event)
+        if event in {"connect", "disconnect"}:
+            exc = _own_error(exc, name)
+        sid = run.sid if run is not None and run.sid else sid
+        where = f"event {event!r}, namespace {namespace!r}, sid {sid!r}"
+        note(exc, name, where + _place_of_unentered(exc, name, handler, event))
+    elif run is None and (callback := _callback_context(exc.__traceback__)) is not None:
+        namespace, sid, handler = callback
+        where = f"the callback of an ack, namespace {namespace!r}, sid {sid!r}"
+        note(exc, qualified_name(handler, ""), where)
+    elif run is not None:
+        where = f"event {run.event!r}, namespace {run.namespace!r}, sid {run.sid!r}"
+        note(exc, run.name or "the server", where)
+    else:
+        # Not the packet itself: with CONNECT it carries what the client logs in with.
+        what = f"a packet of {len(data)} {'characters' if isinstance(data, str) else 'bytes'}"
+        note(exc, "the server", f"while it read {what}; do both sides use the same serializer?")
+    owner.app_raised(exc, run)

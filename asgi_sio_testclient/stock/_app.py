@@ -20,7 +20,7 @@ from asgi_sio_testclient._exceptions import ProtocolError
 from asgi_sio_testclient._http.requests import decoded_body
 from asgi_sio_testclient._protocol.engineio import EngineIO
 from asgi_sio_testclient._server.find import find_server
-from asgi_sio_testclient._server.instrumentation import ServerInstrumentation
+from asgi_sio_testclient._server.protocol import ServerInstrumentation
 from asgi_sio_testclient._server.runs import HandlerRun
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
 from asgi_sio_testclient.asgi import ClientDisconnected, HTTPExchange, Response, WebSocketConnection
@@ -131,7 +131,7 @@ class App:
                 self.engine_opened(frame.decode(errors="replace"), polling=True)
         elif call.body.rpartition(SEPARATOR)[2] == CLOSE_PACKET and sid in self._engines:
             # The server would hold the pending GET for 45 s.
-            self._engines[sid][0].expire_poll(sid)
+            self._engines[sid][0].sockets.expire_poll(sid)
 
     def engine_opened(self, frame: str, *, polling: bool) -> None:
         """Take note of an Engine.IO session, if `frame` opens one."""
@@ -143,7 +143,7 @@ class App:
         except ProtocolError:
             return
         for instrumentation in self._runtime.instrumentations:
-            if engine.sid in instrumentation.eio.sockets:
+            if instrumentation.sockets.knows(engine.sid):
                 instrumentation.sessions[engine.sid] = self
                 self._engines[engine.sid] = instrumentation, polling
 
@@ -228,7 +228,7 @@ class App:
     def _time_out(self, sids: Iterable[str]) -> None:
         for sid in sids:
             instrumentation = self._engines[sid][0]
-            if instrumentation.is_open(sid):
+            if instrumentation.sockets.is_open(sid):
                 self._runtime.time_out(instrumentation, sid)
 
     @staticmethod

@@ -1,0 +1,80 @@
+"""What a Socket.IO server knows of its clients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Clients"]
+
+__tracebackhide__ = True
+
+
+class Clients:
+    """The clients of one server: their rooms and ids, and how their packets are coded.
+
+    Args:
+        eio: the Engine.IO server.
+        sio: the Socket.IO server on top of it; None where there is none.
+    """
+
+    def __init__(self, eio: Any, sio: Any) -> None:
+        self._eio = eio
+        self._sio = sio
+
+    @property
+    def related(self) -> set[Any]:
+        """What the server may set something off through: itself, and a broker that is shared with
+        other nodes.
+        """
+        medium = getattr(getattr(self._sio, "manager", None), "medium", None)
+        return {self._eio} if medium is None else {self._eio, medium}
+
+    @property
+    def always_connect(self) -> bool:
+        """Whether the server sends CONNECT before it calls the connect handler."""
+        return self._sio is not None and bool(self._sio.always_connect)
+
+    def rooms(self, sid: str, namespace: str) -> list[Any]:
+        """Return the rooms that the server has a client in."""
+        return list(self._sio.manager.get_rooms(sid, namespace)) if self._sio is not None else []
+
+    def connected_sids(self, eio_sid: str) -> list[tuple[str, str]]:
+        """Return the namespaces in which the server still counts a connection as connected, with
+        its sid there.
+        """
+        if self._sio is None:
+            return []
+        manager = self._sio.manager
+        sids = [
+            (namespace, manager.sid_from_eio_sid(eio_sid, namespace))
+            for namespace in manager.get_namespaces()
+        ]
+        return [(namespace, sid) for namespace, sid in sids if sid is not None]
+
+    def release(self, eio_sid: str) -> None:
+        """Drop what is left of a closed connection: what a failed connect handler leaves in the
+        manager would stay for good.
+        """
+        self._eio.sockets.pop(eio_sid, None)
+        if self._sio is None:
+            return
+        self._sio.environ.pop(eio_sid, None)
+        self._sio._binary_packet.pop(eio_sid, None)
+        manager = self._sio.manager
+        for namespace in list(manager.get_namespaces()):
+            sid = manager.sid_from_eio_sid(eio_sid, namespace)
+            if sid is not None:
+                manager.basic_disconnect(sid, namespace)
+
+    def serializer_mismatch(self, packet_class: Any) -> str:
+        """Return what is wrong if server and client code packets in different ways, else ""."""
+        if self._sio is None:
+            return ""
+        theirs = self._sio.packet_class
+        if theirs.uses_binary_events == packet_class.uses_binary_events:
+            return ""
+        wanted = "default" if theirs.uses_binary_events else "msgpack"
+        return (
+            f"serializer mismatch: the server's serializer is {theirs.__name__}, this client's is "
+            f"{packet_class.__name__}: pass serializer={wanted!r}"
+        )

@@ -1,0 +1,110 @@
+"""The asyncio tasks that a server and its app begin with ``start_background_task``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from asgi_sio_testclient._server.ended import note_ended
+from asgi_sio_testclient._server.runs import InstrumentedConnection
+
+__all__ = ["ServerTasks", "release_service"]
+
+__tracebackhide__ = True
+
+
+class ServerTasks:
+    """The tasks of one server, in one event loop.
+
+    Args:
+        eio: the Engine.IO server.
+        sio: the Socket.IO server on top of it; None where there is none.
+
+    Attributes:
+        background: the app's tasks, with the connection whose handler began them.
+        pings: the task that pings a connection, by its Engine.IO sid.
+        service: the server's service task, if it began in this loop.
+    """
+
+    def __init__(self, eio: Any, sio: Any) -> None:
+        self.background: dict[asyncio.Task[Any], InstrumentedConnection | None] = {}
+        self.pings: dict[str, asyncio.Task[Any]] = {}
+        self.service: asyncio.Task[Any] | None = None
+        self._eio = eio
+        self._sio = sio
+
+    def track_started(self) -> None:
+        """Track the tasks that the server began before it was instrumented."""
+        for task in asyncio.all_tasks():
+            coroutine: Any = task.get_coro()
+            frame = getattr(coroutine, "cr_frame", None)
+            owner: Any = None if frame is None else frame.f_locals.get("self")
+            if coroutine.__name__ == "_send_ping" and getattr(owner, "server", None) is self._eio:
+                self.pings.setdefault(owner.sid, task)
+            elif coroutine.__name__ == "_service_task" and owner is self._eio:
+                # With other connections open it may well be somebody else's.
+                self.service = self.service or (task if len(self._eio.sockets) == 1 else None)
+
+    def stop_ping(self, eio_sid: str) -> list[asyncio.Task[Any]]:
+        """Cancel the task that pings a connection; return it, to be waited for."""
+        ping = self.pings.pop(eio_sid, None)
+        if ping is None or ping.done():
+            return []
+        ping.cancel()
+        return [ping]
+
+    def stop(self) -> list[asyncio.Task[Any]]:
+        """Cancel all tasks but the service's; return them, to be waited for."""
+        if self.background:
+            note_ended(self._eio, self.background)
+        tasks = [*self.background, *self.pings.values()]
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+    def stop_service(self) -> list[asyncio.Task[Any]]:
+        """End the service task; return it, to be waited for."""
+        service = self.service
+        if service is None:
+            return []
+        if self._eio.service_task_event is None:
+            service.cancel()  # it has not begun
+        else:
+            self._eio.service_task_event.set()  # as AsyncServer.shutdown() does
+        self._release_service()
+        return [service]
+
+    def reset(self) -> None:
+        """Let the server begin afresh in the next event loop with what it believes to be running
+        already.
+        """
+        if self.service is not None:
+            self._release_service()
+        if self._sio is not None and getattr(self._sio.manager, "thread", None) in self.background:
+            # A pub/sub manager's listener: initialize() starts it anew at the next connection.
+            self._sio.manager_initialized = False
+        for task in self.background:
+            _release_task(task)
+        self.pings.clear()
+
+    def _release_service(self) -> None:
+        self.service = None
+        release_service(self._eio)
+
+
+def release_service(eio: Any) -> None:
+    """Let an Engine.IO server begin its service task anew at the next connection."""
+    eio.service_task_handle = None
+    eio.service_task_event = None
+    eio.start_service_task = True
+
+
+def _release_task(task: asyncio.Task[Any]) -> None:
+    """Let python-socketio's own object that began a task once begin it anew: the admin UI's."""
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    owner: Any = None if frame is None else frame.f_locals.get("self")
+    if type(owner).__module__.partition(".")[0] != "socketio":
+        return
+    for name, value in list(vars(owner).items()):
+        if value is task:
+            setattr(owner, name, None)
