@@ -181,6 +181,16 @@ def thorough(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Change the core in 300 places, one at a time, and see which changes its tests notice.
+
+    ``-- --module '_protocol/*' --count 20`` takes 20 changes of that folder's.
+    """
+    session.install("-e", EXTRAS, *group("mutants"))
+    session.run("python", "-m", "mutants", *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Make 100,000 calls and 5,000 connects in one process, and see that nothing grows."""
     session.install("-e", EXTRAS, *group("bench"))
