@@ -19,7 +19,7 @@ nox.options.sessions = ["tests", "lint", "types", "docs"]
 nox.options.reuse_existing_virtualenvs = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-SUPPORTED = ("3.11", "3.12", "3.13")
+SUPPORTED = ("3.11", "3.12", "3.13", "3.14", "3.15")
 EXTRAS = ".[cli,flask,fuzz,msgpack,remote,stock]"
 # What tests need besides Python packages: commands, and Debian's package of each.
 COMMANDS = {
