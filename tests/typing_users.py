@@ -48,6 +48,18 @@ async def entering() -> None:
         assert_type(await own.log_in(), OwnClient)
 
 
+def options() -> None:
+    TestClient(app, transports=["polling", "websocket"], serializer="msgpack")
+    SyncTestClient(app, transports="polling", serializer=Packet)
+    TestClient(app, transports="websockets")  # type: ignore[arg-type]
+    TestClient(app, transports=["pooling"])  # type: ignore[list-item]
+    SyncTestClient(app, serializer="msgpak")  # type: ignore[arg-type]
+
+
+class Packet:
+    """Stands for a subclass of `socketio.packet.Packet`."""
+
+
 async def talking(client: TestClient) -> None:
     assert_type(await client.emit("event", 1, {"a": b"b"}, namespace="/chat"), None)
     assert_type(await client.send("text", callback=print), None)

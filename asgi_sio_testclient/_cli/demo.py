@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Any, Self
 
 from asgi_sio_testclient import ConnectionRefused, TestClient
 from asgi_sio_testclient._cli import Parser, target
@@ -44,7 +44,7 @@ def build_parser(prog: str) -> Parser:
     return parser
 
 
-async def _converse(transports: tuple[str, ...], table: _Table) -> None:
+async def _converse(transports: Any, table: _Table) -> None:
     app = create_app()
     table.title()
     async with TestClient(app, transports=transports) as ada, ada.clone() as grace:

@@ -34,6 +34,8 @@ from asgi_sio_testclient._client.leaving import _raise_at_exit, _unread, report_
 from asgi_sio_testclient._client.options import (
     DEFAULT_TRANSPORTS,
     Options,
+    Serializer,
+    Transport,
     _check_event,
     _check_match,
     _namespaces,
@@ -135,8 +137,8 @@ class TestClient:
         cookies: Any = None,
         auth: Any = None,
         socketio_path: str = "socket.io",
-        transports: Sequence[str] | str = DEFAULT_TRANSPORTS,
-        serializer: Any = "default",
+        transports: Sequence[Transport] | Transport = DEFAULT_TRANSPORTS,
+        serializer: Serializer = "default",
         json: Any = None,
         server: Any = None,
         lifespan: bool = True,
@@ -298,7 +300,7 @@ class TestClient:
         auth: Any = None,
         headers: Any = None,
         query: Mapping[str, Any] | str | None = None,
-        transports: Sequence[str] | str | None = None,
+        transports: Sequence[Transport] | Transport | None = None,
         timeout: float | None = None,
         **unknown: Never,
     ) -> Self:

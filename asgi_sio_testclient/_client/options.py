@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
@@ -39,8 +39,10 @@ __all__ = ["Options"]
 
 __tracebackhide__ = True
 
+Transport = Literal["polling", "websocket"]
+Serializer = Literal["default", "msgpack"] | type[Any]
 TRANSPORTS = ("polling", "websocket")
-DEFAULT_TRANSPORTS = ("websocket",)
+DEFAULT_TRANSPORTS: tuple[Transport, ...] = ("websocket",)
 """This very object, as the default of ``transports=``, means that none was given."""
 WSGI_TRANSPORTS = ("polling",)  # WSGI has no websocket
 _OF_THE_APP = frozenset({"app", "server", "lifespan"})

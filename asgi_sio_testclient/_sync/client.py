@@ -17,7 +17,7 @@ import httpx
 from asgi_sio_testclient._client.client import TestClient
 from asgi_sio_testclient._client.habits import no_attribute, without_unknown
 from asgi_sio_testclient._client.inbox import Match
-from asgi_sio_testclient._client.options import DEFAULT_TRANSPORTS
+from asgi_sio_testclient._client.options import DEFAULT_TRANSPORTS, Serializer, Transport
 from asgi_sio_testclient._connection.transcript import Transcript
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._sync.http import _is_plain_sync_client, _PortalTransport
@@ -60,8 +60,8 @@ class SyncTestClient:
         cookies: Any = None,
         auth: Any = None,
         socketio_path: str = "socket.io",
-        transports: Sequence[str] | str = DEFAULT_TRANSPORTS,
-        serializer: Any = "default",
+        transports: Sequence[Transport] | Transport = DEFAULT_TRANSPORTS,
+        serializer: Serializer = "default",
         json: Any = None,
         server: Any = None,
         lifespan: bool = True,
@@ -130,7 +130,7 @@ class SyncTestClient:
         auth: Any = None,
         headers: Any = None,
         query: Mapping[str, Any] | str | None = None,
-        transports: Sequence[str] | str | None = None,
+        transports: Sequence[Transport] | Transport | None = None,
         timeout: float | None = None,
         **unknown: Never,
     ) -> Self:

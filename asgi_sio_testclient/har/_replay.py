@@ -9,7 +9,7 @@ import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from asgi_sio_testclient import ConnectionRefused, LeakWarning, TestClient, TestClientError
@@ -115,8 +115,8 @@ class _Player:
             self._app,
             base_url=session.base_url,
             socketio_path=session.path,
-            transports=session.transports,
-            serializer=first.serializer,
+            transports=cast("Any", session.transports),
+            serializer=cast("Any", first.serializer),
             cookies=self._plan.cookies,
             timeout=self._timeout,
             raise_app_exceptions=False,
