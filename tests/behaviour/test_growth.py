@@ -1,0 +1,57 @@
+"""What one client does costs the same beside many others: counted, not timed."""
+
+import sys
+
+from asgi_sio_testclient import TestClient
+from benchmarks.app import make_app
+
+REPEATED = 5  # the least counts: what a busy machine adds is not meant
+
+
+async def calls(operation):
+    """The calls of functions that an operation makes, at least."""
+    found = []
+    for _ in range(REPEATED):
+        counted = 0
+
+        def profiled(_frame, event, _argument):
+            nonlocal counted
+            counted += event in {"call", "c_call"}
+
+        before = sys.getprofile()
+        sys.setprofile(profiled)
+        try:
+            await operation()
+        finally:
+            sys.setprofile(before)
+        found.append(counted)
+    return min(found)
+
+
+async def test_a_negative_assertion_costs_the_same_beside_many_clients():
+    async with TestClient(make_app()) as client:
+        await client.connect()
+
+        async def nothing_comes():
+            await client.emit("quiet", "hello")
+            await client.assert_not_received()
+
+        counted = []
+        for others in (10, 30):
+            for _ in range(others):
+                await client.clone().connect()
+            await nothing_comes()
+            counted.append(await calls(nothing_comes))
+        assert counted[1] <= 1.2 * counted[0]
+
+
+async def test_a_clone_costs_the_same_beside_many():
+    async with TestClient(make_app()) as client:
+
+        async def clone():
+            client.clone()
+
+        first = await calls(clone)
+        for _ in range(200):
+            client.clone()
+        assert await calls(clone) <= 1.2 * first
