@@ -34,7 +34,7 @@ async def test_the_namespaces_that_a_client_can_connect_to(namespaces, known):
         sio.on("x", lambda *_: None, namespace=namespace)
     sio.register_namespace(ChatNamespace("/chat"))
     current = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
-    assert current.known_namespaces() == known
+    assert current.handlers.known_namespaces() == known
     restore(current)
 
 
