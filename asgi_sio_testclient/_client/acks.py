@@ -53,6 +53,12 @@ class Acks:
         self.late: dict[Key, HandlerRun] = {}
         self.owed: dict[Key, ReceivedEvent] = {}
 
+    def clear(self) -> None:
+        """Remove all."""
+        self.pending.clear()
+        self.late.clear()
+        self.owed.clear()
+
     def take(self, namespace: str, id: int | None) -> Ack | None:
         """What waits for that ack, and now does no more; None where nobody does."""
         key = namespace, id

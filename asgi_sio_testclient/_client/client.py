@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, TypeVar, overload
 import httpx
 
 from asgi_sio_testclient._client.acks import Ack
+from asgi_sio_testclient._client.connecting import ConnectCall
 from asgi_sio_testclient._client.diagnosis import show_event
-from asgi_sio_testclient._client.dispatch import CLIENT_DISCONNECT, ROOT, ClientState, Refused
+from asgi_sio_testclient._client.dispatch import CLIENT_DISCONNECT, ROOT, ClientState
 from asgi_sio_testclient._client.habits import (
     check_names,
     no_attribute,
@@ -30,7 +31,7 @@ from asgi_sio_testclient._client.habits import (
 )
 from asgi_sio_testclient._client.http import find_session, make_http, require_one_lifespan
 from asgi_sio_testclient._client.inbox import ALL, Match, Numbered, Waiter
-from asgi_sio_testclient._client.leaving import _raise_at_exit, _unread, report_closed
+from asgi_sio_testclient._client.leaving import Leaving, _raise_at_exit
 from asgi_sio_testclient._client.options import (
     DEFAULT_TRANSPORTS,
     Options,
@@ -40,34 +41,24 @@ from asgi_sio_testclient._client.options import (
     _check_match,
     _namespaces,
     _require_asyncio,
-    _resolve,
 )
+from asgi_sio_testclient._client.settling import settled
 from asgi_sio_testclient._connection import virtual_time
 from asgi_sio_testclient._connection.app import Runtime
 from asgi_sio_testclient._connection.arguments import check_namespace, check_timeout
-from asgi_sio_testclient._connection.refusals import is_misplaced
 from asgi_sio_testclient._connection.session import EngineSession
 from asgi_sio_testclient._connection.transcript import Transcript
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._exceptions import (
-    ConnectionRefused,
-    ConnectTimeout,
-    HandshakeFailed,
     NotConnected,
-    TestClientError,
     UnexpectedEvent,
     UsageError,
     add_note,
-    ends_test,
     printable,
 )
 from asgi_sio_testclient._http.identity import Identity
-from asgi_sio_testclient._http.requests import Handshake
 from asgi_sio_testclient._http.sessions import session_transaction
-from asgi_sio_testclient._server.observers import observers
-from asgi_sio_testclient._server.reach import hint_of_path
-from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
-from asgi_sio_testclient._waiting.idle import SupportsIdle
+from asgi_sio_testclient._waiting.deadlines import EXPIRED
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
 from asgi_sio_testclient.trace._active import active
 
@@ -240,56 +231,14 @@ class TestClient:
         elif self._runtime.running and asyncio.get_running_loop() is not self._runtime.loop:
             add_note(exc, "the client is not closed: it was entered in another event loop")
             return
-        runtime, limit = self._runtime, self._options.timeout
-        deadline = runtime.loop.time() + limit
-        leaving = list(reversed(runtime.clients)) if self._owner else [self._state]
-        failures: list[BaseException] = []
-        leaks: list[str] = []
+        leaving = Leaving(self._state, owner=self._owner)
         try:
-            for state in leaving:
-                leaks += _unread(state) if self._options.strict else []
-                state.say_goodbye()
-            if self._owner:
-                runtime.stop_services()
-                leaks += await runtime.finish_work(deadline, limit, self._options.grace)
-            for state in leaving:
-                leaks += await self._be_gone(state, deadline)
-            if self._owner:
-                failures += await self._shut_down(limit)
+            await leaving.run()
         finally:
-            if observers:
-                report_closed(leaving)
-            for state in leaving:
-                state.closed = True
-                failures[:0] = state.unseen
-                state.unseen = []
-            failures[:0] = runtime.test_endings
-            runtime.test_endings = []
-            if self._owner:
-                self._owner = False
-                await runtime.over(runtime.release(), limit)
-                runtime.forget_clients(self._state)
-        own = [error for state in leaving for error in state.own_errors]
-        _raise_at_exit(exc, failures, leaks, strict=self._options.strict, own=own)
-
-    async def _be_gone(self, state: ClientState, deadline: float) -> list[str]:
-        """Wait until the app has nothing left to do for a client; returns what leaked."""
-        leaks = state.leaks()
-        for session in list(state.ending):
-            await session.over(deadline - self._runtime.loop.time())
-            leaks += session.still_connected() if session.tasks else []
-        state.ending.clear()
-        await state.close_http()
-        return leaks
-
-    async def _shut_down(self, timeout: float) -> list[BaseException]:
-        try:
-            await self._runtime.shutdown(timeout)
-        except BaseException as exc:
-            if not isinstance(exc, TestClientError) and not ends_test(exc):
-                raise
-            return [exc]
-        return []
+            self._owner = False
+        _raise_at_exit(
+            exc, leaving.failures, leaving.leaks, strict=self._options.strict, own=leaving.of_test
+        )
 
     # -- connecting
 
@@ -333,151 +282,15 @@ class TestClient:
         if unknown:
             check_names(namespaces, unknown)
             no_keyword(unknown)
-        wanted = _namespaces(namespaces or (ROOT,))
-        taken = [name for name in wanted if name in state.sids or name in state.joining]
-        if taken:
-            raise UsageError(f"already connected to {', '.join(map(repr, taken))}")
-        limit = self._timeout(timeout)
-        chosen = self._options.transports_of(transports)
-        opens = state.session is None and not state.joining
-        futures = {name: self._runtime.loop.create_future() for name in wanted}
-        state.joining.update(futures)
-        try:
-            payload = await _resolve(self._options.auth if auth is None else auth)
-            state.due += [(name, state.socketio.connect(name, payload)) for name in wanted]
-            state.disconnect_reason = None
-            if opens:
-                await self._open(headers, query, chosen, limit)
-            elif state.session is not None and state.session.ready:
-                state.session_ready()
-            await self._answers(futures, limit)
-        except BaseException as exc:
-            await self._connect_failed(exc, wanted, limit, opens=opens)
-            if isinstance(exc, HandshakeFailed):
-                await self._explain_failure(exc, chosen)
-            raise
-        finally:
-            state.joining = {
-                name: future for name, future in state.joining.items() if name not in futures
-            }
-        return self
-
-    async def _open(
-        self,
-        headers: Any,
-        query: Mapping[str, Any] | str | None,
-        transports: Sequence[str],
-        limit: float,
-    ) -> None:
-        state, runtime = self._state, self._runtime
-        state.transcript.begin()
-        handshake = Handshake(
+        call = ConnectCall(
+            state,
             self._identity,
-            self._options.socketio_path,
-            headers,
-            query,
-            runtime.state,
-            remote_timeout=None if runtime.elsewhere is None else limit,
-            isolate=self._options.isolate_context,
+            _namespaces(namespaces or (ROOT,)),
+            self._options.transports_of(transports),
+            self._timeout(timeout),
         )
-        await handshake.authorize()
-        state.socketio.reset()
-        state.session = session = EngineSession(
-            runtime, handshake, transports, state, state.transcript
-        )
-        runtime.add_session(session)
-        session.start()
-
-    async def _answers(self, futures: Mapping[str, asyncio.Future[Any]], limit: float) -> None:
-        """Wait for each namespace's answer to CONNECT.
-
-        Raises:
-            ConnectionRefused, ConnectTimeout, HandshakeFailed, or what the app raised.
-        """
-        state, services = self._state, self._runtime.services
-        session = state.session
-        deadline = services.loop.time() + limit
-        refusals = {}
-        for name, future in futures.items():
-            try:
-                answer = await services.deadlines.wait(future, deadline - services.loop.time())
-            except Exception as exc:
-                self._check_serializer(name, exc)
-                raise
-            if answer is EXPIRED:
-                raise self._connect_timeout(name, limit)
-            if isinstance(answer, Refused):
-                refusals[name] = answer.data
-        if (
-            session is not None
-            and session.instrumentation is not None
-            and session.instrumentation.clients.always_connect
-        ):
-            # CONNECT comes first and the connect handler's no later, in a DISCONNECT with data. A
-            # handler that runs on leaves the client connected, as over a network.
-            handlers = session.connect_handlers()
-            await self._quiet(lambda: [handlers], deadline - services.loop.time())
-            refusals |= state.taken_back
-            state.taken_back = {}
-            state.raise_unseen()
-        if refusals:
-            raise state.situation().refused(refusals)
-
-    def _check_serializer(self, namespace: str, exc: Exception) -> None:
-        """Raise, in the place of what the server raised: that the two sides can't understand each
-        other.
-        """
-        instrumentation = self._state.instrumentation
-        if instrumentation is not None and not isinstance(exc, TestClientError):
-            mismatch = instrumentation.clients.serializer_mismatch(self._options.packet_class)
-            if mismatch:
-                raise ConnectionRefused({namespace: mismatch}) from exc
-
-    async def _explain_failure(self, error: HandshakeFailed, transports: Sequence[str]) -> None:
-        """Say in the error where the app has its server, if it has one.
-
-        Raises:
-            Exception: what the app raised after it had responded with 500, as Starlette's error
-                middleware does.
-        """
-        if error.status == INTERNAL_SERVER_ERROR:
-            for session in list(self._state.ending):
-                await session.over(_UNTIL_IT_RAISES)
-            self._state.raise_unseen()
-        if not is_misplaced(error):
-            return
-
-        def scope_of(socketio_path: str) -> Any:
-            requests = Handshake(self._identity, socketio_path, state=self._runtime.state)
-            if transports[0] == "websocket":
-                return requests.websocket_scope()
-            return requests.http_scope("GET")
-
-        path = self._options.socketio_path
-        way = await hint_of_path(self._runtime.app, path, scope_of)
-        if way:
-            error.hint = f"{error.hint.partition(';')[0]}; {way}"
-
-    async def _connect_failed(
-        self, exc: BaseException, names: Iterable[str], limit: float, *, opens: bool
-    ) -> None:
-        """A first connect leaves nothing connected."""
-        if not opens:
-            return
-        session = self._state.give_up(names)
-        if session is not None and isinstance(exc, ConnectionRefused):
-            # Its connect handlers have ended, so it is over in a moment. Elsewhere a handler may be
-            # at it for as long as it likes, and the exit waits for it.
-            await session.over(limit)
-        elif session is not None and isinstance(exc, ConnectTimeout):
-            session.cancel_handshake()
-
-    def _connect_timeout(self, namespace: str, limit: float) -> ConnectTimeout:
-        state = self._state
-        waiting_for, handshake = f"answer to CONNECT of namespace {namespace!r}", ""
-        if state.session is not None and not state.session.ready:
-            waiting_for, handshake = "Engine.IO handshake", state.session.handshake_stands()
-        return state.situation().connect_timeout(waiting_for, limit, handshake)
+        await call.run(auth, headers, query)
+        return self
 
     async def disconnect(self, namespace: str | None = None) -> None:
         """Say goodbye and leave `namespace`, or everything; the app sees "client disconnect".
@@ -497,10 +310,10 @@ class TestClient:
             session = state.connected_session(str(namespace))
             session.send_messages(state.socketio.disconnect(str(namespace)))
             state.ended(str(namespace), CLIENT_DISCONNECT, "")
-            if not state.sids and not state.joining:
+            if not state.sids and not state.awaits_connect():
                 state.say_goodbye()
         if session is not None:
-            await self._settled(lambda: [session], self._options.timeout, "disconnect")
+            await settled(state, lambda: [session], self._options.timeout, "disconnect")
 
     async def abort(self) -> None:
         """Vanish without a goodbye, as a lost network does: the app sees "transport close".
@@ -520,7 +333,7 @@ class TestClient:
             session.cancel_connect_handlers()
             session.drop()
             state.ended(ALL, TRANSPORT_CLOSE, "the client aborted")
-            await self._settled(lambda: [session], self._options.timeout, "abort")
+            await settled(state, lambda: [session], self._options.timeout, "abort")
 
     def is_connected(self, namespace: str | None = None) -> bool:
         """Whether `namespace` ("*": any) is connected."""
@@ -636,7 +449,7 @@ class TestClient:
             raise
         if values is EXPIRED:
             state.acks.take(*key)
-            state.raise_unretrieved()
+            state.errors.raise_unretrieved()
             raise state.situation().no_ack(event, namespace, limit)
         if len(values) == 1:
             return values[0]
@@ -669,7 +482,7 @@ class TestClient:
         namespace, limit = namespace or ROOT, self._timeout(timeout)
         numbered = await self._next(event, namespace, match, limit)
         if numbered is None:
-            self._state.raise_unretrieved()
+            self._state.errors.raise_unretrieved()
             raise self._state.situation().no_event(event, namespace, match, limit, (0, 1))
         return numbered[1]
 
@@ -703,7 +516,7 @@ class TestClient:
             self._put_back(taken)
             raise
         self._put_back(taken)
-        self._state.raise_unretrieved()
+        self._state.errors.raise_unretrieved()
         raise self._state.situation().no_event(event, namespace, match, limit, (len(taken), count))
 
     def _put_back(self, taken: Iterable[Numbered]) -> None:
@@ -723,8 +536,8 @@ class TestClient:
         found = state.inbox.take(event, namespace, match)
         if found is not None:
             return found
-        if state.unseen or state.runtime.test_endings:
-            state.raise_unseen()
+        if state.errors.unraised or state.runtime.test_endings:
+            state.errors.raise_unraised()
         if namespace not in state.sids:
             state.require_running()
             state.require_way(namespace)
@@ -748,8 +561,8 @@ class TestClient:
         exc = future.exception()
         if exc is None and future.result() is not EXPIRED:
             self._state.inbox.put_back(future.result())
-        elif exc in self._state.app_exceptions:
-            self._state.unseen.append(exc)
+        elif exc in self._state.errors.all:
+            self._state.errors.unraised.append(exc)
 
     def get_received(self, namespace: str | None = None) -> list[ReceivedEvent]:
         """All unread events of `namespace` ("/" by default, "*" for all); they are read then.
@@ -811,39 +624,7 @@ class TestClient:
         if waiting_handler:
             raise self._state.situation().settles_in_handler(waiting_handler)
         rest = RestCheck(self._runtime.services.work, grace)
-        await self._settled(self._runtime.idle_sources, limit, "settle", rest)
-
-    async def _settled(
-        self,
-        things: Callable[[], Iterable[SupportsIdle]],
-        limit: float,
-        what: str,
-        rest: RestCheck | None = None,
-    ) -> None:
-        state = self._state
-        if await self._quiet(things, limit, rest) is EXPIRED:
-            state.raise_unretrieved()
-            at_work = [] if rest is None else rest.describe()
-            raise state.situation(at_work).still_running(what, limit)
-        state.raise_unseen()
-
-    async def _quiet(
-        self,
-        things: Callable[[], Iterable[SupportsIdle]],
-        limit: float,
-        rest: RestCheck | None = None,
-    ) -> Any:
-        services, settling = self._runtime.services, self._state.settling
-        if services.work.unnoted:
-            services.work.note_resting_places()
-        future: asyncio.Future[Any] = services.loop.create_future()
-        settling.append(future)
-        forget = services.idle.when_idle(things, lambda: finish(future), rest)
-        try:
-            return await services.deadlines.wait(future, limit)
-        finally:
-            settling.remove(future)
-            forget()
+        await settled(self._state, self._runtime.idle_sources, limit, "settle", rest)
 
     async def assert_not_received(
         self,
@@ -1080,7 +861,7 @@ class TestClient:
     @property
     def app_exceptions(self) -> list[BaseException]:
         """What the app raised so far because of this client, and what the test's handlers did."""
-        return list(self._state.app_exceptions)
+        return list(self._state.errors.all)
 
     # -- inside
 

@@ -8,13 +8,15 @@ Nothing here waits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
 from socketio.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT
 
 from asgi_sio_testclient._client.acks import Acks
+from asgi_sio_testclient._client.app_errors import AppErrors
+from asgi_sio_testclient._client.connects import PendingConnect
 from asgi_sio_testclient._client.diagnosis import Situation
 from asgi_sio_testclient._client.handlers import HandlerRunner, Handlers
 from asgi_sio_testclient._client.inbox import ALL, Inbox
@@ -34,7 +36,7 @@ from asgi_sio_testclient._exceptions import (
 )
 from asgi_sio_testclient._protocol.packets import Incoming
 from asgi_sio_testclient._protocol.socketio import SocketIO
-from asgi_sio_testclient._waiting.deadlines import fail, finish
+from asgi_sio_testclient._waiting.deadlines import fail
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.options import Options
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._server.protocol import ServerInstrumentation
     from asgi_sio_testclient._server.runs import HandlerRun
 
-__all__ = ["CLIENT_DISCONNECT", "ROOT", "SERVER_DISCONNECT", "ClientState", "Refused"]
+__all__ = ["CLIENT_DISCONNECT", "ROOT", "SERVER_DISCONNECT", "ClientState"]
 
 __tracebackhide__ = True
 
@@ -55,13 +57,6 @@ _REMEMBERED = 20  # session ids that are over
 NEVER_CONNECTED = "not connected: connect() first"
 
 
-class Refused:
-    """A namespace's no, as the result of joining it."""
-
-    def __init__(self, data: Any) -> None:
-        self.data = data
-
-
 class ClientState:
     """See the module.
 
@@ -69,17 +64,12 @@ class ClientState:
         session: the Engine.IO session; None without one.
         sids: the Socket.IO session ids, by namespace: what is connected.
         asked: the namespaces for which a CONNECT went out since the client was entered.
-        joining: what a CONNECT was or will be sent for, and who waits for the answer.
-        due: CONNECT packets that wait for the session to be ready.
-        taken_back: data of namespaces that took their CONNECT back (``always_connect``).
+        pending_connects: what becomes of each CONNECT that a call waits for, by namespace.
         emitted: the event that was sent last and its namespace.
-        app_exceptions: what the app raised because of this client, and the test's own handlers.
-        own_errors: of those, what the test's own handlers and callbacks raised.
+        errors: what the app raised because of this client, and the test's own handlers.
         gone: session ids that are over.
-        unseen: of those, what no call has raised yet.
         disconnect_reason: of the last end of a namespace.
         lost: more about that, for people.
-        settling: who waits in `settle`.
         ending: sessions that were left, until they are over.
         own_http: the http client that was made for this client, to be closed with it.
         closed: its ``async with`` has ended.
@@ -95,18 +85,13 @@ class ClientState:
         self.session: EngineSession | None = None
         self.sids: dict[str, str] = {}
         self.asked: set[str] = set()
-        self.joining: dict[str, asyncio.Future[Any]] = {}
-        self.due: list[tuple[str, Any]] = []
-        self.taken_back: dict[str, Any] = {}
+        self.pending_connects: dict[str, PendingConnect] = {}
+        self.errors = AppErrors(runtime, self.pending_connects, self.inbox, self.acks)
         self.emitted: tuple[str, str] | None = None
-        self.app_exceptions: list[BaseException] = []
-        # Tuples, since most clients never have any: an empty one takes no memory.
-        self.own_errors: tuple[BaseException, ...] = ()
+        # A tuple, since most clients never have any: an empty one takes no memory.
         self.gone: tuple[str, ...] = ()
-        self.unseen: list[BaseException] = []
         self.disconnect_reason: str | None = None
         self.lost = ""
-        self.settling: list[asyncio.Future[Any]] = []
         self.ending: list[EngineSession] = []
         self.own_http: httpx.AsyncClient | None = None
         self.closed = False
@@ -118,12 +103,13 @@ class ClientState:
     # -- what the session tells, see SessionListener
 
     def session_ready(self) -> None:
-        """The way is open: send what CONNECTs are due."""
-        due, self.due = self.due, []
+        """The session is ready: send the CONNECTs that wait for it."""
         session: Any = self.session
-        for name, messages in due:
-            self.asked.add(name)
-            session.send_messages(messages)
+        for name, pending in list(self.pending_connects.items()):
+            if pending.packets:
+                packets, pending.packets = pending.packets, ()
+                self.asked.add(name)
+                session.send_messages(packets)
 
     def session_message(self, message: Any) -> None:
         """A Socket.IO packet, or a part of one.
@@ -144,13 +130,15 @@ class ClientState:
         self.session = None
         self.ending.append(session)
         detail = "" if error is None else str(error)
-        joining, self.joining, self.due = self.joining, {}, []
         answered = False
-        for future in joining.values():
-            known = isinstance(error, TestClientError)
-            answered |= fail(future, error if known else self.situation().ended(reason, detail))  # type: ignore[arg-type]
+        for pending in self.pending_connects.values():
+            if not pending.is_answered:
+                known = isinstance(error, TestClientError)
+                answered |= pending.abort(
+                    error if known else self.situation().ended(reason, detail)  # type: ignore[arg-type]
+                )
         if isinstance(error, ProtocolError) and not answered:
-            self._raise_somewhere(error, None)
+            self.errors.deliver(error)
         self.ended(ALL, reason, detail)
 
     def session_over(self, session: EngineSession) -> None:
@@ -161,16 +149,17 @@ class ClientState:
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app raised because of this client, in `run` where that is known."""
         exc = ungrouped(exc)
-        if isinstance(exc, UsageError) and exc in self.app_exceptions:
+        if isinstance(exc, UsageError) and exc in self.errors.all:
             return  # told when the server was found, deep in the app's own call
-        self.app_exceptions.append(exc)
+        self.errors.all.append(exc)
         if self.options.raise_app_exceptions or ends_test(exc) or isinstance(exc, UsageError):
-            self._raise_somewhere(exc, run)
-        elif run is not None and run.event == "connect" and run.namespace in self.joining:
+            self.errors.deliver(exc, run)
+        elif run is not None and run.event == "connect" and self.awaits_connect(run.namespace):
             # python-engineio logs what a connect handler raises, and answers nothing.
             waiting_for = f"answer to CONNECT of namespace {run.namespace!r}"
             cause = f"{run.name} raised {exc!r}"
-            fail(self.joining[run.namespace], ConnectTimeout(waiting_for, None, cause))
+            error = ConnectTimeout(waiting_for, None, cause)
+            fail(self.pending_connects[run.namespace].answer, error)
 
     def handler_ended(self, run: HandlerRun) -> None:
         """A handler ended. An ack that its event wanted is on its way now, or will never come."""
@@ -221,30 +210,34 @@ class ClientState:
 
     def _connected(self, incoming: Incoming) -> None:
         namespace = incoming.namespace
-        future = self.joining.pop(namespace, None)
-        if future is None:
+        pending = self.pending_connects.get(namespace)
+        if pending is None or pending.is_answered:
             raise ProtocolError(
                 "CONNECT for a namespace that was not asked for", f"{namespace}: {incoming.data}"
             )
         self.sids[namespace] = str(incoming.data["sid"])
+        pending.is_answered = True  # also for what the test's handler does
         self._run_reserved("connect", incoming)
-        finish(future)
+        pending.accept()
 
     def _refused(self, incoming: Incoming) -> None:
-        future = self.joining.pop(incoming.namespace, None)
+        pending = self.pending_connects.get(incoming.namespace)
+        awaited = pending is not None and not pending.is_answered
+        if pending is not None:
+            pending.is_answered = True  # also for what the test's handler does
         self._run_reserved("connect_error", incoming, incoming.data)
-        if future is not None:
-            finish(future, Refused(incoming.data))
+        if pending is not None and awaited:
+            pending.refuse(incoming.data)
 
     def _disconnected(self, incoming: Incoming) -> None:
         namespace = incoming.namespace
         if namespace not in self.sids:
             return
-        if incoming.data is not None:
+        if incoming.data is not None and namespace in self.pending_connects:
             # AsyncServer._handle_connect: with always_connect a refusal is a DISCONNECT with data.
-            self.taken_back[namespace] = incoming.data
+            self.pending_connects[namespace].refuse(incoming.data)
         self.ended(namespace, SERVER_DISCONNECT, "")
-        if not self.sids and not self.joining and self.session is not None:
+        if not self.sids and not self.awaits_connect() and self.session is not None:
             # Both stock clients leave when the last namespace is gone.
             self.ending.append(self.session)
             self.session.leave()
@@ -269,7 +262,7 @@ class ClientState:
         self.disconnect_reason = reason
         self.lost = detail
         self.acks.fail_namespace(namespace, lambda: self.situation().ended(reason, detail))
-        everything = not self.sids and not self.joining
+        everything = not self.sids and not self.awaits_connect()
         self.inbox.fail(
             ALL if everything else namespace, lambda _: self.situation().ended(reason, detail)
         )
@@ -290,66 +283,11 @@ class ClientState:
             session.leave(goodbye)
         return session
 
-    def give_up(self, names: Iterable[str]) -> EngineSession | None:
-        """A first connect has failed: nothing stays connected. Returns the session that ends."""
-        self.due = [entry for entry in self.due if entry[0] not in names]
+    def release_failed_connect(self) -> EngineSession | None:
+        """Disconnect everything: a first connect has failed. Returns the session that ends."""
         session = self.say_goodbye()
         self.disconnect_reason = None
         return session
-
-    # -- errors
-
-    def _raise_somewhere(self, exc: BaseException, run: HandlerRun | None) -> None:
-        """Raise it in the call that waits for it, else in the next one that waits, else at exit."""
-        if run is not None and self.acks.fail_run(run, exc):
-            return
-        joining = self.joining.values()
-        if run is not None and run.event == "connect":
-            joining = [future for name, future in self.joining.items() if name == run.namespace]  # type: ignore[assignment]
-        if any(fail(future, exc) for future in joining) or self.inbox.raise_in_first(exc):
-            return
-        # What no handler of the app raised may be what keeps one waiting: an ack that failed.
-        if run is None and (
-            self.acks.fail_oldest(exc) or any(fail(future, exc) for future in self.settling)
-        ):
-            return
-        if ends_test(exc):
-            # Whichever call comes first ends the test, also that of another client.
-            if not any(client._raise_in_any(exc) for client in [self, *self.runtime.clients]):
-                self.runtime.test_endings.append(exc)
-            return
-        self.unseen.append(exc)
-
-    def _raise_in_any(self, exc: BaseException) -> bool:
-        """Raise it in any call that waits now; False where none does."""
-        futures = [*self.joining.values(), *self.settling]
-        return (
-            any(fail(future, exc) for future in futures)
-            or self.inbox.raise_in_first(exc)
-            or self.acks.fail_oldest(exc)
-        )
-
-    def raise_unseen(self) -> None:
-        """Raise what the app raised and no call has raised yet.
-
-        Raises:
-            BaseException: what ends the test, of any client of the running app.
-            Exception: the oldest of the rest.
-        """
-        if self.runtime.test_endings:
-            raise self.runtime.test_endings.pop(0)
-        if self.unseen:
-            raise self.unseen.pop(0)
-
-    def raise_unretrieved(self) -> None:
-        """A wait has failed: raise what tasks raised meanwhile that handlers began.
-
-        Raises:
-            Exception: what nobody has retrieved, the oldest of it.
-        """
-        self.runtime.services.work.report_failures()
-        if self.unseen:
-            self.raise_unseen()
 
     def _look_for_unacked(self) -> None:
         session = self.session
@@ -383,10 +321,10 @@ class ClientState:
     def _handler_failed(self, exc: BaseException, what: str) -> None:
         exc = ungrouped(exc)
         add_note(exc, f"raised by {what}")
-        self.app_exceptions.append(exc)
-        self.own_errors = (*self.own_errors, exc)
+        self.errors.all.append(exc)
+        self.errors.of_test = (*self.errors.of_test, exc)
         if self.options.raise_app_exceptions or ends_test(exc):
-            self._raise_somewhere(exc, None)
+            self.errors.deliver(exc)
 
     def _answer(self, incoming: Incoming, result: Any) -> None:
         if incoming.id is None or self.session is None:
@@ -404,6 +342,13 @@ class ClientState:
         if self.session is not None and self.session.instrumentation is not None:
             return self.session.instrumentation
         return next(iter(self.runtime.instrumentations), None)
+
+    def awaits_connect(self, namespace: str | None = None) -> bool:
+        """Whether the CONNECT of `namespace`, or of any, is unanswered."""
+        if namespace is not None:
+            pending = self.pending_connects.get(namespace)
+            return pending is not None and not pending.is_answered
+        return any(not pending.is_answered for pending in self.pending_connects.values())
 
     def connected_session(self, namespace: str) -> EngineSession:
         """The session, where `namespace` is connected over it.
@@ -454,8 +399,8 @@ class ClientState:
         NotConnected: no event can come in `namespace`: it is not connected, nor connecting.
         """
         check_namespace(namespace)
-        ways = self.sids.keys() | self.joining.keys()
-        if not (ways if namespace == ALL else namespace in ways):
+        pending = self.awaits_connect(None if namespace == ALL else namespace)
+        if not pending and not (self.sids if namespace == ALL else namespace in self.sids):
             raise self.not_connected(namespace)
 
     def not_connected(self, namespace: str) -> NotConnected:
@@ -474,9 +419,9 @@ class ClientState:
 
     def situation(self, at_work: Sequence[str] = ()) -> Situation:
         """What is known now, for an error's text; `at_work`: what the app runs beside handlers."""
-        errors = [exc for client in self.runtime.clients for exc in client.unseen]
+        errors = [exc for client in self.runtime.clients for exc in client.errors.unraised]
         if not self.options.raise_app_exceptions:
-            errors += self.app_exceptions
+            errors += self.errors.all
         return Situation(
             instrumentation=self.instrumentation,
             running=self.runtime.running_handlers(),
@@ -489,10 +434,8 @@ class ClientState:
             incomplete=self.socketio.incomplete,
             own_handler=lambda event, namespace: self.handlers.find(event, namespace, ())[0],
             late_by=self.runtime.services.deadlines.late_by,
-            own_errors=[exc for client in self.runtime.clients for exc in client.own_errors],
-            app_exceptions=[
-                exc for client in self.runtime.clients for exc in client.app_exceptions
-            ],
+            own_errors=[exc for client in self.runtime.clients for exc in client.errors.of_test],
+            app_exceptions=[exc for client in self.runtime.clients for exc in client.errors.all],
             recipient=self._recipient,
             why_busy=self.runtime.why_busy,
             other_emits=self._other_emits(),
@@ -542,5 +485,5 @@ class ClientState:
             f"no client.on({event.name!r}) gave one"
             for event in self.acks.owed.values()
         ]
-        self.acks = Acks()
+        self.acks.clear()
         return lines

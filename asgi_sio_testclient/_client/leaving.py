@@ -1,4 +1,4 @@
-"""The end of a client: events nobody read, and what is raised at exit."""
+"""The end of a client: it disconnects, handlers and the lifespan end, and what is raised then."""
 
 from __future__ import annotations
 
@@ -8,10 +8,91 @@ from collections.abc import Iterable, Sequence
 from asgi_sio_testclient._client.diagnosis import show_event
 from asgi_sio_testclient._client.dispatch import ClientState
 from asgi_sio_testclient._client.inbox import ALL
-from asgi_sio_testclient._exceptions import Leak, LeakWarning, add_note, ends_test
+from asgi_sio_testclient._exceptions import (
+    Leak,
+    LeakWarning,
+    TestClientError,
+    add_note,
+    ends_test,
+)
 from asgi_sio_testclient._server.observers import observers
 
 __tracebackhide__ = True
+
+
+class Leaving:
+    """The end of a client's ``async with``.
+
+    Args:
+        state: the client that leaves.
+        owner: it started the running app, which therefore ends with it, and so do its clones.
+
+    Attributes:
+        failures: what the app and the test's own handlers raised, and no call has raised yet.
+        of_test: of those, what the test's own handlers raised.
+        leaks: a line for each thing that was left over.
+    """
+
+    def __init__(self, state: ClientState, *, owner: bool) -> None:
+        self.failures: list[BaseException] = []
+        self.of_test: list[BaseException] = []
+        self.leaks: list[str] = []
+        self._state = state
+        self._runtime = state.runtime
+        self._options = state.options
+        self._owner = owner
+        self._states = list(reversed(state.runtime.clients)) if owner else [state]
+
+    async def run(self) -> None:
+        """Disconnect, let running handlers end, and shut the lifespan down."""
+        runtime, limit = self._runtime, self._options.timeout
+        deadline = runtime.loop.time() + limit
+        try:
+            for state in self._states:
+                self.leaks += _unread(state) if self._options.strict else []
+                state.say_goodbye()
+            if self._owner:
+                runtime.stop_services()
+                self.leaks += await runtime.finish_work(deadline, limit, self._options.grace)
+            for state in self._states:
+                await self._wait_closed(state, deadline)
+            if self._owner:
+                await self._shut_down(limit)
+        finally:
+            await self._release(limit)
+
+    async def _wait_closed(self, state: ClientState, deadline: float) -> None:
+        """Wait until the app has nothing left to do for a client."""
+        self.leaks += state.leaks()
+        for session in list(state.ending):
+            await session.over(deadline - self._runtime.loop.time())
+            self.leaks += session.still_connected() if session.tasks else []
+        state.ending.clear()
+        await state.close_http()
+
+    async def _shut_down(self, timeout: float) -> None:
+        try:
+            await self._runtime.shutdown(timeout)
+        except BaseException as exc:
+            if not isinstance(exc, TestClientError) and not ends_test(exc):
+                raise
+            self.failures.append(exc)
+
+    async def _release(self, limit: float) -> None:
+        """Collect what no call has raised, and cancel what is left."""
+        runtime = self._runtime
+        if observers:
+            report_closed(self._states)
+        for state in self._states:
+            state.closed = True
+            self.failures[:0] = state.errors.unraised
+            state.errors.unraised = []
+            self.of_test += state.errors.of_test
+        self.failures[:0] = runtime.test_endings
+        runtime.test_endings = []
+        if self._owner:
+            await runtime.over(runtime.release(), limit)
+            runtime.forget_clients(self._state)
 
 
 def _unread(state: ClientState) -> list[str]:

@@ -1,0 +1,123 @@
+"""What the app and the test's handlers raised because of one client, and which wait raises it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from asgi_sio_testclient._client.acks import Acks
+from asgi_sio_testclient._client.connects import PendingConnect
+from asgi_sio_testclient._client.inbox import Inbox
+from asgi_sio_testclient._exceptions import ends_test
+from asgi_sio_testclient._waiting.deadlines import fail
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._connection.app import Runtime
+    from asgi_sio_testclient._server.runs import HandlerRun
+
+__all__ = ["AppErrors"]
+
+__tracebackhide__ = True
+
+
+class AppErrors:
+    """The errors of one client.
+
+    Args:
+        runtime: the running app.
+        connects: the CONNECTs of the client that are under way, by namespace.
+        inbox: who waits for events.
+        acks: who waits for acks.
+
+    Attributes:
+        all: what was raised so far.
+        of_test: of those, what the test's own handlers and callbacks raised.
+        unraised: of those, what no call has raised yet.
+        settling: the futures of the calls that wait for idleness.
+    """
+
+    __slots__ = (
+        "_acks", "_connects", "_inbox", "_runtime", "all", "of_test", "settling", "unraised",
+    )  # fmt: skip
+
+    def __init__(
+        self, runtime: Runtime, connects: dict[str, PendingConnect], inbox: Inbox, acks: Acks
+    ) -> None:
+        self._runtime = runtime
+        self._connects = connects
+        self._inbox = inbox
+        self._acks = acks
+        self.all: list[BaseException] = []
+        # A tuple, since most clients never have any: an empty one takes no memory.
+        self.of_test: tuple[BaseException, ...] = ()
+        self.unraised: list[BaseException] = []
+        self.settling: list[asyncio.Future[None]] = []
+
+    def deliver(self, exc: BaseException, run: HandlerRun | None = None) -> None:
+        """Raise `exc` in the call that waits for it, else in the next call that waits, else at
+        exit.
+
+        Args:
+            exc: what was raised.
+            run: the app's handler that raised it, where that is known.
+        """
+        if run is not None and self._acks.fail_run(run, exc):
+            return
+        namespace = run.namespace if run is not None and run.event == "connect" else None
+        if self._raise_in_connect(exc, namespace) or self._inbox.raise_in_first(exc):
+            return
+        # What no handler of the app raised may be what keeps one waiting: an ack that failed.
+        if run is None and (self._acks.fail_oldest(exc) or self._raise_in_settle(exc)):
+            return
+        if not ends_test(exc):
+            self.unraised.append(exc)
+            return
+        # Whichever call comes first ends the test, also that of another client.
+        everyone = [self, *(client.errors for client in self._runtime.clients)]
+        if not any(errors._raise_in_any(exc) for errors in everyone):
+            self._runtime.test_endings.append(exc)
+
+    def _raise_in_any(self, exc: BaseException) -> bool:
+        """Raise `exc` in any call that waits now; returns whether one did."""
+        return (
+            self._raise_in_connect(exc)
+            or self._raise_in_settle(exc)
+            or self._inbox.raise_in_first(exc)
+            or self._acks.fail_oldest(exc)
+        )
+
+    def _raise_in_connect(self, exc: BaseException, namespace: str | None = None) -> bool:
+        """Raise `exc` in the call that connects to `namespace`, or in any that connects."""
+        connects = self._connects
+        if not connects:
+            return False
+        return any(
+            fail(pending.answer, exc)
+            for name, pending in connects.items()
+            if namespace in {None, name} and not pending.is_answered
+        )
+
+    def _raise_in_settle(self, exc: BaseException) -> bool:
+        return any(fail(future, exc) for future in self.settling)
+
+    def raise_unraised(self) -> None:
+        """Raise what was raised and no call has raised yet.
+
+        Raises:
+            BaseException: what ends the test, of any client of the running app.
+            Exception: the oldest of the rest.
+        """
+        if self._runtime.test_endings:
+            raise self._runtime.test_endings.pop(0)
+        if self.unraised:
+            raise self.unraised.pop(0)
+
+    def raise_unretrieved(self) -> None:
+        """A wait has failed: raise what tasks raised meanwhile that handlers began.
+
+        Raises:
+            Exception: what nobody has retrieved, the oldest of it.
+        """
+        self._runtime.services.work.report_failures()
+        if self.unraised:
+            self.raise_unraised()
