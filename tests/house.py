@@ -191,6 +191,3 @@ TOOLS = (
     "har",
 )
 """No tool imports another, and nothing below imports a tool."""
-
-TYPES_ONLY: dict[str, frozenset[str]] = {"_connection": frozenset({"_client"})}
-"""What a type checker reads and no run imports; to be untied by Protocols."""

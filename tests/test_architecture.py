@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from house import ROOMS, TOOLS, TYPES_ONLY
+from house import ROOMS, TOOLS
 
 import asgi_sio_testclient
 
@@ -89,7 +89,7 @@ def our_imports(tree: ast.AST, *, types: bool = False) -> set[str]:
 def forbidden_imports(module: str, tree: ast.AST, *, types: bool = False) -> list[str]:
     """The imported modules that the rule of the module's room does not allow."""
     room = unit(module)
-    allowed = ROOMS[room].imports | (TYPES_ONLY.get(room, frozenset()) if types else frozenset())
+    allowed = ROOMS[room].imports
     return sorted(
         target for target in our_imports(tree, types=types) if unit(target) not in allowed | {room}
     )

@@ -6,7 +6,7 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import LifespanFailed, TestClient
-from asgi_sio_testclient._connection.app import Runtime
+from asgi_sio_testclient._connection.app import RunningApp
 from asgi_sio_testclient._waiting.idle import IdleState
 from asgi_sio_testclient._waiting.services import services_of
 
@@ -73,14 +73,14 @@ async def test_settling_waits_for_the_clients_of_another_app_on_the_same_server(
 
 
 async def test_it_runs_between_start_and_release():
-    runtime = Runtime(no_app, None, lifespan=True)
+    runtime = RunningApp(no_app, None, lifespan=True)
     assert (runtime.running, runtime.state, runtime.instrumentations) == (False, None, [])
     await runtime.start(SOON)
     assert runtime.running
     assert runtime.state == {}
     assert runtime in services_of(asyncio.get_running_loop()).apps
     await runtime.shutdown(SOON)
-    await runtime.over(runtime.release(), SOON)
+    await runtime.wait_closed(runtime.release(), SOON)
     assert not runtime.running
     assert runtime not in services_of(asyncio.get_running_loop()).apps
     assert nothing_runs()
@@ -92,7 +92,7 @@ async def test_without_a_lifespan_the_app_is_not_called():
     async def app(scope, receive, send):
         calls.append(scope["type"])
 
-    runtime = Runtime(app, None, lifespan=False)
+    runtime = RunningApp(app, None, lifespan=False)
     await runtime.start(SOON)
     assert runtime.state is None
     await runtime.shutdown(SOON)
@@ -106,7 +106,7 @@ async def test_a_startup_that_fails_leaves_nothing_running():
         await send({"type": "lifespan.startup.failed", "message": "no db"})
         await asyncio.Event().wait()
 
-    runtime = Runtime(app, None, lifespan=True)
+    runtime = RunningApp(app, None, lifespan=True)
     with pytest.raises(LifespanFailed, match="no db"):
         await runtime.start(SOON)
     assert not runtime.running
@@ -116,7 +116,7 @@ async def test_a_startup_that_fails_leaves_nothing_running():
 
 async def test_a_given_server_is_instrumented_from_the_start_and_left_as_it_was(sio):
     before = dict(vars(sio.eio)), dict(sio.eio.handlers)
-    runtime = Runtime(no_app, sio, lifespan=False)
+    runtime = RunningApp(no_app, sio, lifespan=False)
     await runtime.start(SOON)
     assert runtime.instrumentations == [runtime.given_instrumentation]
     assert runtime.given_instrumentation.sio is sio
@@ -125,12 +125,12 @@ async def test_a_given_server_is_instrumented_from_the_start_and_left_as_it_was(
 
 
 async def test_a_task_that_is_kept_counts_until_it_is_over():
-    runtime = Runtime(no_app, None, lifespan=False)
+    runtime = RunningApp(no_app, None, lifespan=False)
     await runtime.start(SOON)
     assert runtime.quiet() is IdleState.IDLE
     go_on = asyncio.Event()
     task = asyncio.ensure_future(go_on.wait())
-    runtime.keep(task)
+    runtime.track(task)
     assert runtime.quiet() is IdleState.BUSY
     go_on.set()
     await task
@@ -140,11 +140,11 @@ async def test_a_task_that_is_kept_counts_until_it_is_over():
 
 
 async def test_what_does_not_end_in_time_is_named_and_cancelled():
-    runtime = Runtime(no_app, None, lifespan=False)
+    runtime = RunningApp(no_app, None, lifespan=False)
     await runtime.start(SOON)
     loop = asyncio.get_running_loop()
     task = loop.create_task(asyncio.Event().wait(), name="mine")
-    runtime.keep(task)
+    runtime.track(task)
     lines = await runtime.finish_work(loop.time() + SHORT, SHORT, 0.1)
     assert lines == ["a handler that waits for a future that nothing is left to set: mine"]
     assert task.cancelled()
@@ -162,17 +162,17 @@ async def stubborn(times):
 
 
 async def test_a_task_that_swallows_its_cancellation_is_cancelled_again():
-    runtime = Runtime(no_app, None, lifespan=False)
+    runtime = RunningApp(no_app, None, lifespan=False)
     await runtime.start(SOON)
     task = asyncio.ensure_future(stubborn(3))
     await asyncio.sleep(0)
-    await runtime.over([task], SOON)
+    await runtime.wait_closed([task], SOON)
     assert task.done()
     runtime.release()
 
 
 async def test_a_task_that_can_not_be_cancelled_is_given_up_in_the_end():
-    runtime = Runtime(no_app, None, lifespan=False)
+    runtime = RunningApp(no_app, None, lifespan=False)
     await runtime.start(SOON)
     go_on = asyncio.Event()
 
@@ -184,7 +184,7 @@ async def test_a_task_that_can_not_be_cancelled_is_given_up_in_the_end():
                 continue
 
     task = asyncio.ensure_future(deaf())
-    await runtime.over([task], SHORT)
+    await runtime.wait_closed([task], SHORT)
     assert not task.done()
     go_on.set()
     await task

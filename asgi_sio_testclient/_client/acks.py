@@ -45,19 +45,19 @@ class Acks:
         pending: events that still wait for the server's ack.
         late: of those, the ones whose handler has ended: their ack is on its way, or will never
             come.
-        owed: events of the server that want an ack which no handler of the test has given.
+        unanswered: events of the server that want an ack which no handler of the test has given.
     """
 
     def __init__(self) -> None:
         self.pending: dict[Key, Ack] = {}
         self.late: dict[Key, HandlerRun] = {}
-        self.owed: dict[Key, ReceivedEvent] = {}
+        self.unanswered: dict[Key, ReceivedEvent] = {}
 
     def clear(self) -> None:
         """Remove all."""
         self.pending.clear()
         self.late.clear()
-        self.owed.clear()
+        self.unanswered.clear()
 
     def take(self, namespace: str, id: int | None) -> Ack | None:
         """What waits for that ack, and now does no more; None where nobody does."""

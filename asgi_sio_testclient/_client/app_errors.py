@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from asgi_sio_testclient._client.acks import Acks
 from asgi_sio_testclient._client.connects import PendingConnect
@@ -12,7 +12,8 @@ from asgi_sio_testclient._exceptions import ends_test
 from asgi_sio_testclient._waiting.deadlines import fail
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._connection.app import Runtime
+    from asgi_sio_testclient._client.dispatch import Dispatcher
+    from asgi_sio_testclient._connection.app import RunningApp
     from asgi_sio_testclient._server.runs import HandlerRun
 
 __all__ = ["AppErrors"]
@@ -41,7 +42,7 @@ class AppErrors:
     )  # fmt: skip
 
     def __init__(
-        self, runtime: Runtime, connects: dict[str, PendingConnect], inbox: Inbox, acks: Acks
+        self, runtime: RunningApp, connects: dict[str, PendingConnect], inbox: Inbox, acks: Acks
     ) -> None:
         self._runtime = runtime
         self._connects = connects
@@ -73,7 +74,8 @@ class AppErrors:
             self.unraised.append(exc)
             return
         # Whichever call comes first ends the test, also that of another client.
-        everyone = [self, *(client.errors for client in self._runtime.clients)]
+        clients = cast("list[Dispatcher]", self._runtime.clients)
+        everyone = [self, *(client.errors for client in clients)]
         if not any(errors._raise_in_any(exc) for errors in everyone):
             self._runtime.test_endings.append(exc)
 

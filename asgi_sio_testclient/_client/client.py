@@ -2,7 +2,7 @@
 
 The way of a packet: `TestClient.emit`, `SocketIO.event`, `EngineSession.send_messages`, the
 transport, the app. And back, within the app's own ``send()``: the transport,
-`EngineSession.transport_frame`, `ClientState.session_message`, and there an ack's future, a handler
+`EngineSession.transport_frame`, `Dispatcher.session_message`, and there an ack's future, a handler
 of the test, or the inbox.
 
 No task group and no cancel scope is held open between ``__aenter__`` and ``__aexit__``:
@@ -22,7 +22,7 @@ import httpx
 from asgi_sio_testclient._client.acks import Ack
 from asgi_sio_testclient._client.connecting import ConnectCall
 from asgi_sio_testclient._client.diagnosis import show_event
-from asgi_sio_testclient._client.dispatch import CLIENT_DISCONNECT, ROOT, ClientState
+from asgi_sio_testclient._client.dispatch import CLIENT_DISCONNECT, ROOT, Dispatcher
 from asgi_sio_testclient._client.habits import (
     check_names,
     no_attribute,
@@ -44,7 +44,7 @@ from asgi_sio_testclient._client.options import (
 )
 from asgi_sio_testclient._client.settling import settled
 from asgi_sio_testclient._connection import virtual_time
-from asgi_sio_testclient._connection.app import Runtime
+from asgi_sio_testclient._connection.app import RunningApp
 from asgi_sio_testclient._connection.arguments import check_namespace, check_timeout
 from asgi_sio_testclient._connection.session import EngineSession
 from asgi_sio_testclient._connection.transcript import Transcript
@@ -149,7 +149,7 @@ class TestClient:
             isolate_context=isolate_context,
         )  # fmt: skip
         self._set_up(
-            Runtime(self._options.single_app, server, lifespan=lifespan, isolate=isolate_context)
+            RunningApp(self._options.single_app, server, lifespan=lifespan, isolate=isolate_context)
         )
 
     def __repr__(self) -> str:
@@ -163,10 +163,10 @@ class TestClient:
             """Name today's spelling of what other clients have."""
             no_attribute(self, name)
 
-    def _set_up(self, runtime: Runtime) -> None:
+    def _set_up(self, runtime: RunningApp) -> None:
         options = self._options
         self._runtime = runtime
-        self._state = ClientState(options, runtime)
+        self._state = Dispatcher(options, runtime)
         recording = active()
         if recording is not None:
             from asgi_sio_testclient._client.recorded import record_awaits  # noqa: PLC0415 (recorded only)

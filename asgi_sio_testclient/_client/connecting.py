@@ -22,7 +22,7 @@ from asgi_sio_testclient._server.reach import hint_of_path
 from asgi_sio_testclient._waiting.deadlines import EXPIRED
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._client.dispatch import ClientState
+    from asgi_sio_testclient._client.dispatch import Dispatcher
     from asgi_sio_testclient._http.identity import Identity
 
 __all__ = ["ConnectCall"]
@@ -46,7 +46,7 @@ class ConnectCall:
 
     def __init__(
         self,
-        state: ClientState,
+        state: Dispatcher,
         identity: Identity,
         names: Sequence[str],
         transports: Sequence[str],
@@ -170,7 +170,7 @@ class ConnectCall:
         """
         if error.status == INTERNAL_SERVER_ERROR:
             for session in list(self._state.ending):
-                await session.over(_UNTIL_IT_RAISES)
+                await session.wait_closed(_UNTIL_IT_RAISES)
             self._state.errors.raise_unraised()
         if not is_misplaced(error):
             return
@@ -192,7 +192,7 @@ class ConnectCall:
         if session is not None and isinstance(exc, ConnectionRefused):
             # Its connect handlers have ended, so it is over in a moment. Elsewhere a handler may be
             # at it for as long as it likes, and the exit waits for it.
-            await session.over(self._limit)
+            await session.wait_closed(self._limit)
         elif session is not None and isinstance(exc, ConnectTimeout):
             session.cancel_handshake()
 

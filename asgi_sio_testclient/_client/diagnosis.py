@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._server.protocol import ServerInstrumentation
     from asgi_sio_testclient._server.runs import HandlerRun
 
-__all__ = ["Situation", "near", "show_event"]
+__all__ = ["WaitDiagnostics", "near", "show_event"]
 
 __tracebackhide__ = True
 
@@ -43,7 +43,7 @@ _NOBODY_SERVES = "Unable to connect"  # AsyncServer._handle_connect
 
 
 @dataclass
-class Situation:
+class WaitDiagnostics:
     """What is known when a wait fails.
 
     Attributes:
@@ -56,7 +56,7 @@ class Situation:
         app_exceptions: all that the app raised and the clients of the test were told of.
         transcript: of the client that waited.
         emitted: the event that the client emitted last and its namespace.
-        owed: events of the server that want an ack and got none.
+        unanswered: events of the server that want an ack and got none.
         incomplete: the binary event whose attachments did not all come: name, come, announced.
         own_handler: finds the test's own handler for an event in a namespace, or None.
         late_by: seconds by which the loop was late for the wait's deadline.
@@ -74,7 +74,7 @@ class Situation:
     app_exceptions: list[BaseException]
     transcript: Transcript
     emitted: tuple[str, str] | None
-    owed: list[ReceivedEvent]
+    unanswered: list[ReceivedEvent]
     incomplete: tuple[str, int, int] | None
     own_handler: Callable[[str, str], Any]
     late_by: float
@@ -303,8 +303,8 @@ class Situation:
 
     def _waits(self, run: HandlerRun) -> str:
         """A running handler: what ack of the test's it waits for, or where it is."""
-        if self.owed and run.event != "disconnect":
-            wanted = self.owed[0].name
+        if self.unanswered and run.event != "disconnect":
+            wanted = self.unanswered[0].name
             return f"no client.on({wanted!r}) gives the ack that {run.name} awaits"
         return f"still running: {run}"
 

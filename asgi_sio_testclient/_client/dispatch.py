@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httpx
 from socketio.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT
@@ -17,7 +17,7 @@ from socketio.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT
 from asgi_sio_testclient._client.acks import Acks
 from asgi_sio_testclient._client.app_errors import AppErrors
 from asgi_sio_testclient._client.connects import PendingConnect
-from asgi_sio_testclient._client.diagnosis import Situation
+from asgi_sio_testclient._client.diagnosis import WaitDiagnostics
 from asgi_sio_testclient._client.handlers import HandlerRunner, Handlers
 from asgi_sio_testclient._client.inbox import ALL, Inbox
 from asgi_sio_testclient._client.missed import Recipient
@@ -40,13 +40,13 @@ from asgi_sio_testclient._waiting.deadlines import fail
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.options import Options
-    from asgi_sio_testclient._connection.app import Runtime
+    from asgi_sio_testclient._connection.app import RunningApp
     from asgi_sio_testclient._connection.session import EngineSession
     from asgi_sio_testclient._server.emits import Emitted
     from asgi_sio_testclient._server.protocol import ServerInstrumentation
     from asgi_sio_testclient._server.runs import HandlerRun
 
-__all__ = ["CLIENT_DISCONNECT", "ROOT", "SERVER_DISCONNECT", "ClientState"]
+__all__ = ["CLIENT_DISCONNECT", "ROOT", "SERVER_DISCONNECT", "Dispatcher"]
 
 __tracebackhide__ = True
 
@@ -57,7 +57,7 @@ _REMEMBERED = 20  # session ids that are over
 NEVER_CONNECTED = "not connected: connect() first"
 
 
-class ClientState:
+class Dispatcher:
     """See the module.
 
     Attributes:
@@ -75,7 +75,7 @@ class ClientState:
         closed: its ``async with`` has ended.
     """
 
-    def __init__(self, options: Options, runtime: Runtime) -> None:
+    def __init__(self, options: Options, runtime: RunningApp) -> None:
         self.options = options
         self.runtime = runtime
         self.socketio = SocketIO(options.packet_class)
@@ -205,7 +205,7 @@ class ClientState:
                 )
                 return
         if incoming.id is not None:
-            self.acks.owed[incoming.namespace, incoming.id] = event
+            self.acks.unanswered[incoming.namespace, incoming.id] = event
         self.inbox.put(event)
 
     def _connected(self, incoming: Incoming) -> None:
@@ -316,7 +316,7 @@ class ClientState:
         return f"{what}, namespace {namespace!r}, sid {self.sids.get(namespace)!r}"
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
-        self.runtime.keep(self.runtime.loop.create_task(coroutine, name=what))
+        self.runtime.track(self.runtime.loop.create_task(coroutine, name=what))
 
     def _handler_failed(self, exc: BaseException, what: str) -> None:
         exc = ungrouped(exc)
@@ -342,6 +342,11 @@ class ClientState:
         if self.session is not None and self.session.instrumentation is not None:
             return self.session.instrumentation
         return next(iter(self.runtime.instrumentations), None)
+
+    @property
+    def everyone(self) -> list[Dispatcher]:
+        """The clients of the running app."""
+        return cast("list[Dispatcher]", self.runtime.clients)
 
     def awaits_connect(self, namespace: str | None = None) -> bool:
         """Whether the CONNECT of `namespace`, or of any, is unanswered."""
@@ -417,12 +422,12 @@ class ClientState:
         details = self.situation().details()
         return NotConnected(f"{text}: {self.lost}" if self.lost else text, reason, details)
 
-    def situation(self, at_work: Sequence[str] = ()) -> Situation:
+    def situation(self, at_work: Sequence[str] = ()) -> WaitDiagnostics:
         """What is known now, for an error's text; `at_work`: what the app runs beside handlers."""
-        errors = [exc for client in self.runtime.clients for exc in client.errors.unraised]
+        errors = [exc for client in self.everyone for exc in client.errors.unraised]
         if not self.options.raise_app_exceptions:
             errors += self.errors.all
-        return Situation(
+        return WaitDiagnostics(
             instrumentation=self.instrumentation,
             running=self.runtime.running_handlers(),
             at_work=[*self.runtime.running_own_handlers(), *at_work],
@@ -430,12 +435,12 @@ class ClientState:
             errors=errors,
             transcript=self.transcript,
             emitted=self.emitted,
-            owed=list(self.acks.owed.values()),
+            unanswered=list(self.acks.unanswered.values()),
             incomplete=self.socketio.incomplete,
             own_handler=lambda event, namespace: self.handlers.find(event, namespace, ())[0],
             late_by=self.runtime.services.deadlines.late_by,
-            own_errors=[exc for client in self.runtime.clients for exc in client.errors.of_test],
-            app_exceptions=[exc for client in self.runtime.clients for exc in client.errors.all],
+            own_errors=[exc for client in self.everyone for exc in client.errors.of_test],
+            app_exceptions=[exc for client in self.everyone for exc in client.errors.all],
             recipient=self._recipient,
             why_busy=self.runtime.why_busy,
             other_emits=self._other_emits(),
@@ -453,7 +458,7 @@ class ClientState:
     def _recipient(self) -> Recipient:
         """This client, as an emit of the server addresses it."""
         instrumentation, session = self.instrumentation, self.session
-        others = [client for client in self.runtime.clients if client is not self]
+        others = [client for client in self.everyone if client is not self]
         gone = {sid: other.transcript.name for other in others for sid in other.gone}
         return Recipient(
             sids=dict(self.sids),
@@ -483,7 +488,7 @@ class ClientState:
         lines += [
             f"the server's event {event.name!r} (namespace {event.namespace!r}) wanted an ack; "
             f"no client.on({event.name!r}) gave one"
-            for event in self.acks.owed.values()
+            for event in self.acks.unanswered.values()
         ]
         self.acks.clear()
         return lines

@@ -13,16 +13,16 @@ from asgi_sio_testclient._http.transport import AppTransport
 from asgi_sio_testclient._server.find import _reachable, bare_server
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._client.dispatch import ClientState
+    from asgi_sio_testclient._client.dispatch import Dispatcher
     from asgi_sio_testclient._client.options import Options
-    from asgi_sio_testclient._connection.app import Runtime
+    from asgi_sio_testclient._connection.app import RunningApp
     from asgi_sio_testclient._http.identity import Identity
 
 __tracebackhide__ = True
 
 
 def make_http(
-    options: Options, identity: Identity, runtime: Runtime, owner: ClientState
+    options: Options, identity: Identity, runtime: RunningApp, owner: Dispatcher
 ) -> httpx.AsyncClient:
     """An httpx.AsyncClient on the running app, with the identity's jar, headers and base URL; what
     its requests set off is `owner`'s, and they are noted in its transcript.
@@ -34,7 +34,7 @@ def make_http(
             options.single_app,
             admit=runtime.require_loop,
             state=lambda: runtime.state,
-            keep=runtime.keep,
+            keep=runtime.track,
             owner=owner,
             root_path=options.root_path,
             client=options.client,

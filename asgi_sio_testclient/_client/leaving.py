@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 
 from asgi_sio_testclient._client.diagnosis import show_event
-from asgi_sio_testclient._client.dispatch import ClientState
+from asgi_sio_testclient._client.dispatch import Dispatcher
 from asgi_sio_testclient._client.inbox import ALL
 from asgi_sio_testclient._exceptions import (
     Leak,
@@ -33,7 +33,7 @@ class Leaving:
         leaks: a line for each thing that was left over.
     """
 
-    def __init__(self, state: ClientState, *, owner: bool) -> None:
+    def __init__(self, state: Dispatcher, *, owner: bool) -> None:
         self.failures: list[BaseException] = []
         self.of_test: list[BaseException] = []
         self.leaks: list[str] = []
@@ -41,7 +41,7 @@ class Leaving:
         self._runtime = state.runtime
         self._options = state.options
         self._owner = owner
-        self._states = list(reversed(state.runtime.clients)) if owner else [state]
+        self._states = list(reversed(state.everyone)) if owner else [state]
 
     async def run(self) -> None:
         """Disconnect, let running handlers end, and shut the lifespan down."""
@@ -61,11 +61,11 @@ class Leaving:
         finally:
             await self._release(limit)
 
-    async def _wait_closed(self, state: ClientState, deadline: float) -> None:
+    async def _wait_closed(self, state: Dispatcher, deadline: float) -> None:
         """Wait until the app has nothing left to do for a client."""
         self.leaks += state.leaks()
         for session in list(state.ending):
-            await session.over(deadline - self._runtime.loop.time())
+            await session.wait_closed(deadline - self._runtime.loop.time())
             self.leaks += session.still_connected() if session.tasks else []
         state.ending.clear()
         await state.close_http()
@@ -91,17 +91,17 @@ class Leaving:
         self.failures[:0] = runtime.test_endings
         runtime.test_endings = []
         if self._owner:
-            await runtime.over(runtime.release(), limit)
+            await runtime.wait_closed(runtime.release(), limit)
             runtime.forget_clients(self._state)
 
 
-def _unread(state: ClientState) -> list[str]:
+def _unread(state: Dispatcher) -> list[str]:
     return [
         f"event {show_event(event)} was received and never read" for event in state.inbox.peek(ALL)
     ]
 
 
-def report_closed(states: Iterable[ClientState]) -> None:
+def report_closed(states: Iterable[Dispatcher]) -> None:
     """Report to tools what these clients exchanged with the app, and which events nobody read."""
     for state in states:
         unread = [(event.namespace, event.name) for event in state.inbox.peek(ALL)]

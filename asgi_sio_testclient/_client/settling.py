@@ -11,7 +11,7 @@ from asgi_sio_testclient._waiting.idle import SupportsIdle
 from asgi_sio_testclient._waiting.rest import RestCheck
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._client.dispatch import ClientState
+    from asgi_sio_testclient._client.dispatch import Dispatcher
 
 __all__ = ["settled", "wait_idle"]
 
@@ -19,7 +19,7 @@ __tracebackhide__ = True
 
 
 async def settled(
-    state: ClientState,
+    state: Dispatcher,
     sources: Callable[[], Iterable[SupportsIdle]],
     limit: float,
     what: str,
@@ -46,7 +46,7 @@ async def settled(
 
 
 async def wait_idle(
-    state: ClientState,
+    state: Dispatcher,
     sources: Callable[[], Iterable[SupportsIdle]],
     limit: float,
     rest: RestCheck | None = None,

@@ -8,7 +8,7 @@ import asyncio
 import contextvars
 import weakref
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from asgi_sio_testclient import asgi
 from asgi_sio_testclient._exceptions import UsageError, ends_test
@@ -32,17 +32,25 @@ from asgi_sio_testclient._waiting.work import TrackedTask, was_set_off
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._client.dispatch import ClientState
     from asgi_sio_testclient._connection.session import EngineSession
     from asgi_sio_testclient._connection.transcript import Transcript
     from asgi_sio_testclient._server.runs import HandlerRun
 
-__all__ = ["Runtime"]
+__all__ = ["RunningApp"]
 
 __tracebackhide__ = True
 
 
-class Runtime:
+class AppClient(Protocol):
+    """A user of the running app."""
+
+    transcript: Transcript
+
+    def app_raised(self, exc: BaseException) -> None:
+        """Take what the app raised because of this client."""
+
+
+class RunningApp:
     """One running app.
 
     Args:
@@ -67,7 +75,7 @@ class Runtime:
         self.app = app
         self.elsewhere = app.url if isinstance(app, Elsewhere) else None
         self.running = False
-        self.clients: list[ClientState] = []
+        self.clients: list[AppClient] = []
         self.test_endings: list[BaseException] = []
         self.transcripts = self._all_transcripts  # one object for all clients that are given it
         self.given_instrumentation: ServerInstrumentation | None = None
@@ -89,7 +97,7 @@ class Runtime:
         former = [transcript for seen in self._former if (transcript := seen()) is not None]
         return former or [client.transcript for client in self.clients]
 
-    def forget_clients(self, first: ClientState) -> None:
+    def forget_clients(self, first: AppClient) -> None:
         """Leave `first` as the only client, at the end; the transcripts of the others can be shown
         for as long as somebody else holds them.
         """
@@ -122,7 +130,7 @@ class Runtime:
                 context = contextvars.Context() if self._isolate else None
                 await self._lifespan.startup(timeout, context)
         except BaseException:
-            await self.over(self.release(), timeout)
+            await self.wait_closed(self.release(), timeout)
             raise
         self.running = True
 
@@ -182,7 +190,7 @@ class Runtime:
         if session.instrumentation is not None and session.sid:
             self._ending += session.instrumentation.release_connection(session.sid)
 
-    def keep(self, task: asyncio.Task[Any]) -> None:
+    def track(self, task: asyncio.Task[Any]) -> None:
         """Hold a task of the client's own until it is over; it counts in `settle` and is waited for
         at the end.
         """
@@ -194,7 +202,7 @@ class Runtime:
         that such a client is gone.
         """
         task = self.loop.create_task(instrumentation.sockets.time_out(eio_sid))
-        self.keep(task)
+        self.track(task)
         return task
 
     def _kept(self, task: asyncio.Task[Any]) -> None:
@@ -328,7 +336,7 @@ class Runtime:
         else:
             # Nothing of the app's runs when a connection ends. So nothing can hang there.
             for session in list(self._sessions):
-                await session.over(deadline - self.loop.time())
+                await session.wait_closed(deadline - self.loop.time())
             if not self._handler_tasks() and work.is_certainly_at_rest(grace):
                 return []
         rest = RestCheck(work, grace, rounds=0, concerns=self._is_own)
@@ -382,7 +390,7 @@ class Runtime:
         pending |= {task for task in map(_task_of, rest.at_work) if task is not None}
         for task in pending:
             task.cancel()
-        await self.over(pending, _CANCEL_LIMIT)
+        await self.wait_closed(pending, _CANCEL_LIMIT)
         return lines
 
     def _handler_tasks(self) -> set[asyncio.Task[Any]]:
@@ -453,7 +461,7 @@ class Runtime:
         tasks = {task for task, origin in begun if self._is_own(origin)}
         return tasks - {cast("asyncio.Task[Any]", asyncio.current_task())}
 
-    async def over(self, tasks: Iterable[asyncio.Task[Any]], timeout: float) -> None:
+    async def wait_closed(self, tasks: Iterable[asyncio.Task[Any]], timeout: float) -> None:
         """Wait until cancelled tasks are over; those that swallow it are cancelled again, as
         python-engineio's are. `timeout` in seconds.
         """
@@ -491,7 +499,7 @@ class _OwnWork:
         stuck: why what is left will never end; "" where it may.
     """
 
-    def __init__(self, runtime: Runtime, rest: RestCheck, deadline: float) -> None:
+    def __init__(self, runtime: RunningApp, rest: RestCheck, deadline: float) -> None:
         self.stuck = ""
         self._runtime = runtime
         self._rest = rest

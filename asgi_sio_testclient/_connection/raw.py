@@ -13,7 +13,7 @@ from asgi_sio_testclient.asgi import HTTPExchange, Response, WebSocketConnection
 if TYPE_CHECKING:
     import asyncio
 
-    from asgi_sio_testclient._connection.app import Runtime
+    from asgi_sio_testclient._connection.app import RunningApp
     from asgi_sio_testclient._connection.transport import Transport
     from asgi_sio_testclient._http.requests import Handshake
 
@@ -30,7 +30,7 @@ class RawSession:
     # A part of `EngineSession` and no object of its own: an idle client would pay for one.
     __slots__ = ()
 
-    _runtime: Runtime
+    _runtime: RunningApp
     _handshake: Handshake
     transport: Transport | None
 
@@ -110,7 +110,7 @@ class RawSession:
         try:
             await connection.connect(timeout, self._handshake.context())
         finally:
-            self._runtime.keep(cast("asyncio.Task[None]", connection.task))
+            self._runtime.track(cast("asyncio.Task[None]", connection.task))
         return connection
 
     def pause_reading(self) -> None:
@@ -134,7 +134,7 @@ class RawSession:
         scope = self._handshake.http_scope(method, self.sid if sid is None else sid, headers)
         exchange = HTTPExchange(self._runtime.app, scope, body)
         task = exchange.start(self._handshake.context())
-        self._runtime.keep(task)
+        self._runtime.track(task)
         return await exchange.response(timeout)
 
     def _websocket(self) -> WebSocketTransport:

@@ -49,7 +49,7 @@ from asgi_sio_testclient.asgi import Response
 from asgi_sio_testclient.faults import Schedule, is_message
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._connection.app import Runtime
+    from asgi_sio_testclient._connection.app import RunningApp
     from asgi_sio_testclient._connection.transport import Transport
     from asgi_sio_testclient._http.requests import Handshake
 
@@ -113,7 +113,7 @@ class EngineSession(RawSession):
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: RunningApp,
         handshake: Handshake,
         transports: Sequence[str],
         listener: SessionListener,
@@ -271,7 +271,7 @@ class EngineSession(RawSession):
             for transport in self._used:
                 transport.cancel()
 
-    async def over(self, timeout: float) -> None:
+    async def wait_closed(self, timeout: float) -> None:
         """Return once nothing of the app runs for it any more, or after `timeout` seconds."""
         if self.state is not SessionState.OVER:
             future: asyncio.Future[None] = self._runtime.loop.create_future()
@@ -294,7 +294,7 @@ class EngineSession(RawSession):
         ]
 
     @property
-    def runtime(self) -> Runtime:
+    def runtime(self) -> RunningApp:
         """The running app that it is a connection to."""
         return self._runtime
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_sio_testclient._exceptions import EventTimeout, UsageError
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._connection.app import Runtime
+    from asgi_sio_testclient._connection.app import RunningApp
 
 __all__ = ["advance", "is_travelling", "time_travel"]
 
@@ -36,7 +36,7 @@ __tracebackhide__ = True
 
 
 @contextlib.asynccontextmanager
-async def time_travel(runtime: Runtime) -> AsyncIterator[None]:
+async def time_travel(runtime: RunningApp) -> AsyncIterator[None]:
     """Within the block, `advance` works.
 
     Raises:
@@ -51,7 +51,7 @@ async def time_travel(runtime: Runtime) -> AsyncIterator[None]:
         clock.travellers -= 1
 
 
-async def advance(runtime: Runtime, seconds: float, limit: float) -> None:
+async def advance(runtime: RunningApp, seconds: float, limit: float) -> None:
     """Let `seconds` pass for everything that runs in the loop.
 
     Args:
@@ -82,7 +82,7 @@ async def advance(runtime: Runtime, seconds: float, limit: float) -> None:
         clock.moving = False
 
 
-def _require_running(runtime: Runtime) -> None:
+def _require_running(runtime: RunningApp) -> None:
     if not runtime.running:
         raise UsageError("use it within `async with TestClient(app) as client:`")
     runtime.require_loop()
@@ -112,7 +112,7 @@ class _Clock:
         real_time = loop.time
         loop.time = lambda: real_time() + self._ahead  # type: ignore[method-assign]
 
-    async def advance(self, runtime: Runtime, seconds: float, limit: float) -> None:
+    async def advance(self, runtime: RunningApp, seconds: float, limit: float) -> None:
         # What was begun before the call has set its timers before the time goes on.
         await _run_all(runtime.loop)
         move = _Move(runtime, seconds, limit)
@@ -124,7 +124,7 @@ class _Clock:
             move.check()
             await _run_all(runtime.loop)
 
-    def _move(self, runtime: Runtime, step: float) -> None:
+    def _move(self, runtime: RunningApp, step: float) -> None:
         self._ahead += step
         for other in runtime.services.apps:
             for instrumentation in other.instrumentations:
@@ -138,7 +138,7 @@ _TURNS = 1000  # of the loop, between two timers: more than what any answer take
 class _Move:
     """One call of `advance`: its bound, and what has to be over before the clock may go on."""
 
-    def __init__(self, runtime: Runtime, seconds: float, limit: float) -> None:
+    def __init__(self, runtime: RunningApp, seconds: float, limit: float) -> None:
         self.target = runtime.loop.time() + seconds
         self.steps = 0
         self._runtime = runtime

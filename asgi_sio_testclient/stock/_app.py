@@ -1,8 +1,8 @@
 """The running app behind a session: its lifespan, the calls of it that are under way, and the end
 of all that it began.
 
-Instruments python-socketio's server through the same `Runtime` that `TestClient` uses; so nothing
-of the server's is left behind either. Knows nothing of aiohttp.
+Instruments python-socketio's server through the same `RunningApp` that `TestClient` uses; so
+nothing of the server's is left behind either. Knows nothing of aiohttp.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from asgi_sio_testclient._connection.app import Runtime
+from asgi_sio_testclient._connection.app import RunningApp
 from asgi_sio_testclient._exceptions import ProtocolError
 from asgi_sio_testclient._http.requests import decoded_body
 from asgi_sio_testclient._protocol.engineio import EngineIO
@@ -64,7 +64,7 @@ class App:
         self.receiving: object | None = None
         self.handled = 0
         self._timeout = timeout
-        self._runtime = Runtime(app, server, lifespan=lifespan)
+        self._runtime = RunningApp(app, server, lifespan=lifespan)
         self._starting = asyncio.Lock()
         self._calls: set[Call | WebSocketConnection] = set()
         self._engines: dict[str, tuple[ServerInstrumentation, bool]] = {}
@@ -199,7 +199,7 @@ class App:
             self._time_out(sid for sid, (_, polling) in self._engines.items() if polling)
             runtime.stop_services()
             for task in self._tasks(self._calls):
-                runtime.keep(task)
+                runtime.track(task)
             deadline = runtime.loop.time() + self._timeout
             late = await runtime.finish_work(deadline, self._timeout, DEFAULT_GRACE)
             # A websocket that ended without the server's noticing: something raised on the way.
@@ -211,7 +211,7 @@ class App:
             for sid, (instrumentation, _) in self._engines.items():
                 tasks |= set(instrumentation.release_connection(sid))
             self._engines.clear()
-            await runtime.over(tasks | runtime.release(), self._timeout)
+            await runtime.wait_closed(tasks | runtime.release(), self._timeout)
         return late
 
     def _drop_connections(self) -> None:

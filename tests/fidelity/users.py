@@ -249,7 +249,7 @@ class OurUser:
         await self.client.abort()
 
     async def ended(self):
-        await self.client.raw.over(WAIT)
+        await self.client.raw.wait_closed(WAIT)
 
     async def put_out(self):
         await self.client.settle()
