@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from asgi_sio_testclient import ReceivedEvent
-from asgi_sio_testclient._client.inbox import ALL, Inbox, Waiter
+from asgi_sio_testclient._client.inbox import Inbox, Waiter
+from asgi_sio_testclient._protocol.names import ALL
 
 A, B = ReceivedEvent("a", (1,)), ReceivedEvent("b", (2,))
 CHAT = ReceivedEvent("a", (3,), "/chat")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from asgi_sio_testclient._events import ReceivedEvent
+from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._waiting.deadlines import fail
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ __all__ = ["Ack", "Acks"]
 
 __tracebackhide__ = True
 
-ALL = "*"
 Key = tuple[str, int | None]  # namespace and id
 
 

@@ -22,7 +22,7 @@ import httpx
 from asgi_sio_testclient._client.acks import Ack
 from asgi_sio_testclient._client.connecting import ConnectCall
 from asgi_sio_testclient._client.diagnosis import show_event
-from asgi_sio_testclient._client.dispatch import CLIENT_DISCONNECT, ROOT, Dispatcher
+from asgi_sio_testclient._client.dispatch import Dispatcher
 from asgi_sio_testclient._client.habits import (
     check_names,
     no_attribute,
@@ -30,7 +30,7 @@ from asgi_sio_testclient._client.habits import (
     without_unknown,
 )
 from asgi_sio_testclient._client.http import find_session, make_http, require_one_lifespan
-from asgi_sio_testclient._client.inbox import ALL, Match, Numbered, Waiter
+from asgi_sio_testclient._client.inbox import Match, Numbered, Waiter
 from asgi_sio_testclient._client.leaving import Leaving, _raise_at_exit
 from asgi_sio_testclient._client.options import (
     DEFAULT_TRANSPORTS,
@@ -58,6 +58,7 @@ from asgi_sio_testclient._exceptions import (
 )
 from asgi_sio_testclient._http.identity import Identity
 from asgi_sio_testclient._http.sessions import session_transaction
+from asgi_sio_testclient._protocol.names import ALL, CLIENT_DISCONNECT, ROOT, TRANSPORT_CLOSE
 from asgi_sio_testclient._waiting.deadlines import EXPIRED
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
 from asgi_sio_testclient.trace._active import active
@@ -69,7 +70,6 @@ __all__ = ["TestClient"]
 
 __tracebackhide__ = True
 
-TRANSPORT_CLOSE = "transport close"
 INTERNAL_SERVER_ERROR = 500
 _UNTIL_IT_RAISES = 1.0  # seconds, from the response to the end of the app's call
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])

@@ -22,6 +22,7 @@ from asgi_sio_testclient._exceptions import (
     NotConnected,
     printable,
 )
+from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._server.ended import never_run
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ __all__ = ["WaitDiagnostics", "near", "show_event"]
 
 __tracebackhide__ = True
 
-ALL = "*"
 _TAIL = 8
 _SHOWN_EVENTS = 10
 _CONTEXT = 50  # packets, among which the last event is looked for

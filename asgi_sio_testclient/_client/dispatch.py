@@ -19,7 +19,7 @@ from asgi_sio_testclient._client.app_errors import AppErrors
 from asgi_sio_testclient._client.connects import PendingConnect
 from asgi_sio_testclient._client.diagnosis import WaitDiagnostics
 from asgi_sio_testclient._client.handlers import HandlerRunner, Handlers
-from asgi_sio_testclient._client.inbox import ALL, Inbox
+from asgi_sio_testclient._client.inbox import Inbox
 from asgi_sio_testclient._client.missed import Recipient
 from asgi_sio_testclient._connection.arguments import check_namespace
 from asgi_sio_testclient._connection.transcript import Transcript
@@ -34,6 +34,7 @@ from asgi_sio_testclient._exceptions import (
     ends_test,
     ungrouped,
 )
+from asgi_sio_testclient._protocol.names import ALL, CLIENT_DISCONNECT, SERVER_DISCONNECT
 from asgi_sio_testclient._protocol.packets import Incoming
 from asgi_sio_testclient._protocol.socketio import SocketIO
 from asgi_sio_testclient._waiting.deadlines import fail
@@ -46,13 +47,10 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._server.protocol import ServerInstrumentation
     from asgi_sio_testclient._server.runs import HandlerRun
 
-__all__ = ["CLIENT_DISCONNECT", "ROOT", "SERVER_DISCONNECT", "Dispatcher"]
+__all__ = ["Dispatcher"]
 
 __tracebackhide__ = True
 
-ROOT = "/"
-CLIENT_DISCONNECT = "client disconnect"
-SERVER_DISCONNECT = "server disconnect"
 _REMEMBERED = 20  # session ids that are over
 NEVER_CONNECTED = "not connected: connect() first"
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from asgi_sio_testclient._exceptions import reaches_test
+from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._protocol.packets import RESERVED
 
 __all__ = ["RESERVED", "HandlerRunner", "Handlers"]
@@ -14,8 +15,6 @@ __all__ = ["RESERVED", "HandlerRunner", "Handlers"]
 __tracebackhide__ = True
 
 Handler = Callable[..., Any]
-
-ALL = "*"
 
 
 class Handlers:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from asgi_sio_testclient._client.unread import ALL, Numbered, Unread
+from asgi_sio_testclient._client.unread import Numbered, Unread
 from asgi_sio_testclient._client.waiters import Match, Waiter, Waiters, matches
 from asgi_sio_testclient._events import ReceivedEvent
+from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._waiting.deadlines import fail
 
-__all__ = ["ALL", "Inbox", "Match", "Numbered", "Waiter"]
+__all__ = ["Inbox", "Match", "Numbered", "Waiter"]
 
 __tracebackhide__ = True
 

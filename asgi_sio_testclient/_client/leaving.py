@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from asgi_sio_testclient._client.diagnosis import show_event
 from asgi_sio_testclient._client.dispatch import Dispatcher
-from asgi_sio_testclient._client.inbox import ALL
 from asgi_sio_testclient._exceptions import (
     Leak,
     LeakWarning,
@@ -15,6 +14,7 @@ from asgi_sio_testclient._exceptions import (
     add_note,
     ends_test,
 )
+from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._server.observers import observers
 
 __tracebackhide__ = True

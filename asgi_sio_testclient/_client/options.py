@@ -13,7 +13,6 @@ import httpx
 from asgi_sio_testclient import asgi
 from asgi_sio_testclient._client.habits import check_names
 from asgi_sio_testclient._connection.arguments import (
-    ALL,
     DEFAULT_BASE_URL,
     _check_app,
     _check_type,
@@ -26,6 +25,7 @@ from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._http.identity import check_header_value, check_headers
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient._http.wsgi import WSGIBridge, is_wsgi
+from asgi_sio_testclient._protocol.names import ALL, TRANSPORTS
 from asgi_sio_testclient._protocol.packets import packet_class_for
 from asgi_sio_testclient._server.find import engineio_server_of
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
@@ -41,7 +41,6 @@ __tracebackhide__ = True
 
 Transport = Literal["polling", "websocket"]
 Serializer = Literal["default", "msgpack"] | type[Any]
-TRANSPORTS = ("polling", "websocket")
 DEFAULT_TRANSPORTS: tuple[Transport, ...] = ("websocket",)
 """This very object, as the default of ``transports=``, means that none was given."""
 WSGI_TRANSPORTS = ("polling",)  # WSGI has no websocket

@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from asgi_sio_testclient._events import ReceivedEvent
+from asgi_sio_testclient._protocol.names import ALL
 
-__all__ = ["ALL", "Numbered", "Unread"]
+__all__ = ["Numbered", "Unread"]
 
 __tracebackhide__ = True
 
-ALL = "*"
 Numbered = tuple[int, ReceivedEvent]
 Key = tuple[str | None, str]  # the name, None for any; the namespace, ALL for any
 _FEW = 8  # events that are looked through without an index

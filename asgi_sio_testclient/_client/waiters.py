@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from asgi_sio_testclient._client.unread import ALL, Key, Numbered
+from asgi_sio_testclient._client.unread import Key, Numbered
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._exceptions import reaches_test
+from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._waiting.deadlines import fail
 
 __all__ = ["Match", "Waiter", "Waiters", "matches"]

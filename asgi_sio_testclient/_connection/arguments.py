@@ -10,11 +10,11 @@ import engineio
 import socketio
 
 from asgi_sio_testclient._http.werkzeug import WerkzeugClient, is_werkzeug_client
+from asgi_sio_testclient._protocol.names import ALL
 
 __tracebackhide__ = True
 
 DEFAULT_BASE_URL = "http://testserver"
-ALL = "*"
 _ASYNC = (socketio.AsyncServer, engineio.AsyncServer)
 _THREADED = (socketio.Server, engineio.Server)
 

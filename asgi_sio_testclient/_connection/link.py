@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from asgi_sio_testclient._protocol.names import EncodedPacket
 from asgi_sio_testclient.faults import Schedule, Wire
 
 __all__ = ["DisturbedLink"]
 
 __tracebackhide__ = True
-
-Frame = str | bytes
 
 
 class DisturbedLink:
@@ -29,8 +28,8 @@ class DisturbedLink:
     def __init__(
         self,
         schedule: Schedule,
-        to_transport: Callable[[Frame], None],
-        to_session: Callable[[Frame], None],
+        to_transport: Callable[[EncodedPacket], None],
+        to_session: Callable[[EncodedPacket], None],
         call_later: Any,
     ) -> None:
         self._sent = Wire(schedule, "sent", to_transport, call_later)
@@ -41,11 +40,11 @@ class DisturbedLink:
         """Whether a frame is held back that is still to arrive."""
         return self._sent.holding or self._received.holding
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: EncodedPacket) -> None:
         """Carry a frame of the client's."""
         self._sent.carry(frame)
 
-    def receive(self, frame: Frame) -> None:
+    def receive(self, frame: EncodedPacket) -> None:
         """Carry a frame of the server's."""
         self._received.carry(frame)
 

@@ -16,13 +16,14 @@ import httpx
 from asgi_sio_testclient._exceptions import reaches_test
 from asgi_sio_testclient._http.requests import decoded_body
 from asgi_sio_testclient._protocol.engineio import batches, encode_payload, split_payload
+from asgi_sio_testclient._protocol.names import TRANSPORT_ERROR, EncodedPacket
 from asgi_sio_testclient.asgi import HTTPExchange, Response
 from asgi_sio_testclient.asgi._elsewhere import RemoteFailure
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application, HTTPScope
 
-    from asgi_sio_testclient._connection.transport import Frame, TransportListener
+    from asgi_sio_testclient._connection.transport import TransportListener
     from asgi_sio_testclient._http.requests import Handshake
 
 __tracebackhide__ = True
@@ -30,7 +31,6 @@ __tracebackhide__ = True
 OK = 200
 _TEXT = (b"content-type", b"text/plain;charset=UTF-8")
 OPEN_PACKET = b"0"  # what a handshake's response begins with
-TRANSPORT_ERROR = "transport error"
 NOTHING: tuple[list[str], ...] = (
     [],
     ["6"],
@@ -66,7 +66,7 @@ class PollingTransport:
         self._watcher = listener
         self._get: _Request | None = None
         self._post: _Request | None = None
-        self._outgoing: list[Frame] = []
+        self._outgoing: list[EncodedPacket] = []
         self._running: set[_Request] = set()
         self._when_idle: Callable[[], None] | None = None
         self._leaving = False
@@ -96,12 +96,12 @@ class PollingTransport:
         self._when_idle = None
         self.poll()
 
-    def send(self, frames: Sequence[Frame]) -> None:
+    def send(self, frames: Sequence[EncodedPacket]) -> None:
         """See `Transport`. One POST at a time; what comes meanwhile goes with the next."""
         self._outgoing.extend(frames)
         self._flush()
 
-    def send_frame(self, frame: Frame) -> None:
+    def send_frame(self, frame: EncodedPacket) -> None:
         """See `Transport`."""
         self._outgoing.append(frame)
         self._flush()
@@ -182,7 +182,7 @@ class PollingTransport:
     def _flush(self) -> None:
         if self._post is not None or not self._outgoing:
             return
-        batch: Sequence[Frame] = self._outgoing
+        batch: Sequence[EncodedPacket] = self._outgoing
         if len(batch) > 1:
             batch = next(batches(self._outgoing, self.max_payload))
         body = encode_payload(batch).encode()

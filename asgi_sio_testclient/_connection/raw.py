@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from asgi_sio_testclient._connection.websocket import WebSocketTransport
 from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._protocol.engineio import EngineIO, encode
+from asgi_sio_testclient._protocol.names import EncodedPacket
 from asgi_sio_testclient.asgi import HTTPExchange, Response, WebSocketConnection
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["RawSession"]
 
 __tracebackhide__ = True
-
-Frame = str | bytes
 
 
 class RawSession:
@@ -41,7 +40,7 @@ class RawSession:
         """The Engine.IO session id, "" before the handshake."""
         return self.engine.sid
 
-    def send_frames(self, frames: Sequence[Frame]) -> None: ...
+    def send_frames(self, frames: Sequence[EncodedPacket]) -> None: ...
 
     def _unsettle(self) -> None: ...
 

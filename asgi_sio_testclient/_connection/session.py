@@ -38,6 +38,12 @@ from asgi_sio_testclient._protocol.engineio import (
     State,
     encode,
 )
+from asgi_sio_testclient._protocol.names import (
+    SERVER_DISCONNECT,
+    TRANSPORT_CLOSE,
+    TRANSPORT_ERROR,
+    EncodedPacket,
+)
 from asgi_sio_testclient._server.find import async_mode_problem, find_server
 from asgi_sio_testclient._server.protocol import ServerInstrumentation
 from asgi_sio_testclient._server.runs import HandlerRun
@@ -55,10 +61,8 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True
 
-Frame = str | bytes
 
 RECENT = 20  # packets among which the one that was too large is looked for
-TRANSPORT_CLOSE = "transport close"
 
 
 class SessionListener(Protocol):
@@ -67,7 +71,7 @@ class SessionListener(Protocol):
     def session_ready(self) -> None:
         """The handshake, and the upgrade if there is one, is through."""
 
-    def session_message(self, message: Frame) -> None:
+    def session_message(self, message: EncodedPacket) -> None:
         """The data of a MESSAGE packet. Raises ProtocolError where it is no Socket.IO packet."""
 
     def session_ended(self, session: EngineSession, reason: str, error: Exception | None) -> None:
@@ -148,7 +152,7 @@ class EngineSession(RawSession):
         # An empty tuple where most sessions never have anything: it takes no memory.
         self._awaited: Sequence[asyncio.Future[None]] = ()
         self._link: DisturbedLink | None = None
-        self._straight: Callable[[Frame], None] | None = None
+        self._straight: Callable[[EncodedPacket], None] | None = None
         self._transport_name = ""
         self._detecting = certain is None
         self._detections = 0
@@ -219,7 +223,7 @@ class EngineSession(RawSession):
             self._route()
             self._polling.start()
 
-    def send_messages(self, messages: Sequence[Frame]) -> None:
+    def send_messages(self, messages: Sequence[EncodedPacket]) -> None:
         """Send Socket.IO's messages, each in a MESSAGE packet."""
         if not self.unsettled:
             self._unsettle()
@@ -236,7 +240,7 @@ class EngineSession(RawSession):
         self._note((perf_counter(), SENT, self._transport_name, frame))
         straight(frame)
 
-    def send_frames(self, frames: Sequence[Frame]) -> None:
+    def send_frames(self, frames: Sequence[EncodedPacket]) -> None:
         """Send encoded packets, in order; during an upgrade they wait for its end."""
         self._unsettle()
         if self._upgrade is not None:
@@ -252,7 +256,7 @@ class EngineSession(RawSession):
         for frame in frames:
             self._link.send(frame)
 
-    def leave(self, goodbye: Sequence[Frame] = ()) -> None:
+    def leave(self, goodbye: Sequence[EncodedPacket] = ()) -> None:
         """End in an orderly way, with `goodbye` as the last messages."""
         if self.engine.state is State.CLOSED:
             return
@@ -412,7 +416,7 @@ class EngineSession(RawSession):
             transport.send([probe])
 
     def transport_frame(
-        self, frame: Frame, name: str = "websocket", *, arrived: bool = False
+        self, frame: EncodedPacket, name: str = "websocket", *, arrived: bool = False
     ) -> None:
         """A frame from the server: dealt with here and now, inside the app's send().
 
@@ -438,7 +442,7 @@ class EngineSession(RawSession):
         if self._services.idle.watchers:
             self._services.idle.notify()
 
-    def _other_frame(self, frame: Frame) -> None:
+    def _other_frame(self, frame: EncodedPacket) -> None:
         """What is no ordinary MESSAGE."""
         if self.engine.state is State.CLOSED:
             self._arrived_too_late(frame)
@@ -564,7 +568,7 @@ class EngineSession(RawSession):
         """Whether a packet was sent lately that the server doesn't take."""
         return too_large(self._transcript.sizes_sent(RECENT), self.engine.max_payload)
 
-    def _arrived_too_late(self, frame: Frame) -> None:
+    def _arrived_too_late(self, frame: EncodedPacket) -> None:
         """The session was given up before the handshake's answer came: the server is told now."""
         polling = self._polling
         if self.sid or polling is None:
@@ -585,7 +589,7 @@ class EngineSession(RawSession):
             self._end(lambda transport: transport.leave())
             too_large = self._too_large()
             error = SessionLost(too_large) if too_large else None
-            self._listener.session_ended(self, "server disconnect", error)
+            self._listener.session_ended(self, SERVER_DISCONNECT, error)
         elif kind == PING and self.answer_pings:
             self.send_frames([encode(PONG, data or None)])
         elif kind == PONG and data == PROBE and self._upgrade is not None:
@@ -630,7 +634,7 @@ class EngineSession(RawSession):
         """
         upgrade = cast("Upgrade", self._upgrade)
 
-        def switched(held: Sequence[Frame]) -> None:
+        def switched(held: Sequence[EncodedPacket]) -> None:
             self._upgrade = self._polling = None
             self.transport = upgrade.websocket
             self._route()
@@ -650,14 +654,14 @@ class EngineSession(RawSession):
 
     def _fail(self, exc: Exception) -> None:
         self._end(lambda transport: transport.vanish())
-        self._listener.session_ended(self, "transport error", exc)
+        self._listener.session_ended(self, TRANSPORT_ERROR, exc)
 
-    def _send_on(self, frame: Frame) -> None:
+    def _send_on(self, frame: EncodedPacket) -> None:
         """A frame that has come through the bad network."""
         self.sent += is_message(frame)
         cast("Transport", self.transport).send([frame])
 
-    def _take(self, frame: Frame) -> None:
+    def _take(self, frame: EncodedPacket) -> None:
         """A frame that has come through the bad network, for `transport_frame`."""
         self.transport_frame(frame, cast("Transport", self.transport).name, arrived=True)
 
@@ -715,6 +719,6 @@ class ConnectHandlers:
 _ONCE = 2  # frames that a connect handler may send and still refuse: a greeting and its attachment
 
 
-def _message_frames(messages: Sequence[Frame]) -> list[Frame]:
+def _message_frames(messages: Sequence[EncodedPacket]) -> list[EncodedPacket]:
     """What Packet(MESSAGE, message).encode() makes of text and of bytes."""
     return [f"4{message}" if isinstance(message, str) else message for message in messages]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, overload
 from asgi_sio_testclient._exceptions import ProtocolError, printable
 from asgi_sio_testclient._http.exchanges import HTTPRequest
 from asgi_sio_testclient._protocol import engineio, packets
+from asgi_sio_testclient._protocol.names import EncodedPacket
 
 if TYPE_CHECKING:
     import os
@@ -30,7 +31,6 @@ __all__ = ["Transcript", "TranscriptEntry", "shorten"]
 
 __tracebackhide__ = True
 
-Frame = str | bytes
 Record = tuple[float, str, str, Any]  # time, direction, transport, frame or HTTP request
 _RunKey = tuple[str, str, int | None]  # event, namespace, ack id
 
@@ -80,7 +80,7 @@ class TranscriptEntry:
     args: tuple[Any, ...] = ()
     attachments: int = 0
     id: int | None = None
-    frame: Frame = field(default="", repr=False)
+    frame: EncodedPacket = field(default="", repr=False)
     handler: HandlerRun | None = field(default=None, compare=False)
     request: HTTPRequest | None = field(default=None, compare=False, repr=False)
 

@@ -11,10 +11,9 @@ if TYPE_CHECKING:
     import asyncio
 
     from asgi_sio_testclient.asgi import Response
+from asgi_sio_testclient._protocol.names import EncodedPacket
 
 __tracebackhide__ = True
-
-Frame = str | bytes
 
 
 class Transport(Protocol):
@@ -26,10 +25,10 @@ class Transport(Protocol):
 
     name: str
 
-    def send(self, frames: Sequence[Frame]) -> None:
+    def send(self, frames: Sequence[EncodedPacket]) -> None:
         """Hand frames to the app, in order, after all that were handed over before. Never waits."""
 
-    def send_frame(self, frame: Frame) -> None:
+    def send_frame(self, frame: EncodedPacket) -> None:
         """The same for one."""
 
     def leave(self) -> None:
@@ -64,7 +63,7 @@ class TransportListener(Protocol):
     def transport_open(self, transport: Transport) -> None:
         """The app accepted the transport: frames may be sent."""
 
-    def transport_frame(self, frame: Frame, name: str = "websocket") -> None:
+    def transport_frame(self, frame: EncodedPacket, name: str = "websocket") -> None:
         """A frame from the server, over the transport of that name."""
 
     def transport_refused(self, transport: Transport, url: str, response: Response) -> None:

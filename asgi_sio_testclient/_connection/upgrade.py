@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 
 from asgi_sio_testclient._connection.polling import PollingTransport
 from asgi_sio_testclient._connection.websocket import WebSocketTransport
+from asgi_sio_testclient._protocol.names import EncodedPacket
 
 __all__ = ["Upgrade"]
 
 __tracebackhide__ = True
-
-Frame = str | bytes
 
 
 class Upgrade:
@@ -35,9 +34,9 @@ class Upgrade:
     def __init__(self, polling: PollingTransport, websocket: WebSocketTransport) -> None:
         self.polling = polling
         self.websocket = websocket
-        self._held: list[Frame] = []
+        self._held: list[EncodedPacket] = []
 
-    def hold(self, frames: Sequence[Frame]) -> None:
+    def hold(self, frames: Sequence[EncodedPacket]) -> None:
         """Keep frames that are sent during the upgrade: they go out over the winner."""
         self._held += frames
 
@@ -52,7 +51,7 @@ class Upgrade:
             )
         return "a POST that was under way before the upgrade was not answered"
 
-    def switch(self, switched: Callable[[Sequence[Frame]], None]) -> None:
+    def switch(self, switched: Callable[[Sequence[EncodedPacket]], None]) -> None:
         """The probe was answered: once no poll is pending, end polling.
 
         Args:
@@ -65,7 +64,7 @@ class Upgrade:
 
         self.polling.pause(paused)
 
-    def stay(self) -> Sequence[Frame]:
+    def stay(self) -> Sequence[EncodedPacket]:
         """Go on polling, and return the frames that were held."""
         self.polling.resume()
         return self._held

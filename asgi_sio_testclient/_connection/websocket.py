@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from asgi_sio_testclient._exceptions import reaches_test
+from asgi_sio_testclient._protocol.names import TRANSPORT_CLOSE, EncodedPacket
 from asgi_sio_testclient.asgi import (
     ClientDisconnected,
     Response,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from asgiref.typing import ASGI3Application
 
-    from asgi_sio_testclient._connection.transport import Frame, TransportListener
+    from asgi_sio_testclient._connection.transport import TransportListener
     from asgi_sio_testclient._http.requests import Handshake
 
 __tracebackhide__ = True
@@ -51,7 +52,7 @@ class WebSocketTransport:
         self._listener = listener
         self._detached = False
         # In the hot path: no function of this class between the connection and the session.
-        self.websocket_message: Callable[[Frame], None] = listener.transport_frame
+        self.websocket_message: Callable[[EncodedPacket], None] = listener.transport_frame
         self.connection = WebSocketConnection(
             app, scope, listener=self, on_receive=listener.about_to_receive
         )
@@ -67,7 +68,7 @@ class WebSocketTransport:
         """Call the app."""
         self.connection.start(self._handshake.context())
 
-    def send(self, frames: Sequence[Frame]) -> None:
+    def send(self, frames: Sequence[EncodedPacket]) -> None:
         """See `Transport`."""
         for frame in frames:
             self.connection.send(frame)
@@ -127,7 +128,7 @@ class WebSocketTransport:
         detail = f"{self._handshake.peer} closed the websocket with code {closed.code}"
         if closed.reason:
             detail += f": {closed.reason}"
-        self._listener.transport_lost(self, self.url, "transport close", detail)
+        self._listener.transport_lost(self, self.url, TRANSPORT_CLOSE, detail)
 
     def websocket_ended(self, exc: BaseException | None) -> None:
         # What this side made the app raise, by being gone, is no error of the app's.
@@ -143,9 +144,9 @@ class WebSocketTransport:
             detail = f"the app {how} {without} the websocket"
             if isinstance(exc, RemoteFailure):
                 detail = str(exc)
-            self._listener.transport_lost(self, self.url, "transport close", detail)
+            self._listener.transport_lost(self, self.url, TRANSPORT_CLOSE, detail)
         self._listener.activity()
 
 
-def _nobody(data: Frame) -> None:
+def _nobody(data: EncodedPacket) -> None:
     """Takes what the app sends to a client that has gone."""

@@ -26,6 +26,7 @@ from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, UPGRADE, Pac
 from engineio.payload import Payload
 
 from asgi_sio_testclient._exceptions import ProtocolError
+from asgi_sio_testclient._protocol.names import EncodedPacket, name_of
 
 __all__ = [
     "CLOSE",
@@ -48,7 +49,6 @@ __all__ = [
 
 __tracebackhide__ = True
 
-Frame = str | bytes  # one encoded Engine.IO packet, as it travels in a websocket message
 
 PROBE = "probe"
 SEPARATOR = "\x1e"
@@ -87,7 +87,7 @@ class EngineIO:
         self.max_payload: int | None = None
         self.probing = False
 
-    def receive(self, frame: Frame) -> tuple[int, Any]:
+    def receive(self, frame: EncodedPacket) -> tuple[int, Any]:
         """Take one packet from the server; returns its type and data.
 
         Raises:
@@ -101,7 +101,7 @@ class EngineIO:
             self._check(packet.packet_type, packet.data, frame)
         return packet.packet_type, packet.data
 
-    def message(self, frame: Frame) -> Frame | None:
+    def message(self, frame: EncodedPacket) -> EncodedPacket | None:
         """The data of a MESSAGE that needs no more than a look; None where `receive` is needed.
 
         Text is what `Packet.decode` makes of data that begins with a digit, as every Socket.IO
@@ -122,7 +122,7 @@ class EngineIO:
         """The session is over."""
         self.state = State.CLOSED
 
-    def _check(self, kind: int, data: Any, frame: Frame) -> None:
+    def _check(self, kind: int, data: Any, frame: EncodedPacket) -> None:
         if self.state is State.OPENING:
             if kind != OPEN:
                 raise ProtocolError(f"{packet_name(kind)} instead of OPEN", frame)
@@ -134,7 +134,7 @@ class EngineIO:
         elif kind not in {MESSAGE, PING, NOOP}:
             raise ProtocolError(f"unexpected {packet_name(kind)}", frame)
 
-    def _open(self, data: Any, frame: Frame) -> None:
+    def _open(self, data: Any, frame: EncodedPacket) -> None:
         try:
             sid, upgrades = data["sid"], data["upgrades"]
             if not isinstance(sid, str) or not isinstance(upgrades, list):
@@ -152,10 +152,10 @@ def packet_name(kind: int) -> str:
     """The name of a packet type, "OPEN" for example; the number where the protocol has no name for
     it.
     """
-    return str(packet_names[kind]) if kind < len(packet_names) else str(kind)
+    return name_of(kind, packet_names)
 
 
-def decode(frame: Frame) -> Packet:
+def decode(frame: EncodedPacket) -> Packet:
     """One packet as python-engineio reads it.
 
     Raises:
@@ -175,7 +175,7 @@ def encode(kind: int, data: str | bytes | None = None) -> Any:
     return Packet(kind, data).encode()
 
 
-def encode_payload(frames: Sequence[Frame]) -> str:
+def encode_payload(frames: Sequence[EncodedPacket]) -> str:
     """The body of a POST: packets joined by the record separator, binary ones in base64."""
     if len(frames) == 1 and isinstance(frames[0], str):
         return frames[0]
@@ -194,7 +194,9 @@ def split_payload(body: str) -> list[str]:
     return body.split(SEPARATOR) if body else []
 
 
-def batches(frames: Sequence[Frame], max_payload: int | None) -> Iterator[Sequence[Frame]]:
+def batches(
+    frames: Sequence[EncodedPacket], max_payload: int | None
+) -> Iterator[Sequence[EncodedPacket]]:
     """Cut what is to be sent into payloads that the server takes: at most 16 packets, at most
     `max_payload` bytes.
 
@@ -214,7 +216,7 @@ def batches(frames: Sequence[Frame], max_payload: int | None) -> Iterator[Sequen
         yield frames[start:]
 
 
-def _size(frame: Frame) -> int:
+def _size(frame: EncodedPacket) -> int:
     if isinstance(frame, str):
         return len(frame) if frame.isascii() else len(frame.encode())
     return 1 + 4 * -(-len(frame) // 3)

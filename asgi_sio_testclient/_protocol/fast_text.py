@@ -15,7 +15,8 @@ from socketio.packet import (
     Packet,
 )
 
-from asgi_sio_testclient._protocol.packets import ROOT, Incoming, Message, _is_valid
+from asgi_sio_testclient._protocol.names import ROOT
+from asgi_sio_testclient._protocol.packets import Incoming, Message, _is_valid
 
 __tracebackhide__ = True
 

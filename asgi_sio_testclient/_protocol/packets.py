@@ -15,10 +15,11 @@ from socketio.packet import (
     packet_names,
 )
 
+from asgi_sio_testclient._protocol.names import name_of
+
 __tracebackhide__ = True
 
 Message = str | bytes  # the data of one Engine.IO MESSAGE
-ROOT = "/"
 SERIALIZERS = ("default", "msgpack")
 # Of the client's own handlers; as in the JavaScript client, nobody sends an event of that name.
 RESERVED = frozenset({"connect", "connect_error", "disconnect"})
@@ -82,7 +83,7 @@ def packet_name(kind: int) -> str:
     """The name of a packet type, "EVENT" for example; the number where the protocol has no name for
     it.
     """
-    return str(packet_names[kind]) if kind < len(packet_names) else str(kind)
+    return name_of(kind, packet_names)
 
 
 def _is_valid(kind: int, data: Any, id_: int | None) -> bool:

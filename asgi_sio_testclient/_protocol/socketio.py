@@ -28,9 +28,9 @@ from socketio.packet import (
 
 from asgi_sio_testclient._exceptions import ProtocolError
 from asgi_sio_testclient._protocol.fast_text import _FAST_TEXT, _is_stock
+from asgi_sio_testclient._protocol.names import ROOT
 from asgi_sio_testclient._protocol.packets import (
     RESERVED,
-    ROOT,
     Incoming,
     Message,
     _is_valid,

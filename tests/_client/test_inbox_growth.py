@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from asgi_sio_testclient import ReceivedEvent
-from asgi_sio_testclient._client.inbox import ALL, Inbox, Waiter
+from asgi_sio_testclient._client.inbox import Inbox, Waiter
 from asgi_sio_testclient._client.unread import Unread
+from asgi_sio_testclient._protocol.names import ALL
 
 FEW, MANY = 100, 400
 
