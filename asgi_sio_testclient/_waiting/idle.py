@@ -14,7 +14,8 @@ loop's thread; a change that goes untold leaves `settle` waiting until its timeo
 
 A source that can't tell answers MOVING instead: it is asked again in each turn of the loop for a
 while, then every few milliseconds. Call `notify` without looking who waits: without watchers it
-costs a call.
+costs a call. ``tests/_waiting/test_notify.py`` fails
+where a change of a conversation goes untold.
 """
 
 from __future__ import annotations
