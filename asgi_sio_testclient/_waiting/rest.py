@@ -18,7 +18,7 @@ from typing import Any
 
 from asgi_sio_testclient._waiting.source_loops import Ending, ending_of, is_in_loop, leads_back
 from asgi_sio_testclient._waiting.suspended import Frames, Suspension, WaitsFor
-from asgi_sio_testclient._waiting.timers import DueTimer
+from asgi_sio_testclient._waiting.timers import DueTimer, is_bound_to
 from asgi_sio_testclient._waiting.work import (
     ORIGIN,
     PLUMBING,
@@ -151,7 +151,7 @@ class RestCheck:
                 # A worker of a fixture's emits with the test as its origin.
                 if work.record_of(owner) is None and (origin or is_servers_task(owner)):
                     self._ready(PLUMBING)
-            elif origin is None or owner is work.user:
+            elif origin is None or is_bound_to(handle._callback, work.owners):
                 continue
             elif origin is PLUMBING:
                 self._ready(PLUMBING)

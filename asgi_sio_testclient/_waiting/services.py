@@ -32,7 +32,7 @@ class LoopServices:
         self.apps: list[Any] = []
         self.deadlines = Deadlines(loop, self.apps, self._release)
         self.idle = IdleWatchers(loop)
-        self.work = Work(loop, self, self._task_failed)
+        self.work = Work(loop, (self.deadlines, self.idle), self._task_failed)
         self._reports = False
         self._previous: Any = None
 

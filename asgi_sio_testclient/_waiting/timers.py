@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-__all__ = ["DueTimer", "HeapTimers", "HookedTimers"]
+__all__ = ["DueTimer", "HeapTimers", "HookedTimers", "is_bound_to"]
 
 __tracebackhide__ = True
 
 _SLEEP = "_set_result_unless_cancelled"  # asyncio.sleep()'s callback
+
+
+def is_bound_to(callback: Any, owners: Sequence[object]) -> bool:
+    """Whether a callback is a method of one of `owners`."""
+    bound = getattr(callback, "__self__", None)
+    return any(bound is owner for owner in owners)
 
 
 class DueTimer(NamedTuple):
@@ -39,13 +45,13 @@ class HeapTimers:
 
     Args:
         loop: the event loop.
-        user: whose own timers don't count.
+        owners: the objects whose own timers don't count.
         origin: of what a timer was set in.
     """
 
-    def __init__(self, loop: Any, user: object, origin: ContextVar[Any]) -> None:
+    def __init__(self, loop: Any, owners: Sequence[object], origin: ContextVar[Any]) -> None:
         self._loop = loop
-        self._user = user
+        self._owners = owners
         self._origin = origin
 
     def hook(self) -> None:
@@ -82,7 +88,7 @@ class HeapTimers:
             if handle._when > limit:
                 continue
             indices += [child for child in (2 * index + 1, 2 * index + 2) if child < len(heap)]
-            if handle._cancelled or getattr(handle._callback, "__self__", None) is self._user:
+            if handle._cancelled or is_bound_to(handle._callback, self._owners):
                 continue
             yield handle
 
@@ -94,13 +100,13 @@ class HookedTimers:
 
     Args:
         loop: the event loop.
-        user: whose own timers don't count.
+        owners: the objects whose own timers don't count.
         origin: of what a timer was set in.
     """
 
-    def __init__(self, loop: Any, user: object, origin: ContextVar[Any]) -> None:
+    def __init__(self, loop: Any, owners: Sequence[object], origin: ContextVar[Any]) -> None:
         self._loop = loop
-        self._user = user
+        self._owners = owners
         self._origin = origin
         self._call_later: Any = loop.call_later
         self._set: dict[Any, tuple[float, Any, Any]] = {}
@@ -133,7 +139,7 @@ class HookedTimers:
         for handle, (when, callback, origin) in list(self._set.items()):
             if when < now or handle.cancelled():
                 del self._set[handle]
-            elif when <= limit and getattr(callback, "__self__", None) is not self._user:
+            elif when <= limit and not is_bound_to(callback, self._owners):
                 yield DueTimer(handle, when, _name_of(callback), origin, None, sleeps=False)
 
 

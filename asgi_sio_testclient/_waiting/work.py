@@ -14,7 +14,7 @@ import asyncio
 import functools
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import PurePath
 from time import perf_counter
@@ -157,7 +157,7 @@ class Work:
 
     Args:
         loop: the event loop.
-        user: whose own timers and callbacks never count.
+        owners: the objects whose own timers and callbacks never count.
         failed: takes what a task raised that a client set off, and nobody retrieved: origin,
             exception, the task's title.
 
@@ -177,11 +177,11 @@ class Work:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        user: object,
+        owners: Sequence[object],
         failed: Callable[[Any, BaseException, str], None],
     ) -> None:
         self.loop = loop
-        self.user = user
+        self.owners = owners
         self.tracked: dict[weakref.ref[asyncio.Task[Any]], TrackedTask] = {}
         self.fresh: list[TrackedTask] = []
         self.unnoted = False
@@ -190,7 +190,7 @@ class Work:
         self.in_executor: set[asyncio.Future[Any]] = set()
         self.sees_ready_queue = hasattr(loop, "_ready")
         timers = HeapTimers if self.sees_ready_queue else HookedTimers
-        self.timers: HeapTimers | HookedTimers = timers(loop, user, ORIGIN)
+        self.timers: HeapTimers | HookedTimers = timers(loop, owners, ORIGIN)
         self.create_untracked = loop.create_task
         self.ticking_timers: set[str] = set()
         self._failed = failed
