@@ -2,8 +2,10 @@
 run in a pytest of their own, in a terminal of 80 columns.
 """
 
+import gc
 import importlib
 import re
+import warnings
 from pathlib import Path
 from statistics import median
 
@@ -12,7 +14,7 @@ import pytest
 pytest_plugins = ["pytester"]
 
 # pytester forgets what a run has imported. Imported twice, classes would be two.
-for name in ("_client", "_exceptions", "_sync", "pytest_reports"):
+for name in ("_client.client", "_exceptions", "_sync.client", "pytest_reports"):
     importlib.import_module(f"asgi_sio_testclient.{name}")
 
 ROOT = Path(__file__).parents[2]
@@ -220,8 +222,12 @@ def failing(pytester, monkeypatch):
 
     def run(*arguments, source=FAILING):
         pytester.makepyfile(test_it=source)
-        done = pytester.runpytest_inprocess(*PLUGINS, *QUIET, *arguments)
-        return str(done.stdout)
+        with warnings.catch_warnings():
+            # What a test forgot to await is freed with the run's tracebacks, and warns of itself.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            printed = str(pytester.runpytest_inprocess(*PLUGINS, *QUIET, *arguments).stdout)
+            gc.collect()
+        return printed
 
     return run
 
