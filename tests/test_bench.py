@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import socketio
@@ -74,6 +75,25 @@ def noisy(count, middle, seed=1):
         middle * (1 + dice.expovariate(20)) * (10 if dice.random() < 0.01 else 1)
         for _ in range(count)
     ]
+
+
+def recorded_report(medians, calibrations):
+    """A report of slices with these medians and calibrations, in microseconds."""
+    timeline = tuple(
+        bench.Slice(n, 20, median / 1e6, median / 1e6, None, calibration / 1e6)
+        for n, (median, calibration) in enumerate(zip(medians, calibrations, strict=True))
+    )
+    return replace(
+        report_of([median / 1e6 for median in medians]),
+        timeline=timeline,
+        yardstick=percentile(sorted(calibrations), 50) / 1e6,
+    )
+
+
+def slowed(report, times):
+    """The report of calls that took `times` as long on the same machine."""
+    timeline = tuple(replace(part, p50=part.p50 * times) for part in report.timeline)
+    return replace(report, timeline=timeline, p50=report.p50 * times)
 
 
 class TestArithmetic:
@@ -350,6 +370,42 @@ class TestComparison:
         assert 'not as in the baseline: arguments: {"text": "tea"}, not 1' in notes
         assert "not as in the baseline: cores: 2, not 64" in notes
 
+    @staticmethod
+    def recorded():
+        """Forty runs of one event on a machine that other processes kept busy, as reports."""
+        series = json.loads(Path(__file__).with_name("bench_series.json").read_text())
+        return [recorded_report(*run) for run in series]
+
+    def test_the_same_code_twice_beside_a_busy_machine(self):
+        runs = self.recorded()
+        pairs = [(one, other) for one in runs for other in runs if one is not other]
+        slower = sum(one.compare(other).verdict == "slower" for one, other in pairs)
+        assert slower <= len(pairs) / 100
+
+    def test_a_fifth_slower_on_a_quiet_machine(self):
+        dice = random.Random(3)
+        base = [100 * dice.uniform(0.97, 1.03) for _ in range(50)]
+        now = [120 * dice.uniform(0.97, 1.03) for _ in range(50)]
+        calibrations = [50 * dice.uniform(0.98, 1.02) for _ in range(50)]
+        report, baseline = (recorded_report(run, calibrations) for run in (now, base))
+        assert report.compare(baseline).verdict == "slower"
+        assert baseline.compare(report).verdict == "faster"
+        assert report.compare(baseline).fails(1.1)
+
+    def test_much_slower_is_seen_beside_a_busy_machine(self):
+        runs = self.recorded()
+        pairs = [(one, other) for one, other in zip(runs[1:], runs, strict=False)]
+        doubled = [slowed(one, 2.0).compare(other).verdict for one, other in pairs]
+        assert doubled.count("slower") > 0.9 * len(pairs)
+
+    def test_slices_know_how_fast_the_machine_was(self):
+        samples = [bench.Sample(n, n + 0.5) for n in range(100)]
+        calibrations = [(n - 0.1, 1.0 if n < 50 else 2.0) for n in range(0, 101, 2)]
+        report = bench.LatencyReport.from_samples(
+            samples, subject(), elapsed=100.0, calibrations=calibrations
+        )
+        assert [report.timeline[n].calibration for n in (0, 10, 30, 49)] == [1.0, 1.0, 2.0, 2.0]
+
     def test_as_json(self):
         comparison = report_of([0.002] * 9).compare(report_of([0.001] * 9))
         values = json.loads(json.dumps(comparison.to_dict()))
@@ -608,6 +664,18 @@ class TestMeasure:
         assert seen[0] == (0, 0, 30)
         assert seen[-1] == (30, 10, 30)
         assert report.errors == {"ZeroDivisionError": 10}
+
+    async def test_the_warm_up_is_no_progress(self, client):
+        seen = []
+
+        def watch(progress):
+            seen.append((progress.warming_up, progress.done, progress.report().count))
+
+        await bench.measure(client, "echo", calls=30, warmup=30, progress=watch)
+        assert seen[0] == (True, 0, 0)
+        assert {entry for entry in seen if entry[0]} == {(True, 0, 0)}
+        assert (False, 0, 0) in seen
+        assert seen[-1] == (False, 30, 30)
 
     async def test_what_was_measured_before_it_was_cut_short(self, client, lab):
         lab[1]["hangs"] = asyncio.Event()

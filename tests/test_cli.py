@@ -575,7 +575,7 @@ class TestAsAProcess:
             err = process.stderr.read()
             process.wait(timeout=30)
 
-        assert process.returncode == 1
+        assert process.returncode == 141
         assert err == b""
 
     def test_ctrl_c(self, module, tmp_path):

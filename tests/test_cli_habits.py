@@ -1,18 +1,21 @@
 """What people expect of a command in a shell: a script, completion, one line for a mistake."""
 
 import importlib
+import io
 import json
 import os
 import re
 import subprocess
 import sys
 import tomllib
+import types
 from pathlib import Path
 
 import pytest
 
 from asgi_sio_testclient import _cli
 from asgi_sio_testclient._cli import main
+from asgi_sio_testclient._cli.screen import plain_bar
 
 ROOT = Path(__file__).parents[1]
 APP = """
@@ -95,6 +98,40 @@ def test_a_dollar_sign_in_a_plot(tmp_path, capsys):
     assert (tmp_path / "price.svg").stat().st_size
 
 
+class Terminal(io.StringIO):
+    """What a stream into a terminal says of itself."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("rich", [True, False], ids=["rich", "plain"])
+@pytest.mark.parametrize("columns", [20, 40, 200])
+def test_terminals_of_any_width(columns, rich, monkeypatch):
+    if not rich:
+        monkeypatch.setitem(sys.modules, "rich", None)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    out, err = Terminal(), Terminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    assert main(["bench", "habits:app", EVENT, "--calls", "20"]) == 0
+    shown = out.getvalue()
+    assert "\x1b" not in shown
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    figures = [line for line in shown.splitlines() if re.match(r"  p99\.9 +\d", line)]
+    assert len(figures) == (0 if columns == 200 else 3)
+    assert "warming up" in err.getvalue()
+
+
+def test_a_bar_in_a_narrow_terminal():
+    progress = types.SimpleNamespace(done=10, total=20)
+    assert plain_bar(progress, 80) == f"[{'#' * 20:40}] 10 of 20 calls"
+    assert plain_bar(progress, 30) == "[######      ] 10 of 20 calls"
+    assert plain_bar(progress, 10) == "10 of 20 "
+
+
 def complete(line):
     """The completions of a command line of the script, as argcomplete hands them to a shell."""
     pytest.importorskip("argcomplete")
@@ -131,3 +168,25 @@ def test_without_argcomplete(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["--version"])
     assert "asgi-sio-testclient" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPIPE")
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "argv",
+    [["--version"], ["--help"], ["bench", "habits:app", EVENT, "--calls", "20"]],
+    ids=["version", "help", "bench"],
+)
+def test_a_reader_that_is_gone(argv):
+    """`| head` has read enough: the usual exit code, and nothing on standard error."""
+    read, write = os.pipe()
+    os.close(read)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONUNBUFFERED", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "asgi_sio_testclient", *argv],
+        env=environment, stdout=write, stderr=subprocess.PIPE, check=False, timeout=120,
+    )  # fmt: skip
+    os.close(write)
+    assert done.returncode == 141
+    assert done.stderr.replace(b"printed by the app\n", b"") == b""

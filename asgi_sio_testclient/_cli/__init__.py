@@ -5,26 +5,31 @@ A command is a module of this package, imported only when it is asked for, with 
 knows neither clients nor apps.
 
 Exit codes: 0, it worked; 1, the app or the connection said no; 2, the command line was wrong;
-130, Ctrl-C.
+130, Ctrl-C; 141, the reader of the output closed the pipe.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib
 import os
+import select
 import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import asgi_sio_testclient as package
 from asgi_sio_testclient._exceptions import TestClientError
 from asgi_sio_testclient._version import __version__
+
+SIGPIPE = 128 + 13
+"""The exit code that a shell shows for a program that a closed pipe ended (``| head``)."""
 
 SCRIPT = "sio-testclient"
 PROGRAM = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m asgi_sio_testclient"
@@ -86,6 +91,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: from argparse, for ``--help``, ``--version`` and arguments that it rejects.
     """
+    try:
+        try:
+            return _run(argv)
+        finally:
+            # At the interpreter's exit, a closed pipe can no longer be handled.
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
+    except BrokenPipeError:
+        _discard_output()
+        return SIGPIPE
+
+
+def _run(argv: Sequence[str] | None) -> int:
     if "_ARGCOMPLETE" in os.environ:
         _complete()
     arguments = _parser().parse_args(argv)
@@ -94,20 +112,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     prog = f"{PROGRAM} {command.name}"
     try:
         code: int = module.main(arguments.arguments, prog)
-        # Here rather than at the interpreter's exit, where a closed pipe can no longer be handled.
-        sys.stdout.flush()
     except CommandLineError as error:
         _explain(prog, error)
         return 2
     except TestClientError as error:
         _explain(prog, error)
         return 1
-    except BrokenPipeError:
-        _forget_stdout()
-        return 1
     except KeyboardInterrupt:
         return 130
-    except Exception as error:  # noqa: BLE001 (whatever an app raises)
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and _output_is_closed():
+            raise
         # With nothing but our own frames it is our own mistake: then they do tell.
         frames = _app_frames(error) or error.__traceback__
         traceback.print_exception(error.with_traceback(frames))
@@ -194,11 +209,30 @@ def _app_frames(error: BaseException) -> TracebackType | None:
     return frames
 
 
-def _forget_stdout() -> None:
-    """Whoever read our output has gone (``| head``): Python's own flush at exit must not complain.
+def _output_is_closed() -> bool:
+    """Whether standard output or standard error is a pipe whose reader has closed it.
+
+    An app may raise a BrokenPipeError of its own.
+    """
+    return any(_is_closed(stream) for stream in (sys.stdout, sys.stderr))
+
+
+def _is_closed(stream: TextIO) -> bool:
+    # A stream without a descriptor is no pipe; Windows has no poll().
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        poll = select.poll()
+        poll.register(stream.fileno(), 0)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+    return False
+
+
+def _discard_output() -> None:
+    """Point the closed pipes at the null device: Python's own flush at exit must not complain.
 
     From https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        if _is_closed(stream):
+            os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -119,7 +119,7 @@ class _Bench:
         Raises:
             KeyboardInterrupt: nothing was.
         """
-        if self.progress is None:
+        if self.progress is None or self.progress.warming_up:
             raise interrupt
         self.finish(self.progress.report("Ctrl-C"))
         return _INTERRUPTED

@@ -6,6 +6,8 @@ With rich, of the extra "cli", in colour and with rules; without it the same as 
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,6 +22,10 @@ __all__ = ["PlainScreen", "RichScreen", "Screen", "histogram_lines", "screen_for
 _EXTRA = "asgi-sio-testclient[cli]"
 _BAR_WIDTH = 40
 _HISTOGRAM_WIDTH = 40
+_HISTOGRAM_LABELS = 23
+"""Columns before the bars."""
+_NO_TERMINAL = 120
+"""Columns of a file or a pipe, where nothing should be folded."""
 _HISTOGRAM_LINES = 12
 _VERDICT_STYLES = {"slower": "bold red", "faster": "bold green", "unclear": "bold yellow"}
 
@@ -59,11 +65,14 @@ class PlainScreen(Screen):
 
     @contextmanager
     def _bar(self) -> Iterator[Watch]:
+        columns = shutil.get_terminal_size().columns
+        longest = 0
+
         def watch(progress: Progress) -> None:
-            filled = "#" * (_BAR_WIDTH * progress.done // progress.total)
-            self.err.write(
-                f"\r[{filled:{_BAR_WIDTH}}] {progress.done:,} of {progress.total:,} calls"
-            )
+            nonlocal longest
+            line = "warming up" if progress.warming_up else plain_bar(progress, columns)
+            longest = max(longest, len(line))
+            self.err.write(f"\r{line:{longest}}")
             self.err.flush()
 
         try:
@@ -73,7 +82,13 @@ class PlainScreen(Screen):
 
     def show(self, report: LatencyReport, comparison: Comparison | None) -> None:
         """As `Screen.show`; says what is missing."""
-        lines = [str(report), "", *histogram_lines(report.histogram, "#")]
+        columns = shutil.get_terminal_size().columns if self.out.isatty() else _NO_TERMINAL
+        text = str(report)
+        if max(map(len, text.splitlines()[2:])) > columns:
+            text = "\n".join(
+                (str(report.subject), "", *list_lines(report), report.summary(), *report.remarks())
+            )
+        lines = [text, "", *histogram_lines(report.histogram, "#", columns)]
         if comparison is not None:
             lines += ["", str(comparison), *comparison.notes]
         self.out.write("\n".join(lines) + "\n")
@@ -89,37 +104,50 @@ class RichScreen(Screen):
     @contextmanager
     def _bar(self) -> Iterator[Watch]:
         from rich import progress as bars  # noqa: PLC0415 (an optional package)
-        from rich.console import Console  # noqa: PLC0415
 
         # Drawn when we are told to, between calls: a thread that draws would take turns with them.
         bar = bars.Progress(
             *bars.Progress.get_default_columns(),
             bars.MofNCompleteColumn(),
-            console=Console(file=self.err),
+            console=_console(self.err),
             auto_refresh=False,
             transient=True,
         )
 
         def watch(progress: Progress) -> None:
-            bar.update(task, completed=progress.done, total=progress.total, refresh=True)
+            if progress.warming_up:
+                bar.refresh()
+            else:
+                bar.update(
+                    task,
+                    description="measuring",
+                    completed=progress.done,
+                    total=progress.total,
+                    refresh=True,
+                )
 
         with bar:
-            task = bar.add_task("measuring", total=None)
+            task = bar.add_task("warming up", total=None)
             yield watch
 
     def show(self, report: LatencyReport, comparison: Comparison | None) -> None:
         """As `Screen.show`."""
-        from rich.console import Console  # noqa: PLC0415 (an optional package)
-        from rich.text import Text  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415 (an optional package)
 
         # Piped into a file, a table should not be folded to the 80 columns of no terminal.
-        console = Console(file=self.out, width=None if self.out.isatty() else 120)
+        console = _console(self.out, width=None if self.out.isatty() else _NO_TERMINAL)
         console.print(Text(str(report.subject), "bold"))
-        console.print(self._table(report))
+        table = self._table(report)
+        wide = console.options.update(width=10 * _NO_TERMINAL)
+        if console.measure(table, options=wide).maximum > console.width:
+            for line in list_lines(report):
+                console.print(Text(line))
+        else:
+            console.print(table)
         console.print(Text(report.summary()))
         for line in report.remarks():
             console.print(Text(line, "yellow"))
-        for line in histogram_lines(report.histogram, "\N{FULL BLOCK}"):
+        for line in histogram_lines(report.histogram, "\N{FULL BLOCK}", console.width):
             console.print(Text(line, "cyan"), no_wrap=True)
         if comparison is not None:
             style = _VERDICT_STYLES.get(comparison.verdict, "bold")
@@ -140,20 +168,56 @@ class RichScreen(Screen):
         return table
 
 
+def _console(stream: TextIO, width: int | None = None) -> Any:
+    """A console that leaves a closed pipe to its caller, and without escape sequences for colour
+    and type where NO_COLOR is set.
+    """
+    from rich.console import Console  # noqa: PLC0415 (an optional package)
+
+    class PipeConsole(Console):
+        def on_broken_pipe(self) -> None:
+            """As without rich; rich itself would exit with 1 here."""
+            raise BrokenPipeError
+
+    colours = None if os.environ.get("NO_COLOR") else "auto"
+    return PipeConsole(file=stream, width=width, color_system=colours)  # type: ignore[arg-type]
+
+
 @contextmanager
 def _no_bar() -> Iterator[Watch]:
     yield lambda _: None
 
 
-def histogram_lines(histogram: tuple[Bucket, ...], block: str) -> list[str]:
-    """Bars, shortest time first, some buckets to a line."""
+def plain_bar(progress: Progress, columns: int) -> str:
+    """How far it is, in one line that a terminal of so many columns does not fold."""
+    words = f"{progress.done:,} of {progress.total:,} calls"
+    width = min(_BAR_WIDTH, columns - len(words) - 4)
+    if width < 1:
+        return words[: max(columns - 1, 0)]
+    filled = "#" * (width * progress.done // progress.total)
+    return f"[{filled:{width}}] {words}"
+
+
+def list_lines(report: LatencyReport) -> list[str]:
+    """The figures one below the other, where the table is too wide."""
+    lines = []
+    for name, cells in report.rows():
+        figures = (f"  {title:5} {cell:>8}" for title, cell in zip(TITLES, cells, strict=True))
+        lines += [name, *figures, ""]
+    return lines
+
+
+def histogram_lines(
+    histogram: tuple[Bucket, ...], block: str, columns: int = _NO_TERMINAL
+) -> list[str]:
+    """Bars, shortest time first, some buckets to a line, in so many columns."""
     if not histogram:
         return []
     rows = _merged(histogram)
+    width = max(1, min(_HISTOGRAM_WIDTH, columns - _HISTOGRAM_LABELS))
     most = max(count for _, count in rows)
     return [
-        f"{f'from {duration(low)}':>13} {count:>8,} "
-        + block * math.ceil(_HISTOGRAM_WIDTH * count / most)
+        f"{f'from {duration(low)}':>13} {count:>8,} " + block * math.ceil(width * count / most)
         for low, count in rows
     ]
 

@@ -13,7 +13,7 @@ from typing import Any
 from asgi_sio_testclient._exceptions import TestClientError
 from asgi_sio_testclient.bench._format import duration, number_or_none
 
-__all__ = ["Comparison", "NotComparable", "judged"]
+__all__ = ["Comparison", "NotComparable", "judged", "margin_of"]
 
 __tracebackhide__ = True
 
@@ -21,7 +21,12 @@ FEWEST_SLICES = 8
 """Below, the test's approximation doesn't hold, and nothing could be significant."""
 
 SIGNIFICANT = 0.01
-MARGIN = 0.05
+MACHINE = 0.05
+"""From here on, a difference of the machine is told."""
+SPREAD_SHARE = 0.4
+"""The share of the spread within the noisier run that two runs of the same code may differ by. With
+it, and MARGIN, less than one in a hundred pairs of recorded runs beside a busy machine differed."""
+MARGIN = 0.1
 """What two runs of the same code differ by, for reasons that lie in the process and not in the
 code: where things came to lie in memory, the seed of hashes, the processor's clock."""
 
@@ -40,6 +45,8 @@ class Comparison:
         baseline_p50: the baseline's.
         handler_ratio: of the handlers' median times; None where one isn't known.
         notes: what else differs, such as the machine.
+        margin: by how many times the latencies must differ, at least, to be "slower" or "faster":
+            1.1, and more where the slices of either run differ among themselves.
     """
 
     verdict: str
@@ -50,6 +57,7 @@ class Comparison:
     baseline_p50: float
     handler_ratio: float | None
     notes: tuple[str, ...]
+    margin: float = 1 + MARGIN
 
     @property
     def sure_ratio(self) -> float:
@@ -80,11 +88,11 @@ class Comparison:
             )
         text = (
             f"{self.verdict}: p50 {duration(self.p50)}, baseline {duration(self.baseline_p50)}, "
-            f"ratio {self.ratio:.2f} (p = {self.p_value:.2g})"
+            f"ratio {self.ratio:.2f} (p = {self.p_value:.2g}, noise up to {self.margin:.2f})"
         )
         if self.handler_ratio is not None:
             text += f", of the handler {self.handler_ratio:.2f}"
-        if abs(self.machine_ratio - 1) > MARGIN:
+        if abs(self.machine_ratio - 1) > MACHINE:
             how = "slower" if self.machine_ratio > 1 else "faster"
             text += f"; the machine is {how} (ratio {self.machine_ratio:.2f})"
             text += f", which leaves {self.sure_ratio:.2f}"
@@ -106,11 +114,18 @@ class NotComparable(TestClientError, ValueError):
         return "the baseline is not of the same thing: " + "; ".join(self.differences)
 
 
+def margin_of(spreads: Sequence[float]) -> float:
+    """The margin for two runs with these spreads, each the ratio of a run's slow slices to its fast
+    ones: the noisier run counts.
+    """
+    return float((1 + MARGIN) * max(spreads) ** SPREAD_SHARE)
+
+
 def judged(comparison: Comparison) -> Comparison:
     """With the verdict that its figures call for."""
     significant = comparison.p_value < SIGNIFICANT
-    if significant and comparison.sure_ratio > 1 + MARGIN:
+    if significant and comparison.sure_ratio > comparison.margin:
         return replace(comparison, verdict="slower")
-    if significant and comparison.sure_ratio < 1 / (1 + MARGIN):
+    if significant and comparison.sure_ratio < 1 / comparison.margin:
         return replace(comparison, verdict="faster")
     return replace(comparison, verdict="same")

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
-from operator import attrgetter
+from operator import attrgetter, itemgetter
+from statistics import median
 from typing import Any, NamedTuple, Self
 
 from asgi_sio_testclient.bench._comparison import (
@@ -17,6 +19,7 @@ from asgi_sio_testclient.bench._comparison import (
     Comparison,
     NotComparable,
     judged,
+    margin_of,
 )
 from asgi_sio_testclient.bench._format import duration, number_or_none
 from asgi_sio_testclient.bench._statistics import bucketed, mann_whitney, percentile, sliced
@@ -83,6 +86,8 @@ class Slice:
         p50: of their latencies.
         max: of the same.
         handler: the median of the handler's part in them; None where that isn't known.
+        calibration: seconds that the calibration loop took just before and after them, the median;
+            None where it was not run.
     """
 
     begin: float
@@ -90,6 +95,7 @@ class Slice:
     p50: float
     max: float
     handler: float | None
+    calibration: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,13 +181,18 @@ class LatencyReport(Timings):
         *,
         elapsed: float,
         yardstick: Iterable[float] = (),
+        calibrations: Sequence[tuple[float, float]] = (),
         errors: Mapping[str, int] | None = None,
         messages: Mapping[str, str] | None = None,
         events: Mapping[str, LatencyReport] | None = None,
         notes: Sequence[str] = (),
         interrupted: str | None = None,
     ) -> Self:
-        """The report of these samples, that took `elapsed` seconds in all."""
+        """The report of these samples, that took `elapsed` seconds in all.
+
+        `calibrations` has the start of each run of the calibration loop, by the samples' clock and
+        in order, and the seconds that it took; `yardstick` the latter alone.
+        """
         ordered = sorted(samples, key=attrgetter("begin"))
         known = [sample for sample in ordered if sample.handler is not None]
         total = sum(sample.latency for sample in known)
@@ -194,7 +205,9 @@ class LatencyReport(Timings):
             protocol=Timings.of(s.latency - s.inside for s in known) if known else None,
             handler_share=sum(sample.inside for sample in known) / total if total else None,
             waited=Timings.of(s.waited for s in ordered) if subject.rate is not None else None,
-            timeline=tuple(_slice(part, ordered[0].begin) for part in sliced(ordered, SLICES)),
+            timeline=tuple(
+                _slice(part, ordered[0].begin, calibrations) for part in sliced(ordered, SLICES)
+            ),
             yardstick=percentile(sorted(yardstick), 50),
             events=dict(events or {}),
             notes=tuple(notes),
@@ -212,8 +225,10 @@ class LatencyReport(Timings):
         much of the difference does not count.
 
         The verdict is "slower" or "faster" when the difference is significant (p < 0.01) and, with
-        the machine's and without, above 5 %, which two runs of the same code may well differ by;
-        else "same". With fewer than eight calls on either side it is "unclear".
+        the machine's and without, above `Comparison.margin`: 10 %, which two runs of the same code
+        may well differ by, and more where the slices of a run differ among themselves; else "same".
+        With
+        fewer than eight calls on either side it is "unclear".
 
         Raises:
             NotComparable: `baseline` is of another app or event, or was measured in another way or
@@ -224,10 +239,11 @@ class LatencyReport(Timings):
             raise NotComparable(reasons)
         ours, theirs = ([part.p50 for part in report.timeline] for report in (self, baseline))
         enough = min(len(ours), len(theirs)) >= FEWEST_SLICES
+        ratio = self.p50 / baseline.p50
         comparison = Comparison(
             verdict="unclear",
-            ratio=self.p50 / baseline.p50,
-            machine_ratio=self.yardstick / baseline.yardstick,
+            ratio=ratio,
+            machine_ratio=_machine_ratio(self, baseline, ratio),
             p_value=mann_whitney(ours, theirs)[1] if enough else math.nan,
             p50=self.p50,
             baseline_p50=baseline.p50,
@@ -235,6 +251,7 @@ class LatencyReport(Timings):
             notes=tuple(
                 f"not as in the baseline: {line}" for line in self.subject.remarks(baseline.subject)
             ),
+            margin=margin_of([_spread(report) for report in (self, baseline)] if enough else [1.0]),
         )
         return judged(comparison) if enough else comparison
 
@@ -365,7 +382,9 @@ def _figures(durations: Iterable[float]) -> dict[str, Any]:
     }
 
 
-def _slice(part: Sequence[Sample], origin: float) -> Slice:
+def _slice(
+    part: Sequence[Sample], origin: float, calibrations: Sequence[tuple[float, float]]
+) -> Slice:
     latencies = sorted(sample.latency for sample in part)
     inside = sorted(sample.inside for sample in part if sample.handler is not None)
     return Slice(
@@ -374,7 +393,18 @@ def _slice(part: Sequence[Sample], origin: float) -> Slice:
         percentile(latencies, 50),
         latencies[-1],
         percentile(inside, 50) if inside else None,
+        _calibration(part[0].begin, part[-1].begin, calibrations),
     )
+
+
+def _calibration(
+    begin: float, end: float, calibrations: Sequence[tuple[float, float]]
+) -> float | None:
+    """The median of the runs from the last one before `begin` to the first one after `end`."""
+    first = max(bisect_right(calibrations, begin, key=itemgetter(0)) - 1, 0)
+    last = bisect_left(calibrations, end, key=itemgetter(0))
+    near = [took for _, took in calibrations[first : last + 1]]
+    return median(near) if near else None
 
 
 def _part_to_dict(part: Timings | None) -> dict[str, Any] | None:
@@ -420,3 +450,23 @@ def _handler_ratio(report: LatencyReport, baseline: LatencyReport) -> float | No
     if report.handler is None or baseline.handler is None:
         return None
     return report.handler.p50 / baseline.handler.p50
+
+
+def _machine_ratio(report: LatencyReport, baseline: LatencyReport, ratio: float) -> float:
+    """By what the machine was slower, slice by slice where both reports know that."""
+    ours, theirs = (_in_calibrations(part) for part in (report, baseline))
+    if ours is None or theirs is None:
+        return report.yardstick / baseline.yardstick
+    return ratio / (median(ours) / median(theirs))
+
+
+def _spread(report: LatencyReport) -> float:
+    """The ratio of a run's slow slices (90th percentile) to its fast ones (10th)."""
+    ordered = sorted(_in_calibrations(report) or [part.p50 for part in report.timeline])
+    return ordered[int(len(ordered) * 0.9)] / ordered[int(len(ordered) * 0.1)]
+
+
+def _in_calibrations(report: LatencyReport) -> list[float] | None:
+    """The slices' medians in runs of the calibration loop; None where it did not run."""
+    times = [part.p50 / part.calibration for part in report.timeline if part.calibration]
+    return times if times and len(times) == len(report.timeline) else None

@@ -20,7 +20,7 @@ from asgi_sio_testclient._client.client import TestClient
 from asgi_sio_testclient._connection import transcript
 from asgi_sio_testclient._exceptions import EventTimeout, NotConnected, TestClientError, UsageError
 from asgi_sio_testclient.bench._calibration import lay
-from asgi_sio_testclient.bench._report import LatencyReport, Sample
+from asgi_sio_testclient.bench._report import SLICES, LatencyReport, Sample
 from asgi_sio_testclient.bench._subject import Subject
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ ROUND_NS = SECOND // 20
 """A round of calls ends then, and in between is time for all the rest."""
 CALLS_A_ROUND = 5_000
 """As many handlers as the transcript keeps are twice that."""
+FEWEST_CALLS_A_ROUND = 10
+"""For each concurrent caller: in a round of one or two calls, all callers would begin together."""
 SPIN_NS = 2_000_000
 """A timer of the event loop is late by up to a millisecond, the resolution of epoll, and by what
 the system adds: the last two before an arrival are spent turning the loop."""
@@ -80,14 +82,19 @@ class Progress:
         self.total = total
 
     @property
+    def warming_up(self) -> bool:
+        """Whether calls that are not measured are under way; `done` is 0 until they are over."""
+        return self._measurement.warming_up
+
+    @property
     def done(self) -> int:
         """How many calls are over, failed ones among them."""
-        return len(self._measurement.samples) + self.errors
+        return 0 if self.warming_up else len(self._measurement.samples) + self.errors
 
     @property
     def errors(self) -> int:
         """How many of them failed."""
-        return self._measurement.errors.total()
+        return 0 if self.warming_up else self._measurement.errors.total()
 
     def report(self, interrupted: str | None = None) -> LatencyReport:
         """The report of what was measured so far; `interrupted` says why there won't be more."""
@@ -110,7 +117,10 @@ class Measurement:
         self.samples: list[tuple[int, int, int, int]] = []
         self.errors: Counter[str] = Counter()
         self._messages: dict[str, str] = {}
-        self._yardstick: list[float] = []
+        # when the calibration loop ran, and what it took, in seconds
+        self._calibrations: list[tuple[float, float]] = []
+        self._told = 0
+        self.warming_up = False
         self._elapsed = 0
         self._began: int | None = None
         self._sent = 0
@@ -128,8 +138,10 @@ class Measurement:
             TypeError: its arguments can't be serialised.
             NotConnected: there was no connection to begin with.
         """
+        self.warming_up = self._plan.warmup > 0
         self._tell()
-        await self._warm_up()
+        if self.warming_up:
+            await self._warm_up()
         with still_collector():
             try:
                 if self._plan.rate is None:
@@ -141,27 +153,39 @@ class Measurement:
         if self._plan.goes_on:
             await self._last_words()
         self._between()
+        self._tell()
 
     # -- closed loop
 
     async def _warm_up(self) -> None:
-        await self._closed_loop(self._plan.warmup)
+        """Send the calls that are not measured. Cut short, they are in no report either."""
+        try:
+            await self._closed_loop(self._plan.warmup)
+        finally:
+            self._forget()
+        self.warming_up = False
+        self._tell()
+
+    def _forget(self) -> None:
         self._messages.clear()
         self.errors.clear()
         self.samples.clear()
-        self._yardstick.clear()
+        self._calibrations.clear()
         self._elapsed = 0
 
     async def _closed_loop(self, calls: int) -> None:
         self._left = calls
         uncollected = 0
+        # The calibration loop runs between rounds: once for each slice of the timeline, or oftener.
+        fewest = FEWEST_CALLS_A_ROUND * self._plan.concurrency
+        size = min(CALLS_A_ROUND, max(-(-calls // SLICES), fewest))
         while self._left and self._stopped is None:
-            self._room = CALLS_A_ROUND
+            self._room = size
             self._clock_on()
             await self._round(self._plan.shoot)
             self._clock_off()
             self._between()
-            uncollected += CALLS_A_ROUND - self._room
+            uncollected += size - self._room
             if uncollected >= CALLS_A_ROUND:
                 gc.collect()
                 uncollected = 0
@@ -308,13 +332,16 @@ class Measurement:
         # Events that the handler sent besides its answer; nobody reads them, and they add up.
         self._client.get_received(self._plan.namespace)
         if yardstick:
-            self._yardstick.append(lay())
-        self._tell()
+            self._calibrations.append((perf_counter_ns() / SECOND, lay()))
+        # An open loop comes here seldom enough.
+        if self._plan.rate is not None or perf_counter_ns() - self._told >= ROUND_NS:
+            self._tell()
         self._rested, self._rested_at = perf_counter_ns(), self._sent
 
     def _tell(self) -> None:
         if self._watcher is not None:
             self._watcher(self._progress)
+        self._told = perf_counter_ns()
 
     async def _last_words(self) -> None:
         """Wait for handlers that go on after their answers, and count those that fail."""
@@ -336,11 +363,13 @@ class Measurement:
         """The report of what was measured so far."""
         self._handlers.read()
         running = 0 if self._began is None else perf_counter_ns() - self._began
+        samples = () if self.warming_up else self.samples
         return LatencyReport.from_samples(
-            (self._sample(*sample) for sample in self.samples),
+            (self._sample(*sample) for sample in samples),
             self._subject,
             elapsed=(self._elapsed + running) / SECOND,
-            yardstick=self._yardstick,
+            yardstick=(took for _, took in self._calibrations),
+            calibrations=self._calibrations,
             errors=self.errors,
             messages=self._messages,
             notes=self._handlers.notes,
