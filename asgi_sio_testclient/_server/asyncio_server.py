@@ -71,7 +71,10 @@ class AsyncioInstrumentation:
         self.log = ServerLog(eio, sio)
         self.hooks = ServerHooks(eio, services.loop)
         self._tasks = ServerTasks(eio, sio)
-        self._brokers = BrokerConnections(sio)
+        self._brokers: BrokerConnections | None = None
+        manager = None if sio is None else sio.manager
+        if hasattr(manager, "_redis_connect"):
+            self._brokers = BrokerConnections(manager)
         self._observation: ServerObservation | None = None
         self._recorder: Recorder | None = None
 
@@ -87,7 +90,8 @@ class AsyncioInstrumentation:
         self.hooks.install(self._start_background_task, entries, below)
         self._has_stock_start = getattr(self.hooks.start, "__func__", None) is _STOCK_START
         self.log.install()
-        self._brokers.install()
+        if self._brokers is not None:
+            self._brokers.install()
         if observers and self.sio is not None:
             self._observation = ServerObservation(self.sio)
         recording = active()
@@ -331,7 +335,8 @@ class AsyncioInstrumentation:
 
     async def close_brokers(self) -> None:
         """See `protocol.ServerInstrumentation`."""
-        await self._brokers.close()
+        if self._brokers is not None:
+            await self._brokers.close()
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

@@ -34,18 +34,17 @@ class BrokerConnections:
     closes one.
 
     Args:
-        sio: the server; None where there is none.
+        manager: an AsyncRedisManager.
     """
 
-    def __init__(self, sio: Any) -> None:
-        self._manager: Any = getattr(sio, "manager", None)
+    def __init__(self, manager: Any) -> None:
+        self._manager = manager
         self._opened: list[Any] = []
 
     def install(self) -> None:
         """Note the connections from now on."""
-        if hasattr(self._manager, "_redis_connect"):
-            self._connect = self._manager._redis_connect
-            self._manager._redis_connect = self._redis_connect
+        self._connect = self._manager._redis_connect
+        self._manager._redis_connect = self._redis_connect
 
     def _redis_connect(self) -> None:
         self._connect()

@@ -23,19 +23,19 @@ class InstanceHooks:
 
     def put(self, owner: Any, name: str, hook: Any) -> None:
         """Replace an attribute."""
-        self._hooks.append((owner, name, hook, vars(owner).get(name, _ABSENT)))
+        self._hooks.append((owner, name, hook, owner.__dict__.get(name, _ABSENT)))
         setattr(owner, name, hook)
 
     def restore(self) -> None:
         """Put back what was there before; a hook that somebody else has replaced since stays."""
         for owner, name, hook, before in reversed(self._hooks):
-            if vars(owner).get(name) != hook:
+            if owner.__dict__.get(name) != hook:
                 continue
             if before is _ABSENT:
                 delattr(owner, name)
             else:
                 setattr(owner, name, before)
-        self._hooks.clear()
+        self._hooks = []
 
 
 class ServerHooks:
