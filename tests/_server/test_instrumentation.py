@@ -26,7 +26,7 @@ class ChatNamespace(socketio.AsyncNamespace):
         (["/", "/news"], {"/", "/admin", "/chat", "/news"}),
         (["*", "/news"], {"/", "/admin", "/chat", "/news"}),
     ],
-    ids=str,
+    ids=["not given", "any", "two", "any and one"],
 )
 async def test_the_namespaces_that_a_client_can_connect_to(namespaces, known):
     sio = socketio.AsyncServer(async_mode="asgi", namespaces=namespaces)
