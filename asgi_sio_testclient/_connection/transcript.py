@@ -162,6 +162,7 @@ class Transcript(Sequence[TranscriptEntry]):
         # Called in the hot path, by the session: the list's own method, no function between.
         self.note: Callable[[Record | HandlerRun], None] = self.notes.append
         self.trim_at = TRIM_EVERY
+        self._most = MAX_PACKETS
         self._trimmed = 0
         for observer in observers:
             observer(self)
@@ -182,10 +183,14 @@ class Transcript(Sequence[TranscriptEntry]):
 
     def trim(self) -> None:
         """Drop what is too old. To be called when there are more than `trim_at` notes."""
-        old = self.notes[: -2 * MAX_PACKETS]
+        old = self.notes[: -2 * self._most]
         del self.notes[: len(old)]
         self._trimmed += sum(isinstance(note, tuple) for note in old)
-        self.trim_at = len(self.notes) + TRIM_EVERY
+        self.trim_at = len(self.notes) + min(TRIM_EVERY, self._most)
+
+    def keep(self, packets: int) -> None:
+        """Keep fewer packets than the last 10,000. To be called before there are any."""
+        self._most = self.trim_at = packets
 
     # -- reading
 
@@ -227,13 +232,13 @@ class Transcript(Sequence[TranscriptEntry]):
     @property
     def dropped(self) -> int:
         """Packets that were older than the last 10,000."""
-        return self._trimmed + max(0, self._kept() - MAX_PACKETS)
+        return self._trimmed + max(0, self._kept() - self._most)
 
     @property
     def handlers(self) -> list[HandlerRun]:
         """The runs of the app's handlers that packets of this client started, oldest first."""
         runs = [note for note in list(self.notes) if not isinstance(note, tuple)]
-        return runs[-MAX_PACKETS:]
+        return runs[-self._most:]
 
     def sizes_sent(self, count: int) -> list[int]:
         """The sizes of the packets sent lately, in characters or bytes, of `count` packets."""
@@ -241,7 +246,7 @@ class Transcript(Sequence[TranscriptEntry]):
 
     def _records(self, count: int | None = None) -> list[Record]:
         """The last `count` packets and requests; all that are kept, for None."""
-        count = MAX_PACKETS if count is None else min(count, MAX_PACKETS)
+        count = self._most if count is None else min(count, self._most)
         # A copy: a transcript may be read in another thread than that of the event loop.
         latest = (note for note in reversed(list(self.notes)) if note.__class__ is tuple)
         records: list[Any] = list(itertools.islice(latest, count))
@@ -249,7 +254,7 @@ class Transcript(Sequence[TranscriptEntry]):
         return records
 
     def __len__(self) -> int:
-        return min(self._kept(), MAX_PACKETS)
+        return min(self._kept(), self._most)
 
     def _kept(self) -> int:
         return list(map(type, self.notes)).count(tuple)

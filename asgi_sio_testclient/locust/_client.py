@@ -1,0 +1,313 @@
+"""The client of a Locust user: a `TestClient` that reports what it does, and keeps little."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import perf_counter, time
+from typing import Any, Self
+
+from asgi_sio_testclient import ReceivedEvent, TestClient
+from asgi_sio_testclient._client.acks import Acks
+from asgi_sio_testclient._client.inbox import Inbox, Match
+from asgi_sio_testclient._connection.app import Runtime
+from asgi_sio_testclient.locust._failures import RequestFailed, is_mistake, mark_reported
+
+__all__ = ["MeasuredClient", "Requests"]
+
+UNREAD_EVENTS = 1000
+PACKETS = 20  # of the transcript: as many as an error's text shows, and some
+ERRORS = 20
+IN_FLIGHT = 1.0  # seconds
+ROOT = "/"
+
+
+class Requests:
+    """The requests of one user, as Locust is told of them.
+
+    Args:
+        fire: Locust's event ``request``.
+        context: gives the user's context for it.
+
+    Attributes:
+        sent_at: when the task sent an event last, in seconds of `time.perf_counter`; None where it
+            has sent none.
+    """
+
+    def __init__(self, fire: Callable[..., None], context: Callable[[], dict[str, Any]]) -> None:
+        self._fire = fire
+        self._context = context
+        self._in_flight = 0
+        self._stopping: asyncio.Task[Any] | None = None
+        self.sent_at: float | None = None
+
+    def begin(self) -> float:
+        """Begin a request, which the end of the user waits for; returns when it began.
+
+        Raises:
+            asyncio.CancelledError: the user ends.
+        """
+        if self._stopping is not None:
+            raise asyncio.CancelledError
+        self._in_flight += 1
+        return perf_counter()
+
+    def end(self) -> None:
+        """End it. To be called once for each `begin`."""
+        self._in_flight -= 1
+        if self._stopping is not None and not self._in_flight:
+            self._stopping.cancel()
+
+    def stop(self, task: asyncio.Task[Any]) -> None:
+        """Cancel the user's task, as soon as no request is in flight: the server counts those.
+        After `IN_FLIGHT` seconds in any case.
+        """
+        self._stopping = task
+        if self._in_flight:
+            task.get_loop().call_later(IN_FLIGHT, task.cancel)
+        else:
+            task.cancel()
+        task.add_done_callback(self._stopped)
+
+    def _stopped(self, _: asyncio.Task[Any]) -> None:
+        self._stopping = None
+
+    def report(self, kind: str, name: str, began: float, ended: float, response: Any) -> None:
+        """Tell Locust of a request that succeeded; times in seconds of `time.perf_counter`."""
+        self._tell(kind, name, began, ended, response, None)
+
+    def report_failure(
+        self, kind: str, name: str, began: float, exc: Exception, awaited: str
+    ) -> None:
+        """Tell Locust of a request that has failed now, unless it was wrong use."""
+        if not is_mistake(exc):
+            mark_reported(exc)
+            self._tell(kind, name, began, perf_counter(), None, RequestFailed.of(exc, awaited))
+
+    def _tell(
+        self,
+        kind: str,
+        name: str,
+        began: float,
+        ended: float,
+        response: Any,
+        exception: Exception | None,
+    ) -> None:
+        self._fire(
+            request_type=kind,
+            name=name,
+            start_time=time() - (perf_counter() - began),
+            response_time=(ended - began) * 1000,
+            response_length=0,
+            response=response,
+            context=self._context(),
+            exception=exception,
+        )
+
+
+class _TimedInbox(Inbox):
+    """The unread events, each with its time of arrival as its number; the newest of them: a load
+    test goes on for hours, and nobody reads what it does not wait for.
+    """
+
+    def put(self, event: ReceivedEvent) -> None:
+        numbered: Any = (perf_counter(), event)
+        if not self._waiters or not self._hand_over(numbered):
+            self._events.append(numbered)
+            if len(self._events) > UNREAD_EVENTS:
+                del self._events[0]
+
+
+class MeasuredClient(TestClient):
+    """A `TestClient` whose `connect`, `call`, `emit`, `send`, `await_event` and `await_events` are
+    requests in Locust's statistics, under ``name=`` where it is given.
+
+    The last 1,000 unread events are kept, and the last 20 packets of the transcript.
+    """
+
+    requests: Requests
+
+    def _set_up(self, runtime: Runtime) -> None:
+        super()._set_up(runtime)
+        self._state.inbox = _TimedInbox()
+        self._state.transcript.keep(PACKETS)
+        self._arrived: dict[int, float] = {}
+
+    def clone(self, **overrides: Any) -> Self:
+        """Another connection of the same user; see `TestClient.clone`."""
+        other = super().clone(**overrides)
+        other.requests = self.requests
+        return other
+
+    def joined(self) -> set[str]:
+        """The namespaces that are connected."""
+        return set(self._state.sids)
+
+    def forget(self) -> None:
+        """Drop what would grow: acks that nobody gave, and errors."""
+        del self._state.app_exceptions[:-ERRORS]
+        self._state.own_errors = self._state.own_errors[-ERRORS:]
+        self._state.acks.owed.clear()
+
+    def forget_acks(self) -> None:
+        """Drop the acks that are still to come: a load test ends in the midst of it."""
+        self._state.acks = Acks()
+
+    # -- requests
+
+    async def connect(self, *namespaces: str, name: str | None = None, **options: Any) -> Self:
+        """`TestClient.connect`, as a request of the type CONNECT."""
+        requests = self.requests
+        name = name or ",".join(map(str, namespaces)) or ROOT
+        began = requests.begin()
+        try:
+            await super().connect(*namespaces, **options)
+        except Exception as exc:
+            requests.report_failure("CONNECT", name, began, exc, "answer")
+            raise
+        else:
+            requests.report("CONNECT", name, began, perf_counter(), None)
+        finally:
+            requests.end()
+        return self
+
+    async def call(
+        self,
+        event: str,
+        *args: Any,
+        namespace: str | None = None,
+        timeout: float | None = None,
+        name: str | None = None,
+    ) -> Any:
+        """`TestClient.call`, as a request of the type CALL: until the ack."""
+        requests = self.requests
+        began = requests.sent_at = requests.begin()
+        try:
+            answer = await super().call(event, *args, namespace=namespace, timeout=timeout)
+        except Exception as exc:
+            requests.report_failure("CALL", name or _name(event, namespace), began, exc, "ack")
+            raise
+        else:
+            requests.report(
+                "CALL", name or _name(event, namespace), began, perf_counter(), answer
+            )
+        finally:
+            requests.end()
+        return answer
+
+    async def emit(
+        self,
+        event: str,
+        *args: Any,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+        name: str | None = None,
+    ) -> None:
+        """`TestClient.emit`, as a request of the type EMIT: until it is sent."""
+        requests = self.requests
+        began = requests.sent_at = requests.begin()
+        try:
+            await super().emit(event, *args, namespace=namespace, callback=callback)
+        except Exception as exc:
+            requests.report_failure("EMIT", name or _name(event, namespace), began, exc, "ack")
+            raise
+        else:
+            requests.report("EMIT", name or _name(event, namespace), began, perf_counter(), None)
+        finally:
+            requests.end()
+
+    async def send(
+        self,
+        *args: Any,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+        name: str | None = None,
+    ) -> None:
+        """`TestClient.send`, as a request of the type EMIT."""
+        await self.emit("message", *args, namespace=namespace, callback=callback, name=name)
+
+    async def await_event(
+        self,
+        event: str | None = None,
+        *,
+        namespace: str | None = None,
+        match: Match | None = None,
+        timeout: float | None = None,
+        name: str | None = None,
+    ) -> ReceivedEvent:
+        """`TestClient.await_event`, as a request of the type EVENT: from what the task sent last to
+        the arrival; where it has sent nothing, from the call of this method.
+        """
+        began = self._awaits_from()
+        try:
+            received = await super().await_event(
+                event, namespace=namespace, match=match, timeout=timeout
+            )
+        except Exception as exc:
+            self._not_arrived(event, namespace, name, began, exc)
+            raise
+        self._report_arrival(received, name, began)
+        return received
+
+    async def await_events(
+        self,
+        count: int,
+        event: str | None = None,
+        *,
+        namespace: str | None = None,
+        match: Match | None = None,
+        timeout: float | None = None,
+        name: str | None = None,
+    ) -> list[ReceivedEvent]:
+        """`TestClient.await_events`, each event a request as in `await_event`."""
+        began = self._awaits_from()
+        try:
+            received = await super().await_events(
+                count, event, namespace=namespace, match=match, timeout=timeout
+            )
+        except Exception as exc:
+            self._not_arrived(event, namespace, name, began, exc)
+            raise
+        for each in received:
+            self._report_arrival(each, name, began)
+        return received
+
+    # -- inside
+
+    def _awaits_from(self) -> float:
+        sent_at = self.requests.sent_at
+        return perf_counter() if sent_at is None else sent_at
+
+    def _report_arrival(self, event: ReceivedEvent, name: str | None, began: float) -> None:
+        arrived = max(began, self._arrived.pop(id(event)))
+        name = name or _name(event.name, event.namespace)
+        self.requests.report("EVENT", name, began, arrived, event)
+
+    def _not_arrived(
+        self,
+        event: str | None,
+        namespace: str | None,
+        name: str | None,
+        began: float,
+        exc: Exception,
+    ) -> None:
+        name = name or _name(event or "*", namespace)
+        self.requests.report_failure("EVENT", name, began, exc, "event")
+
+    async def _next(
+        self, event: str | None, namespace: str, match: Match | None, limit: float
+    ) -> Any:
+        numbered: Any = await super()._next(event, namespace, match, limit)
+        if numbered is not None:
+            arrived, received = numbered
+            self._arrived[id(received)] = arrived
+        return numbered
+
+    def _put_back(self, taken: Any) -> None:
+        for _, received in taken:
+            del self._arrived[id(received)]
+        super()._put_back(taken)
+
+
+def _name(event: str, namespace: str | None) -> str:
+    return event if namespace in {None, ROOT} else f"{namespace} {event}"

@@ -1,0 +1,88 @@
+"""Tasks as coroutines. Locust calls a task, an ``on_start`` and an ``on_stop`` and drops what they
+return; here a user runs it in the event loop, where it is a coroutine.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from locust import TaskSet
+
+__all__ = ["take_coroutines"]
+
+_TAKEN = "_takes_coroutines"
+
+
+def take_coroutines(user_class: Any) -> None:
+    """Let a user's tasks and hooks, and those of its TaskSets, be coroutine functions."""
+    _wrap(user_class, "on_start", _first)
+    _wrap(user_class, "on_stop", _last)
+    user_class.tasks = [_taken(task) for task in user_class.tasks]
+
+
+def _taken(task: Any) -> Any:
+    if not inspect.isclass(task):
+        return task if hasattr(task, _TAKEN) else _wrapper(task, _run)
+    if _TAKEN not in vars(task):
+        setattr(task, _TAKEN, True)
+        _wrap(task, "on_start", _run)
+        _wrap(task, "on_stop", _run_last)
+        _take_executed(task)
+    return task
+
+
+def _take_executed(taskset: Any) -> None:
+    execute = taskset.execute_task
+
+    @functools.wraps(execute)
+    def execute_task(self: Any, task: Any) -> None:
+        # Wrapped as it is executed: a TaskSet picks its tasks in ways of its own.
+        if inspect.isclass(task):
+            execute(self, _taken(task))
+        else:
+            execute(self, functools.partial(_execute, task, self))
+
+    taskset.execute_task = execute_task
+
+
+def _execute(task: Any, taskset: Any, _: Any) -> None:
+    is_bound = getattr(task, "__self__", None) is taskset
+    _run(taskset, task if is_bound else functools.partial(task, taskset))
+
+
+def _wrap(owner: Any, name: str, run: Callable[..., Any]) -> None:
+    hook = getattr(owner, name)
+    if not hasattr(hook, _TAKEN):
+        setattr(owner, name, _wrapper(hook, run))
+
+
+def _wrapper(function: Callable[..., Any], run: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(owner: Any) -> Any:
+        return run(owner, functools.partial(function, owner))
+
+    setattr(wrapper, _TAKEN, True)
+    return wrapper
+
+
+def _user_of(owner: Any) -> Any:
+    return owner.user if isinstance(owner, TaskSet) else owner
+
+
+def _run(owner: Any, function: Callable[[], Any]) -> Any:
+    return _user_of(owner)._finish(function())
+
+
+def _run_last(owner: Any, function: Callable[[], Any]) -> Any:
+    return _user_of(owner)._finish_last(function())
+
+
+def _first(user: Any, function: Callable[[], Any]) -> Any:
+    return user._begin(function)
+
+
+def _last(user: Any, function: Callable[[], Any]) -> Any:
+    return user._end(function)

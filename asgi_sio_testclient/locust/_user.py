@@ -1,0 +1,226 @@
+"""`SocketIOUser`: a Locust user with a connected client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any, ClassVar
+
+import gevent
+from locust import User
+from locust.exception import RescheduleTask, StopTest
+
+from asgi_sio_testclient import TestClientError
+from asgi_sio_testclient._client.options import DEFAULT_TRANSPORTS
+from asgi_sio_testclient.locust._client import MeasuredClient, Requests
+from asgi_sio_testclient.locust._failures import is_reported
+from asgi_sio_testclient.locust._loop import event_loop
+from asgi_sio_testclient.locust._tasks import take_coroutines
+from asgi_sio_testclient.remote import RemoteServer
+
+__all__ = ["SocketIOUser"]
+
+FIRST_PAUSE = 0.1  # seconds
+LONGEST_PAUSE = 1.0  # seconds
+
+_servers: dict[tuple[str, str], RemoteServer] = {}
+
+
+def _run_scenario(user: Any) -> Any:
+    """The task that calls `SocketIOUser.scenario`."""
+    scenario = inspect.getattr_static(type(user), "scenario")
+    if isinstance(scenario, staticmethod):
+        scenario = scenario.__func__
+    elif len(inspect.signature(scenario).parameters) > 1:
+        return user.scenario(user.client)
+    return scenario(user.client)
+
+
+class SocketIOUser(User):  # type: ignore[misc] # the type checker has no Locust
+    """A Locust user that runs coroutines with a connected `TestClient`, the attribute ``client``.
+
+    Tasks, also those of TaskSets, ``on_start`` and ``on_stop`` may be ``async def``. All users of a
+    process share one asyncio event loop.
+
+    The client is connected before ``on_start``, and again before a task where the connection was
+    lost; what fails is tried again after a pause. A request that fails ends its task, and not the
+    user.
+
+    Attributes:
+        host: the server's URL, such as "http://localhost:8000"; or Locust's ``--host``.
+        transports: as of `TestClient`.
+        namespaces: what `connect_client` connects to.
+        client_options: further arguments of `TestClient`, such as ``auth`` or ``timeout``.
+        server_options: arguments of `RemoteServer`, such as ``verify``.
+        scenario: a coroutine function that is called with the client as one of the tasks, as
+            `bench.swarm` calls it: ``scenario = staticmethod(buy_tea)``.
+        client: the client. Its ``connect``, ``call``, ``emit``, ``send``, ``await_event`` and
+            ``await_events`` are requests in Locust's statistics, and take ``name=``.
+
+    Raises:
+        StopTest: there is no host, or it is no URL of a server.
+    """
+
+    abstract = True
+    transports: Sequence[str] | str = DEFAULT_TRANSPORTS
+    namespaces: Sequence[str] = ("/",)
+    client_options: ClassVar[dict[str, Any]] = {}
+    server_options: ClassVar[dict[str, Any]] = {}
+    scenario: Any = None
+    client: MeasuredClient
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.scenario is not None and _run_scenario not in cls.tasks:
+            cls.tasks = [*cls.tasks, _run_scenario]
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        take_coroutines(type(self))
+        self._requests = Requests(environment.events.request.fire, self.context)
+        self._joined: set[str] = set()
+        self._pause = FIRST_PAUSE
+        self._has_begun = False
+        self.client = MeasuredClient(
+            self._server(), lifespan=False, transports=self.transports, **self.client_options
+        )
+        self.client.requests = self._requests
+
+    def _server(self) -> RemoteServer:
+        """The server: one object, and so one set of connections, for all users of the class."""
+        if not self.host:
+            raise StopTest("no host: give the server's URL as `host` of the user class or --host")
+        key = self.fullname(), self.host
+        if key not in _servers:
+            try:
+                _servers[key] = RemoteServer(self.host, **self.server_options)
+            except ValueError as exc:
+                raise StopTest(f"host: {exc}") from exc
+        return _servers[key]
+
+    async def connect_client(self) -> None:
+        """Connect the client to ``namespaces``. To be overridden where each connection takes more,
+        such as a login with ``self.client.http`` before it or an event after it.
+        """
+        await self.client.connect(*self.namespaces)
+
+    def run(self) -> None:
+        """Run the user until Locust stops it, and disconnect its client."""
+        try:
+            super().run()
+        finally:
+            loop = event_loop()
+            if loop.is_held:
+                loop.run_later(self._leave())
+            else:
+                loop.run(self._leave(), _let_end)
+
+    # -- what Locust's calls come to, see `take_coroutines`
+
+    def _begin(self, on_start: Callable[[], Any]) -> Any:
+        """Connect, and run ``on_start`` until none of its requests fails: a user whose ``on_start``
+        raises does not start.
+        """
+        loop = event_loop()
+        if loop.is_current:
+            return on_start()  # super().on_start()
+        loop.run(self._enter(), self._requests.stop)
+        self._has_begun = True
+        while True:
+            try:
+                return self._finish(on_start())
+            except RescheduleTask:
+                gevent.sleep(self._next_pause())
+
+    def _end(self, on_stop: Callable[[], Any]) -> Any:
+        """Run ``on_stop``, where ``on_start`` was called."""
+        return self._finish_last(on_stop()) if self._has_begun else None
+
+    def _finish(self, result: Any, *, reconnect: bool = True) -> Any:
+        """Run what a task returned, where that is a coroutine.
+
+        In the event loop it is returned as it is: one coroutine method awaits another.
+
+        Raises:
+            RescheduleTask: a request failed that Locust knows of.
+            Exception: what else the coroutine raised.
+        """
+        loop = event_loop()
+        if not inspect.iscoroutine(result) or loop.is_current:
+            return result
+        try:
+            return loop.run(self._run(result, reconnect=reconnect), self._requests.stop)
+        except Exception as exc:
+            if is_reported(exc):
+                raise RescheduleTask from exc
+            raise
+
+    def _finish_last(self, result: Any) -> Any:
+        """Run what an ``on_stop`` returned; a request that fails ends it."""
+        with contextlib.suppress(RescheduleTask):
+            return self._finish(result, reconnect=False)
+
+    # -- in the event loop
+
+    async def _enter(self) -> None:
+        await self.client.__aenter__()
+        while not self._joined:
+            try:
+                await self._connect()
+            except Exception as exc:
+                if not is_reported(exc):
+                    raise
+
+    async def _run(self, coroutine: Any, *, reconnect: bool) -> Any:
+        self._requests.sent_at = None
+        self.client.forget()
+        try:
+            if reconnect and not all(map(self.client.is_connected, self._joined)):
+                await self._connect()
+        except BaseException:
+            coroutine.close()
+            raise
+        return await coroutine
+
+    async def _connect(self) -> None:
+        """Connect, also where a part is connected still.
+
+        Raises:
+            Exception: what failed, after a pause where Locust knows of it.
+        """
+        client, began = self.client, perf_counter()
+        try:
+            if client.is_connected("*"):
+                with contextlib.suppress(TestClientError):
+                    await client.disconnect()
+            await self.connect_client()
+        except Exception as exc:
+            if not is_reported(exc):  # not a request of the client's, such as a login over HTTP
+                name = ",".join(self.namespaces)
+                self._requests.report_failure("CONNECT", name, began, exc, "answer")
+            if is_reported(exc):
+                await asyncio.sleep(self._next_pause())
+            raise
+        self._joined = client.joined()
+        self._pause = FIRST_PAUSE
+
+    def _next_pause(self) -> float:
+        pause = self._pause
+        self._pause = min(2 * pause, LONGEST_PAUSE)
+        return pause
+
+    async def _leave(self) -> None:
+        """Disconnect. What has not arrived is not waited for."""
+        self.client.forget_acks()
+        try:
+            await self.client.__aexit__(None, None, None)
+        except Exception as exc:  # noqa: BLE001 (what a handler of the user's raised)
+            fire = self.environment.events.user_error.fire
+            fire(user_instance=self, exception=exc, tb=exc.__traceback__)
+
+
+def _let_end(_: asyncio.Task[Any]) -> None:
+    """Disconnecting has a bound of its own."""
