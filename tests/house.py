@@ -157,6 +157,10 @@ ROOMS: dict[str, Room] = {
         title="pytest plugin",
         row=6,
     ),
+    "locust": Room(
+        "A tool: users of Locust, each with a client as a test has it.",
+        BELOW_TOOLS | {"_client"},
+    ),
     "har": Room(
         "A tool: makes tests of a browser's recordings, and plays them again.",
         BELOW_TOOLS | {"trace"},
@@ -189,5 +193,6 @@ TOOLS = (
     "pytest_traces",
     "pytest_reports",
     "har",
+    "locust",
 )
 """No tool imports another, and nothing below imports a tool."""

@@ -154,7 +154,7 @@ class EngineSession(RawSession):
         self._link: DisturbedLink | None = None
         self._straight: Callable[[EncodedPacket], None] | None = None
         self._transport_name = ""
-        self._detecting = certain is None
+        self._detecting = certain is None and runtime.elsewhere is None
         self._detections = 0
         self._poll_released = False
         self._timing_out: asyncio.Task[None] | None = None

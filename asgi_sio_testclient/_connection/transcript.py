@@ -238,7 +238,7 @@ class Transcript(Sequence[TranscriptEntry]):
     def handlers(self) -> list[HandlerRun]:
         """The runs of the app's handlers that packets of this client started, oldest first."""
         runs = [note for note in list(self.notes) if not isinstance(note, tuple)]
-        return runs[-self._most:]
+        return runs[-self._most :]
 
     def sizes_sent(self, count: int) -> list[int]:
         """The sizes of the packets sent lately, in characters or bytes, of `count` packets."""

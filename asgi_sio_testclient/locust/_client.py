@@ -15,6 +15,8 @@ from asgi_sio_testclient.locust._failures import RequestFailed, is_mistake, mark
 
 __all__ = ["MeasuredClient", "Requests"]
 
+__tracebackhide__ = True
+
 UNREAD_EVENTS = 1000
 PACKETS = 20  # of the transcript: as many as an error's text shows, and some
 ERRORS = 20
@@ -188,9 +190,7 @@ class MeasuredClient(TestClient):
             requests.report_failure("CALL", name or _name(event, namespace), began, exc, "ack")
             raise
         else:
-            requests.report(
-                "CALL", name or _name(event, namespace), began, perf_counter(), answer
-            )
+            requests.report("CALL", name or _name(event, namespace), began, perf_counter(), answer)
         finally:
             requests.end()
         return answer

@@ -12,6 +12,8 @@ from asgi_sio_testclient import EventTimeout, HandshakeFailed, UsageError
 
 __all__ = ["RequestFailed", "is_mistake", "is_reported", "mark_reported"]
 
+__tracebackhide__ = True
+
 _MARK = "_reported_to_locust"
 
 

@@ -17,7 +17,17 @@ from gevent.selectors import GeventSelector
 
 __all__ = ["EventLoop", "event_loop"]
 
+__tracebackhide__ = True
+
 LAST_WAIT = 10.0  # seconds that a killed greenlet waits for its coroutine
+
+
+class _Selector(GeventSelector):
+    """Waits in gevent's hub, where the other greenlets run meanwhile."""
+
+    def wake(self) -> None:
+        """End a `select` that waits. A greenlet of the same thread needs no socket for it."""
+        self._ready.set()
 
 
 class EventLoop:
@@ -30,12 +40,18 @@ class EventLoop:
 
     def __init__(self) -> None:
         # It waits in gevent's hub. The process's default is the same where Locust has patched.
-        self.loop = asyncio.SelectorEventLoop(GeventSelector())
+        self._selector = _Selector()
+        self.loop = asyncio.SelectorEventLoop(self._selector)
         self.greenlet = gevent.spawn(self._run)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
+
+    def _call(self, function: Callable[..., object], *args: Any) -> None:
+        """Call a function in the event loop, from another greenlet."""
+        self.loop.call_soon(function, *args)
+        self._selector.wake()
 
     @property
     def is_current(self) -> bool:
@@ -74,19 +90,19 @@ class EventLoop:
             tasks.append(task)
             task.add_done_callback(result.set)
 
-        self.loop.call_soon_threadsafe(start)
+        self._call(start)
         try:
             task = result.get()
         except BaseException:
             # The greenlet is killed, or a gevent.Timeout of the caller's is over.
-            self.loop.call_soon_threadsafe(lambda: cancel(tasks[0]))
+            self._call(lambda: cancel(tasks[0]))
             result.wait(0 if self.is_held else LAST_WAIT)
             raise
         return task.result()
 
     def run_later(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Run a coroutine as soon as the event loop goes on, and wait for nothing."""
-        self.loop.call_soon_threadsafe(self.loop.create_task, coroutine)
+        self._call(self.loop.create_task, coroutine)
 
 
 _loops: list[EventLoop] = []

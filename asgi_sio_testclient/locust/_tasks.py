@@ -13,6 +13,8 @@ from locust import TaskSet
 
 __all__ = ["take_coroutines"]
 
+__tracebackhide__ = True
+
 _TAKEN = "_takes_coroutines"
 
 

@@ -23,6 +23,8 @@ from asgi_sio_testclient.remote import RemoteServer
 
 __all__ = ["SocketIOUser"]
 
+__tracebackhide__ = True
+
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 1.0  # seconds
 
@@ -39,7 +41,7 @@ def _run_scenario(user: Any) -> Any:
     return scenario(user.client)
 
 
-class SocketIOUser(User):  # type: ignore[misc] # the type checker has no Locust
+class SocketIOUser(User):
     """A Locust user that runs coroutines with a connected `TestClient`, the attribute ``client``.
 
     Tasks, also those of TaskSets, ``on_start`` and ``on_stop`` may be ``async def``. All users of a

@@ -1,0 +1,31 @@
+"""A handler of the user's own that raises after everything else."""
+
+import gevent
+from locust import constant, events, task
+from locust.exception import StopUser
+
+from asgi_sio_testclient.locust import SocketIOUser
+
+
+class User(SocketIOUser):
+    wait_time = constant(0)
+
+    @task
+    async def repeat(self):
+        @self.client.on("repeated")
+        def handle(number):
+            raise ValueError("raised by the handler")
+
+        await self.client.call("repeat", 1)
+        raise StopUser
+
+
+@events.init.add_listener
+def quit_when_done(environment, **_):
+    gevent.spawn(_quit, environment.runner)
+
+
+def _quit(runner):
+    while runner.state != "running" or runner.user_count:
+        gevent.sleep(0.02)
+    runner.quit()

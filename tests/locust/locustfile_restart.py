@@ -1,0 +1,34 @@
+"""Calls before the server is killed, and after it was started again."""
+
+import gevent
+from locust import constant, events, task
+
+from asgi_sio_testclient.locust import SocketIOUser
+
+name = "before"
+
+
+class User(SocketIOUser):
+    wait_time = constant(0.01)
+    client_options = {"timeout": 20}  # noqa: RUF012
+
+    @task
+    async def say(self):
+        await self.client.call("say", name=name)
+
+
+@events.init.add_listener
+def watch(environment, **_):
+    gevent.spawn(_tell, environment.stats.entries)
+
+
+def _tell(entries):
+    """Tell the test when to kill the server, and when to start it again."""
+    global name  # noqa: PLW0603
+    while ("before", "CALL") not in entries or entries["before", "CALL"].num_requests < 20:
+        gevent.sleep(0.02)
+    print("KILL IT", flush=True)  # noqa: T201
+    while ("/", "CONNECT") not in entries or entries["/", "CONNECT"].num_failures < 5:
+        gevent.sleep(0.02)
+    name = "after"
+    print("START IT", flush=True)  # noqa: T201
