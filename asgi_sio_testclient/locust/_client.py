@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from time import perf_counter, time
+from time import perf_counter, perf_counter_ns, time
 from typing import Any, Self
 
 from asgi_sio_testclient import ReceivedEvent, TestClient
 from asgi_sio_testclient._client.acks import Acks
-from asgi_sio_testclient._client.inbox import Inbox, Match
+from asgi_sio_testclient._client.inbox import ALL, Inbox, Match, Numbered
 from asgi_sio_testclient._connection.app import Runtime
 from asgi_sio_testclient.locust._failures import RequestFailed, is_mistake, mark_reported
 
@@ -22,6 +22,7 @@ PACKETS = 20  # of the transcript: as many as an error's text shows, and some
 ERRORS = 20
 IN_FLIGHT = 1.0  # seconds
 ROOT = "/"
+SECOND = 1_000_000_000  # nanoseconds
 
 
 class Requests:
@@ -108,16 +109,18 @@ class Requests:
 
 
 class _TimedInbox(Inbox):
-    """The unread events, each with its time of arrival as its number; the newest of them: a load
-    test goes on for hours, and nobody reads what it does not wait for.
+    """The newest unread events: a load test goes on for hours, and nobody reads what it does not
+    wait for. An event's number is its time of arrival, in nanoseconds of `time.perf_counter_ns`.
     """
 
+    __slots__ = ()
+
     def put(self, event: ReceivedEvent) -> None:
-        numbered: Any = (perf_counter(), event)
-        if not self._waiters or not self._hand_over(numbered):
-            self._events.append(numbered)
-            if len(self._events) > UNREAD_EVENTS:
-                del self._events[0]
+        self._number = number = max(self._number + 1, perf_counter_ns())
+        if not self._waiters or not self._waiters.hand_over((number, event)):
+            self._unread.add(number, event)
+            if len(self._unread) > UNREAD_EVENTS:
+                self._unread.oldest(None, ALL)
 
 
 class MeasuredClient(TestClient):
@@ -296,11 +299,11 @@ class MeasuredClient(TestClient):
 
     async def _next(
         self, event: str | None, namespace: str, match: Match | None, limit: float
-    ) -> Any:
-        numbered: Any = await super()._next(event, namespace, match, limit)
+    ) -> Numbered | None:
+        numbered = await super()._next(event, namespace, match, limit)
         if numbered is not None:
-            arrived, received = numbered
-            self._arrived[id(received)] = arrived
+            number, received = numbered
+            self._arrived[id(received)] = number / SECOND
         return numbered
 
     def _put_back(self, taken: Any) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-PATIENCE = 100  # seconds; a bound against a hang
+PATIENCE = 60  # seconds; a bound against a hang
 
 _spec = importlib.util.find_spec("locust")
 # This very directory is a namespace package of that name.
