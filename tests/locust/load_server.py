@@ -19,14 +19,14 @@ counts = collections.Counter()
 
 
 @sio.event
-async def connect(sid, environ):
+async def connect(sid, environ, auth):
     counts["connect"] += 1
 
 
 @sio.on("connect", namespace="/chat")
 async def connect_chat(sid, environ, auth):
     counts["/chat connect"] += 1
-    if auth == "wrong":
+    if (auth or {}).get("token") == "wrong":
         raise socketio.exceptions.ConnectionRefusedError("not you")
 
 

@@ -33,7 +33,7 @@ class NoEvent(Base):
 
 
 class Refused(Base):
-    client_options = {"auth": "wrong", "timeout": 20}  # noqa: RUF012
+    client_options = {"auth": {"token": "wrong"}, "timeout": 20}  # noqa: RUF012
     namespaces = ("/", "/chat")
 
     @task

@@ -40,12 +40,12 @@ def remember(environment, **_):
 
 def _quit_after(least):
     """End the run as soon as the statistics have so many requests, by type and name."""
-    entries = runner.environment.stats.entries
-    while any(_count(entries, *key.split(" ", 1)) < count for key, count in least.items()):
+    while any(_count(*key.split(" ", 1)) < count for key, count in least.items()):
         gevent.sleep(0.02)
     runner.quit()
 
 
-def _count(entries, kind, name):
-    entry = entries.get((name, kind))
+def _count(kind, name):
+    # Looked up anew: the statistics are cleared when a run begins.
+    entry = runner.environment.stats.entries.get((name, kind))
     return 0 if entry is None else entry.num_requests
