@@ -119,7 +119,7 @@ class _TimedInbox(Inbox):
         self._number = number = max(self._number + 1, perf_counter_ns())
         if not self._waiters or not self._waiters.hand_over((number, event)):
             self._unread.add(number, event)
-            if len(self._unread) > UNREAD_EVENTS:
+            if len(self._unread._events) > UNREAD_EVENTS:
                 self._unread.oldest(None, ALL)
 
 
