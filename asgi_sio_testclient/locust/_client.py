@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from asgi_sio_testclient import ReceivedEvent, TestClient
 from asgi_sio_testclient._client.acks import Acks
-from asgi_sio_testclient._client.inbox import ALL, Inbox, Match, Numbered
+from asgi_sio_testclient._client.inbox import Inbox, Match, Numbered
 from asgi_sio_testclient._connection.app import Runtime
 from asgi_sio_testclient.locust._failures import RequestFailed, is_mistake, mark_reported
 
@@ -113,14 +113,21 @@ class _TimedInbox(Inbox):
     wait for. An event's number is its time of arrival, in nanoseconds of `time.perf_counter_ns`.
     """
 
-    __slots__ = ()
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept = 0  # at most, since some were read
 
     def put(self, event: ReceivedEvent) -> None:
         self._number = number = max(self._number + 1, perf_counter_ns())
         if not self._waiters or not self._waiters.hand_over((number, event)):
             self._unread.add(number, event)
-            if len(self._unread._events) > UNREAD_EVENTS:
-                self._unread.oldest(None, ALL)
+            self._kept += 1
+            if self._kept > 2 * UNREAD_EVENTS:
+                newest = list(self._unread)[-UNREAD_EVENTS:]
+                self._unread.replace(newest)
+                self._kept = len(newest)
 
 
 class MeasuredClient(TestClient):

@@ -67,7 +67,7 @@ class SocketIOUser(User):
     """
 
     abstract = True
-    transports: Sequence[str] | str = DEFAULT_TRANSPORTS
+    transports: Any = DEFAULT_TRANSPORTS
     namespaces: Sequence[str] = ("/",)
     client_options: ClassVar[dict[str, Any]] = {}
     server_options: ClassVar[dict[str, Any]] = {}
