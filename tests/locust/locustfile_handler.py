@@ -1,5 +1,7 @@
 """A handler of the user's own that raises after everything else."""
 
+import asyncio
+
 import gevent
 from locust import constant, events, task
 from locust.exception import StopUser
@@ -12,11 +14,15 @@ class User(SocketIOUser):
 
     @task
     async def repeat(self):
+        called = asyncio.Event()
+
         @self.client.on("repeated")
         def handle(number):
+            called.set()
             raise ValueError("raised by the handler")
 
-        await self.client.call("repeat", 1)
+        await self.client.emit("repeat", 1)
+        await called.wait()
         raise StopUser
 
 
