@@ -8,9 +8,8 @@ from time import perf_counter, perf_counter_ns, time
 from typing import Any, Self
 
 from asgi_sio_testclient import ReceivedEvent, TestClient
-from asgi_sio_testclient._client.acks import Acks
 from asgi_sio_testclient._client.inbox import Inbox, Match, Numbered
-from asgi_sio_testclient._connection.app import Runtime
+from asgi_sio_testclient._connection.app import RunningApp
 from asgi_sio_testclient.locust._failures import RequestFailed, is_mistake, mark_reported
 
 __all__ = ["MeasuredClient", "Requests"]
@@ -21,7 +20,7 @@ UNREAD_EVENTS = 1000
 PACKETS = 20  # of the transcript: as many as an error's text shows, and some
 ERRORS = 20
 IN_FLIGHT = 1.0  # seconds
-ROOT = "/"
+ROOT, ALL = "/", "*"
 SECOND = 1_000_000_000  # nanoseconds
 
 
@@ -113,21 +112,13 @@ class _TimedInbox(Inbox):
     wait for. An event's number is its time of arrival, in nanoseconds of `time.perf_counter_ns`.
     """
 
-    __slots__ = ("_kept",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._kept = 0  # at most, since some were read
+    __slots__ = ()
 
     def put(self, event: ReceivedEvent) -> None:
-        self._number = number = max(self._number + 1, perf_counter_ns())
-        if not self._waiters or not self._waiters.hand_over((number, event)):
-            self._unread.add(number, event)
-            self._kept += 1
-            if self._kept > 2 * UNREAD_EVENTS:
-                newest = list(self._unread)[-UNREAD_EVENTS:]
-                self._unread.replace(newest)
-                self._kept = len(newest)
+        self._number = max(self._number, perf_counter_ns())
+        super().put(event)
+        if len(self._unread.events) > UNREAD_EVENTS:
+            self._unread.oldest(None, ALL)
 
 
 class MeasuredClient(TestClient):
@@ -139,7 +130,7 @@ class MeasuredClient(TestClient):
 
     requests: Requests
 
-    def _set_up(self, runtime: Runtime) -> None:
+    def _set_up(self, runtime: RunningApp) -> None:
         super()._set_up(runtime)
         self._state.inbox = _TimedInbox()
         self._state.transcript.keep(PACKETS)
@@ -157,13 +148,13 @@ class MeasuredClient(TestClient):
 
     def forget(self) -> None:
         """Drop what would grow: acks that nobody gave, and errors."""
-        del self._state.app_exceptions[:-ERRORS]
-        self._state.own_errors = self._state.own_errors[-ERRORS:]
-        self._state.acks.owed.clear()
+        del self._state.errors.all[:-ERRORS]
+        self._state.errors.of_test = self._state.errors.of_test[-ERRORS:]
+        self._state.acks.unanswered.clear()
 
     def forget_acks(self) -> None:
         """Drop the acks that are still to come: a load test ends in the midst of it."""
-        self._state.acks = Acks()
+        self._state.acks.clear()
 
     # -- requests
 
