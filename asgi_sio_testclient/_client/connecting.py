@@ -68,17 +68,17 @@ class ConnectCall:
                 see `TestClient.connect`.
         """
         state = self._state
-        taken = [name for name in self._names if name in state.sids or state.awaits_connect(name)]
-        if taken:
-            raise UsageError(f"already connected to {', '.join(map(repr, taken))}")
-        opens = state.session is None and not state.awaits_connect()
+        opens = not state.pending_connects and state.session is None
+        if not opens:
+            self._require_free_names()
+            opens = state.session is None and not state.awaits_connect()
         create = self._runtime.loop.create_future
-        self._pending = {name: PendingConnect(create()) for name in self._names}
-        state.pending_connects.update(self._pending)
+        for name in self._names:
+            self._pending[name] = state.pending_connects[name] = PendingConnect(create())
         try:
             payload = await _resolve(state.options.auth if auth is None else auth)
-            for name, pending in self._pending.items():
-                pending.packets = state.socketio.connect(name, payload)
+            for name in self._names:
+                self._pending[name].packets = state.socketio.connect(name, payload)
             state.disconnect_reason = None
             if opens:
                 await self._open(headers, query)
@@ -92,9 +92,23 @@ class ConnectCall:
                 await self._explain(exc)
             raise
         finally:
-            for name, pending in self._pending.items():
-                if state.pending_connects.get(name) is pending:
-                    del state.pending_connects[name]
+            self._remove_pending()
+
+    def _remove_pending(self) -> None:
+        pending_connects = self._state.pending_connects
+        for name, pending in self._pending.items():
+            # A refused namespace may have been asked for again by another call.
+            if name in pending_connects and pending_connects[name] is pending:
+                del pending_connects[name]
+
+    def _require_free_names(self) -> None:
+        """Raises:
+        UsageError: a namespace is connected already, or another call connects to it.
+        """
+        state = self._state
+        taken = [name for name in self._names if name in state.sids or state.awaits_connect(name)]
+        if taken:
+            raise UsageError(f"already connected to {', '.join(map(repr, taken))}")
 
     async def _open(
         self,

@@ -104,8 +104,9 @@ class Dispatcher:
         """The session is ready: send the CONNECTs that wait for it."""
         session: Any = self.session
         for name, pending in list(self.pending_connects.items()):
-            if pending.packets:
-                packets, pending.packets = pending.packets, ()
+            packets = pending.packets
+            if packets:
+                pending.packets = ()
                 self.asked.add(name)
                 session.send_messages(packets)
 
@@ -348,10 +349,11 @@ class Dispatcher:
 
     def awaits_connect(self, namespace: str | None = None) -> bool:
         """Whether the CONNECT of `namespace`, or of any, is unanswered."""
-        if namespace is not None:
-            pending = self.pending_connects.get(namespace)
-            return pending is not None and not pending.is_answered
-        return any(not pending.is_answered for pending in self.pending_connects.values())
+        connects = self.pending_connects
+        for name in connects:
+            if namespace in (None, name) and not connects[name].is_answered:
+                return True
+        return False
 
     def connected_session(self, namespace: str) -> EngineSession:
         """The session, where `namespace` is connected over it.
