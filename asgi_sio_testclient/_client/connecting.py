@@ -20,6 +20,7 @@ from asgi_sio_testclient._exceptions import (
 from asgi_sio_testclient._http.requests import Handshake
 from asgi_sio_testclient._server.reach import hint_of_path
 from asgi_sio_testclient._waiting.deadlines import EXPIRED
+from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import Dispatcher
@@ -195,6 +196,8 @@ class ConnectCall:
                 return requests.websocket_scope()
             return requests.http_scope("GET")
 
+        if isinstance(self._runtime.app, Elsewhere):
+            return  # to try paths there would be requests over the network
         path = self._state.options.socketio_path
         way = await hint_of_path(self._runtime.app, path, scope_of)
         if way:

@@ -148,7 +148,7 @@ def _served(app: Any) -> Iterator[tuple[str, str]]:
 async def _try(app: Any, scope: Any) -> _Reached:
     """Call `app` with `scope` until an Engine.IO server stands in the call stack, or it ends."""
     loop = asyncio.get_running_loop()
-    reached, found = _Reached(), loop.create_future()
+    reached, found, asked = _Reached(), loop.create_future(), False
 
     def look() -> None:
         frame: Any = sys._getframe(2)
@@ -163,9 +163,11 @@ async def _try(app: Any, scope: Any) -> _Reached:
             frame = frame.f_back
 
     async def receive() -> Any:
+        nonlocal asked
         look()
-        if reached.server:
+        if reached.server or asked:
             await loop.create_future()  # until the call is cancelled
+        asked = True
         if scope["type"] == "websocket":
             return {"type": "websocket.connect"}
         return {"type": "http.request", "body": b"", "more_body": False}

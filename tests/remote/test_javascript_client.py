@@ -35,13 +35,13 @@ socket.on("connect", () => {
 class Record:
     """An app that notes what the client sends it, and how the connection ends."""
 
-    def __init__(self):
+    def __init__(self, **options):
         self.packets = []
         self.content_types = set()
         self.noops = []
         self.reasons = []
         self.over = threading.Event()
-        sio = socketio.AsyncServer(async_mode="asgi")
+        sio = socketio.AsyncServer(async_mode="asgi", **options)
         sio.on("echo", lambda sid, value: value)
         sio.on("disconnect", self._disconnected)
         self._app = socketio.ASGIApp(sio)
@@ -74,8 +74,8 @@ class Record:
         self.packets += [re.sub(r"^42\d+", "42<id>", packet) for packet in packets]
 
 
-def through_uvicorn(play, name):
-    record = Record()
+def through_uvicorn(play, name, **options):
+    record = Record(**options)
     with serve(record) as url:
         play(url, TRANSPORTS[name])
         assert record.over.wait(PATIENCE)
@@ -124,7 +124,9 @@ def test_the_client_is_as_the_javascript_client(name):
 
 @pytest.mark.filterwarnings("ignore:Unclosed:ResourceWarning")
 def test_where_the_stock_client_differs():
-    polling, upgrade = through_uvicorn(stock, "polling"), through_uvicorn(stock, "upgrade")
+    # After its goodbye over polling, the stock client waits until the server gives its poll up.
+    polling = through_uvicorn(stock, "polling", ping_interval=1, ping_timeout=1)
+    upgrade = through_uvicorn(stock, "upgrade")
     assert "40{}" in polling.packets
     assert polling.content_types == {"text/plain"}
     assert "http" not in upgrade.noops
