@@ -74,8 +74,14 @@ def trace(of_this_thread, of_new_threads):
 if any(TRACERS):
     # Seen while they are imported: nobody sees that again.
     package = importlib.import_module("asgi_sio_testclient")
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        if module.name == "asgi_sio_testclient.locust":
+            continue  # it patches socket and threading: its tests import it in processes
         importlib.import_module(module.name)
+        if module.ispkg:
+            inner = sys.modules[module.name].__path__
+            for each in pkgutil.walk_packages(inner, f"{module.name}."):
+                importlib.import_module(each.name)
     # What pytest does between the tests, collecting them above all, is no affair of coverage.
     trace(None, None)
 
