@@ -504,14 +504,19 @@ class _OwnWork:
         self._runtime = runtime
         self._rest = rest
         self._deadline = deadline
-        self._look_closer_at = runtime.loop.time() + _EXIT_LOOK
+        self._pause = _EXIT_LOOK
+        self._look_closer_at = runtime.loop.time() + self._pause
 
     def quiet(self) -> IdleState:
         """Whether handlers and connections are over, or stuck."""
         runtime = self._runtime
         if not runtime._sessions and not runtime._handler_tasks():
             return IdleState.IDLE
-        if runtime.loop.time() >= self._look_closer_at:
+        now = runtime.loop.time()
+        if now >= self._look_closer_at:
+            # Many apps may end at once in one loop, and each look goes over what all of them run.
+            self._pause = min(2 * self._pause, _EXIT_LOOK_LONGEST)
+            self._look_closer_at = now + self._pause
             self.stuck = runtime.why_stuck(self._rest, self._deadline)
         return IdleState.IDLE if self.stuck else IdleState.MOVING
 
@@ -521,6 +526,7 @@ def _task_of(thing: Any) -> asyncio.Task[Any] | None:
 
 
 _EXIT_LOOK = 0.02  # seconds until the first look at whether what is left can ever end
+_EXIT_LOOK_LONGEST = 1.0  # seconds between the later ones
 _CANCEL_LIMIT = 5.0  # seconds that cancelled tasks get to end
 _CANCEL_AGAIN = 0.05  # seconds
 _TURNS = 5

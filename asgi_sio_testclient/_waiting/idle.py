@@ -122,7 +122,7 @@ class IdleWatchers:
         """
         watcher = _Watcher(sources, then, rest)
         self.watchers.append(watcher)
-        self._look()
+        self._look_at(watcher)
 
         def forget() -> None:
             if watcher in self.watchers:
@@ -145,21 +145,24 @@ class IdleWatchers:
     def _look(self) -> None:
         self._looking = False
         for watcher in list(self.watchers):
-            state = watcher.look()
-            if state is IdleState.IDLE:
-                again_in = None if watcher.rest is None else watcher.rest.look()
-                if again_in is None:
-                    self.watchers.remove(watcher)
-                    watcher.then()
-                elif again_in:
-                    self._look_in(again_in)
-                else:
-                    self._look_soon()
-            elif state is IdleState.MOVING and watcher.turns:
-                watcher.turns -= 1
+            self._look_at(watcher)
+
+    def _look_at(self, watcher: _Watcher) -> None:
+        state = watcher.look()
+        if state is IdleState.IDLE:
+            again_in = None if watcher.rest is None else watcher.rest.look()
+            if again_in is None:
+                self.watchers.remove(watcher)
+                watcher.then()
+            elif again_in:
+                self._look_in(again_in)
+            else:
                 self._look_soon()
-            elif state is IdleState.MOVING:
-                self._look_in(_SLOW_LOOK)
+        elif state is IdleState.MOVING and watcher.turns:
+            watcher.turns -= 1
+            self._look_soon()
+        elif state is IdleState.MOVING:
+            self._look_in(_SLOW_LOOK)
 
     def _look_in(self, seconds: float) -> None:
         """Look again, if nothing makes that happen earlier: what is at work need not tell."""
