@@ -139,7 +139,8 @@ async def disconnect_handler_raises():
 @faults.fault(
     "Sends fewer arguments than the handler takes.",
     first_line="TypeError: order() missing 1 required positional argument: 'count'",
-    note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    note="raised by order (event 'order', namespace '/', sid '<sid>', "
+    "defined at handlers.py:<line>)",
     cause="missing",
     within=KNOWN_EARLY,
     remedy="Send what the handler takes: `call('order', 'tea', 2)`.",
@@ -159,7 +160,8 @@ async def too_few_arguments():
 @faults.fault(
     "Sends a tuple where the handler takes one list.",
     first_line="TypeError: order() takes 2 positional arguments but 3 were given",
-    note="raised by order (event 'order', namespace '/', sid '<sid>')",
+    note="raised by order (event 'order', namespace '/', sid '<sid>', "
+    "defined at handlers.py:<line>)",
     cause="takes 2",
     within=KNOWN_EARLY,
     remedy="A lone tuple expands to several arguments, as in python-socketio; send a list.",

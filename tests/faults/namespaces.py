@@ -180,7 +180,8 @@ async def connect_method_raises():
 @faults.fault(
     "Has a connect handler without the `environ` parameter.",
     first_line="TypeError: connect() takes 1 positional argument but 3 were given",
-    note="raised by connect (event 'connect', namespace '/', sid '<sid>')",
+    note="raised by connect (event 'connect', namespace '/', sid '<sid>', "
+    "defined at namespaces.py:<line>)",
     cause="takes 1",
     within=KNOWN_EARLY,
     remedy="`async def connect(sid, environ, auth)`.",

@@ -70,6 +70,22 @@ def map_headers(recording, change):
 
 
 @deviation(
+    "after a handshake at a wrong path",
+    real="nothing more is asked",
+    ours="the app is asked at each other path where its server may be; the call ends unanswered",
+    reason="The error names the path that works, and following a hint always works.",
+)
+def other_paths_tried(recording, transports):
+    tried = [websocket for websocket in recording["websockets"][1:] if not websocket["messages"]]
+    for websocket in tried:
+        recording["websockets"].remove(websocket)
+    for line, request in list(recording["http"].items()):
+        parts = ("answers", "receives", "sends", "raises", "disconnects")
+        if not any(request[part] for part in parts):
+            del recording["http"][line]
+
+
+@deviation(
     "the order of the headers",
     real="the order in which aiohttp writes them",
     ours="those of the test first, then those of the handshake",
