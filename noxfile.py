@@ -138,9 +138,7 @@ def coverage(session: nox.Session) -> None:
     except nox.command.CommandFailed:
         if not missing:
             raise
-        session.error(
-            f"tests were skipped: the coverage that pyproject.toml asks for needs {', '.join(missing)}"
-        )
+        session.error(f"tests were skipped: the coverage asked for needs {', '.join(missing)}")
 
 
 @nox.session
