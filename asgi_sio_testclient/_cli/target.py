@@ -1,4 +1,4 @@
-"""What the commands that connect to an app have in common: naming it, importing it, connecting to it.
+"""What the commands that connect to an app share: naming it, importing it, connecting to it.
 
 Only the module that was named on the command line is imported. Nothing here prints.
 """
