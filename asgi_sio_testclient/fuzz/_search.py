@@ -176,11 +176,16 @@ def _explore(
         return
     broken: list[Exception] = []
 
+    # Each setting is given that the active profile could change: Hypothesis loads another one where
+    # it finds itself in CI, and prints a decorator that is of no use here.
     @hypothesis.seed(seed)
     @hypothesis.settings(
         max_examples=examples,
+        backend="hypothesis",
         database=None,
         deadline=None,
+        derandomize=False,
+        print_blob=False,
         phases=(Phase.generate, Phase.shrink),
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),

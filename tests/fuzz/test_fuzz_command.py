@@ -2,6 +2,7 @@
 
 import sys
 
+import hypothesis
 import pytest
 
 from asgi_sio_testclient._cli import main
@@ -61,6 +62,22 @@ def test_a_failure(capsys):
     assert lines[-1].startswith("3 handlers, ")
     assert lines[-1].endswith(" examples: 1 failed")
     assert "printed by the app" in err
+
+
+def test_what_it_prints_does_not_depend_on_hypothesis_profile(capsys):
+    # As Hypothesis' own profile for CI, which it loads where it sees CI in the environment.
+    hypothesis.settings.register_profile("elsewhere", derandomize=True, print_blob=True)
+    assert run(*AUTH) == 1
+    here = capsys.readouterr().out
+    active = hypothesis.settings.get_current_profile_name()
+    try:
+        hypothesis.settings.load_profile("elsewhere")
+        assert run(*AUTH) == 1
+    finally:
+        hypothesis.settings.load_profile(active)
+    there = capsys.readouterr().out
+    assert "reproduce_failure" not in there
+    assert there.splitlines()[:2] == here.splitlines()[:2]
 
 
 def test_all_held(capsys):
