@@ -30,10 +30,10 @@ COMMANDS = {
     "npm": "npm",
 }
 PROPERTIES = (
-    "tests/test_stateful.py",
-    "tests/test_hostile.py",
-    "tests/test_engineio.py",
-    "tests/test_socketio.py",
+    "tests/behaviour/test_stateful.py",
+    "tests/behaviour/test_hostile.py",
+    "tests/_protocol/test_engineio.py",
+    "tests/_protocol/test_socketio.py",
 )
 SITE = Path("docs", "_build", "html")
 

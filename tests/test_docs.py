@@ -177,7 +177,7 @@ def test_commands_print_what_is_shown(
     in_its_directory: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """In this process: tests/test_cli.py has the commands as processes."""
+    """In this process: tests/_cli/test_cli.py has the commands as processes."""
     for name, text in page.files.items():
         (in_its_directory / name).write_text(text, encoding="utf-8")
     _, _, _, *arguments = shlex.split(command)

@@ -40,7 +40,7 @@ async def test_the_innermost_frame_outside_of_libraries_is_named():
     line = forever.__code__.co_firstlineno + 1
     async with suspended(outer()) as task:
         assert suspended_at(task) == (
-            f"test_places.py:{line} in forever: await asyncio.Event().wait()  # here"
+            f"test_suspended.py:{line} in forever: await asyncio.Event().wait()  # here"
         )
 
 

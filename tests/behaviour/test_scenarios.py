@@ -20,7 +20,7 @@ from asgi_sio_testclient import ConnectionRefused, TestClient
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
-EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 NAMES = ["login_fastapi", "login_starlette", "foo_bar", "echo_hello", "mounted", "wrapped"]
 
 

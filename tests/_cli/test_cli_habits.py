@@ -17,7 +17,7 @@ from asgi_sio_testclient import _cli
 from asgi_sio_testclient._cli import main
 from asgi_sio_testclient._cli.screen import plain_bar
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 APP = """
 import socketio
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-RUNNERS = Path(__file__).parent / "runners"
+RUNNERS = Path(__file__).parents[1] / "runners"
 ROOT = RUNNERS.parent.parent
 
 # pytest-asyncio itself warns where this isn't set.
