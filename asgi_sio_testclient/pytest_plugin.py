@@ -62,6 +62,7 @@ LOOP_SCOPES = ("function", "class", "module", "package", "session")
 _ALL = 100  # percent
 OWN_OPTIONS = {"connect", "namespaces", "portable"}
 SECTION = "Socket.IO transcript"
+_SHOWN_PACKETS = 20
 _TRANSCRIPTS = pytest.StashKey[list[Any]]()
 
 
@@ -426,8 +427,17 @@ def pytest_runtest_makereport(
     always = report.when == "call" and item.config.getoption("sio_transcript")
     if report.failed or always:
         for transcript in transcripts:
-            report.sections.append((f"{SECTION} of {transcript.name}", str(transcript)))
+            shown = str(transcript) if always else _last_packets(transcript)
+            report.sections.append((f"{SECTION} of {transcript.name}", shown))
     return report
+
+
+def _last_packets(transcript: Any) -> str:
+    earlier = len(transcript) - _SHOWN_PACKETS
+    if earlier <= 0:
+        return str(transcript)
+    more = f"({earlier} earlier packets; --sio-transcript shows them)"
+    return "\n".join((more, *transcript.tail(_SHOWN_PACKETS)))
 
 
 def _failure(config: pytest.Config, call: pytest.CallInfo[None], *, has_packets: bool) -> Any:

@@ -7,11 +7,16 @@ every frame.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
 from collections.abc import Iterator
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
+import pytest
+
+from asgi_sio_testclient._advice import advice
 from asgi_sio_testclient._exceptions import TestClientError
 from asgi_sio_testclient._waiting.suspended import is_library, is_own
 
@@ -20,12 +25,15 @@ __all__ = ["FailureReport"]
 __tracebackhide__ = True
 
 _HOOKS = "pytest_"  # begins the names of hooks, which every test runs in
+_ERROR = "E "  # begins pytest's lines of the exception
+_CALLERS = ("_trigger_event", "trigger_event")  # of python-socketio: they call handlers
 _PACKETS = "last packets:"
 _SHORTER = (
     (re.compile(r"^the server has (no handler for \S+) in namespace '/'"), r"\1"),
     (re.compile(r"^the (?:server|app) (?=has|raised)"), ""),
     (re.compile(r"^namespace (\S+) refused: "), r"refused by \1: "),
     (re.compile(r"^(\S+) did arrive: "), r"did arrive: \1, "),
+    (re.compile(r"^it (arrived in) namespace (\S+ instead)"), r"\1 \2"),
     (re.compile(r"^(\d+): no Socket.IO server answers there"), r"wrong path: \1"),
 )
 _NOT_AWAITED = (
@@ -49,10 +57,10 @@ class FailureReport:
     def __init__(self, excinfo: Any, *, full_trace: bool, has_packets: bool) -> None:
         self._excinfo = excinfo
         self._exc: BaseException = excinfo.value
-        self._through_client = _came_through_client(self._exc)
+        self._through_client = any(map(_came_through_client, (self._exc, *_parts(self._exc))))
         self._full_trace = full_trace
         self._has_packets = has_packets
-        self._causes: list[tuple[BaseException, TracebackType]] = []
+        self._undo = contextlib.ExitStack()
 
     def begin(self) -> None:
         """Leave the frames of libraries out of the tracebacks that pytest is about to write.
@@ -61,13 +69,50 @@ class FailureReport:
         """
         if self._has_packets:
             _leave_out_packets(self._exc)
+        self._say_where_to_read_on()
         if self._full_trace or not self._through_client:
             return
         self._excinfo.traceback = type(self._excinfo.traceback)(_shown(self._excinfo.tb))
-        for cause in _causes(self._exc):
-            if cause.__traceback__ is not None:
-                self._causes.append((cause, cause.__traceback__))
-                cause.__traceback__ = _shown(cause.__traceback__)
+        for part in _parts(self._exc):
+            self._shorten(part)
+        shown = [self._exc]
+        for cause in list(_causes(self._exc)):
+            traceback = cause.__traceback__
+            if traceback is not None:
+                if all(is_library(entry.tb_frame.f_code) for entry in _entries(traceback)):
+                    # A library wraps its own: pytest would show that library's function.
+                    continue
+                self._shorten(cause)
+            shown.append(cause)
+        for exc, cause in itertools.zip_longest(shown, shown[1:]):
+            if _before(exc) is not cause:
+                self._link(exc, cause)
+
+    def _say_where_to_read_on(self) -> None:
+        """Add the entry of the documentation to an error that the client raised."""
+        innermost = list(_entries(self._exc.__traceback__))[-1]
+        if isinstance(self._exc, TestClientError) or is_own(innermost.tb_frame.f_code):
+            line = advice(str(self._exc))
+            if line:
+                self._set(self._exc, __notes__=[*getattr(self._exc, "__notes__", ()), line])
+
+    def _shorten(self, exc: BaseException) -> None:
+        """Give an exception a traceback without libraries, until `finish`."""
+        if exc.__traceback__ is not None:
+            self._set(exc, __traceback__=_shown(exc.__traceback__))
+
+    def _link(self, exc: BaseException, cause: BaseException | None) -> None:
+        """Show `cause` as what an exception was raised from, until `finish`."""
+        self._set(exc, __context__=None, __cause__=cause, __suppress_context__=True)
+
+    def _set(self, exc: BaseException, **attributes: object) -> None:
+        for name, value in attributes.items():
+            # A frozen dataclass lets nobody set an attribute.
+            if hasattr(exc, name):
+                self._undo.callback(BaseException.__setattr__, exc, name, getattr(exc, name))
+            else:
+                self._undo.callback(BaseException.__delattr__, exc, name)
+            BaseException.__setattr__(exc, name, value)
 
     def finish(self, report: Any) -> None:
         """Give the exceptions their tracebacks back, and begin the line of pytest's short summary
@@ -76,15 +121,17 @@ class FailureReport:
         pytest's own line begins with the name of the exception's module, and is cut at the width of
         the terminal.
         """
-        for cause, traceback in self._causes:
-            cause.__traceback__ = traceback
+        self._undo.close()
+        if isinstance(self._exc, TestClientError):
+            _leave_out_module(report.longrepr)
         crash = getattr(report.longrepr, "reprcrash", None)
+        if isinstance(self._exc, pytest.UsageError) and crash is None:
+            # Of a fixture of the plugin: no frame is left, and nothing for the summary either.
+            report.longrepr = str(self._exc)
         if crash is None:
             return
-        if isinstance(self._exc, TestClientError):
-            crash.message = _replaced(_first_line(str(self._exc)), _SHORTER)
-        elif self._through_client:
-            crash.message = f"{type(self._exc).__name__}: {_first_line(str(self._exc))}"
+        if self._through_client or isinstance(self._exc, TestClientError):
+            crash.message = _summary(self._exc)
         else:
             crash.message = _replaced(crash.message, _NOT_AWAITED)
 
@@ -106,7 +153,7 @@ def _shown(traceback: TracebackType) -> TracebackType:
     has no others.
     """
     entries = list(_entries(traceback))
-    shown = [entry for entry in entries if not is_library(entry.tb_frame.f_code)]
+    shown = [entry for entry, hidden in zip(entries, _hidden(entries), strict=True) if not hidden]
     copy = None
     for entry in reversed(shown or entries[-1:]):
         copy = TracebackType(copy, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
@@ -114,16 +161,49 @@ def _shown(traceback: TracebackType) -> TracebackType:
     return copy
 
 
+def _hidden(entries: list[TracebackType]) -> list[bool]:
+    """Whether each frame is one of a library.
+
+    Generated code has no file, so that it goes with the frame that called it. An app that is
+    installed looks like a library: its handler is the frame below python-socketio's.
+    """
+    hidden: list[bool] = []
+    for entry in entries:
+        code = entry.tb_frame.f_code
+        generated = code.co_filename.startswith("<") and bool(hidden)
+        hidden.append(hidden[-1] if generated else is_library(code))
+    calls = [i for i, entry in enumerate(entries[:-1]) if _calls_handler(entry.tb_frame)]
+    if calls and all(hidden[calls[-1] + 1 :]):
+        hidden[calls[-1] + 1] = False
+    return hidden
+
+
+def _calls_handler(frame: FrameType) -> bool:
+    return frame.f_code.co_name in _CALLERS and "socketio" in str(frame.f_globals.get("__name__"))
+
+
 def _causes(exc: BaseException) -> Iterator[BaseException]:
     """The exceptions that pytest shows before this one, each once."""
     seen = {id(exc)}
     while True:
-        following = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
+        following = _before(exc)
         if following is None or id(following) in seen:
             return
         seen.add(id(following))
         yield following
         exc = following
+
+
+def _parts(exc: BaseException) -> Iterator[BaseException]:
+    """A group and all exceptions in it; nothing for another exception."""
+    if isinstance(exc, BaseExceptionGroup):
+        yield exc
+        for part in exc.exceptions:
+            yield from _parts(part) if isinstance(part, BaseExceptionGroup) else (part,)
+
+
+def _before(exc: BaseException) -> BaseException | None:
+    return exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
 
 
 def _leave_out_packets(exc: BaseException) -> None:
@@ -132,8 +212,30 @@ def _leave_out_packets(exc: BaseException) -> None:
         exc.details = details[: details.index(_PACKETS)]  # type: ignore[attr-defined]
 
 
+def _leave_out_module(longrepr: Any) -> None:
+    """Write an error's name as tests import it: the cause stands further left then."""
+    for traceback, _, _ in getattr(longrepr, "chain", ()):
+        for entry in traceback.reprentries:
+            entry.lines = [
+                line.replace(f"{TestClientError.__module__}.", "", 1)
+                if line.startswith(_ERROR)
+                else line
+                for line in entry.lines
+            ]
+
+
 def _first_line(text: str) -> str:
     return text.partition("\n")[0]
+
+
+def _summary(exc: BaseException) -> str:
+    """The cause in one line; of a group, that of its first exception."""
+    if isinstance(exc, BaseExceptionGroup):
+        return _summary(exc.exceptions[0])
+    line = _first_line(str(exc))
+    if isinstance(exc, TestClientError):
+        return _replaced(line, _SHORTER)
+    return ": ".join(filter(None, (type(exc).__name__, line)))
 
 
 def _replaced(text: str, rules: tuple[tuple[re.Pattern[str], str], ...]) -> str:

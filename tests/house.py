@@ -169,9 +169,13 @@ ROOMS: dict[str, Room] = {
         "A tool: writes the traces of a pytest session, from the transcripts of `_connection`.",
         frozenset({"_connection", "trace"}),
     ),
+    "_advice": Room(
+        "Where the documentation tells more of an error: imports the standard library only.",
+        standard_library_only=True,
+    ),
     "pytest_reports": Room(
         "A tool: the errors and frames of failures, for pytest's reports.",
-        frozenset({"_exceptions", "_waiting"}),
+        frozenset({"_advice", "_exceptions", "_waiting"}),
     ),
     "_cli": Room(
         "Imports public names only; nothing but `__main__` imports it.",

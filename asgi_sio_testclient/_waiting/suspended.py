@@ -32,7 +32,11 @@ __all__ = [
 
 __tracebackhide__ = True
 
-_LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")})
+_LIBRARIES = tuple(
+    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+# Of another environment on the path, of `pip install --user`, of Debian.
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _KINDS = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
 _OWN = f"{PurePath(__file__).parent.parent}{os.sep}"
 Frames = tuple[tuple[CodeType, int], ...]  # code and line of each, outermost first
@@ -126,7 +130,10 @@ def _kind_of(awaitable: Any) -> str | None:
 
 def is_library(code: CodeType) -> bool:
     """Whether code belongs to the standard library, an installed package or this package."""
-    return code.co_filename.startswith((*_LIBRARIES, _OWN, "<frozen"))
+    name = code.co_filename
+    return name.startswith((*_LIBRARIES, _OWN, "<frozen")) or any(
+        folder in name for folder in _INSTALLED
+    )
 
 
 def is_own(code: CodeType) -> bool:

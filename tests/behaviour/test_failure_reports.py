@@ -356,3 +356,200 @@ def test_other_failures(failing):
     assert lines["test_no_frame_of_ours"].endswith("- by hand")
     assert "two" in found["test_group"]
     assert "fixture 'nothing' not found" in found["test_no_fixture"]
+
+
+INSTALLED = """
+import json
+import pytest
+from board import app, sio
+from conftest import LOGIN
+from asgi_sio_testclient import TestClient, UsageError
+from installed import Room, broken_cart, wrapped
+
+sio.on("broken_cart", broken_cart)
+sio.register_namespace(Room("/room"))
+
+@sio.on("wrapped")
+def within(sid, data):
+    wrapped(data)
+
+@sio.on("wraps_twice")
+def wraps_twice(sid, data):
+    def inner():
+        raise LookupError("in the app")
+    wrapped(data, inner)
+
+@sio.on("frozen")
+def frozen(sid):
+    from installed import Frozen
+    raise Frozen("cold")
+
+async def test_handler(ann):
+    await ann.call("broken_cart", "{")
+
+async def test_method(ann):
+    await ann.connect("/room")
+    await ann.call("enter", namespace="/room")
+
+async def test_wrapped(ann):
+    await ann.call("wrapped", "{")
+
+async def test_wrapped_twice(ann):
+    await ann.call("wraps_twice", "{")
+
+async def test_frozen(ann):
+    await ann.call("frozen")
+
+async def test_raised_from(ann):
+    @ann.on("tick")
+    def handler(data):
+        raise ValueError("first") from KeyError("never raised")
+    await ann.abort()
+    await ann.connect()
+"""
+
+
+@pytest.fixture
+def installed(pytester, monkeypatch):
+    """A package as pip would have installed it."""
+    folder = pytester.mkdir("site-packages")
+    monkeypatch.syspath_prepend(str(folder))
+    (folder / "installed.py").write_text(
+        """
+import json
+from dataclasses import dataclass
+
+import socketio
+
+def broken_cart(sid, data):
+    return parsed(data)
+
+def parsed(data):
+    return json.loads(data)
+
+class Room(socketio.AsyncNamespace):
+    async def on_enter(self, sid):
+        raise OSError("no room")
+
+def wrapped(data, then=None):
+    try:
+        json.loads(data) if then is None else then()
+    except Exception as error:
+        wrap(error)
+
+def wrap(error):
+    try:
+        raise TypeError("in between") from error
+    except TypeError as within:
+        raise RuntimeError("wrapped") from within
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    words: str
+"""
+    )
+
+
+def test_an_installed_app_is_a_library_but_for_its_handler(failing, installed):
+    found = reports(failing(source=INSTALLED))
+    assert "def broken_cart(sid, data)" in found["test_handler"]
+    assert "def parsed(data)" not in found["test_handler"]
+    assert "async def on_enter(self, sid)" in found["test_method"]
+    assert "socketio/" not in found["test_handler"] + found["test_method"]
+
+
+def test_what_a_library_wraps_of_its_own_is_left_out(failing, installed):
+    found = reports(failing(source=INSTALLED))
+    assert "RuntimeError: wrapped" in found["test_wrapped"]
+    assert "def wrap(" not in found["test_wrapped"]
+    assert "JSONDecodeError" not in found["test_wrapped"]
+    assert "in between" not in found["test_wrapped_twice"]
+    assert "LookupError: in the app" in found["test_wrapped_twice"]
+    assert found["test_wrapped_twice"].count("direct cause") == 1
+    assert "KeyError: 'never raised'" in found["test_raised_from"]
+    assert "Frozen" in found["test_frozen"]
+
+
+GROUPS = """
+import asyncio
+import pytest
+import sys
+
+from asgi_sio_testclient import EventTimeout, UsageError
+
+async def test_group(ann):
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ann.call("scan", {"label": "nope"}))
+
+async def test_groups_in_a_group(ann):
+    try:
+        await ann.call("join_depto")
+    except EventTimeout as error:
+        raise ExceptionGroup("outer", [ExceptionGroup("inner", [error])])
+
+async def test_no_words(ann):
+    @ann.on("tick")
+    def handler(data):
+        raise ValueError
+    await ann.abort()
+    await ann.connect()
+
+async def test_elsewhere(ann):
+    await ann.connect("/board")
+
+@pytest.mark.sio(auht="good")
+async def test_misspelt_marker(sio_client):
+    pass
+
+def test_sync(sio_client):
+    pass
+
+def test_by_hand():
+    raise pytest.UsageError("by hand")
+"""
+
+
+def test_groups_and_fixtures(failing):
+    printed = failing(source=GROUPS)
+    found, lines = reports(printed), summaries(printed)
+    for name in ("test_group", "test_groups_in_a_group"):
+        assert "site-packages" not in found[name]
+        assert "asgi_sio_testclient/" not in found[name]
+        assert "taskgroups.py" not in found[name]
+    assert lines["test_group"].endswith("- LookupError: no parcel 'nope'")
+    assert "no handler for 'join_dep" in lines["test_groups_in_a_group"]
+    assert lines["test_no_words"].endswith("- ValueError")
+    assert "no app: define a fixture" in lines["test_sync"]
+    assert "by hand" in lines["test_by_hand"]
+    assert "All traceback entries are hidden" not in printed
+
+
+def test_errors_of_the_client_say_where_to_read_on(failing):
+    found = reports(failing())
+    assert "EventTimeout: the server has no handler" in found["test_typo_in_call"]
+    assert "what to do: faults.html#misspelt-called-event" in found["test_typo_in_call"]
+    assert "what to do: faults.html#room-never-entered" in found["test_never_comes"]
+    assert "what to do" not in found["test_raises"]
+    (report,) = reports(failing("-k", "slash", source=NO_SLASH)).values()
+    assert "what to do: faults.html#namespace-without-slash" in report
+
+
+NO_SLASH = """
+async def test_slash(ann):
+    await ann.connect("board")
+"""
+
+MANY = """
+async def test_many(ann):
+    for _ in range(15):
+        await ann.call("join_depot", "north")
+    assert False
+"""
+
+
+def test_the_last_packets_of_many(failing):
+    (report,) = reports(failing(source=MANY)).values()
+    (number,) = re.findall(r"\((\d+) earlier packets; --sio-transcript shows them\)", report)
+    assert report.count(" ms ") == FEW_LINES
+    (report,) = reports(failing("--sio-transcript", source=MANY)).values()
+    assert report.count(" ms ") == FEW_LINES + int(number)

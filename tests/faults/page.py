@@ -17,6 +17,9 @@ test: a real app, the mistake, the literal first line, and a bound on the time u
 *At once* means long before any timeout: the cause is known, so nothing is waited for. *At the
 timeout* means that only the clock can tell.
 
+pytest's report of an error of the client ends with the address of its entry here: `what to do:
+faults.html#wrong-path`.
+
 What differs between two runs is blanked out: `<sid>` is a session id, `<line>` a line number.
 """
 

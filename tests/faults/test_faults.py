@@ -2,12 +2,19 @@
 
 import asyncio
 import gc
+import re
 
 import pytest
 
+import asgi_sio_testclient
+from asgi_sio_testclient._advice import advice
+
 from . import FAULTS
 from .catalogue import SHOWN_IN_SUMMARY, read
-from .page import PAGE, page
+from .page import PAGE, anchor, page
+
+WIDTH = 80
+ALIKE = 12
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -32,6 +39,36 @@ def test_the_first_line_begins_with_the_cause(fault):
     _, _, text = fault.first_line.partition(": ")
     assert fault.cause in text[:SHOWN_IN_SUMMARY]
     assert fault.cause or fault.name == "wait_cancelled"  # asyncio's own, without a word
+
+
+CLIENTS_OWN = {
+    name
+    for name in asgi_sio_testclient.__all__
+    if isinstance(getattr(asgi_sio_testclient, name), type)
+    and issubclass(getattr(asgi_sio_testclient, name), asgi_sio_testclient.TestClientError)
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_report_leads_to_an_entry_of_the_same_wording(fault):
+    type_name, _, text = fault.first_line.partition(": ")
+    line = advice(text)
+    if not line:
+        assert type_name not in CLIENTS_OWN
+        return
+    entry = line.partition("#")[2]
+    assert len(f"E       {line}") <= WIDTH
+    led_to = next(other for other in FAULTS if anchor(other) == entry)
+    assert alike(text) == alike(led_to.first_line.partition(": ")[2])
+
+
+def alike(text):
+    """The first words, without names and numbers: siblings have them in common."""
+    return re.sub(r"'[^']*'|\d+|\S+:\d+", "...", text)[:ALIKE]
+
+
+def test_what_has_no_entry_leads_nowhere():
+    assert advice("something else") == ""
 
 
 def test_enough_faults_and_each_only_once():

@@ -1,0 +1,116 @@
+"""Which entry of the documentation's page *What went wrong?* an error's first line belongs to.
+
+It knows the wordings, and nothing of what they are said about.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["advice"]
+
+__tracebackhide__ = True
+
+_PAGE = "faults.html"
+# The first that fits; `faults` in tests/ has the mistake that leads to each.
+_ENTRIES = tuple(
+    (re.compile(pattern), entry)
+    for pattern, entry in (
+        # What was used in a way that makes no sense.
+        (r"app is the str", "import-string-for-app"),
+        (r"app is the server; expected the WSGI", "threaded-server-for-app"),
+        (r"app is the server", "server-for-app"),
+        (r"a WSGI app needs a2wsgi", "wsgi-app-without-its-bridge"),
+        (r"transports is ", "unknown-transport"),
+        (r"serializer is ", "unknown-serializer"),
+        (r"timeout is -", "negative-timeout"),
+        (r"http is ", "url-for-http-client"),
+        (r"server is ", "app-named-as-server"),
+        (r"not entered: ", "not-entered"),
+        (r"this client was entered in another event loop", "entered-in-another-loop"),
+        (r"server not found: ", "session-without-server"),
+        (r"async_mode is ", "async-mode-of-aiohttp"),
+        (r"connect\(\) takes no URL", "connect-to-a-url"),
+        (r"no \.\w+ on (Sync)?TestClient", "habit-of-the-stock-client"),
+        (r"namespace is ", "namespace-without-slash"),
+        (r"the arguments of .* can't be serialised", "emit-unserialisable"),
+        (r"the auth of .* can't be serialised", "auth-unserialisable"),
+        (r"the ack of .* can't be serialised", "own-ack-unserialisable"),
+        (r"not connected: connect\(\) first", "emit-before-connect"),
+        (r"not connected to namespace \S+ any more", "awaited-after-disconnect"),
+        (r"not connected to namespace", "emit-to-unjoined-namespace"),
+        # The handshake.
+        (r"\d+: no Socket.IO server answers there; it is in the", "inner-app-for-the-wrapper"),
+        (r"\d+: no Socket.IO server answers there; the app's ASGIApp", "path-of-mounted-app"),
+        (r"403: no Socket.IO server answers there", "mount-forgotten"),
+        (r"\d+: no Socket.IO server answers there", "wrong-path"),
+        (r"\d+: that is no Engine.IO handshake", "start-page-answers"),
+        (r"403: Invalid transport", "websocket-switched-off"),
+        (r"400: Invalid transport", "polling-switched-off"),
+        (r"\d+: \S+ is not an accepted origin", "origin-refused"),
+        (r"\d+: The client is using an unsupported", "unsupported-protocol-version"),
+        (r"\d+: Invalid host header", "untrusted-host"),
+        (r"\d+: redirected to ", "redirected-to-https"),
+        (r"401: ", "login-wall"),
+        (r"no response: the app returned", "app-returns-without-answering"),
+        (r"the app has not (accepted the websocket|answered)", "app-hangs-in-handshake"),
+        (r"the app accepted the websocket and sent", "websocket-that-says-nothing"),
+        (r"no NOOP came", "upgrade-without-noop"),
+        (r"malformed Engine.IO packet", "websocket-of-another-protocol"),
+        (r"malformed Socket.IO packet", "broken-packet-from-server"),
+        (r"unknown Engine.IO packet type", "unknown-packet-type-from-server"),
+        # Namespaces.
+        (r"still running: .*: no answer to CONNECT", "connect-handler-hangs"),
+        (r"namespace .* refused: .* serializer='default'", "msgpack-to-json-server"),
+        (r"namespace .* refused: serializer mismatch", "json-to-msgpack-server"),
+        (r"namespace .* refused: Unable to connect.*did you mean", "misspelt-namespace"),
+        (r"namespace .* refused: Unable to connect", "unknown-namespace"),
+        (r"namespace .* refused: Connection rejected", "refused-without-words"),
+        (r"namespace .* refused: ", "refused-with-words"),
+        # Waits.
+        (r"the server has no handler for .*; namespace \S+ has one", "called-in-wrong-namespace"),
+        (r"the server has no handler for .*: no ack", "misspelt-called-event"),
+        (r"the server has no handler for ", "misspelt-emitted-event"),
+        (r"it arrived in namespace", "awaited-in-wrong-namespace"),
+        (r"\d+ of \d+ attachments", "attachment-missing"),
+        (r"\d+ of \d+ events", "too-few-events"),
+        (r"\d+ arrived, and match=", "predicate-never-fits"),
+        (r"\d+ arrived, and (was|were) taken by", "taken-by-own-handler"),
+        (r"\d+ arrived, and (was|were) read before", "read-before"),
+        (r".*? did arrive: ", "misspelt-awaited-event"),
+        (r".*? went to room ", "room-never-entered"),
+        (r"skip_sid left this client out", "left-out-by-skip-sid"),
+        (r"the recipient is gone", "sent-to-an-old-sid"),
+        (r"a task (ended with an earlier client|never ran)", "begun-once-by-a-flag"),
+        (r"still running: .*: settle did not end", "settle-with-hanging-handler"),
+        (r"still running: .*: no ack for", "called-handler-hangs"),
+        (r"still running: .*: no event", "handler-hangs-while-waiting"),
+        (r"a handler blocked the event loop", "blocking-handler"),
+        (r"the handler returned, and no ack", "ack-missing"),
+        (r"no client\.on\(.* gives the ack", "servers-call-unanswered"),
+        (r"nothing arrived", "nobody-sends"),
+        (r"expected no ", "unexpected-event"),
+        # Ends.
+        (r"too large: ", "payload-too-large"),
+        (r".*the connection ended: ", "disconnected-while-waiting"),
+        (r"lifespan startup failed: no answer", "startup-hangs"),
+        (r"lifespan startup failed: \w+: ", "startup-raises"),
+        (r"lifespan startup failed: ", "startup-fails-with-message"),
+        (r"lifespan shutdown failed: no answer", "shutdown-hangs"),
+        (r"lifespan shutdown failed: ", "shutdown-raises"),
+        (r"left over at exit: the server's event", "ack-never-answered"),
+        (r"left over at exit: event ", "event-never-read"),
+        (r"left over at exit: a handler ", "handler-runs-at-strict-exit"),
+    )
+)
+
+
+def advice(text: str) -> str:
+    """The line that says where to read on about an error; "" where there is no entry for it.
+
+    Args:
+        text: the error's text, without its type.
+    """
+    line = text.partition("\n")[0]
+    entry = next((entry for pattern, entry in _ENTRIES if pattern.match(line)), None)
+    return "" if entry is None else f"what to do: {_PAGE}#{entry}"
