@@ -88,6 +88,7 @@ class RestCheck:
         self._ticking: set[TrackedTask] = set()
         self._turns_of_the_test = _TURNS_OF_THE_TEST
         self._ready_looks: dict[Any, int] = {}
+        self._seen_ready: set[Any] = set()  # in this look
         self._unseen_turns = 0 if work.sees_ready_queue else _UNSEEN_TURNS
         self._poll = _FIRST_POLL
 
@@ -103,6 +104,7 @@ class RestCheck:
         self._limit = self._now + self._grace
         self._again_at = NEVER
         self._next_turn = self._tests_turn = self._any_failed = False
+        self._seen_ready.clear()
         self._tickers: list[tuple[Any, Any, float]] = []
         self._resting: list[tuple[TrackedTask, Frames, Any]] = []
         self.at_work = []
@@ -160,7 +162,11 @@ class RestCheck:
 
     def _ready(self, thing: Any, most: int = _READY_LOOKS) -> bool:
         """Something is ready to run; whether that may be waited for: some things always are."""
-        looks = self._ready_looks[thing] = self._ready_looks.get(thing, 0) + 1
+        looks = self._ready_looks.get(thing, 0)
+        if thing not in self._seen_ready:
+            # Once for each look: with many clients, a thousand callbacks may be ready in one turn.
+            self._seen_ready.add(thing)
+            looks = self._ready_looks[thing] = looks + 1
         self._next_turn |= looks <= most
         return looks <= most
 
@@ -199,7 +205,7 @@ class RestCheck:
             record.is_ticker = True
 
     def _look_at_suspended(self, record: TrackedTask, task: asyncio.Task[Any], waiter: Any) -> None:
-        at = self._work.suspension_of(task, waiter)
+        at = record.suspension(task, waiter, self._work.in_executor)
         if at.timer is not None:
             if at.timer.when() <= self._limit:
                 self._look_at_sleeper(record, at, at.timer)

@@ -14,7 +14,7 @@ import asyncio
 import functools
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import PurePath
 from time import perf_counter
@@ -110,7 +110,15 @@ class TrackedTask:
         is_ticker: it goes round in short sleeps, or is always ready to run.
     """
 
-    __slots__ = ("is_ticker", "origin", "ref", "resting_places", "waiter")
+    __slots__ = (
+        "_suspension",
+        "_suspension_of",
+        "is_ticker",
+        "origin",
+        "ref",
+        "resting_places",
+        "waiter",
+    )
 
     def __init__(self, ref: weakref.ref[asyncio.Task[Any]], origin: Any) -> None:
         self.ref = ref
@@ -118,6 +126,20 @@ class TrackedTask:
         self.resting_places: set[Frames] | None = None
         self.waiter: Callable[[], Any] = _nothing
         self.is_ticker = False
+        self._suspension_of: Callable[[], Any] = _nothing
+        self._suspension: Suspension | None = None
+
+    def suspension(
+        self, task: asyncio.Task[Any], waiter: Any, in_executor: Container[Any]
+    ) -> Suspension:
+        """Where the task is suspended, read once for each future that it awaits: where many clients
+        leave at once, each of them looks at the tasks of all.
+        """
+        at = self._suspension
+        if at is None or self._suspension_of() is not waiter:
+            at = self._suspension = suspension_of(task, waiter, in_executor)
+            self._suspension_of = weakref.ref(waiter)
+        return at
 
     def rests_at(self, place: Frames, waiter: Any = None) -> None:
         """Remember a place at which it was found at rest, and the future that it awaits there."""
