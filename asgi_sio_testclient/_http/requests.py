@@ -30,6 +30,7 @@ __all__ = ["Handshake", "decoded_body"]
 __tracebackhide__ = True
 
 
+_OF_SESSION: Any = {EXTENSION: {"cancels": True}}
 ENGINEIO_VERSION = "4"
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 # What a websocket's handshake sets itself.
@@ -100,8 +101,8 @@ class Handshake:
         scope["state"] = dict(self._state or {})
         if method == "GET":
             scope["query_string"] += _stamp()
-            if not sid and self._remote_timeout is not None:
-                scope["extensions"] = self._extensions()
+        if self._remote_timeout is not None:
+            scope["extensions"] = _OF_SESSION if sid else self._extensions()
         return scope
 
     def _http_scope(self, method: str, sid: str) -> HTTPScope:
@@ -145,7 +146,7 @@ class Handshake:
         return scope
 
     def _extensions(self) -> dict[str, dict[object, object]]:
-        return {EXTENSION: {"handshake_timeout": self._remote_timeout}}
+        return {EXTENSION: {"handshake_timeout": self._remote_timeout, "cancels": True}}
 
     def store_cookies(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Put what a response sets into the jar."""

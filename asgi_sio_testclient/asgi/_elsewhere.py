@@ -11,8 +11,10 @@ __tracebackhide__ = True
 EXTENSION = "asgi_sio_testclient.remote"
 """In the ``extensions`` of a scope: what the client tells such an app about the request.
 
-``handshake_timeout``: seconds that the client waits for the answer. ``other_origin``: a redirection
-led the request to the server that the scope names, not to the app's own.
+``handshake_timeout``: seconds that the client waits for the answer. ``cancels``: the client cancels
+the call where it leaves before the response, so that no ``http.disconnect`` comes.
+``other_origin``: a redirection led the request to the server that the scope names, not to the app's
+own.
 """
 
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from typing import Any
 
-import aiohttp
-from yarl import URL
-
+from asgi_sio_testclient.remote._exchange import RawResponse, exchange
 from asgi_sio_testclient.remote._failures import FAILURES, Stage, failure
-from asgi_sio_testclient.remote._pool import Pool, stage_of_this_task
+from asgi_sio_testclient.remote._pool import Pool
 from asgi_sio_testclient.remote._requests import (
     Disconnect,
     Receive,
     Requests,
     Send,
     response_headers,
+    told,
 )
 
 __all__ = ["forward_http"]
 
 __tracebackhide__ = True
-
-LARGE_BODY = 1 << 20  # bytes, from which aiohttp wants a file instead
 
 
 async def forward_http(
@@ -37,24 +33,35 @@ async def forward_http(
     body = await _body(receive)
     if body is None:
         return
-    disconnect = Disconnect()
-    watcher = asyncio.create_task(_until_disconnect(receive, disconnect))
-    try:
-        response, content = await _exchange(pool, requests, scope, body)
-        disconnect.cancels = False
-    except asyncio.CancelledError:
-        if disconnect.is_cause():
-            return
-        raise
+    response: RawResponse | None
+    if told(scope).get("cancels"):
+        response = await _exchange(pool, requests, scope, body)
     else:
+        response = await _unless_disconnected(pool, requests, scope, receive, body)
+    if response is not None:
+        status, headers, content = response
         await send(
             {
                 "type": "http.response.start",
-                "status": response.status,
-                "headers": response_headers(response.raw_headers),
+                "status": status,
+                "headers": response_headers(headers),
             }
         )
         await send({"type": "http.response.body", "body": content})
+
+
+async def _unless_disconnected(
+    pool: Pool, requests: Requests, scope: Any, receive: Receive, body: bytes
+) -> RawResponse | None:
+    """The response; None where the client left before it was whole."""
+    disconnect = Disconnect()
+    watcher = asyncio.create_task(_until_disconnect(receive, disconnect))
+    try:
+        return await _exchange(pool, requests, scope, body)
+    except asyncio.CancelledError:
+        if disconnect.is_cause():
+            return None
+        raise
     finally:
         disconnect.cancels = False
         watcher.cancel()
@@ -79,28 +86,17 @@ async def _until_disconnect(receive: Receive, disconnect: Disconnect) -> None:
     disconnect.arrived()
 
 
-async def _exchange(
-    pool: Pool, requests: Requests, scope: Any, body: bytes
-) -> tuple[aiohttp.ClientResponse, bytes]:
-    url = URL(requests.url(scope), encoded=True)
-    is_handshake = requests.is_handshake(scope)
-    session = pool.handshakes if is_handshake else pool.requests
+async def _exchange(pool: Pool, requests: Requests, scope: Any, body: bytes) -> RawResponse:
+    origin = pool.origin(requests.origin(scope))
+    head = requests.head(scope, origin.headers["Host"], len(body))
     limit = requests.limit(scope)
     stage = Stage()
-    if is_handshake:
-        stage_of_this_task.set(stage)
-    data = io.BytesIO(body) if len(body) > LARGE_BODY else body or None
+    is_handshake = "handshake_timeout" in told(scope)
+    answer = exchange(pool.connector, origin, pool.connecting, head, body, stage)
     try:
-        async with (
-            asyncio.timeout(limit if is_handshake else None),
-            session.request(
-                scope["method"],
-                url,
-                headers=requests.headers(scope),
-                data=data,
-                allow_redirects=False,
-            ) as response,
-        ):
-            return response, await response.read()
+        if not is_handshake:
+            return await answer
+        async with asyncio.timeout(limit):
+            return await answer
     except FAILURES as exc:
-        raise failure(exc, url, stage if is_handshake else None, limit) from exc
+        raise failure(exc, origin.url, stage if is_handshake else None, limit) from exc

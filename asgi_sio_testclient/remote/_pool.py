@@ -4,6 +4,7 @@ a websocket's handshake.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import math
 import ssl
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 import aiohttp
+from yarl import URL
 
 from asgi_sio_testclient.remote._failures import Stage
 
@@ -75,8 +77,9 @@ class Pool:
     Attributes:
         forward: as given.
         users: how many scopes use it.
-        requests: the session of requests.
-        handshakes: the session of handshakes: it notes how far each came in
+        connector: gives the connections.
+        connecting: bounds the connecting of a request.
+        handshakes: the session of websockets' handshakes: it notes how far each came in
             `stage_of_this_task`, and raises `Refused`.
     """
 
@@ -88,31 +91,41 @@ class Pool:
     ) -> None:
         self.users = 0
         self.forward = forward
-        self._connector = aiohttp.TCPConnector(
+        self.connector = aiohttp.TCPConnector(
             limit=0, ssl=tls, keepalive_timeout=KEEP_ALIVE, timeout_ceil_threshold=math.inf
         )
-        self.requests = self._session(
-            timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout)
+        self.connecting = aiohttp.ClientTimeout(
+            total=None, connect=connect_timeout, ceil_threshold=math.inf
         )
+        self._tls = tls
+        self._origins: dict[str, aiohttp.ClientRequest] = {}
         trace = aiohttp.TraceConfig()
         trace.on_connection_create_end.append(_connected)
         trace.on_connection_reuseconn.append(_connected)
-        self.handshakes = self._session(
+        self.handshakes = aiohttp.ClientSession(
+            connector=self.connector,
+            connector_owner=False,
+            cookie_jar=aiohttp.DummyCookieJar(),  # the client's own jar has them
+            auto_decompress=False,
+            skip_auto_headers=_NOT_BY_ITSELF,
             timeout=aiohttp.ClientTimeout(total=None),
             trace_configs=[trace],
             middlewares=(_refuse,),
             ws_response_class=WebSocket,
         )
 
-    def _session(self, **options: Any) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=self._connector,
-            connector_owner=False,
-            cookie_jar=aiohttp.DummyCookieJar(),  # the client's own jar has them
-            auto_decompress=False,
-            skip_auto_headers=_NOT_BY_ITSELF,
-            **options,
-        )
+    def origin(self, url: str) -> aiohttp.ClientRequest:
+        """A request to a server, as aiohttp's connector takes it to connect there.
+
+        Args:
+            url: scheme, host and port of the server.
+        """
+        origin = self._origins.get(url)
+        if origin is None:
+            loop = asyncio.get_running_loop()
+            origin = aiohttp.ClientRequest("GET", URL(url), loop=loop, ssl=self._tls)
+            self._origins[url] = origin
+        return origin
 
     async def websocket(
         self,
@@ -140,15 +153,12 @@ class Pool:
 
     async def close(self) -> None:
         """Close every connection, and wait until it is closed."""
-        await self.requests.close()
         await self.handshakes.close()
-        await self._connector.close()
+        await self.connector.close()
 
 
 async def _connected(*_: object) -> None:
-    stage = stage_of_this_task.get(None)
-    if stage is not None:
-        stage.connected = True
+    stage_of_this_task.get().connected = True
 
 
 async def _refuse(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:

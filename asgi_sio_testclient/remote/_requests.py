@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, cast
 
 from asgi_sio_testclient.asgi._elsewhere import EXTENSION
 from asgi_sio_testclient.remote._target import PORTS, Target
 
-__all__ = ["Disconnect", "Receive", "Requests", "Send", "response_headers"]
+__all__ = ["Disconnect", "Receive", "Requests", "Send", "response_headers", "told"]
 
 __tracebackhide__ = True
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
+RawHeaders = Iterable[tuple[bytes, bytes]]
 
 DEFAULT_TIMEOUT = 5.0  # seconds: that of a client
+KEPT_HEADERS = 128  # how many sets of them
 SHARE = 0.8  # of the client's timeout, so that the cause comes before the client's own error
 
 # What belongs to one connection, and is set for the next one by aiohttp.
@@ -26,6 +29,7 @@ _OF_THE_CONNECTION = {
     b"transfer-encoding", b"upgrade",
 }  # fmt: skip
 _SET_ANEW = {*_OF_THE_CONNECTION, b"content-length"}
+_WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE")  # has no content-length, as a rule
 
 
 class Requests:
@@ -42,46 +46,80 @@ class Requests:
     ) -> None:
         self.target = target
         self._connect_timeout = connect_timeout
-        self._headers = list(headers)
-        self._overridden = {name.lower().encode() for name, _ in headers}
+        self._own_headers = [(name.encode(), value.encode()) for name, value in headers]
+        self._dropped = _SET_ANEW | {name.lower() for name, _ in self._own_headers}
+        # Requests of one session have the same headers, but for the length of a body.
+        self._lines_of = functools.lru_cache(KEPT_HEADERS)(self._made_lines)
 
     def url(self, scope: Any) -> str:
         """The URL of a scope's request, percent-encoded."""
-        origin = self.target.origin
-        if _told(scope).get("other_origin"):
-            # A redirection led the client's http client to another server.
-            host, port = scope["server"]
-            host = f"[{host}]" if ":" in host else host
-            origin = f"{scope['scheme']}://{host}:{port}"
-        path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
-        return f"{origin}{path}?{query}" if query else f"{origin}{path}"
+        return self.origin(scope) + _path_and_query(scope).decode("latin-1")
+
+    def origin(self, scope: Any) -> str:
+        """Scheme, host and port of the server that a scope's request goes to."""
+        if not told(scope).get("other_origin"):
+            return self.target.origin
+        # A redirection led the client's http client to another server.
+        host, port = scope["server"]
+        host = f"[{host}]" if ":" in host else host
+        return f"{scope['scheme']}://{host}:{port}"
+
+    def head(self, scope: Any, host: str, size: int) -> bytes:
+        """The request line and the headers of a scope's request, as they are sent.
+
+        Args:
+            scope: an http scope.
+            host: the header, where the scope does not name another host than its own.
+            size: of the body, in bytes.
+
+        Raises:
+            ValueError: a line break in the path or in a header.
+        """
+        method = scope["method"]
+        line = b"%b %b HTTP/1.1" % (method.encode("ascii"), _path_and_query(scope))
+        if b"\r" in line or b"\n" in line:
+            raise ValueError(f"a line break in the path of a request: {scope['path']!r}")
+        headers = tuple(scope["headers"])
+        lines = self._lines_of(headers, scope.get("server"), scope["scheme"], host)
+        if size or method not in _WITHOUT_BODY:
+            return b"%b\r\n%bcontent-length: %d\r\n\r\n" % (line, lines, size)
+        return b"%b\r\n%b\r\n" % (line, lines)
+
+    def _made_lines(self, headers: RawHeaders, server: Any, scheme: str, host: str) -> bytes:
+        kept = self._kept(headers, server, scheme)
+        if b"host" not in [name for name, _ in kept]:
+            kept.insert(0, (b"host", host.encode("ascii")))
+        kept += self._own_headers
+        lines = b"".join([b"%b: %b\r\n" % (name, _text(value).encode()) for name, value in kept])
+        if not lines.count(b"\r") == lines.count(b"\n") == len(kept):
+            raise ValueError("a line break in a header of a request")
+        return lines
 
     def headers(self, scope: Any) -> list[tuple[str, str]]:
         """The headers of a scope's request. The host's name is the server's own, unless the scope's
         header differs from the host of the scope.
         """
-        dropped = _SET_ANEW | self._overridden
-        headers = [
-            (name.decode("latin-1"), _text(value))
-            for name, value in scope["headers"]
-            if name not in dropped and not (name == b"host" and _is_own_host(value, scope))
+        kept = self._kept(scope["headers"], scope.get("server"), scope["scheme"])
+        kept += self._own_headers
+        return [(name.decode("latin-1"), _text(value)) for name, value in kept]
+
+    def _kept(self, headers: RawHeaders, server: Any, scheme: str) -> list[tuple[bytes, bytes]]:
+        """The headers of a scope that are sent on."""
+        return [
+            (name, value)
+            for name, value in headers
+            if name not in self._dropped
+            and not (name == b"host" and _is_own_host(value, server, scheme))
         ]
-        return headers + self._headers
 
     def limit(self, scope: Any) -> float:
         """Seconds that a connection, or the answer to a handshake, may take."""
         if self._connect_timeout is not None:
             return self._connect_timeout
-        return SHARE * float(_told(scope).get("handshake_timeout", DEFAULT_TIMEOUT))
-
-    def is_handshake(self, scope: Any) -> bool:
-        """Whether the client said that the response to this request is bounded by its timeout."""
-        return "handshake_timeout" in _told(scope)
+        return SHARE * float(told(scope).get("handshake_timeout", DEFAULT_TIMEOUT))
 
 
-def response_headers(
-    raw: Iterable[tuple[bytes, bytes]],
-) -> list[tuple[bytes, bytes]]:
+def response_headers(raw: RawHeaders) -> list[tuple[bytes, bytes]]:
     """The headers of a response, without those of its connection."""
     headers = [(name.lower(), value) for name, value in raw]
     return [header for header in headers if header[0] not in _OF_THE_CONNECTION]
@@ -114,19 +152,23 @@ class Disconnect:
         return self._cancelled and not self._task.uncancel()
 
 
-def _told(scope: Any) -> Any:
+def told(scope: Any) -> Any:
     """What a `TestClient` says about a request of its own."""
     return scope.get("extensions", {}).get(EXTENSION, {})
 
 
-def _is_own_host(value: bytes, scope: Any) -> bool:
-    server = scope.get("server")
+def _path_and_query(scope: Any) -> bytes:
+    path, query = scope["raw_path"], scope["query_string"]
+    return b"%b?%b" % (path, query) if query else bytes(path)
+
+
+def _is_own_host(value: bytes, server: Any, scheme: str) -> bool:
     if server is None:
         return True
     host, _, port = value.decode("latin-1").rpartition(":")
     if not host or not port.isdecimal():
-        host, port = value.decode("latin-1"), str(PORTS.get(scope["scheme"], server[1]))
-    return host.strip("[]").lower() == server[0].lower() and port == str(server[1])
+        host, port = value.decode("latin-1"), str(PORTS.get(scheme, server[1]))
+    return bool(host.strip("[]").lower() == server[0].lower() and port == str(server[1]))
 
 
 def _text(value: bytes) -> str:

@@ -16,6 +16,7 @@ from live import Node, serve
 from yarl import URL
 
 from asgi_sio_testclient import HandshakeFailed, NotConnected, TestClient
+from asgi_sio_testclient.asgi import websocket_scope
 from asgi_sio_testclient.remote import RemoteServer, _failures
 
 CERTIFICATE = Path(__file__).parents[1] / "fidelity" / "localhost.pem"
@@ -239,12 +240,16 @@ async def test_a_server_that_dies(transports):
                 await client.connect()
 
 
+async def accept_websocket(reader, writer):
+    request = await reader.readuntil(b"\r\n\r\n")
+    key = re.search(rb"(?i)sec-websocket-key: (\S+)", request)[1]
+    accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
+    writer.write(SWITCHED + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+
+
 async def test_a_frame_that_breaks_the_protocol():
     async def serve_one(reader, writer):
-        request = await reader.readuntil(b"\r\n\r\n")
-        key = re.search(rb"(?i)sec-websocket-key: (\S+)", request)[1]
-        accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
-        writer.write(SWITCHED + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        await accept_websocket(reader, writer)
         writer.write(b"\xff\xff\xff\xff")
         await reader.read()
         writer.close()
@@ -253,3 +258,36 @@ async def test_a_frame_that_breaks_the_protocol():
         port = server.sockets[0].getsockname()[1]
         text = await failure(f"http://127.0.0.1:{port}", "websocket")
     assert f"no valid websocket frame: 127.0.0.1:{port} sent one" in text
+
+
+async def test_a_message_to_a_server_that_is_gone_leaves_the_cause_to_the_other_direction():
+    async def serve_one(reader, writer):
+        await accept_websocket(reader, writer)
+        writer.write(b"\x81\x02hi")
+        await writer.drain()
+        writer.transport.abort()
+
+    messages, arrived, go_on = asyncio.Queue(), asyncio.Event(), asyncio.Event()
+    messages.put_nowait({"type": "websocket.connect"})
+
+    async def send(message):
+        if message["type"] == "websocket.send":
+            arrived.set()
+            await go_on.wait()
+
+    async with await asyncio.start_server(serve_one, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        server = RemoteServer(f"http://127.0.0.1:{port}")
+        call = asyncio.create_task(server(websocket_scope("/"), messages.get, send))
+        await arrived.wait()
+        (pool,) = server._pools.values()
+        (protocol,) = pool.connector._acquired
+        async with asyncio.timeout(60):
+            while protocol.is_connected():  # noqa: ASYNC110 (it tells nobody)
+                await asyncio.sleep(0)
+            messages.put_nowait({"type": "websocket.receive", "text": "lost"})
+            while not messages.empty():  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(ConnectionError, match=f"^connection lost: 127.0.0.1:{port} ended it"):
+            await asyncio.wait_for(call, 60)

@@ -51,6 +51,10 @@ class TestMarked:
     async def test_unmarked_again(self, sio_client):
         await sio_client.settle()
 
+    @pytest.mark.sio(transports="polling")
+    async def test_marked_by_the_class(self, sio_client):
+        assert await sio_client.call("echo", 1) == 1
+
     async def test_asks_for_the_app(self, sio_client, user_of_the_app):
         await sio_client.settle()
 
@@ -71,12 +75,12 @@ def run(pytester):
 
 
 def test_without_a_url_all_run_in_memory(run):
-    run().assert_outcomes(passed=7)
+    run().assert_outcomes(passed=8)
 
 
 def test_portable_tests_run_against_the_server(run, server_url):
     result = run(f"--sio-url={server_url}")
-    result.assert_outcomes(passed=4, skipped=3)
+    result.assert_outcomes(passed=5, skipped=3)
     result.stdout.fnmatch_lines(
         [
             f"sio: portable tests run against {server_url}",
@@ -88,7 +92,7 @@ def test_portable_tests_run_against_the_server(run, server_url):
 
 def test_over_several_transports(run, python_server):
     result = run(f"--sio-url={python_server}", "--sio-transports=websocket,polling,upgrade")
-    result.assert_outcomes(passed=8, skipped=9)
+    result.assert_outcomes(passed=9, skipped=9)
 
 
 def test_a_url_that_is_refused(run):

@@ -1,0 +1,122 @@
+"""One HTTP request over a connection of aiohttp's connector.
+
+aiohttp's session is passed by: it makes a request, a response, a URL, cookies and redirections anew
+for each request, which is most of what a call over long-polling would cost. The connector (name
+look-up, TLS, the pool) and the parser of responses are aiohttp's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+
+__all__ = ["RawResponse", "exchange"]
+
+__tracebackhide__ = True
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""The methods of requests that may be sent again: RFC 9110, section 9.2.2."""
+
+_REFUSED = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError)
+_LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+_FIRST_FINAL = 200
+SWITCHING_PROTOCOLS = 101
+WRITTEN_AT_ONCE = 65_536  # bytes of a body that is copied behind the head
+
+RawResponse = tuple[int, Any, bytes]
+"""Status, pairs of headers, body."""
+
+
+async def exchange(
+    connector: aiohttp.BaseConnector,
+    origin: aiohttp.ClientRequest,
+    timeout: aiohttp.ClientTimeout,
+    head: bytes,
+    body: bytes,
+    stage: Any,
+) -> RawResponse:
+    """Send a request and read the whole response; neither decoded nor redirected.
+
+    A request that may be sent again is, once, where the connection ends without a response: a
+    server may close an idle connection at any time.
+
+    Args:
+        connector: gives the connection.
+        origin: a request to the same server, which says where to connect.
+        timeout: of the connecting.
+        head: request line and headers.
+        body: of the request.
+        stage: is told when the connection is there.
+
+    Raises:
+        aiohttp.ClientError, OSError: there is no response.
+    """
+    method = head.partition(b" ")[0].decode()
+    if method in IDEMPOTENT:
+        try:
+            return await _exchange_once(connector, origin, timeout, method, head, body, stage)
+        except _REFUSED:
+            raise
+        except _LOST:
+            pass
+    return await _exchange_once(connector, origin, timeout, method, head, body, stage)
+
+
+async def _exchange_once(
+    connector: aiohttp.BaseConnector,
+    origin: aiohttp.ClientRequest,
+    timeout: aiohttp.ClientTimeout,
+    method: str,
+    head: bytes,
+    body: bytes,
+    stage: Any,
+) -> RawResponse:
+    try:
+        connection = await connector.connect(origin, [], timeout)
+    except TimeoutError as exc:
+        raise aiohttp.ConnectionTimeoutError from exc
+    stage.connected = True
+    protocol: Any = connection.protocol
+    try:
+        protocol.set_response_params(
+            skip_payload=method == "HEAD",
+            read_until_eof=True,
+            auto_decompress=False,
+            timeout_ceil_threshold=math.inf,
+        )
+        transport = protocol.transport
+        if len(body) <= WRITTEN_AT_ONCE:
+            transport.write(head + body)
+        else:
+            transport.write(head)
+            transport.write(body)
+        message, payload = await _response(protocol)
+        content = payload.read_nowait() if payload.is_eof() else await payload.read()
+        if transport.get_write_buffer_size():
+            protocol.force_close()  # the server answered before it had the body
+    except BaseException:
+        protocol.abort()  # what is not written yet may never be taken
+        connection.close()
+        raise
+    connection.release()
+    return message.code, message.raw_headers, content
+
+
+async def _response(protocol: Any) -> Any:
+    """The first response that is no interim one, and the reader of its body."""
+    try:
+        while True:
+            message, payload = await protocol.read()
+            if message.code >= _FIRST_FINAL or message.code == SWITCHING_PROTOCOLS:
+                return message, payload
+    except HttpProcessingError as exc:
+        raise aiohttp.ClientResponseError(
+            None,  # type: ignore[arg-type]
+            (),
+            status=exc.code,
+            message=exc.message,
+            headers=exc.headers,
+        ) from exc
