@@ -21,13 +21,21 @@ Key = tuple[str, int | None]  # namespace and id
 
 
 class Ack:
-    """An event of this client that wants an ack: `call` has a future for it, `emit` a callback."""
+    """An event of this client that wants an ack: `call` has a future for it, `emit` a callback.
 
-    __slots__ = ("callback", "event", "future")
+    Attributes:
+        key: namespace and id of the event.
+        event: name of the event.
+        future: gets the ack's values; None if `callback` is called with these.
+        callback: as given to `TestClient.emit`.
+    """
+
+    __slots__ = ("callback", "event", "future", "key")
 
     def __init__(
-        self, event: str, future: asyncio.Future[Any] | None, callback: Any = None
+        self, key: Key, event: str, future: asyncio.Future[Any] | None, callback: Any
     ) -> None:
+        self.key = key
         self.event = event
         self.future = future
         self.callback = callback
@@ -60,11 +68,10 @@ class Acks:
         self.unanswered.clear()
 
     def take(self, namespace: str, id: int | None) -> Ack | None:
-        """What waits for that ack, and now does no more; None where nobody does."""
-        key = namespace, id
+        """Remove and return the pending ack, or None."""
         if self.late:
-            self.late.pop(key, None)
-        return self.pending.pop(key, None)
+            self.late.pop((namespace, id), None)
+        return self.pending.pop((namespace, id), None)
 
     def handler_ended(self, run: HandlerRun) -> bool:
         """The handler of an event that wanted an ack ended. True where that is still to come."""

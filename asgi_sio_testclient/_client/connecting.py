@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from asgi_sio_testclient._client.connects import PendingConnect
-from asgi_sio_testclient._client.options import _resolve
+from asgi_sio_testclient._client.options import connectable, resolve_auth
 from asgi_sio_testclient._client.settling import wait_idle
 from asgi_sio_testclient._connection.refusals import is_misplaced
 from asgi_sio_testclient._connection.session import EngineSession
@@ -49,14 +49,14 @@ class ConnectCall:
         self,
         state: Dispatcher,
         identity: Identity,
-        names: Sequence[str],
+        names: Sequence[Any],
         transports: Sequence[str],
         limit: float,
     ) -> None:
         self._state = state
         self._runtime = state.runtime
         self._identity = identity
-        self._names = names
+        self._names = connectable(names)
         self._transports = transports
         self._limit = limit
         self._pending: dict[str, PendingConnect] = {}
@@ -77,7 +77,7 @@ class ConnectCall:
         for name in self._names:
             self._pending[name] = state.pending_connects[name] = PendingConnect(create())
         try:
-            payload = await _resolve(state.options.auth if auth is None else auth)
+            payload = await resolve_auth(state.options.auth if auth is None else auth)
             for name in self._names:
                 self._pending[name].packets = state.socketio.connect(name, payload)
             state.disconnect_reason = None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import httpx
 from socketio.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT
 
-from asgi_sio_testclient._client.acks import Acks
+from asgi_sio_testclient._client.acks import Ack, Acks
 from asgi_sio_testclient._client.app_errors import AppErrors
 from asgi_sio_testclient._client.connects import PendingConnect
 from asgi_sio_testclient._client.diagnosis import WaitDiagnostics
@@ -71,14 +71,15 @@ class Dispatcher:
         ending: sessions that were left, until they are over.
         own_http: the http client that was made for this client, to be closed with it.
         closed: its ``async with`` has ended.
+        is_owner: this client started the running app, which therefore ends with this client.
     """
 
-    def __init__(self, options: Options, runtime: RunningApp) -> None:
+    def __init__(self, options: Options, runtime: RunningApp, inbox: Inbox) -> None:
         self.options = options
         self.runtime = runtime
         self.socketio = SocketIO(options.packet_class)
         self.handlers = Handlers()
-        self.inbox = Inbox()
+        self.inbox = inbox
         self.acks = Acks()
         self.session: EngineSession | None = None
         self.sids: dict[str, str] = {}
@@ -93,6 +94,7 @@ class Dispatcher:
         self.ending: list[EngineSession] = []
         self.own_http: httpx.AsyncClient | None = None
         self.closed = False
+        self.is_owner = False
         self._looking_for_unacked = False
         name = f"client{len(runtime.clients) + 1}"
         self.transcript = Transcript(options.packet_class, name, runtime.transcripts)
@@ -333,6 +335,47 @@ class Dispatcher:
         messages = self.socketio.ack(event, values, incoming.namespace, incoming.id)
         self.session.send_messages(messages)
 
+    # -- sending
+
+    def send_event(
+        self,
+        event: str,
+        args: tuple[Any, ...],
+        namespace: str,
+        callback: Any = None,
+        *,
+        awaited: bool = False,
+    ) -> Ack | None:
+        """Send an event.
+
+        Args:
+            event: the event's name.
+            args: the event's arguments.
+            namespace: must be connected.
+            callback: called with the values of the server's ack; None for no callback.
+            awaited: whether the caller waits for the ack.
+
+        Returns:
+            The pending ack; None if the event wants no ack.
+
+        Raises:
+            NotConnected, TypeError, UsageError, ValueError: see `TestClient.emit`.
+        """
+        session, loop = self.session, self.runtime.loop
+        if session is None or namespace not in self.sids or asyncio.get_running_loop() is not loop:
+            session = self.connected_session(namespace)  # raises the error that fits
+        ack = None
+        id_ = self.socketio.next_id(namespace) if awaited or callback is not None else None
+        messages = self.socketio.event(event, args, namespace, id_)
+        if id_ is not None:
+            future = loop.create_future() if awaited else None
+            self.acks.pending[namespace, id_] = ack = Ack((namespace, id_), event, future, callback)
+        self.emitted = event, namespace
+        if self.runtime.services.work.unnoted:
+            self.runtime.services.work.note_resting_places()
+        session.send_messages(messages)
+        return ack
+
     # -- what is asked of it
 
     @property
@@ -362,16 +405,11 @@ class Dispatcher:
             NotConnected: it is not.
             UsageError: outside ``async with``, or in another event loop.
         """
-        session = self.session
-        if (
-            session is None
-            or namespace not in self.sids
-            or asyncio.get_running_loop() is not self.runtime.loop
-        ):
-            self.require_running()
-            check_namespace(namespace)
+        self.require_running()
+        check_namespace(namespace)
+        if self.session is None or namespace not in self.sids:
             raise self.not_connected(namespace)
-        return session
+        return self.session
 
     def require_running(self) -> None:
         """Raises:

@@ -53,10 +53,18 @@ def no_attribute(owner: object, name: str) -> NoReturn:
     raise AttributeError(f"no .{name} on {kind}: write {spelling}")
 
 
-def no_keyword(unknown: Mapping[str, Any]) -> NoReturn:
-    """Raises:
-    TypeError: always: ``connect()`` does not take `unknown`; with the spelling that it does take.
+def no_keyword(names: Iterable[Any], unknown: Mapping[str, Any]) -> NoReturn:
+    """Raise, with the spelling that ``connect()`` takes.
+
+    Args:
+        names: the positional arguments of the call.
+        unknown: the keyword arguments that ``connect()`` does not take.
+
+    Raises:
+        TypeError: always, unless one of `names` is refused by `check_names`.
+        ValueError: as in `check_names`.
     """
+    check_names(names, unknown)
     name, value = next(iter(unknown.items()))
     spelling = _KEYWORDS.get(name)
     if name == "namespaces" and value and _are_names(value):

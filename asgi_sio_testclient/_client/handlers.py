@@ -6,15 +6,30 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from asgi_sio_testclient._connection.arguments import check_namespace
 from asgi_sio_testclient._exceptions import reaches_test
 from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._protocol.packets import RESERVED
 
-__all__ = ["RESERVED", "HandlerRunner", "Handlers"]
+__all__ = ["RESERVED", "HandlerRunner", "Handlers", "check_subscription"]
 
 __tracebackhide__ = True
 
 Handler = Callable[..., Any]
+
+
+def check_subscription(event: Any, handler: Any, namespace: str) -> None:
+    """Check the arguments of `TestClient.on`; `handler` is None in a decorator's first call.
+
+    Raises:
+        TypeError: `event` is no name, or `handler` can't be called.
+        ValueError: `namespace` has no slash.
+    """
+    check_namespace(namespace)
+    if not isinstance(event, str):
+        raise TypeError(f"event is {event!r}; expected its name: @client.on('name')")
+    if handler is not None and not callable(handler):
+        raise TypeError(f"handler is {handler!r}; expected a callable")
 
 
 class Handlers:

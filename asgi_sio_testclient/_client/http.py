@@ -14,19 +14,28 @@ from asgi_sio_testclient._server.find import _reachable, bare_server
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import Dispatcher
-    from asgi_sio_testclient._client.options import Options
-    from asgi_sio_testclient._connection.app import RunningApp
     from asgi_sio_testclient._http.identity import Identity
 
 __tracebackhide__ = True
 
 
-def make_http(
-    options: Options, identity: Identity, runtime: RunningApp, owner: Dispatcher
-) -> httpx.AsyncClient:
-    """An httpx.AsyncClient on the running app, with the identity's jar, headers and base URL; what
-    its requests set off is `owner`'s, and they are noted in its transcript.
+def http_client(dispatcher: Dispatcher, identity: Identity) -> httpx.AsyncClient:
+    """Return the client given as ``http=`` if it is async, else `Dispatcher.own_http`, made at the
+    first call.
     """
+    http = dispatcher.options.http
+    if hasattr(http, "aclose"):
+        return http  # type: ignore[no-any-return]
+    if dispatcher.own_http is None:
+        dispatcher.own_http = _make_http(dispatcher, identity)
+    return dispatcher.own_http
+
+
+def _make_http(owner: Dispatcher, identity: Identity) -> httpx.AsyncClient:
+    """Make an httpx.AsyncClient on the running app, with the jar, headers and base URL of
+    `identity`. Requests are in the transcript of `owner`; errors of the app reach `owner`.
+    """
+    options, runtime = owner.options, owner.runtime
     headers = httpx.Headers(DEFAULT_HEADERS if options.http is None else options.http.headers)
     headers.update(identity.headers)
     return httpx.AsyncClient(

@@ -1,31 +1,118 @@
-"""The end of a client: it disconnects, handlers and the lifespan end, and what is raised then."""
+"""The start and the end of a client's ``async with``, and what is raised at its end.
+
+At the end the client disconnects, its handlers end, and the lifespan is shut down.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from asgi_sio_testclient._client.diagnosis import show_event
 from asgi_sio_testclient._client.dispatch import Dispatcher
+from asgi_sio_testclient._client.http import require_one_lifespan
+from asgi_sio_testclient._client.options import require_asyncio
 from asgi_sio_testclient._exceptions import (
     Leak,
     LeakWarning,
     TestClientError,
+    UsageError,
     add_note,
     ends_test,
 )
-from asgi_sio_testclient._protocol.names import ALL
+from asgi_sio_testclient._protocol.names import ALL, CLIENT_DISCONNECT, TRANSPORT_CLOSE
 from asgi_sio_testclient._server.observers import observers
 
+if TYPE_CHECKING:
+    from asgi_sio_testclient._connection.session import EngineSession
+
 __tracebackhide__ = True
+
+
+def begin_disconnect(dispatcher: Dispatcher, namespace: str | None) -> EngineSession | None:
+    """Disconnect from `namespace`, or close the connection for None and "*".
+
+    Returns:
+        The session in which the app's disconnect handler runs; None without a connection.
+
+    Raises:
+        NotConnected: `namespace` is not connected.
+        UsageError: outside ``async with``, or in another event loop.
+    """
+    dispatcher.require_running()
+    if namespace in {None, ALL}:
+        return dispatcher.say_goodbye()
+    session = dispatcher.connected_session(str(namespace))
+    session.send_messages(dispatcher.socketio.disconnect(str(namespace)))
+    dispatcher.ended(str(namespace), CLIENT_DISCONNECT, "")
+    if not dispatcher.sids and not dispatcher.awaits_connect():
+        dispatcher.say_goodbye()
+    return session
+
+
+def begin_abort(dispatcher: Dispatcher) -> EngineSession | None:
+    """Close the connection without telling the app.
+
+    Returns:
+        The session in which the app's disconnect handler runs; None without a connection.
+
+    Raises:
+        UsageError: outside ``async with``, or in another event loop.
+    """
+    dispatcher.require_running()
+    session, dispatcher.session = dispatcher.session, None
+    if session is not None:
+        dispatcher.ending.append(session)
+        session.cancel_connect_handlers()
+        session.drop()
+        dispatcher.ended(ALL, TRANSPORT_CLOSE, "the client aborted")
+    return session
+
+
+async def enter(dispatcher: Dispatcher) -> None:
+    """See `TestClient.__aenter__`."""
+    running_app, options = dispatcher.runtime, dispatcher.options
+    require_asyncio()
+    dispatcher.require_loop()
+    if dispatcher.is_owner:
+        raise UsageError("this TestClient is already entered")
+    if not running_app.running:
+        if options.lifespan:
+            require_one_lifespan(options.http, options.app)
+        await running_app.start(options.timeout)
+        dispatcher.is_owner = True
+    if dispatcher.closed:
+        dispatcher.closed = False
+        dispatcher.asked.clear()
+
+
+def begin_exit(dispatcher: Dispatcher, exc: BaseException | None) -> Leaving | None:
+    """Return the end of an ``async with``; None in another event loop, where `exc` gets a note.
+
+    Args:
+        dispatcher: the client that was entered.
+        exc: what the block raised.
+
+    Raises:
+        UsageError: in another event loop, and the block raised nothing.
+    """
+    if exc is None:
+        dispatcher.require_loop()
+    elif dispatcher.runtime.running and asyncio.get_running_loop() is not dispatcher.runtime.loop:
+        add_note(exc, "the client is not closed: it was entered in another event loop")
+        return None
+    return Leaving(dispatcher, exc)
 
 
 class Leaving:
     """The end of a client's ``async with``.
 
     Args:
-        state: the client that leaves.
-        owner: it started the running app, which therefore ends with it, and so do its clones.
+        state: the client that leaves. If it started the running app, the app and the client's
+            clones end with it.
+        exc: what the block raised.
 
     Attributes:
         failures: what the app and the test's own handlers raised, and no call has raised yet.
@@ -33,18 +120,23 @@ class Leaving:
         leaks: a line for each thing that was left over.
     """
 
-    def __init__(self, state: Dispatcher, *, owner: bool) -> None:
+    def __init__(self, state: Dispatcher, exc: BaseException | None) -> None:
         self.failures: list[BaseException] = []
         self.of_test: list[BaseException] = []
         self.leaks: list[str] = []
         self._state = state
         self._runtime = state.runtime
         self._options = state.options
-        self._owner = owner
-        self._states = list(reversed(state.everyone)) if owner else [state]
+        self._exc = exc
+        self._owner = state.is_owner
+        self._states = list(reversed(state.everyone)) if self._owner else [state]
 
     async def run(self) -> None:
-        """Disconnect, let running handlers end, and shut the lifespan down."""
+        """Disconnect, wait for running handlers, shut the lifespan down, and raise what is left.
+
+        Raises:
+            Exception, LifespanFailed, Leak: as in `TestClient.__aexit__`.
+        """
         runtime, limit = self._runtime, self._options.timeout
         deadline = runtime.loop.time() + limit
         try:
@@ -59,7 +151,12 @@ class Leaving:
             if self._owner:
                 await self._shut_down(limit)
         finally:
-            await self._release(limit)
+            try:
+                await self._release(limit)
+            finally:
+                self._state.is_owner = False
+        strict = self._options.strict
+        raise_at_exit(self._exc, self.failures, self.leaks, strict=strict, own=self.of_test)
 
     async def _wait_closed(self, state: Dispatcher, deadline: float) -> None:
         """Wait until the app has nothing left to do for a client."""
@@ -109,7 +206,7 @@ def report_closed(states: Iterable[Dispatcher]) -> None:
             observer.client_closed(state.transcript, unread)
 
 
-def _raise_at_exit(
+def raise_at_exit(
     body: BaseException | None,
     failures: Sequence[BaseException],
     leaks: Sequence[str],
@@ -148,7 +245,7 @@ def _raise_at_exit(
     if leaks and strict:
         raise Leak(leaks)
     for leak in leaks:
-        warnings.warn(f"left over at exit: {leak}", LeakWarning, stacklevel=3)
+        warnings.warn(f"left over at exit: {leak}", LeakWarning, stacklevel=4)
 
 
 def _whose(failures: Sequence[BaseException], own: Sequence[BaseException]) -> str:

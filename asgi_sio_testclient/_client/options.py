@@ -22,7 +22,7 @@ from asgi_sio_testclient._connection.arguments import (
     is_url,
 )
 from asgi_sio_testclient._exceptions import UsageError
-from asgi_sio_testclient._http.identity import check_header_value, check_headers
+from asgi_sio_testclient._http.identity import Identity, check_header_value, check_headers
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient._http.wsgi import WSGIBridge, is_wsgi
 from asgi_sio_testclient._protocol.names import ALL, TRANSPORTS
@@ -87,29 +87,47 @@ class Options:
             self.app = WSGIBridge(self.app)
             if self.transports is DEFAULT_TRANSPORTS:
                 self.transports = WSGI_TRANSPORTS
-        self.http = checked_http(self.http)
+        if self.http is not None:
+            self.http = checked_http(self.http)
+        self._check()
+        self.base_url = self._effective_base_url()
+        parse_base_url(self.base_url)
+        self.transports = self.transports_of(self.transports)
+        self.single_app = asgi.single_callable(self.app)
+        self.packet_class = packet_class_for(self.serializer, self.json)
+
+    def _check(self) -> None:
+        """Check the arguments of which only the type or the value matters.
+
+        Raises:
+            TypeError, ValueError: an argument is wrong.
+        """
         check_timeout(self.timeout)
         check_timeout(self.grace, "grace")
         if self.server is not None:
             _check_no_url(self.app)
             engineio_server_of(self.server)
-        for name in ("socketio_path", "root_path"):
-            if not isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} is {getattr(self, name)!r}; expected a str")
+        if not isinstance(self.socketio_path, str):
+            raise TypeError(f"socketio_path is {self.socketio_path!r}; expected a str")
+        if not isinstance(self.root_path, str):
+            raise TypeError(f"root_path is {self.root_path!r}; expected a str")
+        if self.headers is not None:
+            _check_headers(self.headers)
+        if self.cookies is not None:
+            _check_cookies(self.cookies)
+        if self.client is not None and not isinstance(self.client, tuple):
+            raise TypeError(f"client is {self.client!r}; expected a tuple of host and port")
+
+    def _effective_base_url(self) -> str:
+        """Return the base URL; `http` or a server elsewhere replaces the default."""
         base_url = str(self.base_url)
-        if self.http is not None and base_url == DEFAULT_BASE_URL and str(self.http.base_url):
+        if base_url != DEFAULT_BASE_URL:
+            return base_url
+        if self.http is not None and str(self.http.base_url):
             base_url = str(self.http.base_url)
         if base_url == DEFAULT_BASE_URL and isinstance(self.app, Elsewhere):
             base_url = self.app.base_url
-        parse_base_url(base_url)
-        _check_headers(self.headers)
-        _check_cookies(self.cookies)
-        if self.client is not None and not isinstance(self.client, tuple):
-            raise TypeError(f"client is {self.client!r}; expected a tuple of host and port")
-        self.base_url = base_url
-        self.transports = self.transports_of(self.transports)
-        self.single_app = asgi.single_callable(self.app)
-        self.packet_class = packet_class_for(self.serializer, self.json)
+        return base_url
 
     def transports_of(self, transports: Sequence[str] | str | None) -> tuple[str, ...]:
         """`transports` as a tuple, or those of the client for None.
@@ -131,6 +149,23 @@ class Options:
             raise ValueError(f"transports is {transports!r}; expected some of {TRANSPORTS}")
         return names
 
+    def timeout_of(self, timeout: float | None) -> float:
+        """Return `timeout` in seconds, or that of the client for None.
+
+        Raises:
+            TypeError, ValueError: no number of seconds, or a negative one.
+        """
+        if timeout is None:
+            return self.timeout
+        check_timeout(timeout)
+        return timeout
+
+    def identity(self) -> Identity:
+        """Make the cookies and headers of a client with these options."""
+        return Identity(
+            self.http, self.base_url, self.headers, self.cookies, self.root_path, self.client
+        )
+
     def for_clone(self, overrides: Mapping[str, Any], base_url: str) -> Options:
         """The options of another user of the same app: own cookies, unless given."""
         unknown = sorted(overrides.keys() - _OF_CLONES)
@@ -151,22 +186,18 @@ _OF_CLONES = frozenset(
 
 
 def _check_headers(headers: Any) -> None:
-    if headers is None:
-        return
     _check_type("headers", httpx.Headers, headers)
     check_headers(httpx.Headers(headers).raw)
 
 
 def _check_cookies(cookies: Any) -> None:
-    if cookies is None:
-        return
     jar = getattr(cookies, "jar", cookies)
     _check_type("cookies", lambda cookies: list(httpx.Cookies(cookies).jar), jar)
     for cookie in httpx.Cookies(jar).jar:
         check_header_value(f"cookie {cookie.name!r}", f"{cookie.name}={cookie.value}".encode())
 
 
-def _check_match(match: Any) -> None:
+def check_match(match: Any) -> None:
     if match is None:
         return
     if not callable(match):
@@ -177,19 +208,19 @@ def _check_match(match: Any) -> None:
         raise TypeError(f"match is async: {match!r}; expected a plain function")
 
 
-def _check_event(event: Any) -> None:
+def check_event(event: Any) -> None:
     if event is not None and not isinstance(event, str):
         raise TypeError(f"event is {event!r}; expected its name, a str")
 
 
-async def _resolve(auth: Any) -> Any:
+async def resolve_auth(auth: Any) -> Any:
     if auth is None:
         return None
     value = auth() if callable(auth) else auth
     return await value if inspect.isawaitable(value) else value
 
 
-def _namespaces(names: Sequence[Any]) -> list[str]:
+def connectable(names: Sequence[Any]) -> list[str]:
     for name in names:
         if not isinstance(name, str) or "?" in name or "://" in name:
             check_names([name], {})
@@ -199,7 +230,7 @@ def _namespaces(names: Sequence[Any]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _require_asyncio() -> None:
+def require_asyncio() -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:

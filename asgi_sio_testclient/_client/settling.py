@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from asgi_sio_testclient._client.server_access import require_local_server, require_server
+from asgi_sio_testclient._connection.arguments import check_timeout
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
 from asgi_sio_testclient._waiting.idle import SupportsIdle
 from asgi_sio_testclient._waiting.rest import RestCheck
@@ -13,12 +15,37 @@ from asgi_sio_testclient._waiting.rest import RestCheck
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import Dispatcher
 
-__all__ = ["settled", "wait_idle"]
+__all__ = ["settle", "wait_idle", "wait_idle_and_raise"]
 
 __tracebackhide__ = True
 
 
-async def settled(
+async def settle(dispatcher: Dispatcher, limit: float, grace: float | None) -> None:
+    """See `TestClient.settle`.
+
+    Args:
+        dispatcher: the client that waits.
+        limit: seconds.
+        grace: seconds; None for that of the client.
+    """
+    dispatcher.require_running()
+    running_app = dispatcher.runtime
+    instead = ": await an event that comes after it"
+    require_local_server(running_app, "settle()", instead)
+    if dispatcher.session is not None:
+        require_server(dispatcher)
+    if grace is None:
+        grace = dispatcher.options.grace
+    else:
+        check_timeout(grace, "grace")
+    waiting_handler = running_app.own_handler_of_current_task()
+    if waiting_handler:
+        raise dispatcher.situation().settles_in_handler(waiting_handler)
+    rest = RestCheck(running_app.services.work, grace)
+    await wait_idle_and_raise(dispatcher, running_app.idle_sources, limit, "settle", rest)
+
+
+async def wait_idle_and_raise(
     state: Dispatcher,
     sources: Callable[[], Iterable[SupportsIdle]],
     limit: float,

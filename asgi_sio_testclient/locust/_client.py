@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import perf_counter, perf_counter_ns, time
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from asgi_sio_testclient import ReceivedEvent, TestClient
 from asgi_sio_testclient._client.inbox import Inbox, Match, Numbered
@@ -112,13 +112,32 @@ class _TimedInbox(Inbox):
     wait for. An event's number is its time of arrival, in nanoseconds of `time.perf_counter_ns`.
     """
 
-    __slots__ = ()
+    __slots__ = ("arrived",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        # When the events arrived that a wait has returned and that are to be reported: seconds of
+        # `time.perf_counter`, by the event's id.
+        self.arrived: dict[int, float] = {}
 
     def put(self, event: ReceivedEvent) -> None:
         self._number = max(self._number, perf_counter_ns())
         super().put(event)
-        if len(self._unread.events) > UNREAD_EVENTS:
+        if self._number not in self._unread:
+            self.arrived[id(event)] = self._number / SECOND
+        elif len(self._unread.events) > UNREAD_EVENTS:
             self._unread.oldest(None, ALL)
+
+    def take(self, event: str | None, namespace: str, match: Match | None) -> Numbered | None:
+        numbered = super().take(event, namespace, match)
+        if numbered is not None:
+            self.arrived[id(numbered[1])] = numbered[0] / SECOND
+        return numbered
+
+    def put_back(self, numbered: Numbered) -> None:
+        super().put_back(numbered)
+        if numbered[0] in self._unread:
+            del self.arrived[id(numbered[1])]
 
 
 class MeasuredClient(TestClient):
@@ -129,12 +148,11 @@ class MeasuredClient(TestClient):
     """
 
     requests: Requests
+    _inbox_class: ClassVar = _TimedInbox
 
     def _set_up(self, runtime: RunningApp) -> None:
         super()._set_up(runtime)
-        self._state.inbox = _TimedInbox()
         self._state.transcript.keep(PACKETS)
-        self._arrived: dict[int, float] = {}
 
     def clone(self, **overrides: Any) -> Self:
         """Another connection of the same user; see `TestClient.clone`."""
@@ -280,7 +298,8 @@ class MeasuredClient(TestClient):
         return perf_counter() if sent_at is None else sent_at
 
     def _report_arrival(self, event: ReceivedEvent, name: str | None, began: float) -> None:
-        arrived = max(began, self._arrived.pop(id(event)))
+        inbox: Any = self._state.inbox
+        arrived = max(began, inbox.arrived.pop(id(event)))
         name = name or _name(event.name, event.namespace)
         self.requests.report("EVENT", name, began, arrived, event)
 
@@ -294,20 +313,6 @@ class MeasuredClient(TestClient):
     ) -> None:
         name = name or _name(event or "*", namespace)
         self.requests.report_failure("EVENT", name, began, exc, "event")
-
-    async def _next(
-        self, event: str | None, namespace: str, match: Match | None, limit: float
-    ) -> Numbered | None:
-        numbered = await super()._next(event, namespace, match, limit)
-        if numbered is not None:
-            number, received = numbered
-            self._arrived[id(received)] = number / SECOND
-        return numbered
-
-    def _put_back(self, taken: Any) -> None:
-        for _, received in taken:
-            del self._arrived[id(received)]
-        super()._put_back(taken)
 
 
 def _name(event: str, namespace: str | None) -> str:

@@ -17,13 +17,13 @@ class Run:
 
 
 def call(acks, namespace="/", id=1):
-    ack = Ack("e", asyncio.get_running_loop().create_future())
+    ack = Ack((namespace, id), "e", asyncio.get_running_loop().create_future(), None)
     acks.pending[namespace, id] = ack
     return ack
 
 
 def emit(acks, namespace="/", id=1):
-    ack = acks.pending[namespace, id] = Ack("e", None, print)
+    ack = acks.pending[namespace, id] = Ack((namespace, id), "e", None, print)
     return ack
 
 

@@ -194,7 +194,7 @@ async def entered_in_another_loop():
 
 @faults.fault(
     "Asks for the server's session where the server can't be found.",
-    first_line="UsageError: server not found: the app's socketio.AsyncServer was not found on the way of its requests; pass server= to the TestClient, or, where the app has a server of another make, await an event or an ack in the place of this call",
+    first_line="UsageError: server not found: the app's socketio.AsyncServer was not found in the app's call stack; pass server= to the TestClient, or, where the app has a server of another make, await an event or an ack in the place of this call",
     cause="server not found",
     within=KNOWN_EARLY,
     remedy="Pass `TestClient(app, server=sio)`.",
