@@ -32,7 +32,6 @@ SIGPIPE = 128 + 13
 """The exit code that a shell shows for a program that a closed pipe ended (``| head``)."""
 
 SCRIPT = "sio-testclient"
-PROGRAM = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m asgi_sio_testclient"
 
 _OUR_FRAMES = (
     *(str(Path(file).parent) for file in (package.__file__, asyncio.__file__, importlib.__file__)),
@@ -82,6 +81,11 @@ class CommandLineError(Exception):
     """
 
 
+def program() -> str:
+    """How this process was started, for usage lines."""
+    return SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m asgi_sio_testclient"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command named in ``argv``, by default in ``sys.argv[1:]``.
 
@@ -109,7 +113,7 @@ def _run(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     command = next(command for command in COMMANDS if command.name == arguments.command)
     module = importlib.import_module(f"asgi_sio_testclient._cli.{command.module}")
-    prog = f"{PROGRAM} {command.name}"
+    prog = f"{program()} {command.name}"
     try:
         code: int = module.main(arguments.arguments, prog)
     except CommandLineError as error:
@@ -146,7 +150,7 @@ def _complete() -> None:
     if command is not None and len(typed) > skipped + 1:
         os.environ["_ARGCOMPLETE"] = str(skipped + 1)
         module = importlib.import_module(f"asgi_sio_testclient._cli.{command.module}")
-        parser = module.build_parser(f"{PROGRAM} {command.name}")
+        parser = module.build_parser(f"{program()} {command.name}")
     argcomplete.autocomplete(parser)
 
 
@@ -154,9 +158,9 @@ def _parser() -> argparse.ArgumentParser:
     width = max(len(command.name) for command in COMMANDS)
     overview = "\n".join(f"  {command.name:{width}}  {command.summary}" for command in COMMANDS)
     parser = Parser(
-        prog=PROGRAM,
+        prog=program(),
         description="An in-memory Socket.IO test client for ASGI apps.",
-        epilog=f"commands:\n{overview}\n\n`{PROGRAM} COMMAND --help` tells more about each.",
+        epilog=f"commands:\n{overview}\n\n`{program()} COMMAND --help` tells more about each.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
