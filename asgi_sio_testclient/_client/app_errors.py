@@ -25,7 +25,7 @@ class AppErrors:
     """The errors of one client.
 
     Args:
-        runtime: the running app.
+        running_app: the running app.
         connects: the CONNECTs of the client that are under way, by namespace.
         inbox: who waits for events.
         acks: who waits for acks.
@@ -38,13 +38,13 @@ class AppErrors:
     """
 
     __slots__ = (
-        "_acks", "_connects", "_inbox", "_runtime", "all", "of_test", "settling", "unraised",
+        "_acks", "_connects", "_inbox", "_running_app", "all", "of_test", "settling", "unraised",
     )  # fmt: skip
 
     def __init__(
-        self, runtime: RunningApp, connects: dict[str, PendingConnect], inbox: Inbox, acks: Acks
+        self, running_app: RunningApp, connects: dict[str, PendingConnect], inbox: Inbox, acks: Acks
     ) -> None:
-        self._runtime = runtime
+        self._running_app = running_app
         self._connects = connects
         self._inbox = inbox
         self._acks = acks
@@ -74,10 +74,10 @@ class AppErrors:
             self.unraised.append(exc)
             return
         # Whichever call comes first ends the test, also that of another client.
-        clients = cast("list[Dispatcher]", self._runtime.clients)
+        clients = cast("list[Dispatcher]", self._running_app.clients)
         everyone = [self, *(client.errors for client in clients)]
         if not any(errors._raise_in_any(exc) for errors in everyone):
-            self._runtime.test_endings.append(exc)
+            self._running_app.test_endings.append(exc)
 
     def _raise_in_any(self, exc: BaseException) -> bool:
         """Raise `exc` in any call that waits now; returns whether one did."""
@@ -109,8 +109,8 @@ class AppErrors:
             BaseException: what ends the test, of any client of the running app.
             Exception: the oldest of the rest.
         """
-        if self._runtime.test_endings:
-            raise self._runtime.test_endings.pop(0)
+        if self._running_app.test_endings:
+            raise self._running_app.test_endings.pop(0)
         if self.unraised:
             raise self.unraised.pop(0)
 
@@ -120,6 +120,6 @@ class AppErrors:
         Raises:
             Exception: what nobody has retrieved, the oldest of it.
         """
-        self._runtime.services.work.report_failures()
+        self._running_app.services.work.report_failures()
         if self.unraised:
             self.raise_unraised()

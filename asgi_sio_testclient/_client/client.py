@@ -130,9 +130,9 @@ class TestClient:
         )
 
     def __repr__(self) -> str:
-        state = self._state
-        where = printable(f"connected to {', '.join(state.sids)} over {self.transport}")
-        return f"<{type(self).__name__} {where if state.sids else 'not connected'}>"
+        dispatcher = self._dispatcher
+        where = printable(f"connected to {', '.join(dispatcher.sids)} over {self.transport}")
+        return f"<{type(self).__name__} {where if dispatcher.sids else 'not connected'}>"
 
     if not TYPE_CHECKING:
 
@@ -140,16 +140,16 @@ class TestClient:
             """Raise AttributeError; name the equivalent of an attribute of another client."""
             no_attribute(self, name)
 
-    def _set_up(self, runtime: RunningApp) -> None:
+    def _set_up(self, running_app: RunningApp) -> None:
         options = self._options
-        self._runtime = runtime
-        self._state = Dispatcher(options, runtime, self._inbox_class())
+        self._running_app = running_app
+        self._dispatcher = Dispatcher(options, running_app, self._inbox_class())
         recording = active()
         if recording is not None:
             from asgi_sio_testclient._client.recorded import record_awaits  # noqa: PLC0415 (recorded only)
 
             record_awaits(self, recording)
-        self._identity = options.identity()
+        self._http_context = options.http_context()
 
     # -- entering and leaving
 
@@ -161,7 +161,7 @@ class TestClient:
             UsageError: the client is entered already; or the event loop is not asyncio's; or `http`
                 has run the lifespan already.
         """
-        await enter(self._state)
+        await enter(self._dispatcher)
         return self
 
     def __enter__(self) -> NoReturn:
@@ -185,7 +185,7 @@ class TestClient:
             LifespanFailed: the app's shutdown failed.
             Leak: something was left over, with ``strict=True``.
         """
-        leaving = begin_exit(self._state, exc)
+        leaving = begin_exit(self._dispatcher, exc)
         if leaving is not None:
             await leaving.run()
 
@@ -226,12 +226,12 @@ class TestClient:
             Exception: what a connect handler raised.
             UsageError: outside ``async with``, or a namespace is connected already.
         """
-        self._state.require_running()
+        self._dispatcher.require_running()
         if unknown:
             no_keyword(namespaces, unknown)
         names, opened_with = namespaces or (ROOT,), self._options.transports_of(transports)
         limit = self._options.timeout_of(timeout)
-        call = ConnectCall(self._state, self._identity, names, opened_with, limit)
+        call = ConnectCall(self._dispatcher, self._http_context, names, opened_with, limit)
         await call.run(auth, headers, query)
         return self
 
@@ -245,10 +245,10 @@ class TestClient:
             EventTimeout: the disconnect handler did not end in time.
             Exception: what the disconnect handler raised.
         """
-        session = begin_disconnect(self._state, namespace)
+        session = begin_disconnect(self._dispatcher, namespace)
         if session is not None:
             limit = self._options.timeout
-            await wait_idle_and_raise(self._state, lambda: [session], limit, "disconnect")
+            await wait_idle_and_raise(self._dispatcher, lambda: [session], limit, "disconnect")
 
     async def abort(self) -> None:
         """Close without a DISCONNECT, like a lost network: the app's reason is "transport close".
@@ -261,37 +261,37 @@ class TestClient:
             EventTimeout: the disconnect handler did not end in time.
             Exception: what the disconnect handler raised.
         """
-        session = begin_abort(self._state)
+        session = begin_abort(self._dispatcher)
         if session is not None:
             limit = self._options.timeout
-            await wait_idle_and_raise(self._state, lambda: [session], limit, "abort")
+            await wait_idle_and_raise(self._dispatcher, lambda: [session], limit, "abort")
 
     def is_connected(self, namespace: str | None = None) -> bool:
         """Return whether the client is connected to `namespace` ("*": to any)."""
         check_namespace(namespace or ROOT)
-        sids = self._state.sids
+        sids = self._dispatcher.sids
         return bool(sids) if namespace == ALL else (namespace or ROOT) in sids
 
     def get_sid(self, namespace: str | None = None) -> str | None:
         """Return the Socket.IO session id in `namespace`; None if not connected to it."""
         check_namespace(namespace or ROOT)
-        return self._state.sids.get(namespace or ROOT)
+        return self._dispatcher.sids.get(namespace or ROOT)
 
     @property
     def sid(self) -> str | None:
         """The Socket.IO session id in "/"; None if not connected to it."""
-        return self._state.sids.get(ROOT)
+        return self._dispatcher.sids.get(ROOT)
 
     @property
     def transport(self) -> str | None:
         """The transport in use, "polling" or "websocket"; None without a connection."""
-        session = self._state.session
+        session = self._dispatcher.session
         return None if session is None or session.transport is None else session.transport.name
 
     @property
     def disconnect_reason(self) -> str | None:
         """The reason of the latest disconnect, one of python-socketio's; None after a connect."""
-        return self._state.disconnect_reason
+        return self._dispatcher.disconnect_reason
 
     # -- sending
 
@@ -317,7 +317,7 @@ class TestClient:
         """
         if callback is not None and not callable(callback):
             raise TypeError(f"callback is {callback!r}; expected a callable")
-        self._state.send_event(event, args, namespace or ROOT, callback)
+        self._dispatcher.send_event(event, args, namespace or ROOT, callback)
 
     async def send(
         self,
@@ -351,19 +351,19 @@ class TestClient:
             ValueError: "connect", "connect_error" and "disconnect" are reserved.
             Exception: what the event's handler raised.
         """
-        state = self._state
+        dispatcher = self._dispatcher
         namespace = namespace or ROOT
         limit = self._options.timeout if timeout is None else self._options.timeout_of(timeout)
-        ack: Any = state.send_event(event, args, namespace, awaited=True)
+        ack: Any = dispatcher.send_event(event, args, namespace, awaited=True)
         try:
-            values = await self._runtime.services.deadlines.bound(ack.future, limit)
+            values = await self._running_app.services.deadlines.bound(ack.future, limit)
         except BaseException:
-            state.acks.take(*ack.key)
+            dispatcher.acks.take(*ack.key)
             raise
         if values is EXPIRED:
-            state.acks.take(*ack.key)
-            state.errors.raise_unretrieved()
-            raise state.situation().no_ack(event, namespace, limit)
+            dispatcher.acks.take(*ack.key)
+            dispatcher.errors.raise_unretrieved()
+            raise dispatcher.diagnostics().no_ack(event, namespace, limit)
         if len(values) == 1:
             return values[0]
         return tuple(values) if values else None
@@ -394,10 +394,10 @@ class TestClient:
             Exception: what the app raised because of this client, and no call has raised yet.
         """
         namespace, limit = namespace or ROOT, self._options.timeout_of(timeout)
-        numbered = await next_event(self._state, event, namespace, match, limit)
+        numbered = await next_event(self._dispatcher, event, namespace, match, limit)
         if numbered is None:
-            self._state.errors.raise_unretrieved()
-            raise self._state.situation().no_event(event, namespace, match, limit, (0, 1))
+            self._dispatcher.errors.raise_unretrieved()
+            raise self._dispatcher.diagnostics().no_event(event, namespace, match, limit, (0, 1))
         return numbered[1]
 
     async def await_events(
@@ -415,7 +415,7 @@ class TestClient:
         Arguments and errors as in `await_event`; `timeout` is for all events together.
         """
         limit = self._options.timeout_of(timeout)
-        return await next_events(self._state, count, event, namespace or ROOT, match, limit)
+        return await next_events(self._dispatcher, count, event, namespace or ROOT, match, limit)
 
     def get_received(self, namespace: str | None = None) -> list[ReceivedEvent]:
         """Return all unread events of `namespace` ("/" by default, "*" for all), and mark them as
@@ -427,8 +427,8 @@ class TestClient:
             NotConnected: the client was never connected to `namespace`.
             ValueError: a namespace without a slash.
         """
-        self._state.require_readable(namespace or ROOT)
-        return self._state.inbox.drain(namespace or ROOT)
+        self._dispatcher.require_readable(namespace or ROOT)
+        return self._dispatcher.inbox.drain(namespace or ROOT)
 
     async def events(self, namespace: str | None = None) -> AsyncIterator[ReceivedEvent]:
         """Iterate over events as they arrive, until the connection ends.
@@ -438,7 +438,7 @@ class TestClient:
             NotConnected: the client was never connected to `namespace`.
         """
         namespace = namespace or ROOT
-        self._state.require_readable(namespace)
+        self._dispatcher.require_readable(namespace)
         with contextlib.suppress(NotConnected):
             while True:
                 yield await self.await_event(namespace=namespace)
@@ -463,7 +463,7 @@ class TestClient:
                 an exception of a task begun by a handler that nobody has retrieved.
             UsageError: the server is elsewhere, or was not found: pass ``server=``.
         """
-        await settle(self._state, self._options.timeout_of(timeout), grace)
+        await settle(self._dispatcher, self._options.timeout_of(timeout), grace)
 
     async def assert_not_received(
         self,
@@ -491,7 +491,7 @@ class TestClient:
             TypeError, ValueError: `event` is no name, `namespace` has no slash, `match` is async.
             Exception: as in `settle`.
         """
-        assertion = NoEvent(self._state, event, namespace or ROOT, match, within)
+        assertion = NoEvent(self._dispatcher, event, namespace or ROOT, match, within)
         await assertion.hold(self._options.timeout, grace)
 
     # -- answering the server
@@ -521,7 +521,7 @@ class TestClient:
         check_subscription(event, handler, namespace or ROOT)
         if handler is None:
             return lambda function: self.on(event, function, namespace=namespace)
-        self._state.handlers.add(event, handler, namespace or ROOT)
+        self._dispatcher.handlers.add(event, handler, namespace or ROOT)
         return handler
 
     # -- the rest of the app
@@ -532,7 +532,7 @@ class TestClient:
 
         If the argument ``http=`` is an async client, `http` is that client.
         """
-        return http_client(self._state, self._identity)
+        return http_client(self._dispatcher, self._http_context)
 
     @property
     def cookies(self) -> httpx.Cookies:
@@ -542,7 +542,7 @@ class TestClient:
     @property
     def headers(self) -> httpx.Headers:
         """The headers of this client's handshakes that are added to those of `http`."""
-        return self._identity.own_headers
+        return self._http_context.own_headers
 
     def clone(self, **overrides: Any) -> Self:
         """Return another user of the same running app, with the same options but for `overrides`.
@@ -554,8 +554,8 @@ class TestClient:
             TypeError: `overrides` has an unknown argument, or `app`, `server` or `lifespan`.
         """
         other = type(self).__new__(type(self))
-        other._options = self._options.for_clone(overrides, self._identity.origin.url)
-        other._set_up(self._runtime)
+        other._options = self._options.for_clone(overrides, self._http_context.origin.url)
+        other._set_up(self._running_app)
         return other
 
     @property
@@ -565,9 +565,9 @@ class TestClient:
         Raises:
             NotConnected: no session is open.
         """
-        session = self._state.session
+        session = self._dispatcher.session
         if session is None:
-            raise self._state.not_connected(ROOT)
+            raise self._dispatcher.not_connected(ROOT)
         return session
 
     def session(self, namespace: str | None = None) -> AbstractAsyncContextManager[dict[str, Any]]:
@@ -578,7 +578,7 @@ class TestClient:
             NotConnected: the namespace is not connected.
             UsageError: the server is elsewhere, or was not found: pass ``server=``.
         """
-        return server_session(self._state, namespace or ROOT)
+        return server_session(self._dispatcher, namespace or ROOT)
 
     def session_transaction(self) -> AbstractAsyncContextManager[Any]:
         """Return an async context manager for the HTTP session of this client's next request.
@@ -594,8 +594,8 @@ class TestClient:
             UsageError: the app has none of these; the cookie would never be sent to the app; or the
                 server is elsewhere.
         """
-        require_local_server(self._runtime, "session_transaction()")
-        return session_transaction(find_session(self._options.app), self._identity)
+        require_local_server(self._running_app, "session_transaction()")
+        return session_transaction(find_session(self._options.app), self._http_context)
 
     def rooms(self, namespace: str | None = None) -> set[str]:
         """Return the rooms of this client on the server, the room of its own sid included.
@@ -604,7 +604,7 @@ class TestClient:
             NotConnected: the namespace is not connected.
             UsageError: the server is elsewhere, or was not found: pass ``server=``.
         """
-        return rooms_of(self._state, namespace or ROOT)
+        return rooms_of(self._dispatcher, namespace or ROOT)
 
     def time_travel(self) -> AbstractAsyncContextManager[None]:
         """Return an async context manager within which `advance` moves the event loop's clock.
@@ -612,8 +612,8 @@ class TestClient:
         Raises:
             UsageError: the event loop is not one of asyncio's own, or the server is elsewhere.
         """
-        require_local_server(self._runtime, "time_travel()")
-        return virtual_time.time_travel(self._runtime)
+        require_local_server(self._running_app, "time_travel()")
+        return virtual_time.time_travel(self._running_app)
 
     async def advance(self, seconds: float, *, timeout: float | None = None) -> None:
         """Move the clock by `seconds`, within `time_travel`; each timer fires at its own time.
@@ -631,14 +631,14 @@ class TestClient:
             EventTimeout: a handler still waited for a thread or a socket after `timeout`, and is
                 named; or the timers took longer than `timeout`.
         """
-        await virtual_time.advance(self._runtime, seconds, self._options.timeout_of(timeout))
+        await virtual_time.advance(self._running_app, seconds, self._options.timeout_of(timeout))
 
     @property
     def transcript(self) -> Transcript:
         """Every packet sent and received, with time and transport; ``str()`` makes a table."""
-        return self._state.transcript
+        return self._dispatcher.transcript
 
     @property
     def app_exceptions(self) -> list[BaseException]:
         """The exceptions so far of the app, because of this client, and of the test's handlers."""
-        return list(self._state.errors.all)
+        return list(self._dispatcher.errors.all)

@@ -17,14 +17,14 @@ from asgi_sio_testclient._exceptions import (
     TestClientError,
     UsageError,
 )
-from asgi_sio_testclient._http.requests import Handshake
+from asgi_sio_testclient._http.requests import ConnectionRequests
 from asgi_sio_testclient._server.reach import hint_of_path
 from asgi_sio_testclient._waiting.deadlines import EXPIRED
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import Dispatcher
-    from asgi_sio_testclient._http.identity import Identity
+    from asgi_sio_testclient._http.identity import HTTPContext
 
 __all__ = ["ConnectCall"]
 
@@ -38,8 +38,8 @@ class ConnectCall:
     """One call of `TestClient.connect`.
 
     Args:
-        state: the client that connects.
-        identity: its cookies and headers.
+        dispatcher: the client that connects.
+        http_context: its cookies and headers.
         names: the namespaces.
         transports: those of this connection, where the call opens one.
         limit: seconds, for the whole of it.
@@ -47,15 +47,15 @@ class ConnectCall:
 
     def __init__(
         self,
-        state: Dispatcher,
-        identity: Identity,
+        dispatcher: Dispatcher,
+        http_context: HTTPContext,
         names: Sequence[Any],
         transports: Sequence[str],
         limit: float,
     ) -> None:
-        self._state = state
-        self._runtime = state.runtime
-        self._identity = identity
+        self._dispatcher = dispatcher
+        self._running_app = dispatcher.running_app
+        self._http_context = http_context
         self._names = connectable(names)
         self._transports = transports
         self._limit = limit
@@ -68,23 +68,23 @@ class ConnectCall:
             HandshakeFailed, ConnectionRefused, ConnectTimeout, UsageError, or what the app raised:
                 see `TestClient.connect`.
         """
-        state = self._state
-        opens = not state.pending_connects and state.session is None
+        dispatcher = self._dispatcher
+        opens = not dispatcher.pending_connects and dispatcher.session is None
         if not opens:
             self._require_free_names()
-            opens = state.session is None and not state.awaits_connect()
-        create = self._runtime.loop.create_future
+            opens = dispatcher.session is None and not dispatcher.awaits_connect()
+        create = self._running_app.loop.create_future
         for name in self._names:
-            self._pending[name] = state.pending_connects[name] = PendingConnect(create())
+            self._pending[name] = dispatcher.pending_connects[name] = PendingConnect(create())
         try:
-            payload = await resolve_auth(state.options.auth if auth is None else auth)
+            payload = await resolve_auth(dispatcher.options.auth if auth is None else auth)
             for name in self._names:
-                self._pending[name].packets = state.socketio.connect(name, payload)
-            state.disconnect_reason = None
+                self._pending[name].packets = dispatcher.socketio.connect(name, payload)
+            dispatcher.disconnect_reason = None
             if opens:
                 await self._open(headers, query)
-            elif state.session is not None and state.session.ready:
-                state.session_ready()
+            elif dispatcher.session is not None and dispatcher.session.ready:
+                dispatcher.session_ready()
             await self._await_answers()
         except BaseException as exc:
             if opens:
@@ -96,7 +96,7 @@ class ConnectCall:
             self._remove_pending()
 
     def _remove_pending(self) -> None:
-        pending_connects = self._state.pending_connects
+        pending_connects = self._dispatcher.pending_connects
         for name, pending in self._pending.items():
             # A refused namespace may have been asked for again by another call.
             if name in pending_connects and pending_connects[name] is pending:
@@ -106,8 +106,12 @@ class ConnectCall:
         """Raises:
         UsageError: a namespace is connected already, or another call connects to it.
         """
-        state = self._state
-        taken = [name for name in self._names if name in state.sids or state.awaits_connect(name)]
+        dispatcher = self._dispatcher
+        taken = [
+            name
+            for name in self._names
+            if name in dispatcher.sids or dispatcher.awaits_connect(name)
+        ]
         if taken:
             raise UsageError(f"already connected to {', '.join(map(repr, taken))}")
 
@@ -116,23 +120,23 @@ class ConnectCall:
         headers: Any,
         query: Mapping[str, Any] | str | None,
     ) -> None:
-        state, runtime = self._state, self._runtime
-        state.transcript.begin()
-        handshake = Handshake(
-            self._identity,
-            self._state.options.socketio_path,
+        dispatcher, running_app = self._dispatcher, self._running_app
+        dispatcher.transcript.begin()
+        requests = ConnectionRequests(
+            self._http_context,
+            self._dispatcher.options.socketio_path,
             headers,
             query,
-            runtime.state,
-            remote_timeout=None if runtime.elsewhere is None else self._limit,
-            isolate=self._state.options.isolate_context,
+            running_app.state,
+            remote_timeout=None if running_app.elsewhere is None else self._limit,
+            isolate=self._dispatcher.options.isolate_context,
         )
-        await handshake.authorize()
-        state.socketio.reset()
-        state.session = session = EngineSession(
-            runtime, handshake, self._transports, state, state.transcript
+        await requests.authorize()
+        dispatcher.socketio.reset()
+        dispatcher.session = session = EngineSession(
+            running_app, requests, self._transports, dispatcher, dispatcher.transcript
         )
-        runtime.add_session(session)
+        running_app.add_session(session)
         session.start()
 
     async def _await_answers(self) -> None:
@@ -141,8 +145,8 @@ class ConnectCall:
         Raises:
             ConnectionRefused, ConnectTimeout, HandshakeFailed, or what the app raised.
         """
-        state, deadlines = self._state, self._runtime.services.deadlines
-        session = state.session
+        dispatcher, deadlines = self._dispatcher, self._running_app.services.deadlines
+        session = dispatcher.session
         deadline = deadlines.loop.time() + self._limit
         for name, pending in self._pending.items():
             try:
@@ -160,19 +164,21 @@ class ConnectCall:
             # CONNECT comes first and the connect handler's no later, in a DISCONNECT with data. A
             # handler that runs on leaves the client connected, as over a network.
             handlers = session.connect_handlers()
-            await wait_idle(state, lambda: [handlers], deadline - deadlines.loop.time())
-            state.errors.raise_unraised()
+            await wait_idle(dispatcher, lambda: [handlers], deadline - deadlines.loop.time())
+            dispatcher.errors.raise_unraised()
         refusals = {name: one.refusal for name, one in self._pending.items() if one.is_refused}
         if refusals:
-            raise state.situation().refused(refusals)
+            raise dispatcher.diagnostics().refused(refusals)
 
     def _check_serializer(self, namespace: str, exc: Exception) -> None:
         """Raise, in the place of what the server raised: that the two sides can't understand each
         other.
         """
-        instrumentation = self._state.instrumentation
+        instrumentation = self._dispatcher.instrumentation
         if instrumentation is not None and not isinstance(exc, TestClientError):
-            mismatch = instrumentation.clients.serializer_mismatch(self._state.options.packet_class)
+            mismatch = instrumentation.clients.serializer_mismatch(
+                self._dispatcher.options.packet_class
+            )
             if mismatch:
                 raise ConnectionRefused({namespace: mismatch}) from exc
 
@@ -184,28 +190,30 @@ class ConnectCall:
                 middleware does.
         """
         if error.status == INTERNAL_SERVER_ERROR:
-            for session in list(self._state.ending):
+            for session in list(self._dispatcher.ending):
                 await session.wait_closed(_UNTIL_IT_RAISES)
-            self._state.errors.raise_unraised()
+            self._dispatcher.errors.raise_unraised()
         if not is_misplaced(error):
             return
 
         def scope_of(socketio_path: str) -> Any:
-            requests = Handshake(self._identity, socketio_path, state=self._runtime.state)
+            requests = ConnectionRequests(
+                self._http_context, socketio_path, state=self._running_app.state
+            )
             if self._transports[0] == "websocket":
                 return requests.websocket_scope()
             return requests.http_scope("GET")
 
-        if isinstance(self._runtime.app, Elsewhere):
+        if isinstance(self._running_app.app, Elsewhere):
             return  # to try paths there would be requests over the network
-        path = self._state.options.socketio_path
-        way = await hint_of_path(self._runtime.app, path, scope_of)
+        path = self._dispatcher.options.socketio_path
+        way = await hint_of_path(self._running_app.app, path, scope_of)
         if way:
             error.hint = f"{error.hint.partition(';')[0]}; {way}"
 
     async def _clean_up(self, exc: BaseException) -> None:
         """Leave nothing connected after a first connect that failed with `exc`."""
-        session = self._state.release_failed_connect()
+        session = self._dispatcher.release_failed_connect()
         if session is not None and isinstance(exc, ConnectionRefused):
             # Its connect handlers have ended, so it is over in a moment. Elsewhere a handler may be
             # at it for as long as it likes, and the exit waits for it.
@@ -214,8 +222,8 @@ class ConnectCall:
             session.cancel_handshake()
 
     def _timed_out(self, namespace: str) -> ConnectTimeout:
-        state = self._state
+        dispatcher = self._dispatcher
         waiting_for, handshake = f"answer to CONNECT of namespace {namespace!r}", ""
-        if state.session is not None and not state.session.ready:
-            waiting_for, handshake = "Engine.IO handshake", state.session.handshake_stands()
-        return state.situation().connect_timeout(waiting_for, self._limit, handshake)
+        if dispatcher.session is not None and not dispatcher.session.ready:
+            waiting_for, handshake = "Engine.IO handshake", dispatcher.session.handshake_stands()
+        return dispatcher.diagnostics().connect_timeout(waiting_for, self._limit, handshake)

@@ -74,9 +74,9 @@ class Dispatcher:
         is_owner: this client started the running app, which therefore ends with this client.
     """
 
-    def __init__(self, options: Options, runtime: RunningApp, inbox: Inbox) -> None:
+    def __init__(self, options: Options, running_app: RunningApp, inbox: Inbox) -> None:
         self.options = options
-        self.runtime = runtime
+        self.running_app = running_app
         self.socketio = SocketIO(options.packet_class)
         self.handlers = Handlers()
         self.inbox = inbox
@@ -85,7 +85,7 @@ class Dispatcher:
         self.sids: dict[str, str] = {}
         self.asked: set[str] = set()
         self.pending_connects: dict[str, PendingConnect] = {}
-        self.errors = AppErrors(runtime, self.pending_connects, self.inbox, self.acks)
+        self.errors = AppErrors(running_app, self.pending_connects, self.inbox, self.acks)
         self.emitted: tuple[str, str] | None = None
         # A tuple, since most clients never have any: an empty one takes no memory.
         self.gone: tuple[str, ...] = ()
@@ -96,9 +96,9 @@ class Dispatcher:
         self.closed = False
         self.is_owner = False
         self._looking_for_unacked = False
-        name = f"client{len(runtime.clients) + 1}"
-        self.transcript = Transcript(options.packet_class, name, runtime.transcripts)
-        runtime.clients.append(self)
+        name = f"client{len(running_app.clients) + 1}"
+        self.transcript = Transcript(options.packet_class, name, running_app.transcripts)
+        running_app.clients.append(self)
 
     # -- what the session tells, see SessionListener
 
@@ -136,7 +136,7 @@ class Dispatcher:
             if not pending.is_answered:
                 known = isinstance(error, TestClientError)
                 answered |= pending.abort(
-                    error if known else self.situation().ended(reason, detail)  # type: ignore[arg-type]
+                    error if known else self.diagnostics().ended(reason, detail)  # type: ignore[arg-type]
                 )
         if isinstance(error, ProtocolError) and not answered:
             self.errors.deliver(error)
@@ -262,10 +262,10 @@ class Dispatcher:
             del self.sids[name]
         self.disconnect_reason = reason
         self.lost = detail
-        self.acks.fail_namespace(namespace, lambda: self.situation().ended(reason, detail))
+        self.acks.fail_namespace(namespace, lambda: self.diagnostics().ended(reason, detail))
         everything = not self.sids and not self.awaits_connect()
         self.inbox.fail(
-            ALL if everything else namespace, lambda _: self.situation().ended(reason, detail)
+            ALL if everything else namespace, lambda _: self.diagnostics().ended(reason, detail)
         )
         for name in names:
             incoming = Incoming(DISCONNECT, name, None)
@@ -294,11 +294,11 @@ class Dispatcher:
         session = self.session
         if session is not None and not self._looking_for_unacked:
             self._looking_for_unacked = True
-            self.runtime.services.idle.when_idle(lambda: [session], self._unacked)
+            self.running_app.services.idle.when_idle(lambda: [session], self._unacked)
 
     def _unacked(self) -> None:
         self._looking_for_unacked = False
-        self.acks.fail_late(lambda ack, run: self.situation().never_acked(ack, run))
+        self.acks.fail_late(lambda ack, run: self.diagnostics().never_acked(ack, run))
 
     # -- the test's handlers
 
@@ -317,7 +317,7 @@ class Dispatcher:
         return f"{what}, namespace {namespace!r}, sid {self.sids.get(namespace)!r}"
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
-        self.runtime.track(self.runtime.loop.create_task(coroutine, name=what))
+        self.running_app.track(self.running_app.loop.create_task(coroutine, name=what))
 
     def _handler_failed(self, exc: BaseException, what: str) -> None:
         exc = ungrouped(exc)
@@ -361,7 +361,7 @@ class Dispatcher:
         Raises:
             NotConnected, TypeError, UsageError, ValueError: see `TestClient.emit`.
         """
-        session, loop = self.session, self.runtime.loop
+        session, loop = self.session, self.running_app.loop
         if session is None or namespace not in self.sids or asyncio.get_running_loop() is not loop:
             session = self.connected_session(namespace)  # raises the error that fits
         ack = None
@@ -371,8 +371,8 @@ class Dispatcher:
             future = loop.create_future() if awaited else None
             self.acks.pending[namespace, id_] = ack = Ack((namespace, id_), event, future, callback)
         self.emitted = event, namespace
-        if self.runtime.services.work.unnoted:
-            self.runtime.services.work.note_resting_places()
+        if self.running_app.services.work.unnoted:
+            self.running_app.services.work.note_resting_places()
         session.send_messages(messages)
         return ack
 
@@ -383,12 +383,12 @@ class Dispatcher:
         """The server that this client is or was connected to."""
         if self.session is not None and self.session.instrumentation is not None:
             return self.session.instrumentation
-        return next(iter(self.runtime.instrumentations), None)
+        return next(iter(self.running_app.instrumentations), None)
 
     @property
     def everyone(self) -> list[Dispatcher]:
         """The clients of the running app."""
-        return cast("list[Dispatcher]", self.runtime.clients)
+        return cast("list[Dispatcher]", self.running_app.clients)
 
     def awaits_connect(self, namespace: str | None = None) -> bool:
         """Whether the CONNECT of `namespace`, or of any, is unanswered."""
@@ -415,7 +415,7 @@ class Dispatcher:
         """Raises:
         UsageError: outside ``async with``, or in another event loop.
         """
-        if not self.runtime.running or self.closed:
+        if not self.running_app.running or self.closed:
             raise UsageError("not entered: use it within `async with TestClient(app) as client:`")
         self.require_loop()
 
@@ -423,7 +423,7 @@ class Dispatcher:
         """Raises:
         UsageError: in another event loop than the one in which the client was entered.
         """
-        self.runtime.require_loop()
+        self.running_app.require_loop()
 
     def require_readable(self, namespace: str) -> None:
         """Raises:
@@ -457,18 +457,18 @@ class Dispatcher:
         if reason is None:
             return NotConnected(NEVER_CONNECTED)
         text = f"not connected to namespace {namespace!r} any more: {reason}"
-        details = self.situation().details()
+        details = self.diagnostics().details()
         return NotConnected(f"{text}: {self.lost}" if self.lost else text, reason, details)
 
-    def situation(self, at_work: Sequence[str] = ()) -> WaitDiagnostics:
+    def diagnostics(self, at_work: Sequence[str] = ()) -> WaitDiagnostics:
         """What is known now, for an error's text; `at_work`: what the app runs beside handlers."""
         errors = [exc for client in self.everyone for exc in client.errors.unraised]
         if not self.options.raise_app_exceptions:
             errors += self.errors.all
         return WaitDiagnostics(
             instrumentation=self.instrumentation,
-            running=self.runtime.running_handlers(),
-            at_work=[*self.runtime.running_own_handlers(), *at_work],
+            running=self.running_app.running_handlers(),
+            at_work=[*self.running_app.running_own_handlers(), *at_work],
             received=self.inbox.peek(ALL),
             errors=errors,
             transcript=self.transcript,
@@ -476,19 +476,19 @@ class Dispatcher:
             unanswered=list(self.acks.unanswered.values()),
             incomplete=self.socketio.incomplete,
             own_handler=lambda event, namespace: self.handlers.find(event, namespace, ())[0],
-            late_by=self.runtime.services.deadlines.late_by,
+            late_by=self.running_app.services.deadlines.late_by,
             own_errors=[exc for client in self.everyone for exc in client.errors.of_test],
             app_exceptions=[exc for client in self.everyone for exc in client.errors.all],
             recipient=self._recipient,
-            why_busy=self.runtime.why_busy,
+            why_busy=self.running_app.why_busy,
             other_emits=self._other_emits(),
         )
 
     def _other_emits(self) -> Iterator[Emitted]:
         """What servers of this event loop emitted that this client is not connected to."""
         mine = set() if self.instrumentation is None else self.instrumentation.clients.related
-        for runtime in self.runtime.services.apps:
-            for instrumentation in runtime.instrumentations:
+        for running_app in self.running_app.services.apps:
+            for instrumentation in running_app.instrumentations:
                 # Servers that share a broker share what they emit.
                 if mine.isdisjoint(instrumentation.clients.related):
                     yield from instrumentation.log.emits

@@ -14,12 +14,12 @@ from asgi_sio_testclient._server.find import _reachable, bare_server
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import Dispatcher
-    from asgi_sio_testclient._http.identity import Identity
+    from asgi_sio_testclient._http.identity import HTTPContext
 
 __tracebackhide__ = True
 
 
-def http_client(dispatcher: Dispatcher, identity: Identity) -> httpx.AsyncClient:
+def http_client(dispatcher: Dispatcher, http_context: HTTPContext) -> httpx.AsyncClient:
     """Return the client given as ``http=`` if it is async, else `Dispatcher.own_http`, made at the
     first call.
     """
@@ -27,35 +27,35 @@ def http_client(dispatcher: Dispatcher, identity: Identity) -> httpx.AsyncClient
     if hasattr(http, "aclose"):
         return http  # type: ignore[no-any-return]
     if dispatcher.own_http is None:
-        dispatcher.own_http = _make_http(dispatcher, identity)
+        dispatcher.own_http = _make_http(dispatcher, http_context)
     return dispatcher.own_http
 
 
-def _make_http(owner: Dispatcher, identity: Identity) -> httpx.AsyncClient:
+def _make_http(owner: Dispatcher, http_context: HTTPContext) -> httpx.AsyncClient:
     """Make an httpx.AsyncClient on the running app, with the jar, headers and base URL of
-    `identity`. Requests are in the transcript of `owner`; errors of the app reach `owner`.
+    `http_context`. Requests are in the transcript of `owner`; errors of the app reach `owner`.
     """
-    options, runtime = owner.options, owner.runtime
+    options, running_app = owner.options, owner.running_app
     headers = httpx.Headers(DEFAULT_HEADERS if options.http is None else options.http.headers)
-    headers.update(identity.headers)
+    headers.update(http_context.headers)
     return httpx.AsyncClient(
         transport=AppTransport(
             options.single_app,
-            admit=runtime.require_loop,
-            state=lambda: runtime.state,
-            keep=runtime.track,
+            admit=running_app.require_loop,
+            state=lambda: running_app.state,
+            keep=running_app.track,
             owner=owner,
             root_path=options.root_path,
             client=options.client,
             raise_app_exceptions=options.raise_app_exceptions,
             timeout=options.timeout,
-            origin=identity.origin,
+            origin=http_context.origin,
             note=owner.transcript.note_request,
             isolate=options.isolate_context,
         ),
-        base_url=identity.origin.url,
+        base_url=http_context.origin.url,
         headers=headers,
-        cookies=identity.jar,
+        cookies=http_context.jar,
         auth=_auth(getattr(options.http, "auth", None)),
         trust_env=False,  # a proxy in the environment would build an SSL context
     )

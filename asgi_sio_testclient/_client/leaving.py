@@ -73,7 +73,7 @@ def begin_abort(dispatcher: Dispatcher) -> EngineSession | None:
 
 async def enter(dispatcher: Dispatcher) -> None:
     """See `TestClient.__aenter__`."""
-    running_app, options = dispatcher.runtime, dispatcher.options
+    running_app, options = dispatcher.running_app, dispatcher.options
     require_asyncio()
     dispatcher.require_loop()
     if dispatcher.is_owner:
@@ -100,7 +100,10 @@ def begin_exit(dispatcher: Dispatcher, exc: BaseException | None) -> Leaving | N
     """
     if exc is None:
         dispatcher.require_loop()
-    elif dispatcher.runtime.running and asyncio.get_running_loop() is not dispatcher.runtime.loop:
+    elif (
+        dispatcher.running_app.running
+        and asyncio.get_running_loop() is not dispatcher.running_app.loop
+    ):
         add_note(exc, "the client is not closed: it was entered in another event loop")
         return None
     return Leaving(dispatcher, exc)
@@ -110,7 +113,7 @@ class Leaving:
     """The end of a client's ``async with``.
 
     Args:
-        state: the client that leaves. If it started the running app, the app and the client's
+        dispatcher: the client that leaves. If it started the running app, the app and the client's
             clones end with it.
         exc: what the block raised.
 
@@ -120,16 +123,16 @@ class Leaving:
         leaks: a line for each thing that was left over.
     """
 
-    def __init__(self, state: Dispatcher, exc: BaseException | None) -> None:
+    def __init__(self, dispatcher: Dispatcher, exc: BaseException | None) -> None:
         self.failures: list[BaseException] = []
         self.of_test: list[BaseException] = []
         self.leaks: list[str] = []
-        self._state = state
-        self._runtime = state.runtime
-        self._options = state.options
+        self._dispatcher = dispatcher
+        self._running_app = dispatcher.running_app
+        self._options = dispatcher.options
         self._exc = exc
-        self._owner = state.is_owner
-        self._states = list(reversed(state.everyone)) if self._owner else [state]
+        self._owner = dispatcher.is_owner
+        self._dispatchers = list(reversed(dispatcher.everyone)) if self._owner else [dispatcher]
 
     async def run(self) -> None:
         """Disconnect, wait for running handlers, shut the lifespan down, and raise what is left.
@@ -137,39 +140,39 @@ class Leaving:
         Raises:
             Exception, LifespanFailed, Leak: as in `TestClient.__aexit__`.
         """
-        runtime, limit = self._runtime, self._options.timeout
-        deadline = runtime.loop.time() + limit
+        running_app, limit = self._running_app, self._options.timeout
+        deadline = running_app.loop.time() + limit
         try:
-            for state in self._states:
-                self.leaks += _unread(state) if self._options.strict else []
-                state.say_goodbye()
+            for dispatcher in self._dispatchers:
+                self.leaks += _unread(dispatcher) if self._options.strict else []
+                dispatcher.say_goodbye()
             if self._owner:
-                runtime.stop_services()
-                self.leaks += await runtime.finish_work(deadline, limit, self._options.grace)
-            for state in self._states:
-                await self._wait_closed(state, deadline)
+                running_app.stop_services()
+                self.leaks += await running_app.finish_work(deadline, limit, self._options.grace)
+            for dispatcher in self._dispatchers:
+                await self._wait_closed(dispatcher, deadline)
             if self._owner:
                 await self._shut_down(limit)
         finally:
             try:
                 await self._release(limit)
             finally:
-                self._state.is_owner = False
+                self._dispatcher.is_owner = False
         strict = self._options.strict
         raise_at_exit(self._exc, self.failures, self.leaks, strict=strict, own=self.of_test)
 
-    async def _wait_closed(self, state: Dispatcher, deadline: float) -> None:
+    async def _wait_closed(self, dispatcher: Dispatcher, deadline: float) -> None:
         """Wait until the app has nothing left to do for a client."""
-        self.leaks += state.leaks()
-        for session in list(state.ending):
-            await session.wait_closed(deadline - self._runtime.loop.time())
+        self.leaks += dispatcher.leaks()
+        for session in list(dispatcher.ending):
+            await session.wait_closed(deadline - self._running_app.loop.time())
             self.leaks += session.still_connected() if session.tasks else []
-        state.ending.clear()
-        await state.close_http()
+        dispatcher.ending.clear()
+        await dispatcher.close_http()
 
     async def _shut_down(self, timeout: float) -> None:
         try:
-            await self._runtime.shutdown(timeout)
+            await self._running_app.shutdown(timeout)
         except BaseException as exc:
             if not isinstance(exc, TestClientError) and not ends_test(exc):
                 raise
@@ -177,33 +180,34 @@ class Leaving:
 
     async def _release(self, limit: float) -> None:
         """Collect what no call has raised, and cancel what is left."""
-        runtime = self._runtime
+        running_app = self._running_app
         if observers:
-            report_closed(self._states)
-        for state in self._states:
-            state.closed = True
-            self.failures[:0] = state.errors.unraised
-            state.errors.unraised = []
-            self.of_test += state.errors.of_test
-        self.failures[:0] = runtime.test_endings
-        runtime.test_endings = []
+            report_closed(self._dispatchers)
+        for dispatcher in self._dispatchers:
+            dispatcher.closed = True
+            self.failures[:0] = dispatcher.errors.unraised
+            dispatcher.errors.unraised = []
+            self.of_test += dispatcher.errors.of_test
+        self.failures[:0] = running_app.test_endings
+        running_app.test_endings = []
         if self._owner:
-            await runtime.wait_closed(runtime.release(), limit)
-            runtime.forget_clients(self._state)
+            await running_app.wait_closed(running_app.release(), limit)
+            running_app.forget_clients(self._dispatcher)
 
 
-def _unread(state: Dispatcher) -> list[str]:
+def _unread(dispatcher: Dispatcher) -> list[str]:
     return [
-        f"event {show_event(event)} was received and never read" for event in state.inbox.peek(ALL)
+        f"event {show_event(event)} was received and never read"
+        for event in dispatcher.inbox.peek(ALL)
     ]
 
 
-def report_closed(states: Iterable[Dispatcher]) -> None:
+def report_closed(dispatchers: Iterable[Dispatcher]) -> None:
     """Report to tools what these clients exchanged with the app, and which events nobody read."""
-    for state in states:
-        unread = [(event.namespace, event.name) for event in state.inbox.peek(ALL)]
+    for dispatcher in dispatchers:
+        unread = [(event.namespace, event.name) for event in dispatcher.inbox.peek(ALL)]
         for observer in observers:
-            observer.client_closed(state.transcript, unread)
+            observer.client_closed(dispatcher.transcript, unread)
 
 
 def raise_at_exit(

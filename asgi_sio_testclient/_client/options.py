@@ -22,7 +22,7 @@ from asgi_sio_testclient._connection.arguments import (
     is_url,
 )
 from asgi_sio_testclient._exceptions import UsageError
-from asgi_sio_testclient._http.identity import Identity, check_header_value, check_headers
+from asgi_sio_testclient._http.identity import HTTPContext, check_header_value, check_headers
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient._http.wsgi import WSGIBridge, is_wsgi
 from asgi_sio_testclient._protocol.names import ALL, TRANSPORTS
@@ -160,9 +160,9 @@ class Options:
         check_timeout(timeout)
         return timeout
 
-    def identity(self) -> Identity:
+    def http_context(self) -> HTTPContext:
         """Make the cookies and headers of a client with these options."""
-        return Identity(
+        return HTTPContext(
             self.http, self.base_url, self.headers, self.cookies, self.root_path, self.client
         )
 

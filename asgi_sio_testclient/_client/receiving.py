@@ -40,14 +40,14 @@ async def next_event(
         The event with its number; None if no event arrived in time.
     """
     loop = asyncio.get_running_loop()
-    if loop is not dispatcher.runtime.loop or match is not None or event.__class__ is not str:
+    if loop is not dispatcher.running_app.loop or match is not None or event.__class__ is not str:
         dispatcher.require_loop()
         check_event(event)
         check_match(match)
     found = dispatcher.inbox.take(event, namespace, match)
     if found is not None:
         return found
-    if dispatcher.errors.unraised or dispatcher.runtime.test_endings:
+    if dispatcher.errors.unraised or dispatcher.running_app.test_endings:
         dispatcher.errors.raise_unraised()
     if namespace not in dispatcher.sids:
         dispatcher.require_running()
@@ -56,7 +56,7 @@ async def next_event(
     waiter = Waiter(event, namespace, match, future)
     dispatcher.inbox.wait(waiter)
     try:
-        numbered = await dispatcher.runtime.services.deadlines.bound(future, limit)
+        numbered = await dispatcher.running_app.services.deadlines.bound(future, limit)
     except asyncio.CancelledError:
         _hand_back(dispatcher, future)
         raise
@@ -110,7 +110,7 @@ async def next_events(
     _put_back(dispatcher, taken)
     dispatcher.errors.raise_unretrieved()
     counts = len(taken), count
-    raise dispatcher.situation().no_event(event, namespace, match, limit, counts)
+    raise dispatcher.diagnostics().no_event(event, namespace, match, limit, counts)
 
 
 def _put_back(dispatcher: Dispatcher, taken: list[Numbered]) -> None:
@@ -147,10 +147,10 @@ class NoEvent:
         if within is not None:
             check_timeout(within, "within")
         dispatcher.require_running()
-        if within is None and dispatcher.runtime.elsewhere is not None:
+        if within is None and dispatcher.running_app.elsewhere is not None:
             raise UsageError(
                 "assert_not_received() needs within= (seconds) where the server is elsewhere: "
-                f"{dispatcher.runtime.elsewhere}"
+                f"{dispatcher.running_app.elsewhere}"
             )
         dispatcher.require_readable(namespace)
         self._dispatcher = dispatcher
@@ -190,7 +190,7 @@ class NoEvent:
         """Return after `seconds` (virtual ones within `time_travel`), or when an event arrives that
         fits; the event stays unread.
         """
-        dispatcher, running_app = self._dispatcher, self._dispatcher.runtime
+        dispatcher, running_app = self._dispatcher, self._dispatcher.running_app
         if virtual_time.is_travelling(running_app.loop):
             await virtual_time.advance(running_app, seconds, limit)
             await settle(dispatcher, limit, None)

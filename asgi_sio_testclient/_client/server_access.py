@@ -53,7 +53,7 @@ def require_server(dispatcher: Dispatcher) -> ServerInstrumentation:
             "messages to is no socketio.AsyncServer and has not its parts; await an event or "
             "an ack in the place of this call"
         )
-    given = dispatcher.runtime.given_instrumentation
+    given = dispatcher.running_app.given_instrumentation
     if given is not None and given is not instrumentation and not given.sessions:
         raise UsageError("the server given as server= is not the one that the app uses")
     return instrumentation
@@ -63,7 +63,7 @@ def server_session(
     dispatcher: Dispatcher, namespace: str
 ) -> AbstractAsyncContextManager[dict[str, Any]]:
     """See `TestClient.session`."""
-    require_local_server(dispatcher.runtime, "session()")
+    require_local_server(dispatcher.running_app, "session()")
     dispatcher.connected_session(namespace)
     session: Any = require_server(dispatcher).session(dispatcher.sids[namespace], namespace)
     return session  # type: ignore[no-any-return]
@@ -71,6 +71,6 @@ def server_session(
 
 def rooms_of(dispatcher: Dispatcher, namespace: str) -> set[str]:
     """See `TestClient.rooms`."""
-    require_local_server(dispatcher.runtime, "rooms()")
+    require_local_server(dispatcher.running_app, "rooms()")
     dispatcher.connected_session(namespace)
     return set(require_server(dispatcher).clients.rooms(dispatcher.sids[namespace], namespace))

@@ -29,7 +29,7 @@ async def settle(dispatcher: Dispatcher, limit: float, grace: float | None) -> N
         grace: seconds; None for that of the client.
     """
     dispatcher.require_running()
-    running_app = dispatcher.runtime
+    running_app = dispatcher.running_app
     instead = ": await an event that comes after it"
     require_local_server(running_app, "settle()", instead)
     if dispatcher.session is not None:
@@ -40,13 +40,13 @@ async def settle(dispatcher: Dispatcher, limit: float, grace: float | None) -> N
         check_timeout(grace, "grace")
     waiting_handler = running_app.own_handler_of_current_task()
     if waiting_handler:
-        raise dispatcher.situation().settles_in_handler(waiting_handler)
+        raise dispatcher.diagnostics().settles_in_handler(waiting_handler)
     rest = RestCheck(running_app.services.work, grace)
     await wait_idle_and_raise(dispatcher, running_app.idle_sources, limit, "settle", rest)
 
 
 async def wait_idle_and_raise(
-    state: Dispatcher,
+    dispatcher: Dispatcher,
     sources: Callable[[], Iterable[SupportsIdle]],
     limit: float,
     what: str,
@@ -55,7 +55,7 @@ async def wait_idle_and_raise(
     """Wait until `sources` are idle, then raise what the app raised and no call has raised yet.
 
     Args:
-        state: the client that waits.
+        dispatcher: the client that waits.
         sources: returns what has to be idle.
         limit: seconds.
         what: the call that waits, for the error.
@@ -65,21 +65,21 @@ async def wait_idle_and_raise(
         EventTimeout: they were not idle after `limit`.
         Exception: what the app raised because of this client.
     """
-    if await wait_idle(state, sources, limit, rest) is EXPIRED:
-        state.errors.raise_unretrieved()
+    if await wait_idle(dispatcher, sources, limit, rest) is EXPIRED:
+        dispatcher.errors.raise_unretrieved()
         at_work = [] if rest is None else rest.describe()
-        raise state.situation(at_work).still_running(what, limit)
-    state.errors.raise_unraised()
+        raise dispatcher.diagnostics(at_work).still_running(what, limit)
+    dispatcher.errors.raise_unraised()
 
 
 async def wait_idle(
-    state: Dispatcher,
+    dispatcher: Dispatcher,
     sources: Callable[[], Iterable[SupportsIdle]],
     limit: float,
     rest: RestCheck | None = None,
 ) -> Any:
     """Wait until `sources` are idle; returns `EXPIRED` after `limit` seconds."""
-    services, settling = state.runtime.services, state.errors.settling
+    services, settling = dispatcher.running_app.services, dispatcher.errors.settling
     if services.work.unnoted:
         services.work.note_resting_places()
     future: asyncio.Future[Any] = services.loop.create_future()

@@ -241,10 +241,10 @@ class RunningApp:
         they share a server.
         """
         mine = self._related()
-        for runtime in self.services.apps:
-            if runtime is self or not mine.isdisjoint(runtime._related()):
-                yield runtime
-                yield from runtime._busy_sessions()
+        for running_app in self.services.apps:
+            if running_app is self or not mine.isdisjoint(running_app._related()):
+                yield running_app
+                yield from running_app._busy_sessions()
         # A broker in memory (asgi_sio_testclient.pubsub) knows what is under way between nodes.
         yield from (thing for thing in mine if hasattr(thing, "quiet"))
 
@@ -305,7 +305,7 @@ class RunningApp:
     def _own_runs(self) -> list[HandlerRun]:
         """Those of this client and its clones: another client on the same server may go on."""
         runs = self.running_handlers()
-        return [run for run in runs if cast("EngineSession", run.owner)._runtime is self]
+        return [run for run in runs if cast("EngineSession", run.owner)._running_app is self]
 
     def awaited_outside(self) -> list[str]:
         """The handlers and requests, and what they began, that wait for a thread or a socket; a
@@ -313,10 +313,10 @@ class RunningApp:
         """
         work = self.services.work
         lines = []
-        for runtime in self.services.apps:
-            lines += [str(run) for run in runtime.running_handlers() if run.is_outside(work)]
-            lines += [line for session in runtime._sessions for line in session.in_threads()]
-            tasks = [task for task in runtime._tasks if work.waits_outside(task)]
+        for running_app in self.services.apps:
+            lines += [str(run) for run in running_app.running_handlers() if run.is_outside(work)]
+            lines += [line for session in running_app._sessions for line in session.in_threads()]
+            tasks = [task for task in running_app._tasks if work.waits_outside(task)]
             lines += [f"the app at {suspended_at(task)}" for task in tasks]
         return lines + work.set_off_outside(DEFAULT_GRACE)
 
@@ -358,8 +358,8 @@ class RunningApp:
         """Whether something comes of this app's clients, as far as that is known: another client on
         the same server may go on.
         """
-        runtime = getattr(origin[1], "runtime", None) if was_set_off(origin) else None
-        return runtime is None or runtime is self
+        running_app = getattr(origin[1], "running_app", None) if was_set_off(origin) else None
+        return running_app is None or running_app is self
 
     def why_stuck(self, rest: RestCheck, deadline: float) -> str:
         """Why handlers will never end that are all that is left; "" where they may."""
@@ -499,25 +499,25 @@ class _OwnWork:
         stuck: why what is left will never end; "" where it may.
     """
 
-    def __init__(self, runtime: RunningApp, rest: RestCheck, deadline: float) -> None:
+    def __init__(self, running_app: RunningApp, rest: RestCheck, deadline: float) -> None:
         self.stuck = ""
-        self._runtime = runtime
+        self._running_app = running_app
         self._rest = rest
         self._deadline = deadline
         self._pause = _EXIT_LOOK
-        self._look_closer_at = runtime.loop.time() + self._pause
+        self._look_closer_at = running_app.loop.time() + self._pause
 
     def quiet(self) -> IdleState:
         """Whether handlers and connections are over, or stuck."""
-        runtime = self._runtime
-        if not runtime._sessions and not runtime._handler_tasks():
+        running_app = self._running_app
+        if not running_app._sessions and not running_app._handler_tasks():
             return IdleState.IDLE
-        now = runtime.loop.time()
+        now = running_app.loop.time()
         if now >= self._look_closer_at:
             # Many apps may end at once in one loop, and each look goes over what all of them run.
             self._pause = min(2 * self._pause, _EXIT_LOOK_LONGEST)
             self._look_closer_at = now + self._pause
-            self.stuck = runtime.why_stuck(self._rest, self._deadline)
+            self.stuck = running_app.why_stuck(self._rest, self._deadline)
         return IdleState.IDLE if self.stuck else IdleState.MOVING
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application, HTTPScope
 
     from asgi_sio_testclient._connection.transport import TransportListener
-    from asgi_sio_testclient._http.requests import Handshake
+    from asgi_sio_testclient._http.requests import ConnectionRequests
 
 __tracebackhide__ = True
 
@@ -55,13 +55,13 @@ class PollingTransport:
     name = "polling"
 
     def __init__(
-        self, app: ASGI3Application, handshake: Handshake, listener: TransportListener
+        self, app: ASGI3Application, requests: ConnectionRequests, listener: TransportListener
     ) -> None:
         self.sid = ""
         self.max_payload: int | None = None
         self.paused = False
         self._app = app
-        self._handshake = handshake
+        self._requests = requests
         self._listener: TransportListener | None = listener
         self._watcher = listener
         self._get: _Request | None = None
@@ -195,13 +195,13 @@ class PollingTransport:
         headers: tuple[tuple[bytes, bytes], ...] = ()
         if method == "POST":
             headers = (_TEXT, (b"content-length", b"%d" % len(body)))
-        scope = self._handshake.http_scope(method, self.sid, headers)
+        scope = self._requests.http_scope(method, self.sid, headers)
         request = _Request(self, scope, then)
         request.exchange = HTTPExchange(
             self._app, scope, body, listener=request, on_receive=self._watcher.about_to_receive
         )
         self._running.add(request)
-        request.exchange.start(self._handshake.context())
+        request.exchange.start(self._requests.context())
         return request
 
     def _got(self, request: _Request, response: Response) -> None:
@@ -291,10 +291,10 @@ class _Request:
     @property
     def url(self) -> str:
         """What was requested, for error texts."""
-        return self._transport._handshake.request_url(self._scope)
+        return self._transport._requests.request_url(self._scope)
 
     def responded(self, response: Response) -> None:
-        self._transport._handshake.store_cookies(response.headers)
+        self._transport._requests.store_cookies(response.headers)
         self._then(self, response)
 
     def exchange_ended(self, exc: BaseException | None) -> None:

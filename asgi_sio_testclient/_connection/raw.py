@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from asgi_sio_testclient._connection.app import RunningApp
     from asgi_sio_testclient._connection.transport import Transport
-    from asgi_sio_testclient._http.requests import Handshake
+    from asgi_sio_testclient._http.requests import ConnectionRequests
 
 __all__ = ["RawSession"]
 
@@ -29,8 +29,8 @@ class RawSession:
     # A part of `EngineSession` and no object of its own: an idle client would pay for one.
     __slots__ = ()
 
-    _runtime: RunningApp
-    _handshake: Handshake
+    _running_app: RunningApp
+    _requests: ConnectionRequests
     transport: Transport | None
 
     engine: EngineIO
@@ -52,19 +52,19 @@ class RawSession:
                 digit.
             data: its data.
         """
-        self._runtime.require_loop()
+        self._running_app.require_loop()
         self.send_frames([encode(packet_type, data)])
 
     def send_text(self, text: str) -> None:
         """Send `text` as it is: one websocket message, or a part of a POST's payload."""
-        self._runtime.require_loop()
+        self._running_app.require_loop()
         self.send_frames([text])
 
     def send_bytes(self, data: bytes) -> None:
         """Send `data` as it is: one binary websocket message, or in base64 a part of a POST's
         payload.
         """
-        self._runtime.require_loop()
+        self._running_app.require_loop()
         self.send_frames([bytes(data)])
 
     async def post(
@@ -103,13 +103,13 @@ class RawSession:
             ConnectionRefusedError: the app refused it: ``.args[0]`` is the `Response`.
             TimeoutError: no answer within `timeout` seconds.
         """
-        self._runtime.require_loop()
-        scope = self._handshake.websocket_scope(self.sid if sid is None else sid)
-        connection = WebSocketConnection(self._runtime.app, scope)
+        self._running_app.require_loop()
+        scope = self._requests.websocket_scope(self.sid if sid is None else sid)
+        connection = WebSocketConnection(self._running_app.app, scope)
         try:
-            await connection.connect(timeout, self._handshake.context())
+            await connection.connect(timeout, self._requests.context())
         finally:
-            self._runtime.track(cast("asyncio.Task[None]", connection.task))
+            self._running_app.track(cast("asyncio.Task[None]", connection.task))
         return connection
 
     def pause_reading(self) -> None:
@@ -129,11 +129,11 @@ class RawSession:
         sid: str | None,
         timeout: float,
     ) -> Response:
-        self._runtime.require_loop()
-        scope = self._handshake.http_scope(method, self.sid if sid is None else sid, headers)
-        exchange = HTTPExchange(self._runtime.app, scope, body)
-        task = exchange.start(self._handshake.context())
-        self._runtime.track(task)
+        self._running_app.require_loop()
+        scope = self._requests.http_scope(method, self.sid if sid is None else sid, headers)
+        exchange = HTTPExchange(self._running_app.app, scope, body)
+        task = exchange.start(self._requests.context())
+        self._running_app.track(task)
         return await exchange.response(timeout)
 
     def _websocket(self) -> WebSocketTransport:

@@ -57,7 +57,7 @@ from asgi_sio_testclient.faults import Schedule, is_message
 if TYPE_CHECKING:
     from asgi_sio_testclient._connection.app import RunningApp
     from asgi_sio_testclient._connection.transport import Transport
-    from asgi_sio_testclient._http.requests import Handshake
+    from asgi_sio_testclient._http.requests import ConnectionRequests
 
 __tracebackhide__ = True
 
@@ -108,17 +108,43 @@ class EngineSession(RawSession):
 
     # Not a dictionary: with more than 30 attributes one takes 1.6 kB.
     __slots__ = (
-        "_awaited", "_detecting", "_detections", "_handshake", "_link", "_listener", "_note",
-        "_notes", "_poll_released", "_polling", "_runtime", "_services", "_stalled", "_straight",
-        "_timing_out", "_transcript", "_transport_name", "_transports", "_upgrade", "_used",
-        "answer_pings", "engine", "handled", "handler_ended", "handler_started", "instrumentation",
-        "receiving", "sent", "state", "transport", "unsettled",
+        "_awaited",
+        "_detecting",
+        "_detections",
+        "_link",
+        "_listener",
+        "_note",
+        "_notes",
+        "_poll_released",
+        "_polling",
+        "_requests",
+        "_running_app",
+        "_services",
+        "_stalled",
+        "_straight",
+        "_timing_out",
+        "_transcript",
+        "_transport_name",
+        "_transports",
+        "_upgrade",
+        "_used",
+        "answer_pings",
+        "engine",
+        "handled",
+        "handler_ended",
+        "handler_started",
+        "instrumentation",
+        "receiving",
+        "sent",
+        "state",
+        "transport",
+        "unsettled",
     )  # fmt: skip
 
     def __init__(
         self,
-        runtime: RunningApp,
-        handshake: Handshake,
+        running_app: RunningApp,
+        requests: ConnectionRequests,
         transports: Sequence[str],
         listener: SessionListener,
         transcript: Transcript,
@@ -130,14 +156,14 @@ class EngineSession(RawSession):
         self.sent = 0
         self.handled = 0
         self.engine = EngineIO()
-        certain = runtime.certain_instrumentation()
+        certain = running_app.certain_instrumentation()
         self.instrumentation: ServerInstrumentation | None = (
-            certain or runtime.given_instrumentation
+            certain or running_app.given_instrumentation
         )
         self.transport: Transport | None = None
-        self._runtime = runtime
-        self._services = runtime.services
-        self._handshake = handshake
+        self._running_app = running_app
+        self._services = running_app.services
+        self._requests = requests
         self._transports = transports
         self._listener = listener
         self._transcript = transcript
@@ -154,7 +180,7 @@ class EngineSession(RawSession):
         self._link: DisturbedLink | None = None
         self._straight: Callable[[EncodedPacket], None] | None = None
         self._transport_name = ""
-        self._detecting = certain is None and runtime.elsewhere is None
+        self._detecting = certain is None and running_app.elsewhere is None
         self._detections = 0
         self._poll_released = False
         self._timing_out: asyncio.Task[None] | None = None
@@ -179,7 +205,7 @@ class EngineSession(RawSession):
             self._link.flush()
             self._link = None
         if schedule is not None:
-            later = self._runtime.loop.call_later
+            later = self._running_app.loop.call_later
             self._link = DisturbedLink(schedule, self._send_on, self._take, later)
         self._route()
 
@@ -206,18 +232,18 @@ class EngineSession(RawSession):
     def start(self) -> None:
         """Begin the handshake."""
         self._unsettle()
-        app = self._runtime.app
+        app = self._running_app.app
         if self._transports[0] == "websocket":
-            websocket = WebSocketTransport(app, self._handshake, self)
+            websocket = WebSocketTransport(app, self._requests, self)
             self.transport = websocket
             self._used.append(websocket)
             self._route()
             websocket.start()
         else:
-            threaded = self._runtime.threaded_instrumentation()
+            threaded = self._running_app.threaded_instrumentation()
             if threaded is not None:
                 self.instrumentation, app = threaded, threaded.shielded_app(app, self)
-            self._polling = PollingTransport(app, self._handshake, self)
+            self._polling = PollingTransport(app, self._requests, self)
             self.transport = self._polling
             self._used.append(self._polling)
             self._route()
@@ -278,7 +304,7 @@ class EngineSession(RawSession):
     async def wait_closed(self, timeout: float) -> None:
         """Return once nothing of the app runs for it any more, or after `timeout` seconds."""
         if self.state is not SessionState.OVER:
-            future: asyncio.Future[None] = self._runtime.loop.create_future()
+            future: asyncio.Future[None] = self._running_app.loop.create_future()
             self._awaited = (*self._awaited, future)
             await self._services.deadlines.wait(future, timeout)
 
@@ -286,7 +312,7 @@ class EngineSession(RawSession):
         """Why the handshake is not through, and where the app is."""
         if self._upgrade is not None:
             return self._upgrade.unanswered()
-        return unanswered(self._handshake.peer, self.transport, self.tasks)
+        return unanswered(self._requests.peer, self.transport, self.tasks)
 
     def still_connected(self) -> list[str]:
         """Lines for the namespaces in which the server still counts this session as connected."""
@@ -298,9 +324,9 @@ class EngineSession(RawSession):
         ]
 
     @property
-    def runtime(self) -> RunningApp:
+    def running_app(self) -> RunningApp:
         """The running app that it is a connection to."""
-        return self._runtime
+        return self._running_app
 
     def connect_handlers(self) -> ConnectHandlers:
         """What a client waits for whose CONNECT was answered before the connect handler ended."""
@@ -380,7 +406,7 @@ class EngineSession(RawSession):
         """Whether packets that the app has received are on their way to the server, as through a
         queue of a middleware's. What has not arrived after a while was dropped on the way.
         """
-        now = self._runtime.loop.time()
+        now = self._running_app.loop.time()
         if self._stalled is None or self._stalled[0] != self.handled:
             self._stalled = self.handled, now
         if self.instrumentation.sio is None or now - self._stalled[1] < DEFAULT_GRACE:  # type: ignore[union-attr]
@@ -402,7 +428,7 @@ class EngineSession(RawSession):
         """Something is about to be under way."""
         if not self.unsettled:
             self.unsettled = True
-            self._runtime.unsettled.add(self)
+            self._running_app.unsettled.add(self)
 
     # -- what the transports tell
 
@@ -466,11 +492,11 @@ class EngineSession(RawSession):
     def _handshake_failed(self, url: str, response: Response) -> HandshakeFailed:
         if (
             self.transport is not self._polling
-            and self._runtime.threaded_instrumentation() is not None
+            and self._running_app.threaded_instrumentation() is not None
         ):
             hint = 'a WSGI app takes no websockets: transports=("polling",)'
             return HandshakeFailed(url, response.status, "", "", hint=hint)
-        return handshake_failed(url, response, self._handshake.socketio_path)
+        return handshake_failed(url, response, self._requests.socketio_path)
 
     def transport_lost(self, transport: Transport, url: str, reason: str, detail: str) -> None:
         """The app ended a transport."""
@@ -537,13 +563,13 @@ class EngineSession(RawSession):
         """
         return (
             self._timing_out is None
-            and self._runtime.running
+            and self._running_app.running
             and self.instrumentation is not None
             and self.instrumentation.sockets.is_open(self.sid)
         )
 
     def _time_out(self) -> None:
-        self._timing_out = self._runtime.time_out(
+        self._timing_out = self._running_app.time_out(
             cast("ServerInstrumentation", self.instrumentation), self.sid
         )
         self._timing_out.add_done_callback(lambda _: self.activity())
@@ -555,7 +581,7 @@ class EngineSession(RawSession):
         if eio is not None:
             self._detecting = False
             try:
-                self.instrumentation = self._runtime.instrument(eio)
+                self.instrumentation = self._running_app.instrument(eio)
             except UsageError as exc:
                 # Told here: what is raised in its call an app may make a response of.
                 self._listener.app_raised(exc)
@@ -610,7 +636,7 @@ class EngineSession(RawSession):
         self._polling.max_payload = self.engine.max_payload
         if "websocket" in self._transports and "websocket" in self.engine.upgrades:
             self._step("upgrade")
-            websocket = WebSocketTransport(self._runtime.app, self._handshake, self, self.sid)
+            websocket = WebSocketTransport(self._running_app.app, self._requests, self, self.sid)
             self._upgrade = Upgrade(self._polling, websocket)
             self._used.append(websocket)
             self._route()
@@ -694,7 +720,7 @@ class EngineSession(RawSession):
         if self.state is SessionState.OVER:
             return
         self._step("finish")
-        self._runtime.session_over(self)
+        self._running_app.session_over(self)
         self._listener.session_over(self)
         for future in self._awaited:
             finish(future)

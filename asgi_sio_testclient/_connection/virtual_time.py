@@ -36,14 +36,14 @@ __tracebackhide__ = True
 
 
 @contextlib.asynccontextmanager
-async def time_travel(runtime: RunningApp) -> AsyncIterator[None]:
+async def time_travel(running_app: RunningApp) -> AsyncIterator[None]:
     """Within the block, `advance` works.
 
     Raises:
         UsageError: the event loop is not one of asyncio's own.
     """
-    _require_running(runtime)
-    clock = _clock_of(runtime.loop)
+    _require_running(running_app)
+    clock = _clock_of(running_app.loop)
     clock.travellers += 1
     try:
         yield
@@ -51,11 +51,11 @@ async def time_travel(runtime: RunningApp) -> AsyncIterator[None]:
         clock.travellers -= 1
 
 
-async def advance(runtime: RunningApp, seconds: float, limit: float) -> None:
+async def advance(running_app: RunningApp, seconds: float, limit: float) -> None:
     """Let `seconds` pass for everything that runs in the loop.
 
     Args:
-        runtime: whose loop, and whose servers.
+        running_app: whose loop, and whose servers.
         seconds: 0 or more.
         limit: real seconds that it may take.
 
@@ -69,23 +69,23 @@ async def advance(runtime: RunningApp, seconds: float, limit: float) -> None:
         raise TypeError(f"seconds is {seconds!r}; expected a number of seconds")
     if not 0 <= seconds < _NEVER:
         raise ValueError(f"seconds is {seconds!r}; expected a finite number, 0 or more")
-    _require_running(runtime)
-    clock = _CLOCKS.get(runtime.loop)
+    _require_running(running_app)
+    clock = _CLOCKS.get(running_app.loop)
     if clock is None or not clock.travellers:
         raise UsageError("advance() works within `async with client.time_travel():`")
     if clock.moving:
         raise UsageError("advance() is under way already: only one can move the time")
     clock.moving = True
     try:
-        await clock.advance(runtime, seconds, limit)
+        await clock.advance(running_app, seconds, limit)
     finally:
         clock.moving = False
 
 
-def _require_running(runtime: RunningApp) -> None:
-    if not runtime.running:
+def _require_running(running_app: RunningApp) -> None:
+    if not running_app.running:
         raise UsageError("use it within `async with TestClient(app) as client:`")
-    runtime.require_loop()
+    running_app.require_loop()
 
 
 def is_travelling(loop: asyncio.AbstractEventLoop) -> bool:
@@ -112,21 +112,21 @@ class _Clock:
         real_time = loop.time
         loop.time = lambda: real_time() + self._ahead  # type: ignore[method-assign]
 
-    async def advance(self, runtime: RunningApp, seconds: float, limit: float) -> None:
+    async def advance(self, running_app: RunningApp, seconds: float, limit: float) -> None:
         # What was begun before the call has set its timers before the time goes on.
-        await _run_all(runtime.loop)
-        move = _Move(runtime, seconds, limit)
-        while runtime.loop.time() < move.target:
+        await _run_all(running_app.loop)
+        move = _Move(running_app, seconds, limit)
+        while running_app.loop.time() < move.target:
             await move.wait_for_the_outside()
-            next_stop = min(_next_timer(runtime.loop), move.target)
-            self._move(runtime, max(0.0, next_stop - runtime.loop.time()))
+            next_stop = min(_next_timer(running_app.loop), move.target)
+            self._move(running_app, max(0.0, next_stop - running_app.loop.time()))
             move.steps += 1
             move.check()
-            await _run_all(runtime.loop)
+            await _run_all(running_app.loop)
 
-    def _move(self, runtime: RunningApp, step: float) -> None:
+    def _move(self, running_app: RunningApp, step: float) -> None:
         self._ahead += step
-        for other in runtime.services.apps:
+        for other in running_app.services.apps:
             for instrumentation in other.instrumentations:
                 instrumentation.sockets.pass_time(step)
 
@@ -138,10 +138,10 @@ _TURNS = 1000  # of the loop, between two timers: more than what any answer take
 class _Move:
     """One call of `advance`: its bound, and what has to be over before the clock may go on."""
 
-    def __init__(self, runtime: RunningApp, seconds: float, limit: float) -> None:
-        self.target = runtime.loop.time() + seconds
+    def __init__(self, running_app: RunningApp, seconds: float, limit: float) -> None:
+        self.target = running_app.loop.time() + seconds
         self.steps = 0
-        self._runtime = runtime
+        self._running_app = running_app
         self._seconds = seconds
         self._limit = limit
         self._until = perf_counter() + limit
@@ -152,14 +152,14 @@ class _Move:
         Raises:
             EventTimeout: it did not end within the bound.
         """
-        began = self._runtime.loop.time()
-        while outside := self._runtime.awaited_outside():
+        began = self._running_app.loop.time()
+        while outside := self._running_app.awaited_outside():
             if perf_counter() > self._until:
                 raise EventTimeout(self._stands(outside[0]), timeout=self._limit, running=outside)
             await asyncio.sleep(_POLL)
-            await _run_all(self._runtime.loop)
+            await _run_all(self._running_app.loop)
             # The clock has gone on meanwhile as a real one does: that is not what was asked for.
-            now = self._runtime.loop.time()
+            now = self._running_app.loop.time()
             self.target, began = self.target + now - began, now
 
     def _stands(self, outside: str) -> str:
@@ -170,7 +170,7 @@ class _Move:
         )
 
     def _passed(self) -> float:
-        return self._seconds - (self.target - self._runtime.loop.time())
+        return self._seconds - (self.target - self._running_app.loop.time())
 
     def check(self) -> None:
         """Raises:

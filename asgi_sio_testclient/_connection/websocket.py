@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application
 
     from asgi_sio_testclient._connection.transport import TransportListener
-    from asgi_sio_testclient._http.requests import Handshake
+    from asgi_sio_testclient._http.requests import ConnectionRequests
 
 __tracebackhide__ = True
 
@@ -43,12 +43,12 @@ class WebSocketTransport:
     def __init__(
         self,
         app: ASGI3Application,
-        handshake: Handshake,
+        requests: ConnectionRequests,
         listener: TransportListener,
         sid: str = "",
     ) -> None:
-        scope = handshake.websocket_scope(sid)
-        self._handshake = handshake
+        scope = requests.websocket_scope(sid)
+        self._requests = requests
         self._listener = listener
         self._detached = False
         # In the hot path: no function of this class between the connection and the session.
@@ -62,11 +62,11 @@ class WebSocketTransport:
     @property
     def url(self) -> str:
         """What was requested, for error texts."""
-        return self._handshake.request_url(self.connection.scope)
+        return self._requests.request_url(self.connection.scope)
 
     def start(self) -> None:
         """Call the app."""
-        self.connection.start(self._handshake.context())
+        self.connection.start(self._requests.context())
 
     def send(self, frames: Sequence[EncodedPacket]) -> None:
         """See `Transport`."""
@@ -115,17 +115,17 @@ class WebSocketTransport:
     # -- what the connection tells, see asgi.WebSocketListener
 
     def websocket_accepted(self, subprotocol: str | None, headers: Headers) -> None:
-        self._handshake.store_cookies(headers)
+        self._requests.store_cookies(headers)
         self._listener.transport_open(self)
 
     def websocket_refused(self, response: Response) -> None:
-        self._handshake.store_cookies(response.headers)
+        self._requests.store_cookies(response.headers)
         self._detach()
         self._listener.transport_refused(self, self.url, response)
 
     def websocket_closed(self, closed: WebSocketClosed) -> None:
         self._detach()
-        detail = f"{self._handshake.peer} closed the websocket with code {closed.code}"
+        detail = f"{self._requests.peer} closed the websocket with code {closed.code}"
         if closed.reason:
             detail += f": {closed.reason}"
         self._listener.transport_lost(self, self.url, TRANSPORT_CLOSE, detail)

@@ -59,7 +59,7 @@ def check_header_value(what: str, value: bytes) -> None:
         raise ValueError(f"{char} in the value of {what}: no network carries it{hint}")
 
 
-class Identity:
+class HTTPContext:
     """Who a client is over HTTP: where it connects to, and with which cookies and headers.
 
     Args:

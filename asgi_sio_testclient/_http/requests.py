@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 
 from asgi_sio_testclient import asgi
-from asgi_sio_testclient._http.identity import HeaderTypes, Identity, RawHeaders, _merge
+from asgi_sio_testclient._http.identity import HeaderTypes, HTTPContext, RawHeaders, _merge
 from asgi_sio_testclient._http.urls import _masked, _path, _query, _url
 from asgi_sio_testclient.asgi._elsewhere import EXTENSION
 
 if TYPE_CHECKING:
     from asgiref.typing import HTTPScope, WebSocketScope
 
-__all__ = ["Handshake", "decoded_body"]
+__all__ = ["ConnectionRequests", "decoded_body"]
 
 __tracebackhide__ = True
 
@@ -37,13 +37,13 @@ WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 _UPGRADE_HEADERS = {b"connection", b"upgrade", b"sec-websocket-key", b"sec-websocket-version"}
 
 
-class Handshake:
+class ConnectionRequests:
     """The requests of one connection.
 
     Args:
-        identity: whose connection it is.
+        http_context: whose connection it is.
         socketio_path: where the server is mounted.
-        headers: on top of the identity's, for every request of this connection.
+        headers: on top of the http_context's, for every request of this connection.
         query: comes first in every request's query string.
         state: the lifespan's state.
         remote_timeout: seconds that the client waits for the answer to the handshake; given only
@@ -57,7 +57,7 @@ class Handshake:
 
     def __init__(
         self,
-        identity: Identity,
+        http_context: HTTPContext,
         socketio_path: str,
         headers: HeaderTypes = None,
         query: Mapping[str, Any] | str | None = None,
@@ -68,14 +68,14 @@ class Handshake:
     ) -> None:
         self.peer = "the app" if remote_timeout is None else "the server"
         self._remote_timeout = remote_timeout
-        self._identity = identity
-        self._origin = identity.origin
+        self._http_context = http_context
+        self._origin = http_context.origin
         self.socketio_path = socketio_path
         self._path = _path(self._origin.path, socketio_path)
         self._query = _query(query)
         self._state = state
         self._isolate = isolate
-        self._headers = identity.base_headers(headers)
+        self._headers = http_context.base_headers(headers)
         names = [name for name, _ in self._headers]
         self._own_cookie = b"cookie" in names
         if b"host" not in names:
@@ -85,7 +85,7 @@ class Handshake:
 
     async def authorize(self) -> None:
         """Take what the http client's auth adds. The headers that were given go before it."""
-        self._headers = _merge(await self._identity.authorization(self.url), self._headers)
+        self._headers = _merge(await self._http_context.authorization(self.url), self._headers)
 
     def context(self) -> contextvars.Context | None:
         """The context that the app handles a request in: a fresh one; None for the caller's."""
@@ -112,8 +112,8 @@ class Handshake:
             self._path,
             query_string=self._query_string("polling", sid),
             scheme=self._origin.scheme,
-            root_path=self._identity.root_path,
-            client=self._identity.client,
+            root_path=self._http_context.root_path,
+            client=self._http_context.client,
             server=self._origin.server,
         )
         self._http_scopes[method, sid] = scope
@@ -136,8 +136,8 @@ class Handshake:
                 (b"sec-websocket-version", b"13"),
             ],
             scheme=WEBSOCKET_SCHEMES[self._origin.scheme],
-            root_path=self._identity.root_path,
-            client=self._identity.client,
+            root_path=self._http_context.root_path,
+            client=self._http_context.client,
             server=self._origin.server,
             state=self._state,
         )
@@ -152,7 +152,7 @@ class Handshake:
         """Put what a response sets into the jar."""
         values = [value for name, value in headers if name == b"set-cookie"]
         if values:
-            self._identity.store_cookies(self.url, values)
+            self._http_context.store_cookies(self.url, values)
 
     def request_url(self, scope: Any) -> str:
         """The URL of a scope, for error texts: the user's values masked, tokens as they may be, and
@@ -165,7 +165,7 @@ class Handshake:
     def _cookies(self) -> RawHeaders:
         if self._own_cookie:
             return []
-        value = self._identity.cookie_header(self.url)
+        value = self._http_context.cookie_header(self.url)
         return [(b"cookie", value)] if value else []
 
     def _query_string(self, transport: str, sid: str) -> bytes:

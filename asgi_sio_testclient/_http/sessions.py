@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from asgiref.sync import sync_to_async
 
 from asgi_sio_testclient._exceptions import UsageError
-from asgi_sio_testclient._http.identity import Identity
+from asgi_sio_testclient._http.identity import HTTPContext
 from asgi_sio_testclient._http.urls import Origin
 from asgi_sio_testclient.asgi import HTTPExchange, http_scope
 
@@ -60,28 +60,30 @@ class HTTPSession(Protocol):
 
 
 @asynccontextmanager
-async def session_transaction(http_session: HTTPSession, identity: Identity) -> AsyncIterator[Any]:
-    """The session of the next request of `identity`; a change is saved when the block ends.
+async def session_transaction(
+    http_session: HTTPSession, http_context: HTTPContext
+) -> AsyncIterator[Any]:
+    """The session of the next request of `http_context`; a change is saved when the block ends.
 
     Raises:
         UsageError: the session's cookie is not sent to the app, since it is for another host or for
             https only.
     """
-    url = identity.origin.scheme + "://" + identity.origin.netloc + http_session.path
-    request = CookieRequest(identity.origin, identity.cookie_header(url).decode("latin-1"))
+    url = http_context.origin.scheme + "://" + http_context.origin.netloc + http_session.path
+    request = CookieRequest(http_context.origin, http_context.cookie_header(url).decode("latin-1"))
     session = await http_session.open(request)
     before = copy.deepcopy(dict(session))
     yield session
     if dict(session) == before and not getattr(session, "modified", False):
         return
     values = await http_session.save(request, session)
-    identity.store_cookies(url, [value.encode("latin-1") for value in values])
+    http_context.store_cookies(url, [value.encode("latin-1") for value in values])
     if values and dict(session):
-        _require_sent(values, identity, url)
+        _require_sent(values, http_context, url)
 
 
-def _require_sent(values: Iterable[str], identity: Identity, url: str) -> None:
-    sent = {pair.partition("=")[0] for pair in identity.cookie_header(url).decode().split("; ")}
+def _require_sent(values: Iterable[str], http_context: HTTPContext, url: str) -> None:
+    sent = {pair.partition("=")[0] for pair in http_context.cookie_header(url).decode().split("; ")}
     for value in values:
         name = value.partition("=")[0]
         if name not in sent:

@@ -398,7 +398,7 @@ class _Handlers:
         self._unended: set[int] = set()
         self._last = next(reversed(self._transcript.handlers), None)
         self._lost = False
-        self._is_elsewhere = client._runtime.elsewhere is not None
+        self._is_elsewhere = client._running_app.elsewhere is not None
 
     @property
     def notes(self) -> list[str]:

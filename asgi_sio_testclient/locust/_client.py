@@ -150,9 +150,9 @@ class MeasuredClient(TestClient):
     requests: Requests
     _inbox_class: ClassVar = _TimedInbox
 
-    def _set_up(self, runtime: RunningApp) -> None:
-        super()._set_up(runtime)
-        self._state.transcript.keep(PACKETS)
+    def _set_up(self, running_app: RunningApp) -> None:
+        super()._set_up(running_app)
+        self._dispatcher.transcript.keep(PACKETS)
 
     def clone(self, **overrides: Any) -> Self:
         """Another connection of the same user; see `TestClient.clone`."""
@@ -162,17 +162,17 @@ class MeasuredClient(TestClient):
 
     def joined(self) -> set[str]:
         """The namespaces that are connected."""
-        return set(self._state.sids)
+        return set(self._dispatcher.sids)
 
     def forget(self) -> None:
         """Drop what would grow: acks that nobody gave, and errors."""
-        del self._state.errors.all[:-ERRORS]
-        self._state.errors.of_test = self._state.errors.of_test[-ERRORS:]
-        self._state.acks.unanswered.clear()
+        del self._dispatcher.errors.all[:-ERRORS]
+        self._dispatcher.errors.of_test = self._dispatcher.errors.of_test[-ERRORS:]
+        self._dispatcher.acks.unanswered.clear()
 
     def forget_acks(self) -> None:
         """Drop the acks that are still to come: a load test ends in the midst of it."""
-        self._state.acks.clear()
+        self._dispatcher.acks.clear()
 
     # -- requests
 
@@ -298,7 +298,7 @@ class MeasuredClient(TestClient):
         return perf_counter() if sent_at is None else sent_at
 
     def _report_arrival(self, event: ReceivedEvent, name: str | None, began: float) -> None:
-        inbox: Any = self._state.inbox
+        inbox: Any = self._dispatcher.inbox
         arrived = max(began, inbox.arrived.pop(id(event)))
         name = name or _name(event.name, event.namespace)
         self.requests.report("EVENT", name, began, arrived, event)

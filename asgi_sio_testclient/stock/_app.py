@@ -64,7 +64,7 @@ class App:
         self.receiving: object | None = None
         self.handled = 0
         self._timeout = timeout
-        self._runtime = RunningApp(app, server, lifespan=lifespan)
+        self._running_app = RunningApp(app, server, lifespan=lifespan)
         self._starting = asyncio.Lock()
         self._calls: set[Call | WebSocketConnection] = set()
         self._engines: dict[str, tuple[ServerInstrumentation, bool]] = {}
@@ -76,18 +76,18 @@ class App:
             LifespanFailed: it failed.
         """
         async with self._starting:
-            if not self._runtime.running:
-                await self._runtime.start(self._timeout)
+            if not self._running_app.running:
+                await self._running_app.start(self._timeout)
 
     @property
     def running(self) -> bool:
         """Whether the lifespan has started and not ended."""
-        return self._runtime.running
+        return self._running_app.running
 
     @property
     def state(self) -> dict[str, Any] | None:
         """The lifespan's state."""
-        return self._runtime.state
+        return self._running_app.state
 
     # -- calls
 
@@ -104,7 +104,7 @@ class App:
         `websocket_accepted`, `websocket_message` and `ended`.
         """
         connection = WebSocketConnection(
-            self._runtime.app, scope, listener=listener, on_receive=self._detect_server
+            self._running_app.app, scope, listener=listener, on_receive=self._detect_server
         )
         self._begin(connection)
         return connection
@@ -142,7 +142,7 @@ class App:
             engine.receive(frame)
         except ProtocolError:
             return
-        for instrumentation in self._runtime.instrumentations:
+        for instrumentation in self._running_app.instrumentations:
             if instrumentation.sockets.knows(engine.sid):
                 instrumentation.sessions[engine.sid] = self
                 self._engines[engine.sid] = instrumentation, polling
@@ -165,7 +165,7 @@ class App:
     def _detect_server(self) -> None:
         eio = find_server()
         if eio is not None:
-            self._runtime.instrument(eio)
+            self._running_app.instrument(eio)
 
     # -- what the instrumentation reports, see `InstrumentedConnection`
 
@@ -191,27 +191,27 @@ class App:
         Raises:
             LifespanFailed: the shutdown failed.
         """
-        runtime = self._runtime
-        if not runtime.running:
+        running_app = self._running_app
+        if not running_app.running:
             return []
         try:
             self._drop_connections()
             self._time_out(sid for sid, (_, polling) in self._engines.items() if polling)
-            runtime.stop_services()
+            running_app.stop_services()
             for task in self._tasks(self._calls):
-                runtime.track(task)
-            deadline = runtime.loop.time() + self._timeout
-            late = await runtime.finish_work(deadline, self._timeout, DEFAULT_GRACE)
+                running_app.track(task)
+            deadline = running_app.loop.time() + self._timeout
+            late = await running_app.finish_work(deadline, self._timeout, DEFAULT_GRACE)
             # A websocket that ended without the server's noticing: something raised on the way.
             self._time_out(self._engines)
-            late += await runtime.finish_work(deadline, self._timeout, DEFAULT_GRACE)
-            await runtime.shutdown(self._timeout)
+            late += await running_app.finish_work(deadline, self._timeout, DEFAULT_GRACE)
+            await running_app.shutdown(self._timeout)
         finally:
             tasks = set(self._tasks(self._calls))
             for sid, (instrumentation, _) in self._engines.items():
                 tasks |= set(instrumentation.release_connection(sid))
             self._engines.clear()
-            await runtime.wait_closed(tasks | runtime.release(), self._timeout)
+            await running_app.wait_closed(tasks | running_app.release(), self._timeout)
         return late
 
     def _drop_connections(self) -> None:
@@ -219,7 +219,7 @@ class App:
             call.lose()
             if (
                 isinstance(call, Call)
-                and not self._runtime.instrumentations
+                and not self._running_app.instrumentations
                 and call.task is not None
             ):
                 # Nobody is known who could be told to let it go.
@@ -229,7 +229,7 @@ class App:
         for sid in sids:
             instrumentation = self._engines[sid][0]
             if instrumentation.sockets.is_open(sid):
-                self._runtime.time_out(instrumentation, sid)
+                self._running_app.time_out(instrumentation, sid)
 
     @staticmethod
     def _tasks(calls: Iterable[Call | WebSocketConnection]) -> list[asyncio.Task[None]]:
@@ -262,7 +262,7 @@ class Call:
         self._on_answer = answered
         self._answered = False
         self.exchange = HTTPExchange(
-            app._runtime.app, scope, body, listener=self, on_receive=app._detect_server
+            app._running_app.app, scope, body, listener=self, on_receive=app._detect_server
         )
 
     @property

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from yarl import URL
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._http.identity import Identity
+    from asgi_sio_testclient._http.identity import HTTPContext
 
 __all__ = ["HTTPXCookieJar"]
 
@@ -24,20 +24,20 @@ class HTTPXCookieJar:
     """The jar of an httpx client, as far as aiohttp's sessions and their users touch a jar.
 
     Args:
-        identity: whose jar it is.
+        http_context: whose jar it is.
     """
 
-    def __init__(self, identity: Identity) -> None:
-        self._identity = identity
+    def __init__(self, http_context: HTTPContext) -> None:
+        self._http_context = http_context
 
     def __iter__(self) -> Iterator[Morsel[str]]:
-        for cookie in self._identity.jar:
+        for cookie in self._http_context.jar:
             morsel = _morsel(cookie.name, cookie.value or "")
             morsel["domain"], morsel["path"] = cookie.domain, cookie.path
             yield morsel
 
     def __len__(self) -> int:
-        return len(self._identity.jar)
+        return len(self._http_context.jar)
 
     def __bool__(self) -> bool:
         return True
@@ -45,7 +45,7 @@ class HTTPXCookieJar:
     def filter_cookies(self, request_url: URL) -> BaseCookie[str]:
         """The cookies that go with a request to `request_url`."""
         found: BaseCookie[str] = BaseCookie()
-        header = self._identity.cookie_header(str(request_url)).decode("latin-1")
+        header = self._http_context.cookie_header(str(request_url)).decode("latin-1")
         for pair in filter(None, header.split("; ")):
             name, _, value = pair.partition("=")
             # dict's own, since BaseCookie's would quote the value once more.
@@ -62,16 +62,16 @@ class HTTPXCookieJar:
                 self.update_cookies_from_headers([f"{name}={value}"], response_url)
             else:
                 text = value.value if isinstance(value, Morsel) else str(value)
-                self._identity.http.cookies.set(name, text)
+                self._http_context.http.cookies.set(name, text)
 
     def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
         """Put in what the Set-Cookie headers of a response set."""
         values = [header.encode("latin-1") for header in headers]
-        self._identity.store_cookies(str(response_url), values)
+        self._http_context.store_cookies(str(response_url), values)
 
     def clear(self) -> None:
         """Throw all cookies away."""
-        self._identity.jar.clear()
+        self._http_context.jar.clear()
 
 
 def _morsel(name: str, value: str) -> Morsel[str]:

@@ -26,7 +26,7 @@ from asgi_sio_testclient._connection.arguments import (
     checked_http,
 )
 from asgi_sio_testclient._exceptions import LeakWarning
-from asgi_sio_testclient._http.identity import Identity
+from asgi_sio_testclient._http.identity import HTTPContext
 from asgi_sio_testclient._http.wsgi import is_wsgi
 from asgi_sio_testclient.asgi import single_callable
 from asgi_sio_testclient.stock._app import App
@@ -100,11 +100,11 @@ class ASGIClientSession:
         self.closed = False
         self._closing = False
         self._app = App(single_callable(app), server, lifespan=lifespan, timeout=timeout)
-        self._identity = Identity(http, str(base_url), None, None, "", client)
-        self._base_url = URL(self._identity.origin.url + "/")
+        self._http_context = HTTPContext(http, str(base_url), None, None, "", client)
+        self._base_url = URL(self._http_context.origin.url + "/")
         self._headers = CIMultiDict(headers or {})
         self._cookies = cookies
-        self._jar: Any = None if http is None else HTTPXCookieJar(self._identity)
+        self._jar: Any = None if http is None else HTTPXCookieJar(self._http_context)
         self._client = client
         self._raise = raise_app_exceptions
         self._responses: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
@@ -285,7 +285,7 @@ class ASGIClientSession:
         return headers
 
     def _inherited(self) -> CIMultiDict[str]:
-        raw = () if self._identity.http is None else self._identity.base_headers()
+        raw = () if self._http_context.http is None else self._http_context.base_headers()
         return CIMultiDict((name.decode(), value.decode("latin-1")) for name, value in raw)
 
     async def _authorize(
@@ -293,7 +293,7 @@ class ASGIClientSession:
     ) -> aiohttp.ClientResponse:
         """Authorize a request as `http` does, where it carries no authorization of its own."""
         if "Authorization" not in request.headers:
-            for name, value in await self._identity.authorization(_http_url(request.url)):
+            for name, value in await self._http_context.authorization(_http_url(request.url)):
                 request.headers[name.decode()] = value.decode("latin-1")
         response = await handler(request)
         self._responses.add(response)

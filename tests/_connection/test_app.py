@@ -73,16 +73,20 @@ async def test_settling_waits_for_the_clients_of_another_app_on_the_same_server(
 
 
 async def test_it_runs_between_start_and_release():
-    runtime = RunningApp(no_app, None, lifespan=True)
-    assert (runtime.running, runtime.state, runtime.instrumentations) == (False, None, [])
-    await runtime.start(SOON)
-    assert runtime.running
-    assert runtime.state == {}
-    assert runtime in services_of(asyncio.get_running_loop()).apps
-    await runtime.shutdown(SOON)
-    await runtime.wait_closed(runtime.release(), SOON)
-    assert not runtime.running
-    assert runtime not in services_of(asyncio.get_running_loop()).apps
+    running_app = RunningApp(no_app, None, lifespan=True)
+    assert (running_app.running, running_app.state, running_app.instrumentations) == (
+        False,
+        None,
+        [],
+    )
+    await running_app.start(SOON)
+    assert running_app.running
+    assert running_app.state == {}
+    assert running_app in services_of(asyncio.get_running_loop()).apps
+    await running_app.shutdown(SOON)
+    await running_app.wait_closed(running_app.release(), SOON)
+    assert not running_app.running
+    assert running_app not in services_of(asyncio.get_running_loop()).apps
     assert nothing_runs()
 
 
@@ -92,11 +96,11 @@ async def test_without_a_lifespan_the_app_is_not_called():
     async def app(scope, receive, send):
         calls.append(scope["type"])
 
-    runtime = RunningApp(app, None, lifespan=False)
-    await runtime.start(SOON)
-    assert runtime.state is None
-    await runtime.shutdown(SOON)
-    assert runtime.release() == set()
+    running_app = RunningApp(app, None, lifespan=False)
+    await running_app.start(SOON)
+    assert running_app.state is None
+    await running_app.shutdown(SOON)
+    assert running_app.release() == set()
     assert calls == []
 
 
@@ -106,50 +110,50 @@ async def test_a_startup_that_fails_leaves_nothing_running():
         await send({"type": "lifespan.startup.failed", "message": "no db"})
         await asyncio.Event().wait()
 
-    runtime = RunningApp(app, None, lifespan=True)
+    running_app = RunningApp(app, None, lifespan=True)
     with pytest.raises(LifespanFailed, match="no db"):
-        await runtime.start(SOON)
-    assert not runtime.running
-    assert runtime.state is None
+        await running_app.start(SOON)
+    assert not running_app.running
+    assert running_app.state is None
     assert nothing_runs()
 
 
 async def test_a_given_server_is_instrumented_from_the_start_and_left_as_it_was(sio):
     before = dict(vars(sio.eio)), dict(sio.eio.handlers)
-    runtime = RunningApp(no_app, sio, lifespan=False)
-    await runtime.start(SOON)
-    assert runtime.instrumentations == [runtime.given_instrumentation]
-    assert runtime.given_instrumentation.sio is sio
-    runtime.release()
+    running_app = RunningApp(no_app, sio, lifespan=False)
+    await running_app.start(SOON)
+    assert running_app.instrumentations == [running_app.given_instrumentation]
+    assert running_app.given_instrumentation.sio is sio
+    running_app.release()
     assert (dict(vars(sio.eio)), dict(sio.eio.handlers)) == before
 
 
 async def test_a_task_that_is_kept_counts_until_it_is_over():
-    runtime = RunningApp(no_app, None, lifespan=False)
-    await runtime.start(SOON)
-    assert runtime.quiet() is IdleState.IDLE
+    running_app = RunningApp(no_app, None, lifespan=False)
+    await running_app.start(SOON)
+    assert running_app.quiet() is IdleState.IDLE
     go_on = asyncio.Event()
     task = asyncio.ensure_future(go_on.wait())
-    runtime.track(task)
-    assert runtime.quiet() is IdleState.BUSY
+    running_app.track(task)
+    assert running_app.quiet() is IdleState.BUSY
     go_on.set()
     await task
     await asyncio.sleep(0)
-    assert runtime.quiet() is IdleState.IDLE
-    runtime.release()
+    assert running_app.quiet() is IdleState.IDLE
+    running_app.release()
 
 
 async def test_what_does_not_end_in_time_is_named_and_cancelled():
-    runtime = RunningApp(no_app, None, lifespan=False)
-    await runtime.start(SOON)
+    running_app = RunningApp(no_app, None, lifespan=False)
+    await running_app.start(SOON)
     loop = asyncio.get_running_loop()
     task = loop.create_task(asyncio.Event().wait(), name="mine")
-    runtime.track(task)
-    lines = await runtime.finish_work(loop.time() + SHORT, SHORT, 0.1)
+    running_app.track(task)
+    lines = await running_app.finish_work(loop.time() + SHORT, SHORT, 0.1)
     assert lines == ["a handler that waits for a future that nothing is left to set: mine"]
     assert task.cancelled()
-    assert await runtime.finish_work(loop.time(), SHORT, 0.1) == []
-    runtime.release()
+    assert await running_app.finish_work(loop.time(), SHORT, 0.1) == []
+    running_app.release()
 
 
 async def stubborn(times):
@@ -162,18 +166,18 @@ async def stubborn(times):
 
 
 async def test_a_task_that_swallows_its_cancellation_is_cancelled_again():
-    runtime = RunningApp(no_app, None, lifespan=False)
-    await runtime.start(SOON)
+    running_app = RunningApp(no_app, None, lifespan=False)
+    await running_app.start(SOON)
     task = asyncio.ensure_future(stubborn(3))
     await asyncio.sleep(0)
-    await runtime.wait_closed([task], SOON)
+    await running_app.wait_closed([task], SOON)
     assert task.done()
-    runtime.release()
+    running_app.release()
 
 
 async def test_a_task_that_can_not_be_cancelled_is_given_up_in_the_end():
-    runtime = RunningApp(no_app, None, lifespan=False)
-    await runtime.start(SOON)
+    running_app = RunningApp(no_app, None, lifespan=False)
+    await running_app.start(SOON)
     go_on = asyncio.Event()
 
     async def deaf():
@@ -184,8 +188,8 @@ async def test_a_task_that_can_not_be_cancelled_is_given_up_in_the_end():
                 continue
 
     task = asyncio.ensure_future(deaf())
-    await runtime.wait_closed([task], SHORT)
+    await running_app.wait_closed([task], SHORT)
     assert not task.done()
     go_on.set()
     await task
-    runtime.release()
+    running_app.release()

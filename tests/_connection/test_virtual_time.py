@@ -337,7 +337,7 @@ async def test_an_app_without_rest(client):
 
     again()
     with pytest.raises(EventTimeout, match="does not come to rest"):
-        await virtual_time.advance(client._runtime, 60, 0.05)
+        await virtual_time.advance(client._running_app, 60, 0.05)
     handle.cancel()
 
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from asgi_sio_testclient._http.identity import Identity
+from asgi_sio_testclient._http.identity import HTTPContext
 
 URL = "http://testserver/socket.io/"
 
@@ -37,5 +37,5 @@ async def test_an_auth_with_one_flow(kind):
         http = httpx.AsyncClient(transport=httpx.ASGITransport(no_app), auth=AsyncOnly())
     else:
         http = httpx.Client(transport=httpx.MockTransport(lambda _: None), auth=SyncOnly())
-    identity = Identity(http, "http://testserver", None, None, "", ("testclient", 50000))
-    assert await identity.authorization(URL) == [(b"x-token", kind.encode())]
+    http_context = HTTPContext(http, "http://testserver", None, None, "", ("testclient", 50000))
+    assert await http_context.authorization(URL) == [(b"x-token", kind.encode())]

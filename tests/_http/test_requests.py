@@ -8,8 +8,8 @@ import httpx
 import pytest
 from starlette.testclient import TestClient as StarletteTestClient
 
-from asgi_sio_testclient._http.identity import DEFAULT_HEADERS, Identity
-from asgi_sio_testclient._http.requests import Handshake, decoded_body
+from asgi_sio_testclient._http.identity import DEFAULT_HEADERS, HTTPContext
+from asgi_sio_testclient._http.requests import ConnectionRequests, decoded_body
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient.asgi import Response
 
@@ -26,12 +26,14 @@ def http_client(**options):
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), **options)
 
 
-def identity(http=None, base_url=BASE_URL, headers=None, cookies=None, root_path="", client=CLIENT):
-    return Identity(http, base_url, headers, cookies, root_path, client)
+def http_context(
+    http=None, base_url=BASE_URL, headers=None, cookies=None, root_path="", client=CLIENT
+):
+    return HTTPContext(http, base_url, headers, cookies, root_path, client)
 
 
 def handshake(*args, socketio_path="socket.io", headers=None, query=None, state=None, **options):
-    return Handshake(identity(*args, **options), socketio_path, headers, query, state)
+    return ConnectionRequests(http_context(*args, **options), socketio_path, headers, query, state)
 
 
 def headers_of(scope, name):
@@ -198,8 +200,8 @@ def test_headers_of_the_call_replace_those_of_the_client_which_replace_those_of_
     http = http_client(headers={"X-A": "http", "X-B": "http", "X-C": "http"})
     shake = handshake(http, headers={"x-c": "call"}, cookies=None)
     assert headers_of(shake.http_scope("GET"), "x-c") == ["call"]
-    who = identity(http, headers={"X-B": "client", "x-c": "client"})
-    shake = Handshake(who, "socket.io", {"X-C": "call"})
+    who = http_context(http, headers={"X-B": "client", "x-c": "client"})
+    shake = ConnectionRequests(who, "socket.io", {"X-C": "call"})
     scope = shake.http_scope("GET")
     assert headers_of(scope, "x-a") == ["http"]
     assert headers_of(scope, "x-b") == ["client"]
@@ -224,7 +226,7 @@ def test_with_an_http_client_its_headers_are_the_defaults():
 
 
 def test_own_headers_are_made_when_they_are_asked_for_and_are_sent():
-    who = identity()
+    who = http_context()
     assert who.headers is None
     who.own_headers["X-A"] = "1"
     assert who.own_headers is who.headers
@@ -316,7 +318,7 @@ def test_cookies_given_on_top_of_none():
 
 def test_a_jar_that_replaces_the_http_clients_is_used():
     http = http_client(cookies={"a": "old"})
-    who = identity(http)
+    who = http_context(http)
     http.cookies = {"a": "new"}
     assert who.cookie_header(URL) == b"a=new"
     assert who.jar is http.cookies.jar
@@ -348,7 +350,7 @@ def test_the_jar_decides_which_cookies_go_where(cookie, sent):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_secure_cookie_goes_over_https_only(scheme):
-    who = identity(base_url=f"{scheme}://testserver")
+    who = http_context(base_url=f"{scheme}://testserver")
     url = f"{scheme}://testserver/socket.io/"
     who.store_cookies("https://testserver/", [b"a=1; Secure; Path=/"])
     assert who.cookie_header(url) == (b"a=1" if scheme == "https" else b"")

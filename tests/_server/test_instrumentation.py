@@ -59,7 +59,7 @@ async def test_no_run_and_no_half_packet_is_kept_of_a_client(transports, async_h
         await client.connect()
         assert await client.call("echo", b"data") == b"data"
         await client.settle()
-        (current,) = client._runtime.instrumentations
+        (current,) = client._running_app.instrumentations
         assert current.runs == set()
 
         # The header of an event whose attachment never comes.

@@ -85,7 +85,7 @@ NOT_FOR_TESTS = {
     "over",
     "quiet",
     "ready",
-    "runtime",
+    "running_app",
     "send_frames",
     "wait_closed",
     "why_busy",

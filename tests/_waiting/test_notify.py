@@ -24,7 +24,7 @@ class Probe:
 
 async def untold_changes(client, conversation):
     """The changes from BUSY during a conversation that no call of notify followed."""
-    app, probe, untold = client._runtime, Probe(), []
+    app, probe, untold = client._running_app, Probe(), []
     forget = app.services.idle.when_idle(lambda: [probe], lambda: None)
     talking = asyncio.ensure_future(conversation)
     busy = {}
