@@ -129,22 +129,29 @@ class _Runner:
         self._seed = seed
         self._progress = progress
         self._failures: dict[tuple[str, str], Failure] = {}
+        self._connected: dict[str, bool] = {}
 
     def handlers(self, targets: list[Target]) -> Report:
-        """Fuzz one handler after the other."""
+        """Fuzz one handler after the other.
+
+        Raises:
+            UsageError: the app refuses connections to a namespace.
+        """
         examples = {}
+        self._connected = {
+            namespace: self._connects(namespace)
+            for namespace in {
+                target.namespace: None for target in targets if target.handler.event != "connect"
+            }
+        }
         for target in targets:
             self._progress(f"{target.label[0]} {target.label[1]}")
             examples[target.label] = self._handler(target)
         return self._report(examples)
 
     def _handler(self, target: Target) -> int:
-        """Fuzz until that handler fails; what others raise meanwhile is kept apart.
-
-        Raises:
-            UsageError: the app refuses the connection.
-        """
-        if target.handler.event != "connect" and not self._connects(target.namespace):
+        """Fuzz until that handler fails; what others raise meanwhile is kept apart."""
+        if not self._connected.get(target.namespace, True):
             return 0
         done = 0
         while done < self._max_examples:
@@ -165,7 +172,7 @@ class _Runner:
         elif self._world.refusal is not None:
             raise UsageError(
                 f"the app refuses connections to {namespace!r}: {self._world.refusal.data!r}; "
-                "give auth= or setup= (--auth or --setup)"
+                "give auth= or setup= (--auth or --setup), or namespace= of another one"
             )
         return fault is None
 

@@ -10,11 +10,15 @@ import ast
 import enum
 import functools
 import inspect
+import re
 import textwrap
 import types
+import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from asgi_sio_testclient.fuzz._texts import parsed_by
 
 __all__ = ["Shape", "constants_of", "shapes_of", "signature_of"]
 
@@ -23,6 +27,7 @@ __tracebackhide__ = True
 _DEPTH = 4  # calls of the app's own functions that are followed
 _MOST_CONSTANTS = 60
 _CALL = "__call__"  # of an instance that is a handler
+_MOST_LENGTH = 1000
 _SCALARS = (str, int, float, bytes, bool)
 
 
@@ -34,7 +39,10 @@ class Shape:
         keys: the shapes of a mapping's values, by key.
         item: the shape of a sequence's items.
         kinds: names of types: "int", "float", "str", "list", "dict", "bool", "bytes".
-        values: constants that the code compares the value with.
+        values: constants that the code compares the value with, and texts that its parser takes.
+        members: constants that the code looks for in the value, whatever that is.
+        lengths: lengths that the code compares the value's with.
+        decoded: of what a JSON text stands for.
         annotations: annotations and models for the value.
     """
 
@@ -43,6 +51,9 @@ class Shape:
     kinds: set[str] = field(default_factory=set)
     values: list[Any] = field(default_factory=list)
     annotations: list[Any] = field(default_factory=list)
+    members: list[str] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+    decoded: Shape | None = None
 
     def key(self, name: Any) -> Shape:
         """The shape of the value at that key."""
@@ -63,6 +74,11 @@ class Shape:
             for constant in near:
                 if isinstance(constant, _SCALARS) and not _contains(self.values, constant):
                     self.values.append(constant)
+
+    def add_length(self, length: int) -> None:
+        """Add a length of a text, of bytes or of a list, and its neighbours."""
+        if 0 < length <= _MOST_LENGTH:
+            self.lengths += [length, length + 1, length - 1]
 
     def annotate(self, annotation: Any) -> None:
         """Add an annotation or a model."""
@@ -117,14 +133,37 @@ def shapes_of(handler: Any, skip: int) -> list[Shape]:
         annotation = signature.parameters[name].annotation
         if annotation is not inspect.Parameter.empty:
             (shape.item or shape).annotate(annotation)
-    reader = _Reader()
-    reader.read(plain_function(handler), dict(named), _owner_of(handler))
+    for function in _wrapped_functions(handler):
+        _Reader().read(function, _by_position(function, named), _owner_of(handler))
     last = named[-1] if named else None
     result = [shape for _, shape in named[skip:]]
     if last is not None and last[1].item is not None and result and result[-1] is last[1]:
         variadic = signature.parameters[last[0]].kind is inspect.Parameter.VAR_POSITIONAL
         result[-1] = last[1].item if variadic else last[1]
     return result
+
+
+def _wrapped_functions(handler: Any) -> Iterator[Any]:
+    """The functions of a handler's decorators, and the innermost: each may check the arguments."""
+    innermost = plain_function(handler)
+    outer = handler
+    while outer is not None and getattr(outer, "__func__", outer) is not innermost:
+        if inspect.isfunction(outer):
+            yield outer
+        outer = getattr(outer, "__wrapped__", None)
+    yield innermost
+
+
+def _by_position(function: Any, named: list[tuple[str, Shape]]) -> dict[str, Shape]:
+    """The shapes by the names that a function has for its arguments."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return {}
+    names = list(code.co_varnames[: code.co_argcount])
+    known = [name for name, _ in named]
+    if names[-len(known) :] == known or not known:
+        return dict(named)
+    return dict(zip(names, (shape for _, shape in named), strict=False))
 
 
 def _owner_of(handler: Any) -> Any:
@@ -327,8 +366,10 @@ class _Reader:
         match index:
             case ast.Constant(value=str() as key):
                 return shape.key(key)
-            case ast.Slice():
+            case ast.Slice(lower=lower, upper=upper):
                 shape.kinds |= {"list", "str"}
+                for bound in filter(None, (lower, upper)):
+                    self._add_lengths(shape, self._constants(bound))
                 return shape
         position = self._shape(index)
         if position is not None:
@@ -336,7 +377,29 @@ class _Reader:
         shape.kinds.add("list")
         return shape.items()
 
+    def _parse(self, node: ast.Call) -> Shape | None:
+        """What a parser takes, and the shape of what it returns of a JSON text."""
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+        found = None
+        constants = [constant for arg in node.args for constant in self._constants(arg)]
+        if isinstance(node.func, ast.Attribute):
+            compiled = self._resolve(node.func.value)
+            constants += [compiled.pattern] if isinstance(compiled, re.Pattern) else []
+        for arg in node.args:
+            shape = self._shape(arg)
+            if shape is None:
+                continue
+            if name == "loads":
+                shape.decoded = found = shape.decoded or Shape()
+            examples = parsed_by(name, constants)
+            shape.kinds |= {type(example).__name__ for example in examples}
+            shape.values += [example for example in examples if example not in shape.values]
+        return found
+
     def _call(self, node: ast.Call) -> Shape | None:  # noqa: C901 (a case for each kind of call)
+        decoded = self._parse(node)
+        if decoded is not None:
+            return decoded
         match node:
             case ast.Call(func=ast.Attribute(value=value, attr=method), args=args):
                 shape = self._shape(value)
@@ -392,12 +455,18 @@ class _Reader:
         target = self._resolve(node.func)
         model = self._resolve(node.func.value) if isinstance(node.func, ast.Attribute) else None
         double = [keyword.value for keyword in node.keywords if keyword.arg is None]
-        for value in (*node.args, *double):
+        values = [*node.args, *double]
+        # As in `Model(data)`, `Model.parse(data)`, `convert(data, Model)`.
+        candidates = [target, model, *map(self._resolve, values)]
+        candidates += [
+            getattr(candidate, "_type", None) for candidate in candidates
+        ]  # TypeAdapter's
+        for value in values:
             shape = self._shape(value)
             if shape is None:
                 continue
-            for candidate in (target, model):
-                if isinstance(candidate, type) and candidate.__module__ != "builtins":
+            for candidate in candidates:
+                if typing.get_origin(candidate) or _is_model(candidate):
                     shape.annotate(candidate)
         for keyword in node.keywords:
             shape = self._shape(keyword.value) if keyword.arg else None
@@ -417,6 +486,19 @@ class _Reader:
         if shapes:
             self.read(function, shapes, getattr(target, "__self__", None), self._depth - 1)
 
+    def _length(self, node: ast.expr, constants: Iterable[Any]) -> None:
+        match node:
+            case ast.Call(func=ast.Name(id="len"), args=[value]):
+                shape = self._shape(value)
+                if shape is not None:
+                    self._add_lengths(shape, constants)
+
+    @staticmethod
+    def _add_lengths(shape: Shape, constants: Iterable[Any]) -> None:
+        for constant in constants:
+            if type(constant) is int:
+                shape.add_length(constant)
+
     def _compare(self, node: ast.Compare) -> None:
         left = node.left
         for op, right in zip(node.ops, node.comparators, strict=True):
@@ -424,6 +506,7 @@ class _Reader:
                 self._membership(left, right)
             else:
                 for one, other in ((left, right), (right, left)):
+                    self._length(one, self._constants(other))
                     shape = self._shape(one)
                     if shape is not None:
                         constants = list(self._constants(other))
@@ -435,10 +518,9 @@ class _Reader:
     def _membership(self, left: ast.expr, right: ast.expr) -> None:
         container = self._shape(right)
         if container is not None:
-            for constant in self._constants(left):
-                if isinstance(constant, str):
-                    container.key(constant)
-                    container.add_values([constant])
+            container.members += [
+                constant for constant in self._constants(left) if isinstance(constant, str)
+            ]
         shape = self._shape(left)
         if shape is not None:
             shape.add_values(self._constants(right))
@@ -515,6 +597,10 @@ class _Reader:
         return None
 
 
+def _is_model(candidate: Any) -> bool:
+    return isinstance(candidate, type) and candidate.__module__ != "builtins"
+
+
 def _field_annotation(model: type, name: str | None) -> list[Any]:
     annotation = inspect.get_annotations(model).get(name or "")
     return [] if annotation is None or isinstance(annotation, str) else [annotation]
@@ -533,7 +619,9 @@ def _nonlocals(function: Any) -> dict[str, Any]:
 
 def _tree_of(function: Any) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        # Of a function, the source would be that of the innermost one that it wraps.
+        source = inspect.getsource(getattr(function, "__code__", function))
+        tree = ast.parse(textwrap.dedent(source))
     except (OSError, TypeError, SyntaxError, ValueError):
         return None
     first = tree.body[0] if tree.body else None

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import enum
 import inspect
 import itertools
+import json
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +18,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from asgi_sio_testclient.fuzz._shapes import Shape
+from asgi_sio_testclient.fuzz._texts import examples_of, text_of_pattern
 
 __all__ = [
     "MISSING",
@@ -41,6 +42,9 @@ _SIMPLE: tuple[Any, ...] = (
     *("\x00", b"\xff", "e\u0301\U0001f600", -0.5, ["x", 1], 2**63, 10**99),
 )
 _VARIANTS = 3
+_MOST_JSON = 60
+_SHORT = 4  # bytes
+_BYTE = range(256)
 _DEPTHS = (3, 120, 480, 900)
 MISSING = object()
 _READABLE = 20  # levels, and equal characters
@@ -56,8 +60,50 @@ def fill(shape: Shape, depth: int = _DEPTH) -> None:
     if depth:
         for annotation in annotations:
             _add(shape, annotation, depth)
+        _add_members(shape)
+        _add_lengths(shape)
+        if shape.decoded is not None:
+            fill(shape.decoded, depth - 1)
+            _add_json(shape, shape.decoded)
         for child in (*shape.keys.values(), *([shape.item] if shape.item else ())):
             fill(child, depth - 1)
+
+
+def _add_members(shape: Shape) -> None:
+    """What the code looks for by `in`: keys, items or texts, as the value is."""
+    members, shape.members = shape.members, []
+    if not members:
+        return
+    is_list = "list" in shape.kinds or shape.item is not None
+    if is_list:
+        shape.items().add_values(members)
+    if "str" in shape.kinds or not (is_list or shape.keys or "dict" in shape.kinds):
+        shape.add_values(members)
+    if "dict" in shape.kinds or not (is_list or "str" in shape.kinds):
+        for member in members:
+            shape.key(member)
+
+
+def _add_lengths(shape: Shape) -> None:
+    if "bytes" in shape.kinds:
+        lengths = sorted({*filter(None, shape.lengths), *range(1, _SHORT)})
+        firsts = [] if shape.item is None else shape.item.values
+        for first in (value for value in firsts if type(value) is int and value in _BYTE):
+            shape.add_values(bytes([first]) + bytes(length - 1) for length in lengths)
+        shape.add_values(bytes(length) for length in shape.lengths)
+    if "str" in shape.kinds:
+        shape.add_values("x" * length for length in shape.lengths)
+
+
+def _add_json(shape: Shape, decoded: Shape) -> None:
+    """JSON texts: simple faults in what they stand for."""
+    values = systematic([decoded], ())
+    for (value,) in itertools.islice(values, _MOST_JSON):
+        try:
+            text = json.dumps(value)
+        except (TypeError, ValueError, RecursionError):
+            continue
+        shape.values += [text] if text not in shape.values else []
 
 
 def _add(shape: Shape, annotation: Any, depth: int) -> None:
@@ -88,6 +134,8 @@ def _add_type(shape: Shape, kind: type, args: tuple[Any, ...], depth: int) -> No
             child = shape.key(name)
             _add(child, annotation, depth - 1)
             _add_bounds(child, bounds)
+    elif examples_of(kind):
+        shape.add_values(examples_of(kind))
     elif issubclass(kind, str | bytes | int | float):
         shape.kinds.add(
             next(k.__name__ for k in (bool, int, float, str, bytes) if issubclass(kind, k))
@@ -110,7 +158,7 @@ def _fields_of(kind: type) -> dict[str, tuple[Any, tuple[Any, ...]]] | None:
             str(field.alias or name): (field.annotation, tuple(field.metadata))
             for name, field in model_fields.items()
         }
-    if typing.is_typeddict(kind) or dataclasses.is_dataclass(kind):
+    if typing.is_typeddict(kind) or any(hasattr(kind, name) for name in _OF_MODELS):
         try:
             hints = typing.get_type_hints(kind, include_extras=True)
         except Exception:  # noqa: BLE001 (evaluating an annotation runs code of the app)
@@ -119,12 +167,22 @@ def _fields_of(kind: type) -> dict[str, tuple[Any, tuple[Any, ...]]] | None:
     return None
 
 
+_OF_MODELS = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__")  # msgspec's
+
+
 def _add_bounds(shape: Shape, bounds: Iterable[Any]) -> None:
     for bound in bounds:
         for name in ("gt", "ge", "lt", "le"):
             limit = getattr(bound, name, None)
             if isinstance(limit, int | float):
                 shape.add_values([limit])
+        for name in ("min_length", "max_length"):
+            limit = getattr(bound, name, None)
+            if isinstance(limit, int):
+                shape.add_length(limit)
+        pattern = getattr(bound, "pattern", None)
+        if isinstance(pattern, str):
+            shape.add_values(text_of_pattern(pattern))
 
 
 # -- single values
@@ -135,7 +193,8 @@ def default(shape: Shape, variant: int = 0, depth: int = _DEPTH) -> Any:
     if shape.keys and depth:
         return {key: default(child, variant, depth - 1) for key, child in shape.keys.items()}
     if shape.item is not None and depth and not shape.kinds & {"str"}:
-        return [default(shape.item, variant, depth - 1)]
+        count = shape.lengths[0] if shape.lengths else 1
+        return [default(shape.item, variant, depth - 1) for _ in range(count)]
     if shape.values:
         return shape.values[variant % len(shape.values)]
     for kinds, value in _DEFAULTS:
