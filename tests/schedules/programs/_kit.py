@@ -1,5 +1,6 @@
 """What the programs of this folder share: a server, and stand-ins for the outside world."""
 import asyncio
+import contextlib
 
 import socketio
 
@@ -24,6 +25,20 @@ class Store:
     async def set(self, key, value):
         await asyncio.sleep(0)
         self.data[key] = value
+
+    @contextlib.asynccontextmanager
+    async def transaction(self):
+        """A copy of the data, written back at the end."""
+        copy = dict(self.data)
+        yield copy
+        await asyncio.sleep(0)
+        self.data.update(copy)
+
+    async def rows(self):
+        """Keys and values, as a cursor fetches them: one by one."""
+        for key in list(self.data):
+            await asyncio.sleep(0)
+            yield key, self.data[key]
 
 
 def server(**options):
