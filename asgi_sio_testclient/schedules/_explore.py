@@ -212,7 +212,7 @@ class Explorer:
         difference = compare(first.trace, second.trace, second.error)
         if difference is not None:
             raise NotRepeatable(*difference, self._hint(first, second)) from second.error
-        return first, remarks_on(first, stories[0])
+        return first, remarks_on(first, stories[0].handlers, self._frames, lambda: self._run({}))
 
     def _hint(self, first: Outcome, second: Outcome) -> str:
         reads = ClockReads(self._frames)

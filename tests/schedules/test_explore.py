@@ -9,6 +9,7 @@ import types
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from unittest import mock
 
 import anyio
 import booking
@@ -544,6 +545,64 @@ def test_fakes_that_never_suspend_are_named():
 
     (remark,) = explore(scenario, runs=1).remarks
     assert remark.startswith("no place to hold in 2 handlers (load, store): your fakes never")
+
+
+def test_what_others_let_go_on_is_no_fake_that_never_suspends():
+    """A Lock, a Queue, a task, and python-socketio's own calls: they are not for the network."""
+
+    async def scenario():
+        sio = socketio.AsyncServer(async_mode="asgi")
+        lock, queue = asyncio.Lock(), asyncio.Queue()
+        send, receive = anyio.create_memory_object_stream(1)
+
+        async def remember(sid):
+            async with sio.session(sid) as session:
+                session["seen"] = True
+
+        async def take_turn():
+            await asyncio.get_running_loop().create_task(asyncio.sleep(0.01))
+
+        @sio.event
+        async def own(sid):
+            await sio.enter_room(sid, "room")
+            await remember(sid)
+
+        @sio.event
+        async def waits(sid):
+            async with lock:
+                await queue.put(sid)
+                await queue.get()
+            await take_turn()
+
+        @sio.event
+        async def streams(sid):
+            await send.send(sid)
+            await receive.receive()
+
+        async with TestClient(socketio.ASGIApp(sio)) as client, send, receive:
+            await client.connect()
+            for event in ("own", "waits", "streams"):
+                await client.call(event)
+
+    assert explore(scenario, runs=1).remarks == []
+
+
+def test_a_mock_never_suspends():
+    async def scenario():
+        sio = socketio.AsyncServer(async_mode="asgi")
+        database = mock.AsyncMock()
+
+        @sio.event
+        async def load(sid):
+            return await database.load(sid)
+
+        async with TestClient(socketio.ASGIApp(sio)) as client:
+            await client.connect()
+            await client.emit("load")
+            await client.settle()
+
+    (remark,) = explore(scenario, runs=1).remarks
+    assert remark.startswith("no place to hold in 1 handler (load):")
 
 
 def test_one_handler_is_no_handlers():

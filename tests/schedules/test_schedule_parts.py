@@ -12,6 +12,7 @@ import threading
 import time
 import types
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import booking
 import pytest
@@ -29,6 +30,7 @@ from asgi_sio_testclient.schedules._schedule import Schedule
 from asgi_sio_testclient.schedules._shrink import extent, shrink
 from asgi_sio_testclient.schedules._story import Hold
 from asgi_sio_testclient.schedules._trace import ClockReads
+from asgi_sio_testclient.trace import recording
 
 
 def outcome_of(scenario, holds=None, **options):
@@ -340,6 +342,16 @@ def test_a_thread_that_waits_for_work_is_idle():
     thread.join()
 
 
+def test_a_worker_without_a_call_is_idle():
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(int).result()
+        (thread,) = executor._threads
+        until = time.perf_counter() + 60
+        while _threads._works(sys._current_frames()[thread.ident]) and time.perf_counter() < until:
+            thread.join(0.001)
+        assert not _threads._works(sys._current_frames()[thread.ident])
+
+
 def test_an_app_that_waits_for_the_end_of_a_request():
     async def app(scope, receive, send):
         await receive()
@@ -364,6 +376,15 @@ def test_a_hold_in_words():
     assert str(Hold("x", "a.py:1", "go()", 0, 2)) == (
         "x (a.py:1, `go()`) is held for 2 turns of the event loop"
     )
+
+
+def test_a_hold_is_noted_in_a_trace():
+    async def scenario():
+        await booking.two_book(build())
+
+    with recording() as trace:
+        failure = explore(scenario, raises=False).failure
+    assert [note.text for note in trace.notes] == [str(hold) for hold in failure.holds]
 
 
 def test_packets_requests_and_ends_are_named():
