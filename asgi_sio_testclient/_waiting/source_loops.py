@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import enum
 import functools
+import inspect
 import linecache
 from types import CodeType
 from typing import NamedTuple
@@ -27,21 +28,40 @@ class Ending(enum.Enum):
 
 
 class SourceLoop(NamedTuple):
-    """A `for` or `while` statement."""
+    """A `for` or `while` statement.
+
+    Attributes:
+        first_line: of the statement.
+        last_line: of the statement.
+        ending: whether it ends by itself.
+        awaits_next: the last line on which an ``async for`` awaits its next item; 0 for others.
+    """
 
     first_line: int
     last_line: int
     ending: Ending
+    awaits_next: int
 
 
 def ending_of(frames: Frames) -> Ending:
     """How the loops around a suspended task end. MAY_END where no loop is found: the source may be
     missing, and code that calls itself again repeats without one.
     """
-    endings = {loop.ending for code, line in frames for loop in _around(code, line)}
+    endings = {
+        loop.ending
+        for depth, (code, line) in enumerate(frames)
+        for loop in _around(code, line)
+        # It ends when the generator does, whose loops are among these.
+        if not (line <= loop.awaits_next and _is_generator(frames[depth + 1 :]))
+    }
     if Ending.ENDLESS in endings:
         return Ending.ENDLESS
     return Ending.ENDS if endings == {Ending.ENDS} else Ending.MAY_END
+
+
+def _is_generator(frames: Frames) -> bool:
+    """Whether the outermost frame is an asynchronous generator's."""
+    return bool(frames) and bool(frames[0][0].co_flags & inspect.CO_ASYNC_GENERATOR)
 
 
 def is_in_loop(frames: Frames) -> bool:
@@ -94,7 +114,7 @@ def _loops_of_file(filename: str) -> tuple[SourceLoop, ...]:
     except (SyntaxError, ValueError):
         return ()
     return tuple(
-        SourceLoop(node.lineno, node.end_lineno or node.lineno, _ending(node))
+        SourceLoop(node.lineno, node.end_lineno or node.lineno, _ending(node), _awaits_next(node))
         for node in ast.walk(tree)
         if isinstance(node, ast.For | ast.AsyncFor | ast.While)
     )
@@ -106,6 +126,10 @@ def _ending(node: ast.For | ast.AsyncFor | ast.While) -> Ending:
     if isinstance(node, ast.While) and isinstance(node.test, ast.Constant):
         return Ending.MAY_END if any(map(_leaves, node.body)) else Ending.ENDLESS
     return Ending.MAY_END
+
+
+def _awaits_next(node: ast.For | ast.AsyncFor | ast.While) -> int:
+    return node.iter.end_lineno or node.lineno if isinstance(node, ast.AsyncFor) else 0
 
 
 _INFINITE = {"count", "cycle", "iter", "repeat"}  # itertools', and iter(callable, sentinel)

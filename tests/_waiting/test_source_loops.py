@@ -79,3 +79,39 @@ def test_source_that_can_not_be_read():
     linecache.cache["<broken>"] = 3, None, ["def ("], "<broken>"
     code = compile("async def run(): pass", "<broken>", "exec")
     assert ending_of([(code, 1)]) is Ending.MAY_END
+
+
+STREAM = """
+async def run():
+    async for part in parts():  # waits
+        await send(part)  # sends
+"""
+GENERATOR = """
+async def run():
+    {loop}:
+        await sleep()  # here
+        yield 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "mark", "ending"),
+    [
+        ("for _ in range(3)", "waits", Ending.ENDS),
+        ("while True", "waits", Ending.ENDLESS),
+        ("while more()", "waits", Ending.MAY_END),
+        ("if True", "waits", Ending.MAY_END),
+        ("for _ in range(3)", "sends", Ending.MAY_END),
+    ],
+)
+def test_an_async_for_ends_when_its_generator_does(loop, mark, ending):
+    (stream,) = frames(STREAM, mark)
+    (generator,) = frames(GENERATOR.format(loop=loop), "here")
+    assert ending_of(stream + generator) is ending
+
+
+def test_an_async_for_over_what_is_no_generator():
+    (stream,) = frames(STREAM, "waits")
+    (plain,) = frames("async def run():\n    for _ in items:\n        await sleep()  # here", "here")
+    assert ending_of(stream + plain) is Ending.MAY_END
+    assert ending_of(stream) is Ending.MAY_END

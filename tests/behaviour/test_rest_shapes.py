@@ -314,6 +314,23 @@ def async_generator(app):
 
 
 @shape
+def stream_of_parts(app):
+    """As the tokens of a language model: longer than an endless loop is followed."""
+
+    async def parts():
+        for number in range(20):
+            await asyncio.sleep(0.03)
+            yield number
+
+    async def report(sid):
+        async for _ in parts():
+            pass
+        await app.answer(sid)
+
+    app.on_say(lambda sid: app.task(report(sid)))
+
+
+@shape
 def awaitable_object(app):
     class Nap:
         def __await__(self):
