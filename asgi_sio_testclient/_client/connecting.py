@@ -20,6 +20,7 @@ from asgi_sio_testclient._exceptions import (
 from asgi_sio_testclient._http.requests import ConnectionRequests
 from asgi_sio_testclient._server.reach import hint_of_path
 from asgi_sio_testclient._waiting.deadlines import EXPIRED
+from asgi_sio_testclient._waiting.rest import middleware_at_rest
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
@@ -164,7 +165,9 @@ class ConnectCall:
             # CONNECT comes first and the connect handler's no later, in a DISCONNECT with data. A
             # handler that runs on leaves the client connected, as over a network.
             handlers = session.connect_handlers()
-            await wait_idle(dispatcher, lambda: [handlers], deadline - deadlines.loop.time())
+            rest = middleware_at_rest(self._running_app.services.work)
+            left = deadline - deadlines.loop.time()
+            await wait_idle(dispatcher, lambda: [handlers], left, rest)
             dispatcher.errors.raise_unraised()
         refusals = {name: one.refusal for name, one in self._pending.items() if one.is_refused}
         if refusals:

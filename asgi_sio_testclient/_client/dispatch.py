@@ -38,6 +38,7 @@ from asgi_sio_testclient._protocol.names import ALL, CLIENT_DISCONNECT, SERVER_D
 from asgi_sio_testclient._protocol.packets import Incoming
 from asgi_sio_testclient._protocol.socketio import SocketIO
 from asgi_sio_testclient._waiting.deadlines import fail
+from asgi_sio_testclient._waiting.rest import middleware_at_rest
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.options import Options
@@ -294,7 +295,11 @@ class Dispatcher:
         session = self.session
         if session is not None and not self._looking_for_unacked:
             self._looking_for_unacked = True
-            self.running_app.services.idle.when_idle(lambda: [session], self._unacked)
+            services = self.running_app.services
+            rest = middleware_at_rest(services.work)
+            services.idle.when_idle(
+                lambda: [session], self._unacked, rest, soon=rest is not None
+            )
 
     def _unacked(self) -> None:
         self._looking_for_unacked = False

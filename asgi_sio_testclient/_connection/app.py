@@ -350,6 +350,8 @@ class RunningApp:
             )
         finally:
             forget()
+        if ended:
+            work.report_failures()
         if ended and not own.stuck:
             return []
         return await self._cancel_work(rest, own.stuck or f"did not end within {timeout:g} s")

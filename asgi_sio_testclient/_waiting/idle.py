@@ -116,13 +116,21 @@ class IdleWatchers:
         sources: Callable[[], Iterable[SupportsIdle]],
         then: Callable[[], object],
         rest: RestCheck | None = None,
+        *,
+        soon: bool = False,
     ) -> Callable[[], None]:
         """Call `then` once, as soon as all `sources` are idle, and the app at rest where `rest` is
         given. Returns a function that takes that back.
+
+        `soon` means to look in the next turn of the loop first: the caller is within a call of the
+        app's, which may go on.
         """
         watcher = _Watcher(sources, then, rest)
         self.watchers.append(watcher)
-        self._look_at(watcher)
+        if soon:
+            self._look_soon()
+        else:
+            self._look_at(watcher)
 
         def forget() -> None:
             if watcher in self.watchers:

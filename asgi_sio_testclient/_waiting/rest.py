@@ -20,6 +20,7 @@ from asgi_sio_testclient._waiting.source_loops import Ending, ending_of, is_in_l
 from asgi_sio_testclient._waiting.suspended import Frames, Suspension, WaitsFor
 from asgi_sio_testclient._waiting.timers import DueTimer, is_bound_to
 from asgi_sio_testclient._waiting.work import (
+    MIDDLEWARE,
     ORIGIN,
     PLUMBING,
     TrackedTask,
@@ -29,7 +30,7 @@ from asgi_sio_testclient._waiting.work import (
     was_set_off,
 )
 
-__all__ = ["DEFAULT_GRACE", "NEVER", "RestCheck"]
+__all__ = ["DEFAULT_GRACE", "NEVER", "RestCheck", "middleware_at_rest"]
 
 __tracebackhide__ = True
 
@@ -343,10 +344,21 @@ class RestCheck:
     def _note_rest(self) -> None:
         for record, frames, waiter in self._resting:
             record.rests_at(frames, waiter)
+        if self._concerns is not None:
+            return  # the rest of the app may be at work
         self._work.fresh.clear()
         self._work.unnoted = False
         if self._any_failed:
             self._work.report_failures()
+
+
+def middleware_at_rest(work: Work) -> RestCheck | None:
+    """Tells whether the tasks of middlewares are at rest, which may still carry packets; None where
+    there are none.
+    """
+    if not work.has_middleware:
+        return None
+    return RestCheck(work, DEFAULT_GRACE, rounds=1, concerns=lambda origin: origin is MIDDLEWARE)
 
 
 def _is_elsewhere(record: TrackedTask, frames: Frames) -> bool:

@@ -34,6 +34,7 @@ from asgi_sio_testclient._waiting.timers import HeapTimers, HookedTimers
 
 __all__ = [
     "LIFESPAN",
+    "MIDDLEWARE",
     "ORIGIN",
     "PLUMBING",
     "TrackedTask",
@@ -47,6 +48,7 @@ __tracebackhide__ = True
 
 PLUMBING = "the connection"  # the call of the app that carries Engine.IO
 LIFESPAN = "the lifespan"
+MIDDLEWARE = "a middleware"  # a task that it began for a connection
 WORKER: tuple[Any, Any] = ("a worker", None)
 
 # What the running code comes of. None: the test. A tuple of what it is and of the connection or
@@ -74,9 +76,13 @@ class _PlumbingCodes(dict[CodeType, bool]):
 
 
 def _is_servers_own(code: CodeType) -> bool:
-    """Whether code is python-engineio's, or a private part of python-socketio's."""
+    """Whether code is python-engineio's, or a private part of python-socketio's. Not the ASGI app's
+    call: a task of that is a middleware's, which runs the app beside itself.
+    """
     parts = PurePath(code.co_filename).parts if is_library(code) else ()
-    return "engineio" in parts or ("socketio" in parts and code.co_name.startswith("_"))
+    if "engineio" in parts:
+        return code.co_qualname != "ASGIApp.__call__"
+    return "socketio" in parts and code.co_name.startswith("_")
 
 
 # What wait_for() makes a task of: nothing of the app's runs in it.
@@ -190,6 +196,7 @@ class Work:
         executor_calls: calls in executors that a client set off: what is called, by whom.
         in_executor: the futures of all of the app's calls in executors.
         timers: the loop's timers.
+        has_middleware: whether a middleware began tasks, which may carry packets.
         ticking_timers: names of callbacks that set their own timer anew for good.
         sees_ready_queue: whether the loop shows what is ready to run.
         create_untracked: the loop's ``create_task`` without the hook: for handlers' runs, which are
@@ -215,6 +222,7 @@ class Work:
         self.timers: HeapTimers | HookedTimers = timers(loop, owners, ORIGIN)
         self.create_untracked = loop.create_task
         self.ticking_timers: set[str] = set()
+        self.has_middleware = False
         self._failed = failed
         self._run_in_executor: Any = loop.run_in_executor
         self._sweep_at = _SWEEP
@@ -244,7 +252,7 @@ class Work:
         if loop.run_in_executor == self._executor_hook:
             del loop.run_in_executor
         self.timers.unhook()
-        self.unnoted = self._knows_earlier_tasks = False
+        self.unnoted = self._knows_earlier_tasks = self.has_middleware = False
         if self.tracked or self.executor_calls:
             self.tracked.clear()
             self.fresh.clear()
@@ -293,10 +301,11 @@ class Work:
     def _track(self, task: asyncio.Task[Any]) -> None:
         origin = self._current_origin()
         if origin is PLUMBING:
+            self.has_middleware = True
             code = getattr(task.get_coro(), "cr_code", None)
             if code is None or is_library(code):
                 return
-            origin = LIFESPAN  # a task of a middleware's
+            origin = MIDDLEWARE
         self.adopt(task, origin)
         if len(self.tracked) > self._sweep_at:
             self._sweep()

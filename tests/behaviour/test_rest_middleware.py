@@ -8,7 +8,7 @@ import contextlib
 import pytest
 import socketio
 
-from asgi_sio_testclient import TestClient, UnexpectedEvent
+from asgi_sio_testclient import ConnectionRefused, EventTimeout, TestClient, UnexpectedEvent
 
 A_MINUTE = 60
 every_transport = pytest.mark.parametrize(
@@ -22,6 +22,7 @@ def new_server():
     @sio.event
     async def say(sid, text):
         await sio.emit("said", text, to=sid)
+        return text
 
     return sio, socketio.ASGIApp(sio)
 
@@ -75,6 +76,91 @@ async def test_a_queue_and_a_task_of_its_own(transports, seconds, receive_too):
             client.get_received()
             await client.settle()
             assert client.get_received() == []
+
+
+def polled(app):
+    """Carries what is sent over a websocket by a loop of short sleeps."""
+
+    async def flush(box, send):
+        while True:
+            await asyncio.sleep(0.04)
+            while box:
+                await send(box.pop(0))
+
+    async def middleware(scope, receive, send):
+        if scope["type"] != "websocket":
+            await app(scope, receive, send)
+            return
+        box = []
+
+        async def put(message):
+            box.append(message)
+
+        task = asyncio.create_task(flush(box, send))
+        try:
+            await app(scope, receive, put)
+        finally:
+            task.cancel()
+
+    return middleware
+
+
+def relayed(app):
+    """Runs the app in a task, and carries what that sends in the call itself."""
+
+    async def middleware(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await app(scope, receive, send)
+            return
+        outgoing = asyncio.Queue()
+        call = asyncio.create_task(app(scope, receive, outgoing.put))
+        while True:
+            message = asyncio.create_task(outgoing.get())
+            await asyncio.wait({call, message}, return_when=asyncio.FIRST_COMPLETED)
+            if not message.done():
+                message.cancel()
+                await call
+                return
+            await send(message.result())
+
+    return middleware
+
+
+CARRIERS = {
+    "queue": queued,
+    "two queues": lambda app: queued(queued(app)),
+    "slow queue": lambda app: queued(app, seconds=0.02),
+    "loop": polled,
+    "call": relayed,
+}
+
+
+@every_transport
+@pytest.mark.parametrize("carrier", CARRIERS)
+async def test_an_ack_behind_an_event(transports, carrier):
+    app = CARRIERS[carrier](new_server()[1])
+    async with TestClient(app, transports=transports, timeout=A_MINUTE) as client:
+        await client.connect()
+        for _ in range(3):
+            assert await client.call("say", "hello") == "hello"
+        assert len(await client.await_events(3, "said")) == 3
+        with pytest.raises(EventTimeout, match="the server has no handler for 'cry'"):
+            await client.call("cry")
+
+
+@every_transport
+@pytest.mark.parametrize("carrier", CARRIERS)
+async def test_a_refusal_after_the_fact(transports, carrier):
+    sio = socketio.AsyncServer(async_mode="asgi", always_connect=True)
+
+    @sio.event
+    async def connect(sid, environ):
+        raise socketio.exceptions.ConnectionRefusedError("no")
+
+    app = CARRIERS[carrier](socketio.ASGIApp(sio))
+    async with TestClient(app, transports=transports, timeout=A_MINUTE) as client:
+        with pytest.raises(ConnectionRefused):
+            await client.connect()
 
 
 def dropping(app, word):
