@@ -43,6 +43,14 @@ def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
+_SHOWN_IN_SUMMARY = 34  # characters of a first line that pytest's summary shows at 80 columns
+
+
+def cause_first(word: str, cause: str, text: str) -> str:
+    """A first line; behind its cause, where a long name pushes the telling `word` out of sight."""
+    return text if word in text[:_SHOWN_IN_SUMMARY] else f"{cause}: {text}"
+
+
 class TestClientError(Exception):
     """Base of every error that the client itself raises."""
 
@@ -113,7 +121,7 @@ class ConnectionRefused(TestClientError, socketio.exceptions.ConnectionError):
         said = "; ".join(
             f"{name!r} refused: {_words(data)}" for name, data in self.refusals.items()
         )
-        headline = f"namespace {said}"
+        headline = cause_first("refused", "refused", f"namespace {said}")
         if self.hint:
             headline += f": {self.hint}"
         places = [f"  {name!r} refused at {place}" for name, place in self.places.items()]

@@ -162,3 +162,9 @@ def test_an_exception_that_takes_no_note_is_left_as_it_is():
     error = Frozen(5)
     add_note(error, "raised by the app")
     assert not hasattr(error, "__notes__")
+
+
+def test_a_long_namespace_does_not_hide_the_cause():
+    name = "/warehouse-of-the-northern-region"
+    assert str(ConnectionRefused({name: "no"})) == f"refused: namespace {name!r} refused: no"
+    assert str(ConnectionRefused({"/chat": "no"})) == "namespace '/chat' refused: no"

@@ -144,7 +144,7 @@ async def connect(client: TestClient, namespace: str) -> None:
     try:
         await client.connect(namespace)
     except HandshakeFailed as error:
-        if error.hint:
+        if error.hint and not error.hint.startswith("origin"):
             error.add_note(
                 "--path says where Socket.IO is, such as /ws/socket.io for a mounted app"
             )

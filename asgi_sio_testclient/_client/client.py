@@ -21,7 +21,13 @@ import httpx
 
 from asgi_sio_testclient._client.connecting import ConnectCall
 from asgi_sio_testclient._client.dispatch import Dispatcher
-from asgi_sio_testclient._client.habits import no_attribute, no_keyword, without_unknown
+from asgi_sio_testclient._client.habits import (
+    check_callback,
+    no_attribute,
+    no_keyword,
+    no_keyword_to_send,
+    without_unknown,
+)
 from asgi_sio_testclient._client.handlers import check_subscription
 from asgi_sio_testclient._client.http import find_session, http_client
 from asgi_sio_testclient._client.inbox import Inbox, Match
@@ -295,12 +301,14 @@ class TestClient:
 
     # -- sending
 
+    @without_unknown
     async def emit(
         self,
         event: str,
         *args: Any,
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
+        **unknown: Never,
     ) -> None:
         """Send an event. A lone tuple expands to several arguments.
 
@@ -309,31 +317,40 @@ class TestClient:
             args: the event's arguments.
             namespace: "/" by default.
             callback: sync or async; called with the values of the server's ack.
+            unknown: nothing; see `connect`.
 
         Raises:
             NotConnected: the namespace is not connected.
             TypeError: an argument can't be serialised; nothing was sent.
             ValueError: "connect", "connect_error" and "disconnect" are reserved.
         """
-        if callback is not None and not callable(callback):
-            raise TypeError(f"callback is {callback!r}; expected a callable")
+        if unknown:
+            no_keyword_to_send("emit", event, unknown)
+        if callback is not None:
+            check_callback(callback)
         self._dispatcher.send_event(event, args, namespace or ROOT, callback)
 
+    @without_unknown
     async def send(
         self,
         *args: Any,
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
+        **unknown: Never,
     ) -> None:
         """Send the event "message"; arguments and errors are those of `emit`."""
+        if unknown:
+            no_keyword_to_send("send", "", unknown)
         await self.emit("message", *args, namespace=namespace, callback=callback)
 
+    @without_unknown
     async def call(
         self,
         event: str,
         *args: Any,
         namespace: str | None = None,
         timeout: float | None = None,
+        **unknown: Never,
     ) -> Any:
         """Send an event and return the server's ack: None, one value, or a tuple of several.
 
@@ -342,6 +359,7 @@ class TestClient:
             args: the event's arguments, as in `emit`.
             namespace: "/" by default.
             timeout: seconds.
+            unknown: nothing; see `connect`.
 
         Raises:
             EventTimeout: no ack in time; or, without a wait, the server has no handler for the
@@ -351,6 +369,8 @@ class TestClient:
             ValueError: "connect", "connect_error" and "disconnect" are reserved.
             Exception: what the event's handler raised.
         """
+        if unknown:
+            no_keyword_to_send("call", event, unknown)
         dispatcher = self._dispatcher
         namespace = namespace or ROOT
         limit = self._options.timeout if timeout is None else self._options.timeout_of(timeout)

@@ -20,6 +20,7 @@ from asgi_sio_testclient._exceptions import (
     ConnectTimeout,
     EventTimeout,
     NotConnected,
+    cause_first,
     printable,
 )
 from asgi_sio_testclient._protocol.names import ALL
@@ -134,14 +135,16 @@ class WaitDiagnostics:
 
     def still_running(self, what: str, limit: float) -> EventTimeout:
         """`settle`, `disconnect` or `abort` came to their timeout."""
-        cause = self.at_work[0] if self.at_work else self.why_busy() or "the app is still at work"
+        cause = self.why_busy() or "the app is still at work"
+        if self.at_work:
+            cause = f"still at work: {self.at_work[0]}"
         if self.running:
             cause = self._waits(self.running[0])
         return self._timeout(f"{cause}: {what} did not end within {limit:g} s", None, None, limit)
 
     def settles_in_handler(self, handler: str) -> EventTimeout:
         """`settle` was called by what it waits for."""
-        headline = f"called in {handler}: settle waits for that to end, and can never end"
+        headline = f"settle() waits for its own caller: {handler}, and can never end"
         return self._timeout(headline, None, None, None)
 
     def connect_timeout(self, waiting_for: str, limit: float, handshake: str) -> ConnectTimeout:
@@ -229,7 +232,8 @@ class WaitDiagnostics:
         if same_name and namespace != ALL:
             return f"it arrived in namespace {same_name[0].namespace!r} instead"
         similar = near(event, {seen.name for seen in self.received})
-        return f"{similar!r} did arrive" if similar else ""
+        text = f"{similar!r} did arrive"
+        return cause_first("arrive", "a similar name", text) if similar else ""
 
     def _broker_failed(self) -> str:
         """The client manager has lost its broker, and no event has come since."""

@@ -297,9 +297,7 @@ class Dispatcher:
             self._looking_for_unacked = True
             services = self.running_app.services
             rest = middleware_at_rest(services.work)
-            services.idle.when_idle(
-                lambda: [session], self._unacked, rest, soon=rest is not None
-            )
+            services.idle.when_idle(lambda: [session], self._unacked, rest, soon=rest is not None)
 
     def _unacked(self) -> None:
         self._looking_for_unacked = False
@@ -514,6 +512,11 @@ class Dispatcher:
                 if instrumentation is not None
                 else []
             ),
+            entered=lambda name, room: (
+                instrumentation.log.entered(self.sids[name], name, room)
+                if instrumentation is not None
+                else 0.0
+            ),
         )
 
     async def close_http(self) -> None:
@@ -525,12 +528,12 @@ class Dispatcher:
     def leaks(self) -> list[str]:
         """What nobody has answered."""
         lines = [
-            f"event {ack.event!r} (namespace {namespace!r}) was never acked by the server"
+            f"never acked by the server: event {ack.event!r} (namespace {namespace!r})"
             for (namespace, _), ack in self.acks.pending.items()
         ]
         lines += [
-            f"the server's event {event.name!r} (namespace {event.namespace!r}) wanted an ack; "
-            f"no client.on({event.name!r}) gave one"
+            f"no ack given to the server's event {event.name!r} (namespace {event.namespace!r}): "
+            f"it takes a client.on({event.name!r})"
             for event in self.acks.unanswered.values()
         ]
         self.acks.clear()

@@ -8,7 +8,14 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-__all__ = ["check_names", "no_attribute", "no_keyword", "without_unknown"]
+__all__ = [
+    "check_callback",
+    "check_names",
+    "no_attribute",
+    "no_keyword",
+    "no_keyword_to_send",
+    "without_unknown",
+]
 
 __tracebackhide__ = True
 
@@ -36,6 +43,16 @@ _KEYWORDS = {
     "url": "connect(), since the app is given to TestClient(app)",
     "wait": "connect(), which always waits for the answer",
     "wait_timeout": "connect(timeout=seconds)",
+}
+_ROOMS = "sio.emit(), since only the server emits to rooms"
+_SENDING_KEYWORDS = {
+    "broadcast": _ROOMS,
+    "data": "{call}({event}data)",
+    "include_self": _ROOMS,
+    "json": "emit('json', data)",
+    "room": _ROOMS,
+    "skip_sid": _ROOMS,
+    "to": _ROOMS,
 }
 
 
@@ -74,6 +91,29 @@ def no_keyword(names: Iterable[Any], unknown: Mapping[str, Any]) -> NoReturn:
     if spelling is None:
         raise TypeError(f"connect() got an unexpected keyword argument {name!r}")
     raise TypeError(f"connect() takes no {name}=: write {spelling}")
+
+
+def no_keyword_to_send(call: str, event: str, unknown: Mapping[str, Any]) -> NoReturn:
+    """Raises:
+    TypeError: always: `call`, such as "emit", does not take `unknown`; with the spelling that it
+        does take. `event` is the event's name, "" for ``send()``.
+    """
+    name = next(iter(unknown))
+    spelling = _SENDING_KEYWORDS.get(name)
+    if spelling is None:
+        raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
+    written = spelling.format(call=call, event=event and f"{event!r}, ")
+    raise TypeError(f"{call}() takes no {name}=: write {written}")
+
+
+def check_callback(callback: Any) -> None:
+    """Raises:
+    TypeError: `callback` can't be called.
+    """
+    if callback is True:
+        raise TypeError("callback is True: write call(), which returns the ack")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback is {callback!r}; expected a callable")
 
 
 def check_names(names: Iterable[Any], unknown: Mapping[str, Any]) -> None:

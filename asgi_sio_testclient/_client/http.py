@@ -10,7 +10,7 @@ from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._http.identity import DEFAULT_HEADERS
 from asgi_sio_testclient._http.sessions import HTTPSession, find_http_session
 from asgi_sio_testclient._http.transport import AppTransport
-from asgi_sio_testclient._server.find import _reachable, bare_server
+from asgi_sio_testclient._server.find import _reachable, app_problem, bare_server
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import Dispatcher
@@ -52,6 +52,7 @@ def _make_http(owner: Dispatcher, http_context: HTTPContext) -> httpx.AsyncClien
             origin=http_context.origin,
             note=owner.transcript.note_request,
             isolate=options.isolate_context,
+            explain=app_problem,
         ),
         base_url=http_context.origin.url,
         headers=headers,

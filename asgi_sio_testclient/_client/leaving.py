@@ -197,7 +197,7 @@ class Leaving:
 
 def _unread(dispatcher: Dispatcher) -> list[str]:
     return [
-        f"event {show_event(event)} was received and never read"
+        f"never read: event {show_event(event)} was received"
         for event in dispatcher.inbox.peek(ALL)
     ]
 

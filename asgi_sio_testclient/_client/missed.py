@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from asgi_sio_testclient._exceptions import cause_first
+
 __all__ = ["Missed", "Recipient", "why_missed"]
 
 __tracebackhide__ = True
@@ -45,6 +47,8 @@ class Recipient:
         others: session ids of other clients of the test, with the name of each client.
         since: when each namespace was connected, in seconds of `time.perf_counter`.
         rooms_of: the rooms that the server has the client in, by namespace.
+        entered: when the client last entered a room of a namespace, in seconds of
+            `time.perf_counter`; 0 where that is not known.
     """
 
     sids: Mapping[str, str]
@@ -53,6 +57,7 @@ class Recipient:
     others: Mapping[str, str]
     since: Callable[[], Mapping[str, float]]
     rooms_of: Callable[[str], Sequence[Any]]
+    entered: Callable[[str, Any], float]
 
 
 @dataclass
@@ -95,7 +100,8 @@ def _missed(emit: Emit, recipient: Recipient, namespace: str) -> Missed | None:
         there = f"namespace {emit.namespace!r}"
         joined = ", ".join(map(repr, recipient.sids))
         where = f"this client is connected to {joined}" if sid is None else "not to the awaited one"
-        return Missed(f"{name} went to {there}, and {where}", emit.time)
+        text = f"{name} went to {there}, and {where}"
+        return Missed(cause_first("went to", "another namespace", text), emit.time)
     if sid in emit.skipped:
         to = "" if rooms is None else f", as it went to {_named(rooms)}"
         return Missed(f"skip_sid left this client out of {name}{to}", emit.time)
@@ -107,9 +113,16 @@ def _missed(emit: Emit, recipient: Recipient, namespace: str) -> Missed | None:
 
 def _too_early(emit: Emit, recipient: Recipient) -> Missed | None:
     """The client would get that emit now."""
-    if emit.time >= recipient.since().get(emit.namespace, emit.time):
-        return None
-    return Missed(f"too early: {emit.event!r} was emitted before this client connected", emit.time)
+    name = repr(emit.event)
+    if emit.time < recipient.since().get(emit.namespace, emit.time):
+        return Missed(f"too early: {name} was emitted before this client connected", emit.time)
+    mine = recipient.rooms_of(emit.namespace)
+    shared = [room for room in emit.rooms or () if room in mine]
+    if shared and all(recipient.entered(emit.namespace, room) > emit.time for room in shared):
+        to = _named(emit.rooms or ())
+        text = f"too early: {name} went to {to} before this client entered "
+        return Missed(text + ("it" if len(emit.rooms or ()) == 1 else "any of them"), emit.time)
+    return None
 
 
 def _elsewhere(name: str, rooms: Sequence[Any], recipient: Recipient, mine: Sequence[Any]) -> str:
@@ -124,7 +137,7 @@ def _elsewhere(name: str, rooms: Sequence[Any], recipient: Recipient, mine: Sequ
         )
     one = "it" if len(rooms) == 1 else "any of them"
     text = f"{name} went to {_named(rooms)}, and this client is not in {one}"
-    return text + _mistaken(room, recipient, mine)
+    return cause_first("went to", "another room", text) + _mistaken(room, recipient, mine)
 
 
 def _mistaken(room: Any, recipient: Recipient, mine: Sequence[Any]) -> str:

@@ -23,6 +23,7 @@ NOT_FOUND = 404
 BAD_REQUEST = 400
 _JSON_STRING = '"'
 _NO_SERVER = "no Socket.IO server answers there"
+_ORIGIN = "is not an accepted origin."  # engineio's words, behind the origin
 _NO_HANDSHAKE = "that is no Engine.IO handshake"
 
 
@@ -85,6 +86,8 @@ def handshake_failed(url: str, response: Response, socketio_path: str) -> Handsh
         hint = f"redirected to {masked_url(location.decode('latin-1'))}"
     elif response.status == NOT_FOUND or (response.status == FORBIDDEN and not reason):
         hint = f"{_NO_SERVER}; {question}"
+    elif reason.endswith(_ORIGIN):
+        hint = "origin refused"
     elif response.status < BAD_REQUEST:
         hint = f"{_NO_HANDSHAKE}; {question}"
     return HandshakeFailed(url, response.status, body, reason, hint=hint)

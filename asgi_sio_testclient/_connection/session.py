@@ -44,7 +44,7 @@ from asgi_sio_testclient._protocol.names import (
     TRANSPORT_ERROR,
     EncodedPacket,
 )
-from asgi_sio_testclient._server.find import async_mode_problem, find_server
+from asgi_sio_testclient._server.find import app_problem, find_server
 from asgi_sio_testclient._server.protocol import ServerInstrumentation
 from asgi_sio_testclient._server.runs import HandlerRun
 from asgi_sio_testclient._waiting.deadlines import finish
@@ -511,7 +511,7 @@ class EngineSession(RawSession):
 
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
         """The app's callable, or a handler, raised."""
-        problem = "" if run is not None else async_mode_problem(exc)
+        problem = "" if run is not None else app_problem(exc)
         if problem:
             cause, exc = exc, UsageError(problem)
             exc.__cause__ = cause

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
-from asgi_sio_testclient._exceptions import ends_test, ungrouped
+from asgi_sio_testclient._exceptions import UsageError, ends_test, ungrouped
 from asgi_sio_testclient._http.exchanges import HTTPRequest
 from asgi_sio_testclient._http.identity import check_headers
 from asgi_sio_testclient._http.urls import DEFAULT_PORTS, Origin, masked_url
@@ -45,6 +45,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         timeout: seconds for a request that sets no timeout of its own.
         origin: where the app seems to be, or is.
         note: takes each request when it begins.
+        explain: says what is wrong with the app that raised something; "" where it does not know.
         isolate: each request is handled in a context of its own.
         admit: called before each request; what it raises is raised in the request.
     """
@@ -62,6 +63,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         timeout: float,
         origin: Origin,
         note: Callable[[HTTPRequest], None],
+        explain: Callable[[BaseException], str],
         isolate: bool = False,
         admit: Callable[[], object] = bool,
     ) -> None:
@@ -69,6 +71,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         self._app = app
         self._is_elsewhere = isinstance(cast("object", app), Elsewhere)
         self._admit = admit
+        self._explain = explain
         self._state = state
         self._keep = keep
         self._owner = owner
@@ -150,14 +153,18 @@ class AppTransport(httpx.AsyncBaseTransport):
         """The app's response; None when it didn't come in time.
 
         Raises:
+            UsageError: what the app raised shows that it is not made as an ASGI app.
             Exception: what the app raised, also after its response: Starlette's
                 ServerErrorMiddleware answers 500 and raises what made it do so.
         """
         try:
             response = await exchange.response(timeout)
-        except Exception:
+        except Exception as exc:
             if not exchange.ended:
                 return None
+            problem = self._explain(exc)
+            if problem:
+                raise UsageError(problem) from exc
             if self._raise or isinstance(exchange.error, RemoteFailure):
                 raise
             return Response(_SERVER_ERROR, (), b"Internal Server Error")

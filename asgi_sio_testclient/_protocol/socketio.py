@@ -168,7 +168,7 @@ class SocketIO:
         try:
             encoded = self.packet_class(kind, data=data, namespace=namespace, id=id).encode()
         except (TypeError, ValueError, OverflowError, RecursionError) as exc:
-            raise TypeError(f"{what} can't be serialised: {exc}") from exc
+            raise TypeError(f"can't serialise {what}: {exc}") from exc
         return encoded if isinstance(encoded, list) else (encoded,)
 
 
@@ -196,6 +196,6 @@ def _check_name(event: Any) -> None:
         raise TypeError(f"event is {event!r}; expected its name, a str")
     if event in RESERVED:
         raise ValueError(
-            f"event is {event!r}, a reserved name: no client sends an event of that name; "
-            "connect() and disconnect() are the calls"
+            f"a reserved name: event is {event!r}, which no client sends; connect() and "
+            "disconnect() are the calls"
         )

@@ -1,8 +1,8 @@
 """What a server emitted lately, and to whom: for a wait that fails although the app emitted.
 
-One hook on the client manager's instance, where the emits of handlers, class-based namespaces,
-background tasks and other nodes all come through. The hook stores the arguments and nothing else:
-they are read where a wait has failed.
+Two hooks on the client manager's instance: one where the emits of handlers, class-based namespaces,
+background tasks and other nodes all come through, one where clients enter rooms. The hooks store
+the arguments and nothing else: they are read where a wait has failed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from asgi_sio_testclient._server.hooks import InstanceHooks
+
 __all__ = ["EmitLog", "Emitted"]
 
 __tracebackhide__ = True
 
-_SIZE = 128  # emits
+_SIZE = 128  # emits, and as many entries into rooms
 
 
 class Emitted(NamedTuple):
@@ -47,28 +49,30 @@ class EmitLog:
     def __init__(self, manager: Any) -> None:
         self._manager = manager
         self._ring: deque[Any] = deque(maxlen=_SIZE)
+        self._entries: deque[tuple[str, str, Any, float]] = deque(maxlen=_SIZE)
         # A pub/sub manager's own emits and those of other nodes meet in _handle_emit.
+        self._hooks = InstanceHooks()
         if hasattr(manager, "_handle_emit"):
-            self._name, self._hook = "_handle_emit", self._handle_emit(manager._handle_emit)
+            self._hooks.put(manager, "_handle_emit", self._handle_emit(manager._handle_emit))
         else:
-            self._name, self._hook = "emit", self._emit(manager.emit)
-        self._before = manager.__dict__.get(self._name)
-        manager.__dict__[self._name] = self._hook
+            self._hooks.put(manager, "emit", self._emit(manager.emit))
+        self._hooks.put(manager, "enter_room", self._enter_room(manager.enter_room))
 
     def restore(self) -> None:
-        """Leave the manager as it was found; what somebody else has put over the hook stays."""
-        found = self._manager.__dict__
-        if found.get(self._name) is not self._hook:
-            return
-        if self._before is None:
-            del found[self._name]
-        else:
-            found[self._name] = self._before
+        """Leave the manager as it was found; what somebody else has put over a hook stays."""
+        self._hooks.restore()
 
     def __iter__(self) -> Iterator[Emitted]:
         """The emits, latest first."""
         for entry in reversed(list(self._ring)):
             yield _read(*entry)
+
+    def entered(self, sid: str, namespace: str, room: Any) -> float:
+        """When a client last entered a room, by ``perf_counter()``; 0 where that is not known."""
+        for entry in reversed(list(self._entries)):
+            if entry[:3] == (sid, namespace, room):
+                return entry[3]
+        return 0.0
 
     # The hooks are plain functions: they return the coroutine of an asyncio manager, and the result
     # of a threaded one.
@@ -100,6 +104,16 @@ class EmitLog:
             return original(message)
 
         return handle_emit
+
+    def _enter_room(self, original: Any) -> Any:
+        note, manager = self._entries.append, self._manager
+
+        def enter_room(sid: Any, namespace: Any, room: Any, *args: Any, **more: Any) -> Any:
+            if sid not in manager.rooms.get(namespace, {}).get(room, ()):
+                note((sid, namespace, room, perf_counter()))
+            return original(sid, namespace, room, *args, **more)
+
+        return enter_room
 
 
 def _read(

@@ -65,23 +65,31 @@ def is_entry(frame: FrameType) -> bool:
     return not _lacks(server, _ENGINE_PARTS)
 
 
-def async_mode_problem(exc: BaseException) -> str:
-    """What is wrong where a server of another framework's mode was called as an ASGI app; "" where
-    that is not what raised `exc`.
+def app_problem(exc: BaseException) -> str:
+    """What is wrong with a `socketio.ASGIApp` around a server of another framework's mode, or
+    around another app that is no ASGI app; "" where that is not what raised `exc`.
     """
-    for frame in frames(exc.__traceback__):
+    if not isinstance(exc, TypeError):
+        return ""
+    passed = list(frames(exc.__traceback__))
+    for frame in passed:
         server: Any = None
         if is_entry(frame):
             server = frame.f_locals["self"]
         elif frame.f_code is _ASGI_APP:
             server = frame.f_locals["self"].engineio_server
         mode = getattr(server, "async_mode", _ASGI)
-        if mode != _ASGI and isinstance(exc, TypeError):
+        if mode != _ASGI:
             made = "make the server a" if isinstance(server, _SYNC_SERVERS) else "make it"
             return (
                 f"async_mode is {mode!r}; an ASGI app needs 'asgi': "
                 f"{made} socketio.AsyncServer(async_mode='asgi')"
             )
+    if passed and passed[-1].f_code is _ASGI_APP:
+        # It could not even be called.
+        kind = type(passed[-1].f_locals["self"].other_asgi_app)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        return f"no ASGI app in socketio.ASGIApp: its other_asgi_app is of type {name}"
     return ""
 
 

@@ -59,5 +59,9 @@ class ServerLog:
         if self._emit_log is not None:
             self._emit_log.restore()
 
+    def entered(self, sid: str, namespace: str, room: Any) -> float:
+        """When a client last entered a room, by ``perf_counter()``; 0 where that is not known."""
+        return 0.0 if self._emit_log is None else self._emit_log.entered(sid, namespace, room)
+
     def _broker_failed(self, failure: tuple[float, str]) -> None:
         self.broker_failure = failure

@@ -181,37 +181,47 @@ class SyncTestClient:
 
     # -- sending
 
+    @without_unknown
     def emit(
         self,
         event: str,
         *args: Any,
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
+        **unknown: Never,
     ) -> None:
         """See `TestClient.emit`."""
         self._loop.run(
-            lambda: self._client.emit(event, *args, namespace=namespace, callback=callback)
+            lambda: self._client.emit(
+                event, *args, namespace=namespace, callback=callback, **unknown
+            )
         )
 
+    @without_unknown
     def send(
         self,
         *args: Any,
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
+        **unknown: Never,
     ) -> None:
         """See `TestClient.send`."""
-        self._loop.run(lambda: self._client.send(*args, namespace=namespace, callback=callback))
+        self._loop.run(
+            lambda: self._client.send(*args, namespace=namespace, callback=callback, **unknown)
+        )
 
+    @without_unknown
     def call(
         self,
         event: str,
         *args: Any,
         namespace: str | None = None,
         timeout: float | None = None,
+        **unknown: Never,
     ) -> Any:
         """See `TestClient.call`."""
         return self._loop.run(
-            lambda: self._client.call(event, *args, namespace=namespace, timeout=timeout)
+            lambda: self._client.call(event, *args, namespace=namespace, timeout=timeout, **unknown)
         )
 
     # -- receiving

@@ -58,6 +58,7 @@ class Http:
             "state": lambda: {"db": 1}, "keep": self.tasks.append, "root_path": "/root",
             "client": ("10.0.0.1", 1), "raise_app_exceptions": True, "timeout": SOON,
             "origin": parse_base_url("http://testserver"), "owner": self, "note": [].append,
+            "explain": lambda exc: "",
         }  # fmt: skip
         transport = AppTransport(single_callable(app), **{**options, **changes})
         self.client = httpx.AsyncClient(transport=transport, base_url="http://testserver")

@@ -142,12 +142,12 @@ CIRCLE.append(CIRCLE)
 def test_what_can_not_be_serialised_is_a_type_error_as_it_is_an_error_there(argument):
     assert encoded(EVENT, "/", 1, ["e", argument]) is TypeError
     protocol = SocketIO()
-    with pytest.raises(TypeError, match="the arguments of 'e' can't be serialised: ") as caught:
+    with pytest.raises(TypeError, match="can't serialise the arguments of 'e': ") as caught:
         protocol.event("e", (argument,), "/", 1)
     assert caught.value.__cause__ is not None
-    with pytest.raises(TypeError, match="the ack of 'e' can't be serialised: "):
+    with pytest.raises(TypeError, match="can't serialise the ack of 'e': "):
         protocol.ack("e", (argument,), "/", 1)
-    with pytest.raises(TypeError, match="the auth of namespace '/' can't be serialised: "):
+    with pytest.raises(TypeError, match="can't serialise the auth of namespace '/': "):
         protocol.connect("/", argument)
 
 

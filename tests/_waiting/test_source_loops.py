@@ -112,6 +112,8 @@ def test_an_async_for_ends_when_its_generator_does(loop, mark, ending):
 
 def test_an_async_for_over_what_is_no_generator():
     (stream,) = frames(STREAM, "waits")
-    (plain,) = frames("async def run():\n    for _ in items:\n        await sleep()  # here", "here")
+    (plain,) = frames(
+        "async def run():\n    for _ in items:\n        await sleep()  # here", "here"
+    )
     assert ending_of(stream + plain) is Ending.MAY_END
     assert ending_of(stream) is Ending.MAY_END

@@ -75,6 +75,66 @@ def test_a_sync_server_in_an_asgi_app(transports):
     )
 
 
+@pytest.mark.parametrize("mode", ["aiohttp", "threading"])
+async def test_the_mode_in_a_request_of_http(mode):
+    kind = socketio.Server if mode == "threading" else socketio.AsyncServer
+    if mode == "aiohttp":
+        pytest.importorskip("aiohttp")
+    app = socketio.ASGIApp(kind(async_mode=mode))
+    async with TestClient(app, raise_app_exceptions=False) as client:
+        with pytest.raises(UsageError, match=f"^async_mode is '{mode}'; an ASGI app needs 'asgi'"):
+            await client.http.get("/socket.io/?EIO=4&transport=polling")
+
+
+class NotASGI:
+    """An app of another framework's."""
+
+    def __call__(self, environ, start_response):
+        """Be called as a WSGI app is."""
+
+
+def other_app(kind):
+    if kind == "aiohttp":
+        return pytest.importorskip("aiohttp.web").Application(), "aiohttp.web_app.Application"
+    return NotASGI(), "test_causes_of_connect.NotASGI"
+
+
+@pytest.mark.parametrize("kind", ["aiohttp", "WSGI"])
+async def test_another_app_that_is_no_asgi_app(transports, kind):
+    other, name = other_app(kind)
+    app = socketio.ASGIApp(server(), other)
+    line = f"no ASGI app in socketio.ASGIApp: its other_asgi_app is of type {name}"
+    async with TestClient(app, transports=transports) as client:
+        await client.connect()
+        with pytest.raises(UsageError) as caught:
+            await client.http.get("/start")
+        assert str(caught.value) == line
+        assert isinstance(caught.value.__cause__, TypeError)
+    async with TestClient(app, transports=transports, socketio_path="elsewhere") as client:
+        with pytest.raises(UsageError) as caught:
+            await client.connect()
+        assert str(caught.value) == line
+
+
+def test_the_same_over_the_sync_client():
+    other, name = other_app("WSGI")
+    with (
+        SyncTestClient(socketio.ASGIApp(server(), other)) as client,
+        pytest.raises(UsageError, match=f"is of type {name}"),
+    ):
+        client.http.get("/start")
+
+
+async def test_a_type_error_behind_the_other_app_is_its_own(transports):
+    async def other(scope, receive, send):
+        if scope["type"] == "http":
+            len(5)
+
+    async with TestClient(socketio.ASGIApp(server(), other), transports=transports) as client:
+        with pytest.raises(TypeError, match="has no len"):
+            await client.http.get("/start")
+
+
 def test_an_aiohttp_app_is_no_asgi_app():
     web = pytest.importorskip("aiohttp.web")
     with pytest.raises(TypeError, match=r"^app is an aiohttp app; expected an ASGI app"):

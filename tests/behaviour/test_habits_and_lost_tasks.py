@@ -99,6 +99,37 @@ def test_the_same_in_the_sync_client(names, options, error, text):
         client.connect()
 
 
+SENDS = [
+    ("emit", ["say"], {"data": 1}, "emit() takes no data=: write emit('say', data)"),
+    ("call", ["say"], {"data": "s3cret"}, "call() takes no data=: write call('say', data)"),
+    ("send", [], {"data": 1}, "send() takes no data=: write send(data)"),
+    ("send", [{}], {"json": True}, "send() takes no json=: write emit('json', data)"),
+    ("emit", ["say"], {"room": "r"}, "emit() takes no room=: write sio.emit(), since only the"),
+    ("emit", ["say"], {"callback": True}, "callback is True: write call(), which returns the ack"),
+    ("send", ["hi"], {"callback": True}, "callback is True: write call(), which returns the ack"),
+    ("call", ["say"], {"colour": 1}, "call() got an unexpected keyword argument 'colour'"),
+]
+
+
+@pytest.mark.parametrize(("method", "args", "options", "text"), SENDS)
+async def test_sending_as_other_clients_have_it(transports, method, args, options, text):
+    async with TestClient(socketio.ASGIApp(server()), transports=transports) as client:
+        await client.connect()
+        with pytest.raises(TypeError) as caught:
+            await getattr(client, method)(*args, **options)
+        assert str(caught.value).startswith(text)
+        assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("method", "args", "options", "text"), SENDS)
+def test_sending_so_in_the_sync_client(method, args, options, text):
+    with SyncTestClient(socketio.ASGIApp(server())) as client:
+        client.connect()
+        with pytest.raises(TypeError) as caught:
+            getattr(client, method)(*args, **options)
+        assert str(caught.value).startswith(text)
+
+
 @pytest.mark.parametrize(("name", "text"), ATTRIBUTES.items())
 def test_an_attribute_of_the_stock_client(name, text):
     client = TestClient(socketio.ASGIApp(server()))

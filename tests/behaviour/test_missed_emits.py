@@ -6,6 +6,7 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import EventTimeout, SyncTestClient, TestClient
+from asgi_sio_testclient.faults import Schedule
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker, InMemoryManager
 
 TRANSPORTS = [("websocket",), ("polling",), ("polling", "websocket")]
@@ -209,6 +210,86 @@ async def test_a_broadcast_before_the_client_connected(transports):
             "too early: 'parcel_created' was emitted before this client connected"
         )
         assert (await first.await_event(EVENT)).data == {"id": 1}
+
+
+BEFORE = "too early: 'parcel_created' went to room 'depot:north' before this client entered it"
+
+
+@pytest.mark.parametrize("manager", [None, AsyncInMemoryManager])
+async def test_a_room_that_the_client_entered_later(transports, manager):
+    sio = make_server(manager and manager(InMemoryBroker()))
+    async with TestClient(socketio.ASGIApp(sio), transports=transports) as client:
+        await client.connect()
+        await client.call("create", {"room": "depot:north"})
+        await client.call("enter", "depot:north")
+        await client.call("enter", "depot:south")
+        assert (await first_line(client)).startswith(f"{BEFORE}: no event")
+        await client.call("create", {"room": ["depot:west", "depot:east"]})
+        await client.call("enter", "depot:west")
+        assert (await first_line(client)).startswith(
+            "too early: 'parcel_created' went to rooms 'depot:west', 'depot:east' before this "
+            "client entered any of them"
+        )
+        await client.call("create", {"room": "depot:north"})
+        assert (await client.await_event(EVENT)).data == {"id": 1}
+    assert "enter_room" not in sio.manager.__dict__
+
+
+def test_a_later_entry_in_the_sync_client(transports):
+    with SyncTestClient(socketio.ASGIApp(make_server()), transports=transports) as client:
+        client.connect()
+        client.call("create", {"to": "depot:north"})
+        client.call("enter", "depot:north")
+        with pytest.raises(EventTimeout, match=BEFORE):
+            client.await_event(EVENT, timeout=SOON)
+
+
+def test_a_later_entry_in_a_threaded_server():
+    sio = socketio.Server(async_mode="threading")
+
+    @sio.event
+    def join(sid):
+        sio.emit(EVENT, to="depot:north")
+        sio.enter_room(sid, "depot:north")
+
+    with SyncTestClient(socketio.WSGIApp(sio)) as client:
+        client.connect()
+        client.call("join")
+        with pytest.raises(EventTimeout, match=BEFORE):
+            client.await_event(EVENT, timeout=SOON)
+
+
+async def test_a_client_that_was_in_the_room_all_the_time_is_not_too_early():
+    async with TestClient(socketio.ASGIApp(make_server())) as client:
+        await client.connect()
+        await client.call("enter", "depot:north")
+        client.raw.disturb(Schedule(1, lose=1.0))
+        await client.emit("create", {"room": "depot:north"})
+        await client.emit("enter", "depot:north")
+        assert "too early" not in await first_line(client)
+        client.raw.disturb(None)
+
+
+async def test_long_names_do_not_hide_the_cause(transports):
+    long = "parcel_was_created_by_the_warehouse_in_the_north"
+    sio = make_server()
+
+    @sio.event
+    async def say(sid, options):
+        await sio.emit(long, **options)
+
+    async with TestClient(socketio.ASGIApp(sio), transports=transports) as client:
+        await client.connect()
+        for options, cause in [
+            ({"room": "depot"}, "another room: "),
+            ({"namespace": "/chat"}, "another namespace: "),
+        ]:
+            await client.call("say", options)
+            assert (await first_line(client, long)).startswith(f"{cause}{long!r} went to ")
+        await client.call("say", {})
+        assert (await first_line(client, f"{long}s")).startswith(
+            f"a similar name: {long!r} did arrive: no event"
+        )
 
 
 async def test_the_third_of_three_went_elsewhere(transports):

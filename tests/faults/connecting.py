@@ -108,8 +108,8 @@ async def polling_switched_off():
 
 @faults.fault(
     "Comes from an origin that `cors_allowed_origins` doesn't list.",
-    first_line="HandshakeFailed: 403: https://evil.example is not an accepted origin. (ws://testserver/socket.io/?transport=websocket&EIO=4)",
-    cause="evil.example",
+    first_line="HandshakeFailed: 403: origin refused: https://evil.example is not an accepted origin. (ws://testserver/socket.io/?transport=websocket&EIO=4)",
+    cause="origin refused",
     within=KNOWN_EARLY,
     remedy="Add the origin to `cors_allowed_origins`, or send the right `Origin` header.",
 )
@@ -121,8 +121,8 @@ async def origin_refused():
 
 @faults.fault(
     "Comes from a refused origin, over long-polling.",
-    first_line="HandshakeFailed: 400: https://evil.example is not an accepted origin. (http://testserver/socket.io/?transport=polling&EIO=4)",
-    cause="evil.example",
+    first_line="HandshakeFailed: 400: origin refused: https://evil.example is not an accepted origin. (http://testserver/socket.io/?transport=polling&EIO=4)",
+    cause="origin refused",
     within=KNOWN_EARLY,
     remedy="Add the origin to `cors_allowed_origins`, or send the right `Origin` header.",
 )

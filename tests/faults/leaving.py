@@ -98,7 +98,7 @@ async def handler_runs_at_strict_exit():
 
 @faults.fault(
     "Leaves without answering what the server wants acknowledged.",
-    first_line="Leak: left over at exit: the server's event 'confirm' (namespace '/') wanted an ack; no client.on('confirm') gave one",
+    first_line="Leak: left over at exit: no ack given to the server's event 'confirm' (namespace '/'): it takes a client.on('confirm')",
     cause="left over",
     within=KNOWN_EARLY,
     remedy="`@client.on('confirm')`; what it returns is the ack.",
@@ -118,8 +118,8 @@ async def ack_never_answered():
 
 @faults.fault(
     "Leaves without reading an event, with `strict=True`.",
-    first_line='Leak: left over at exit: event ordered("tea") was received and never read',
-    cause="event ordered",
+    first_line='Leak: left over at exit: never read: event ordered("tea") was received',
+    cause="never read",
     within=KNOWN_EARLY,
     remedy="Await it, or drain with `get_received()`.",
 )

@@ -11,8 +11,8 @@ faults = Family()
 
 @faults.fault(
     "Emits what JSON can't say.",
-    first_line="TypeError: the arguments of 'order' can't be serialised: Object of type set is not JSON serializable",
-    cause="can't be",
+    first_line="TypeError: can't serialise the arguments of 'order': Object of type set is not JSON serializable",
+    cause="can't serialise",
     within=KNOWN_EARLY,
     remedy="Send a list, or give client and server a `json` that knows the type. Nothing was sent.",
 )
@@ -25,8 +25,8 @@ async def emit_unserialisable():
 
 @faults.fault(
     "Connects with an `auth` that JSON can't say.",
-    first_line="TypeError: the auth of namespace '/' can't be serialised: Object of type object is not JSON serializable",
-    cause="can't be",
+    first_line="TypeError: can't serialise the auth of namespace '/': Object of type object is not JSON serializable",
+    cause="can't serialise",
     within=KNOWN_EARLY,
     remedy="Send plain values.",
 )
@@ -99,8 +99,8 @@ async def server_calls_with_unserialisable():
 
 @faults.fault(
     "Has a handler of its own that answers what JSON can't say.",
-    first_line="TypeError: the ack of 'confirm' can't be serialised: Object of type set is not JSON serializable",
-    cause="can't be",
+    first_line="TypeError: can't serialise the ack of 'confirm': Object of type set is not JSON serializable",
+    cause="can't serialise",
     within=KNOWN_EARLY,
     remedy="Return plain values.",
 )
