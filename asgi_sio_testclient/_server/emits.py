@@ -69,10 +69,9 @@ class EmitLog:
 
     def entered(self, sid: str, namespace: str, room: Any) -> float:
         """When a client last entered a room, by ``perf_counter()``; 0 where that is not known."""
-        for entry in reversed(list(self._entries)):
-            if entry[:3] == (sid, namespace, room):
-                return entry[3]
-        return 0.0
+        sought = sid, namespace, room
+        times = (when for *entry, when in reversed(list(self._entries)) if (*entry,) == sought)
+        return next(times, 0.0)
 
     # The hooks are plain functions: they return the coroutine of an asyncio manager, and the result
     # of a threaded one.

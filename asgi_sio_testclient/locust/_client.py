@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import perf_counter, perf_counter_ns, time
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Never, Self
 
 from asgi_sio_testclient import ReceivedEvent, TestClient
 from asgi_sio_testclient._client.inbox import Inbox, Match, Numbered
@@ -199,12 +199,15 @@ class MeasuredClient(TestClient):
         namespace: str | None = None,
         timeout: float | None = None,
         name: str | None = None,
+        **unknown: Never,
     ) -> Any:
         """`TestClient.call`, as a request of the type CALL: until the ack."""
         requests = self.requests
         began = requests.sent_at = requests.begin()
         try:
-            answer = await super().call(event, *args, namespace=namespace, timeout=timeout)
+            answer = await super().call(
+                event, *args, namespace=namespace, timeout=timeout, **unknown
+            )
         except Exception as exc:
             requests.report_failure("CALL", name or _name(event, namespace), began, exc, "ack")
             raise
@@ -221,12 +224,13 @@ class MeasuredClient(TestClient):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         name: str | None = None,
+        **unknown: Never,
     ) -> None:
         """`TestClient.emit`, as a request of the type EMIT: until it is sent."""
         requests = self.requests
         began = requests.sent_at = requests.begin()
         try:
-            await super().emit(event, *args, namespace=namespace, callback=callback)
+            await super().emit(event, *args, namespace=namespace, callback=callback, **unknown)
         except Exception as exc:
             requests.report_failure("EMIT", name or _name(event, namespace), began, exc, "ack")
             raise
@@ -241,9 +245,12 @@ class MeasuredClient(TestClient):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         name: str | None = None,
+        **unknown: Never,
     ) -> None:
         """`TestClient.send`, as a request of the type EMIT."""
-        await self.emit("message", *args, namespace=namespace, callback=callback, name=name)
+        await self.emit(
+            "message", *args, namespace=namespace, callback=callback, name=name, **unknown
+        )
 
     async def await_event(
         self,
