@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import functools
 import queue
 import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from asgiref.sync import AsyncToSync
 
-from asgi_sio_testclient._exceptions import UsageError, ends_test
+from asgi_sio_testclient._exceptions import UsageError
 
 __tracebackhide__ = True
 
@@ -25,26 +27,82 @@ _LOOPS: weakref.WeakValueDictionary[int, _Loop] = weakref.WeakValueDictionary()
 _LOOPS_LOCK = threading.Lock()
 
 
-class _Ending:
-    """What ends the test, as the result of a call."""
+class _Call:
+    """One call: begun in the event loop's thread, waited for in the test's.
 
-    def __init__(self, exc: BaseException) -> None:
-        self.exc = exc
+    The result is handed over by a lock, and not by a future: what a future can do beside that costs
+    as much again as the call.
 
+    Args:
+        loop: the event loop.
+        function: the coroutine function to be called.
+        args: its arguments.
 
-async def _guarded(
-    function: Callable[..., Awaitable[Result]], args: tuple[Any, ...]
-) -> Result | _Ending:
-    """Await ``function(*args)``; what ends the test is returned.
-
-    Raised, it would end the portal too, whose task group cancels everything on a BaseException.
+    Attributes:
+        ended: whether the result or the error is there.
     """
-    try:
-        return await function(*args)
-    except BaseException as exc:
-        if not ends_test(exc):
-            raise
-        return _Ending(exc)
+
+    __slots__ = ("_args", "_function", "_loop", "_task", "_wake", "ended", "error", "result")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        function: Callable[..., Awaitable[Any]],
+        args: tuple[Any, ...],
+    ) -> None:
+        self.ended = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self._loop = loop
+        self._function = function
+        self._args = args
+        self._task: asyncio.Task[None] | None = None
+        self._wake: Callable[[], object] = _nobody
+
+    def start(self, wake: Callable[[], object]) -> None:
+        """Begin the call in the event loop's thread, in a copy of the caller's context.
+
+        Args:
+            wake: called there when it has ended.
+
+        Raises:
+            RuntimeError: the loop is closed.
+        """
+        self._wake = wake
+        context = contextvars.copy_context()
+        self._loop.call_soon_threadsafe(self._begin, context, context=context)
+
+    def _begin(self, context: contextvars.Context) -> None:
+        self._task = self._loop.create_task(self._run(), context=context)
+
+    async def _run(self) -> None:
+        # Nothing is raised from here: the task is nobody's, and a BaseException ends the loop.
+        try:
+            self.result = await self._function(*self._args)
+        except asyncio.CancelledError:
+            self.error = CancelledError()
+        except BaseException as exc:  # noqa: BLE001 (raised in the test's thread)
+            self.error = exc
+        self._end()
+
+    def _end(self) -> None:
+        self.ended = True
+        self._wake()
+
+    def abandon(self) -> None:
+        """End the call: the loop is over."""
+        self.error = CancelledError()
+        self._end()
+
+    def cancel(self) -> None:
+        """Cancel the call: nobody waits for it any more."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the call has ended with it
+            # Behind `_begin`, which makes the task.
+            self._loop.call_soon_threadsafe(lambda: cast("asyncio.Task[None]", self._task).cancel())
+
+
+def _nobody() -> None:
+    """Nobody waits for the call yet."""
 
 
 class _Loop:
@@ -55,6 +113,8 @@ class _Loop:
         self._app = app
         self._context: AbstractContextManager[BlockingPortal] | None = None
         self._portal: BlockingPortal | None = None
+        self._event_loop: asyncio.AbstractEventLoop
+        self._calls: set[_Call] = set()
         self._thread = 0
         self._tests_thread: _TestsThread | None = None
         self._lock = threading.Lock()
@@ -67,17 +127,18 @@ class _Loop:
                 self._tests_thread = _TestsThread() if _django_is_under_test() else None
                 self._context = start_blocking_portal()
                 self._portal = self._context.__enter__()
-                self._thread = self._portal.call(self._keep)
+                self._event_loop, self._thread = self._portal.call(self._keep)
             self._users += 1
 
-    def _keep(self) -> int:
+    def _keep(self) -> tuple[asyncio.AbstractEventLoop, int]:
         """Let the event loop hold what would end it, for as long as it runs.
 
         A client that is never left, in a REPL say, would be collected when the interpreter ends.
         The loop's thread stands still by then, and anyio's portal would wait for it for ever.
         """
-        vars(asyncio.get_running_loop())[type(self).__name__] = self
-        return threading.get_ident()
+        loop = asyncio.get_running_loop()
+        vars(loop)[type(self).__name__] = self
+        return loop, threading.get_ident()
 
     def release(self) -> None:
         """One less; the loop ends with the last, and cancels what still runs."""
@@ -89,6 +150,8 @@ class _Loop:
             self._context = self._portal = None
             portal.call(portal.stop, True)
             context.__exit__(None, None, None)
+            for call in list(self._calls):
+                call.abandon()  # made by another thread while this one left
 
     def run(self, function: Callable[..., Awaitable[Result]], *args: Any) -> Result:
         """Await ``function(*args)`` in the loop.
@@ -96,7 +159,7 @@ class _Loop:
         Raises:
             UsageError: it does not run, or this is its own thread.
         """
-        portal = self._running()
+        self._running()
         if threading.get_ident() == self._thread:
             raise UsageError(
                 "a SyncTestClient can't be called from its own event loop, where the handlers of "
@@ -104,18 +167,25 @@ class _Loop:
             )
         thread = self._tests_thread
         begin = function if thread is None else functools.partial(thread.begin, function)
-        future: Future[Any] = portal.start_task_soon(_guarded, begin, args)
+        call = _Call(self._event_loop, begin, args)
+        self._calls.add(call)
         try:
-            if thread is not None:
-                thread.work_until(future)
-            result = future.result()
+            if thread is not None and thread.is_current:
+                thread.work_until_ended(call)
+            else:
+                lock = threading.Lock()
+                lock.acquire()
+                call.start(lock.release)
+                lock.acquire()
         except BaseException:
             # Ctrl-C, or a test runner's timeout, raised right here: the call must not go on alone.
-            future.cancel()
+            call.cancel()
             raise
-        if isinstance(result, _Ending):
-            raise result.exc
-        return cast("Result", result)
+        finally:
+            self._calls.discard(call)
+        if call.error is not None:
+            raise call.error
+        return cast("Result", call.result)
 
     def do(self, function: Callable[..., Result], *args: Any) -> Result:
         """Call ``function(*args)`` in the loop's thread, so that nothing arrives meanwhile; where
@@ -176,13 +246,18 @@ class _TestsThread(Executor):
         self._work.put(work)
         return future
 
-    def work_until(self, future: Future[Any]) -> None:
-        """Work until `future` is done; other threads than the test's just wait for it."""
-        if threading.get_ident() != self._thread:
-            return
-        future.add_done_callback(lambda _: self._work.put(None))
-        while (work := self._work.get()) is not None:
-            work()
+    @property
+    def is_current(self) -> bool:
+        """Whether the calling thread is the test's."""
+        return threading.get_ident() == self._thread
+
+    def work_until_ended(self, call: _Call) -> None:
+        """Make a call, and work in the test's thread until it has ended."""
+        call.start(lambda: self._work.put(None))
+        # The end of a call that was interrupted may still be in the queue.
+        while not call.ended:
+            while (work := self._work.get()) is not None:
+                work()
 
 
 def _django_is_under_test() -> bool:

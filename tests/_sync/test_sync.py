@@ -1,6 +1,7 @@
 """`SyncTestClient`: the same names as `TestClient`, the same behaviour, from plain functions."""
 
 import asyncio
+import contextvars
 import doctest
 import inspect
 import signal
@@ -10,7 +11,8 @@ import threading
 import time
 import types
 import unittest
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -33,7 +35,7 @@ from asgi_sio_testclient import (
     UsageError,
 )
 from asgi_sio_testclient._connection.session import EngineSession
-from asgi_sio_testclient._sync.portal import _TestsThread
+from asgi_sio_testclient._sync.portal import _Call, _loop_of, _TestsThread
 from asgi_sio_testclient._sync.session import SyncEngineSession
 
 WAIT = 15.0
@@ -495,6 +497,66 @@ def test_again_with_the_same_client(built):
         assert not portal_threads()
 
 
+async def nothing():
+    """A call without a result."""
+
+
+async def answer(value):
+    return value
+
+
+@contextmanager
+def running_loop():
+    """An event loop that runs in a thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(WAIT)
+        loop.close()
+
+
+def test_a_call_ends_with_the_loop(built):
+    """Another thread makes it while the last client leaves: the loop does not come to it."""
+    loop = _loop_of(built.app)
+    loop.acquire()
+    call, ended = _Call(loop._event_loop, nothing, ()), threading.Event()
+    call._wake = ended.set
+    loop._calls.add(call)
+    loop.release()
+    assert ended.is_set()
+    assert isinstance(call.error, CancelledError)
+    call.cancel()
+    with pytest.raises(RuntimeError, match="closed"):
+        call.start(ended.set)
+
+
+def test_a_cancelled_call_raises_here(client):
+    async def cancel_this_call():
+        asyncio.current_task().cancel()
+        await asyncio.sleep(0)
+
+    with pytest.raises(CancelledError):
+        client._loop.run(cancel_this_call)
+    assert client.call("echo", 1) == 1
+
+
+def test_a_call_runs_in_a_copy_of_the_tests_context(client):
+    variable = contextvars.ContextVar("variable", default="")
+
+    async def change():
+        before = variable.get()
+        variable.set("the loop's")
+        return before
+
+    variable.set("the test's")
+    assert client._loop.run(change) == "the test's"
+    assert variable.get() == "the test's"
+
+
 # -- misuse
 
 
@@ -694,12 +756,21 @@ def test_beside_django_another_thread_may_call_too(threads_app):
 
 
 def test_beside_django_what_was_cancelled_is_not_begun():
-    thread, begun, done = _TestsThread(), [], Future()
+    thread, begun = _TestsThread(), []
     assert thread.submit(begun.append, 1).cancel()
     thread.submit(begun.append, 2)
-    done.set_result(None)
-    thread.work_until(done)
+    with running_loop() as loop:
+        thread.work_until_ended(_Call(loop, nothing, ()))
     assert begun == [2]
+
+
+def test_beside_django_a_call_is_not_ended_by_one_that_was_interrupted():
+    thread = _TestsThread()
+    thread._work.put(None)  # that one's end
+    with running_loop() as loop:
+        call = _Call(loop, answer, (42,))
+        thread.work_until_ended(call)
+    assert call.result == 42
 
 
 def test_beside_django_in_a_notebook_sync_code_stays_out_of_the_loops_thread(threads_app):
