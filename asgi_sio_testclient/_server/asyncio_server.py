@@ -68,8 +68,8 @@ class AsyncioInstrumentation:
         self.handlers = Handlers(sio)
         self.clients = Clients(eio, sio)
         self.sockets = AsyncSockets(eio, services.loop)
-        self.log = ServerLog(eio, sio)
         self.hooks = ServerHooks(eio, services.loop)
+        self.log = ServerLog(eio, sio, self.hooks.instance)
         self._tasks = ServerTasks(eio, sio)
         self._brokers: BrokerConnections | None = None
         manager = None if sio is None else sio.manager
@@ -105,11 +105,10 @@ class AsyncioInstrumentation:
         if self._recorder is not None:
             self._recorder.restore()
             self._recorder = None
-        self.hooks.restore()
         if self._observation is not None:
             self._observation.restore()
             self._observation = None
-        self.log.restore()
+        self.hooks.restore()
 
     def _current_run(self) -> HandlerRun | None:
         current = asyncio.current_task()
@@ -229,7 +228,8 @@ class AsyncioInstrumentation:
                 ORIGIN.reset(previous)
                 run.ended = perf_counter()
                 self.runs.discard(run)
-                self.services.idle.notify()
+                if self.services.idle.watchers:
+                    self.services.idle.notify()
 
         return disconnect
 

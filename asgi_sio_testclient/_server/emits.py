@@ -44,23 +44,18 @@ class EmitLog:
 
     Args:
         manager: the server's client manager.
+        hooks: of the server's instrumentation, which restores them.
     """
 
-    def __init__(self, manager: Any) -> None:
-        self._manager = manager
+    def __init__(self, manager: Any, hooks: InstanceHooks) -> None:
         self._ring: deque[Any] = deque(maxlen=_SIZE)
         self._entries: deque[tuple[str, str, Any, float]] = deque(maxlen=_SIZE)
         # A pub/sub manager's own emits and those of other nodes meet in _handle_emit.
-        self._hooks = InstanceHooks()
         if hasattr(manager, "_handle_emit"):
-            self._hooks.put(manager, "_handle_emit", self._handle_emit(manager._handle_emit))
+            hooks.put(manager, "_handle_emit", self._handle_emit(manager._handle_emit))
         else:
-            self._hooks.put(manager, "emit", self._emit(manager.emit))
-        self._hooks.put(manager, "enter_room", self._enter_room(manager.enter_room))
-
-    def restore(self) -> None:
-        """Leave the manager as it was found; what somebody else has put over a hook stays."""
-        self._hooks.restore()
+            hooks.put(manager, "emit", self._emit(manager.emit))
+        hooks.put(manager, "enter_room", self._enter_room(manager.enter_room))
 
     def __iter__(self) -> Iterator[Emitted]:
         """The emits, latest first."""

@@ -7,9 +7,10 @@ from typing import Any
 import socketio
 
 from asgi_sio_testclient._server.origins import (
+    RESERVED,
     packet_event,
     qualified_name,
-    reserved_event,
+    reserved_namespace,
     source_of,
 )
 
@@ -76,11 +77,15 @@ class Handlers:
     @property
     def handle_disconnects(self) -> bool:
         """Whether code of the app's may run when a connection ends."""
+        return self._sio is None or self._may_handle("disconnect")
+
+    def _may_handle(self, reserved: str) -> bool:
+        """Whether the app may have a handler for "connect" or "disconnect" in any namespace."""
         sio = self._sio
-        if sio is None or sio.namespace_handlers:
+        if sio.namespace_handlers:
             return True
-        for handlers in sio.handlers.values():  # noqa: SIM110 (asked at each exit; a generator costs as much again)
-            if "disconnect" in handlers:
+        for handlers in sio.handlers.values():  # noqa: SIM110 (asked at each connect and exit; a generator costs as much again)
+            if reserved in handlers:
                 return True
         return False
 
@@ -93,7 +98,11 @@ class Handlers:
             return None
         packet, started = sio._binary_packet.get(eio_sid), None
         if packet is None and sio.packet_class.uses_binary_events:
-            started = reserved_event(data)
+            event = RESERVED.get(data[:1]) if data.__class__ is str else None
+            if event is not None:
+                if not self._may_handle(event):
+                    return None
+                started = event, reserved_namespace(data), None
         if started is None:
             if packet is None:
                 try:

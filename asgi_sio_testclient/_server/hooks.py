@@ -16,25 +16,31 @@ _ABSENT = object()
 
 
 class InstanceHooks:
-    """Attributes of instances that are replaced, and put back by `restore`."""
+    """What is replaced in the dictionaries of instances, and put back by `restore`."""
+
+    __slots__ = ("_hooks",)
 
     def __init__(self) -> None:
-        self._hooks: list[tuple[Any, str, Any, Any]] = []
+        self._hooks: list[tuple[dict[str, Any], str, Any, Any]] = []
 
     def put(self, owner: Any, name: str, hook: Any) -> None:
-        """Replace an attribute."""
-        self._hooks.append((owner, name, hook, owner.__dict__.get(name, _ABSENT)))
-        setattr(owner, name, hook)
+        """Replace an attribute of an instance."""
+        self.put_in(owner.__dict__, name, hook)
+
+    def put_in(self, values: dict[str, Any], name: str, hook: Any) -> None:
+        """Replace an entry of a dictionary."""
+        self._hooks.append((values, name, hook, values.get(name, _ABSENT)))
+        values[name] = hook
 
     def restore(self) -> None:
         """Put back what was there before; a hook that somebody else has replaced since stays."""
-        for owner, name, hook, before in reversed(self._hooks):
-            if owner.__dict__.get(name) != hook:
+        for values, name, hook, before in reversed(self._hooks):
+            if values.get(name) != hook:
                 continue
             if before is _ABSENT:
-                delattr(owner, name)
+                del values[name]
             else:
-                setattr(owner, name, before)
+                values[name] = before
         self._hooks = []
 
 
@@ -50,15 +56,17 @@ class ServerHooks:
 
     Attributes:
         start: the server's own ``start_background_task``.
+        instance: all hooks of the instrumentation; those of its other parts, too.
     """
+
+    __slots__ = ("_eio", "_loop", "_originals", "instance", "start")
 
     def __init__(self, eio: Any, loop: asyncio.AbstractEventLoop) -> None:
         self.start: Any = eio.start_background_task
+        self.instance = InstanceHooks()
         self._eio = eio
         self._loop = loop
         self._originals: dict[str, Any] = {}
-        self._instance = InstanceHooks()
-        self._entries: dict[str, tuple[Any, Any]] = {}  # what was found, and what was put there
 
     def install(
         self,
@@ -74,26 +82,28 @@ class ServerHooks:
                 for the original.
             below: the hooks of another event loop that are in place already.
         """
-        found_start = self._eio.start_background_task
-        self.start = found_start if below is None else below.start
-        hook = start if below is None else self._start_in_loop(start, found_start)
-        self._instance.put(self._eio, "start_background_task", hook)
+        eio, instance = self._eio, self.instance
+        handlers = eio.handlers
+        self.start = found_start = eio.start_background_task
+        if below is not None:
+            self.start = below.start
+            start = self._start_in_loop(start, found_start)
+        instance.put(eio, "start_background_task", start)
         for event, make in entries.items():
-            found = self._eio.handlers.get(event)
+            found = handlers.get(event)
             if found is None:
                 continue
-            original = found if below is None else below._originals[event]
-            hook = make(original) if below is None else self._in_loop(make(original), found)
+            if below is None:
+                original, hook = found, make(found)
+            else:
+                original = below._originals[event]
+                hook = self._in_loop(make(original), found)
             self._originals[event] = original
-            self._entries[event] = found, hook
-            self._eio.handlers[event] = hook
+            instance.put_in(handlers, event, hook)
 
     def restore(self) -> None:
-        """Remove the hooks; a hook that somebody else has replaced since stays."""
-        self._instance.restore()
-        for event, (found, hook) in self._entries.items():
-            if self._eio.handlers.get(event) is hook:
-                self._eio.handlers[event] = found
+        """Remove all hooks; a hook that somebody else has replaced since stays."""
+        self.instance.restore()
 
     def _start_in_loop(self, start: Callable[..., Any], found: Any) -> Callable[..., Any]:
         def dispatched(target: Any, *args: Any, **kwargs: Any) -> Any:

@@ -24,6 +24,7 @@ class ServerLog:
     Args:
         eio: the Engine.IO server.
         sio: the Socket.IO server on top of it; None where there is none.
+        hooks: of the server's instrumentation, which restores them.
 
     Attributes:
         emits: what the server emitted lately, latest first.
@@ -32,19 +33,19 @@ class ServerLog:
             last said that its broker fails it; None where it did not.
     """
 
-    def __init__(self, eio: Any, sio: Any) -> None:
+    def __init__(self, eio: Any, sio: Any, hooks: InstanceHooks) -> None:
         self.emits: Iterable[Emitted] = ()
         self.logged: deque[Logged] = deque(maxlen=_QUOTED)
         self.broker_failure: tuple[float, str] | None = None
         self._eio = eio
         self._manager = getattr(sio, "manager", None)
-        self._hooks = InstanceHooks()
+        self._hooks = hooks
         self._emit_log: EmitLog | None = None
 
     def install(self) -> None:
         """Put the hooks in place."""
         if self._manager is not None:
-            self.emits = self._emit_log = EmitLog(self._manager)
+            self.emits = self._emit_log = EmitLog(self._manager, self._hooks)
         logger = self._eio.logger
         self._hooks.put(self._eio, "logger", quoting_logger(logger, self.logged.append))
         # A manager with a channel has a broker. It logs what fails, and goes on.
@@ -52,12 +53,6 @@ class ServerLog:
             manager: Any = self._manager
             hook = ManagerLogger(manager._get_logger(), self._broker_failed)
             self._hooks.put(manager, "logger", hook)
-
-    def restore(self) -> None:
-        """Remove the hooks."""
-        self._hooks.restore()
-        if self._emit_log is not None:
-            self._emit_log.restore()
 
     def entered(self, sid: str, namespace: str, room: Any) -> float:
         """When a client last entered a room, by ``perf_counter()``; 0 where that is not known."""

@@ -20,6 +20,8 @@ from typing import Any, Protocol
 
 import socketio
 
+from asgi_sio_testclient._server.hooks import InstanceHooks
+
 __all__ = [
     "HandlerResult",
     "RegisteredHandler",
@@ -158,7 +160,7 @@ class ServerObservation:
 
     def __init__(self, sio: Any) -> None:
         self._sio = sio
-        self._wrapped: list[tuple[Any, str, Any, Any]] = []
+        self._hooks = InstanceHooks()
         threaded = isinstance(sio, socketio.Server)
         trigger = self._trigger_in_thread if threaded else self._trigger
         internal = self._internal_in_thread if threaded else self._internal
@@ -171,18 +173,12 @@ class ServerObservation:
         original = getattr(owner, name)
         # start_background_task() knows the handler's task by the function's name.
         replacement = functools.wraps(original)(functools.partial(wrapper, original))
-        self._wrapped.append((owner, name, replacement, vars(owner).get(name)))
-        setattr(owner, name, replacement)
+        self._hooks.put(owner, name, replacement)
 
     def restore(self) -> None:
         """Remove the wrappers, except those that something else has wrapped since."""
         self.tell_handlers()
-        for owner, name, replacement, before in self._wrapped:
-            if vars(owner).get(name) is replacement:
-                if before is None:
-                    delattr(owner, name)
-                else:
-                    setattr(owner, name, before)
+        self._hooks.restore()
 
     def tell_handlers(self) -> None:
         """Report what is registered now."""

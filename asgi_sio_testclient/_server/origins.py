@@ -16,18 +16,20 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
 
 __all__ = [
+    "RESERVED",
     "frames",
     "note",
     "packet_event",
     "qualified_name",
     "report",
-    "reserved_event",
+    "reserved_namespace",
     "source_of",
 ]
 
 __tracebackhide__ = True
 
-_RESERVED = {"0": "connect", "1": "disconnect"}
+RESERVED = {"0": "connect", "1": "disconnect"}
+"""The events of the packets whose text begins so: their payload need not be read to know them."""
 
 
 def frames(traceback: TracebackType | None) -> Iterator[FrameType]:
@@ -130,15 +132,9 @@ def source_of(handler: Any, event: str) -> str:
     return "" if code is None else f"{PurePath(code.co_filename).name}:{code.co_firstlineno}"
 
 
-def reserved_event(data: Any) -> tuple[str, str, None] | None:
-    """Event, namespace and id of a CONNECT or DISCONNECT in text, without its payload, which the
-    server is about to read; None for everything else.
-    """
-    event = _RESERVED.get(data[:1]) if isinstance(data, str) else None
-    if event is None:
-        return None
-    namespace = data[1:].partition(",")[0].partition("?")[0] if data[1:2] == "/" else "/"
-    return event, namespace, None
+def reserved_namespace(data: str) -> str:
+    """The namespace of a CONNECT or DISCONNECT in text."""
+    return data[1:].partition(",")[0].partition("?")[0] if data[1:2] == "/" else "/"
 
 
 def packet_event(packet: Any, *, inline: bool) -> str | None:

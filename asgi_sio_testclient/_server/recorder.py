@@ -16,6 +16,7 @@ from typing import Any
 
 import socketio
 
+from asgi_sio_testclient._server.hooks import InstanceHooks
 from asgi_sio_testclient._server.runs import HandlerRun
 from asgi_sio_testclient._waiting.suspended import (
     awaitable_suspended_at,
@@ -56,23 +57,13 @@ class Recorder:
         self._begin_run = begin_run
         self._trigger = sio._trigger_event
         self._emit = sio.manager.emit
-        self._hooks: list[tuple[Any, str, Any, Any]] = []
-        self._install(sio, "_trigger_event", self._trigger_event)
-        self._install(sio.manager, "emit", self._manager_emit)
-
-    def _install(self, owner: Any, name: str, hook: Any) -> None:
-        self._hooks.append((owner, name, hook, vars(owner).get(name)))
-        setattr(owner, name, hook)
+        self._hooks = InstanceHooks()
+        self._hooks.put(sio, "_trigger_event", self._trigger_event)
+        self._hooks.put(sio.manager, "emit", self._manager_emit)
 
     def restore(self) -> None:
         """Remove the hooks; a hook that somebody else has replaced since stays."""
-        for owner, name, hook, before in self._hooks:
-            if vars(owner).get(name) != hook:
-                continue
-            if before is None:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, before)
+        self._hooks.restore()
 
     async def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
         sid = next((arg for arg in args if isinstance(arg, str)), None)

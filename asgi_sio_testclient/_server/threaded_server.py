@@ -20,7 +20,7 @@ from asgi_sio_testclient._exceptions import UsageError, reaches_test
 from asgi_sio_testclient._server.clients import Clients
 from asgi_sio_testclient._server.ended import AppTask, ended_before
 from asgi_sio_testclient._server.handlers import Handlers
-from asgi_sio_testclient._server.hooks import HANDLER_TASK, InstanceHooks, ServerHooks
+from asgi_sio_testclient._server.hooks import HANDLER_TASK, ServerHooks
 from asgi_sio_testclient._server.log import ServerLog
 from asgi_sio_testclient._server.observers import ServerObservation, observers
 from asgi_sio_testclient._server.origins import note, report
@@ -73,9 +73,8 @@ class ThreadedInstrumentation:
         self.handlers = Handlers(sio)
         self.clients = Clients(eio, sio)
         self.sockets = ThreadedSockets(eio, self._run_in_thread)
-        self.log = ServerLog(eio, sio)
         self.hooks = ServerHooks(eio, services.loop)
-        self._instance_hooks = InstanceHooks()
+        self.log = ServerLog(eio, sio, self.hooks.instance)
         self._threads = ServerThreads(eio, services.loop)
         self._requests = ShieldedRequests(services.loop)
         self._observation: ServerObservation | None = None
@@ -90,20 +89,18 @@ class ThreadedInstrumentation:
         """See `protocol.ServerInstrumentation`."""
         entries = {"message": self._message_hook, "disconnect": self._disconnect_hook}
         self.hooks.install(self._start_background_task, entries, below)
-        self._instance_hooks.put(self.eio, "send_packet", self.sockets.send_packet)
-        self._instance_hooks.put(self.eio, "sleep", self._threads.stoppable_sleep)
+        self.hooks.instance.put(self.eio, "send_packet", self.sockets.send_packet)
+        self.hooks.instance.put(self.eio, "sleep", self._threads.stoppable_sleep)
         self.log.install()
         if observers and self.sio is not None:
             self._observation = ServerObservation(self.sio)
 
     def restore(self) -> None:
         """See `protocol.ServerInstrumentation`."""
-        self._instance_hooks.restore()
-        self.hooks.restore()
         if self._observation is not None:
             self._observation.restore()
             self._observation = None
-        self.log.restore()
+        self.hooks.restore()
 
     def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> Any:
         start, threads = self.hooks.start, self._threads
