@@ -132,7 +132,8 @@ class ConnectCall:
             remote_timeout=None if running_app.elsewhere is None else self._limit,
             isolate=self._dispatcher.options.isolate_context,
         )
-        await requests.authorize()
+        if requests.has_auth:
+            await requests.authorize()
         dispatcher.socketio.reset()
         dispatcher.session = session = EngineSession(
             running_app, requests, self._transports, dispatcher, dispatcher.transcript
@@ -151,7 +152,7 @@ class ConnectCall:
         deadline = deadlines.loop.time() + self._limit
         for name, pending in self._pending.items():
             try:
-                answer = await deadlines.wait(pending.answer, deadline - deadlines.loop.time())
+                answer = await deadlines.wait_until(pending.answer, deadline)
             except Exception as exc:
                 self._check_serializer(name, exc)
                 raise

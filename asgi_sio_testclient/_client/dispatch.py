@@ -420,7 +420,7 @@ class Dispatcher:
         """
         if not self.running_app.running or self.closed:
             raise UsageError("not entered: use it within `async with TestClient(app) as client:`")
-        self.require_loop()
+        self.running_app.require_loop()
 
     def require_loop(self) -> None:
         """Raises:

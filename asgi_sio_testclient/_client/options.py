@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
+import socketio
 
 from asgi_sio_testclient import asgi
 from asgi_sio_testclient._client.habits import check_names
@@ -28,6 +29,7 @@ from asgi_sio_testclient._http.wsgi import WSGIBridge, is_wsgi
 from asgi_sio_testclient._protocol.names import ALL, TRANSPORTS
 from asgi_sio_testclient._protocol.packets import packet_class_for
 from asgi_sio_testclient._server.find import engineio_server_of
+from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
@@ -80,6 +82,20 @@ class Options:
     packet_class: type[Packet] = field(init=False)
 
     def __post_init__(self) -> None:
+        if type(self.app) is not socketio.ASGIApp:
+            self._take_app()
+        if self.http is not None:
+            self.http = checked_http(self.http)
+        self._check()
+        self.base_url = self._effective_base_url()
+        parse_base_url(self.base_url)
+        if self.transports is not DEFAULT_TRANSPORTS:
+            self.transports = self.transports_of(self.transports)
+        self.single_app = asgi.single_callable(self.app)
+        self.packet_class = packet_class_for(self.serializer, self.json)
+
+    def _take_app(self) -> None:
+        """Check an app that may be anything, and make an ASGI app of a URL and of a WSGI app."""
         if is_url(self.app):
             self.app = _remote_server(self.app)
         _check_app(self.app)
@@ -87,14 +103,6 @@ class Options:
             self.app = WSGIBridge(self.app)
             if self.transports is DEFAULT_TRANSPORTS:
                 self.transports = WSGI_TRANSPORTS
-        if self.http is not None:
-            self.http = checked_http(self.http)
-        self._check()
-        self.base_url = self._effective_base_url()
-        parse_base_url(self.base_url)
-        self.transports = self.transports_of(self.transports)
-        self.single_app = asgi.single_callable(self.app)
-        self.packet_class = packet_class_for(self.serializer, self.json)
 
     def _check(self) -> None:
         """Check the arguments of which only the type or the value matters.
@@ -103,7 +111,8 @@ class Options:
             TypeError, ValueError: an argument is wrong.
         """
         check_timeout(self.timeout)
-        check_timeout(self.grace, "grace")
+        if self.grace is not DEFAULT_GRACE:
+            check_timeout(self.grace, "grace")
         if self.server is not None:
             _check_no_url(self.app)
             engineio_server_of(self.server)

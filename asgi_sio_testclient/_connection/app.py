@@ -397,10 +397,13 @@ class RunningApp:
 
     def _handler_tasks(self) -> set[asyncio.Task[Any]]:
         tasks = set(self._tasks)
-        tasks |= {run.task for run in self._own_runs() if run.task is not None}
+        for instrumentation in self._instrumentations.values():
+            if instrumentation.runs:
+                tasks |= {run.task for run in self._own_runs() if run.task is not None}
+                break
         for session in self._sessions:
             tasks |= session.tasks
-        return {task for task in tasks if not task.done()}
+        return {task for task in tasks if not task.done()} if tasks else tasks
 
     def stop_services(self) -> None:
         """The servers' own tasks are not needed any more; they end while other things are waited
@@ -426,25 +429,23 @@ class RunningApp:
             the tasks that were cancelled; `over` waits for them.
         """
         self.running = False
-        tasks = self._handler_tasks() | set(self._ending)
+        tasks = self._handler_tasks()
         for session in list(self._sessions):
             session.drop()
             self.session_over(session)
-        tasks |= set(self._ending)
+        tasks.update(self._ending)
         self._ending.clear()
-        for instrumentation in self._instrumentations.values():
-            tasks |= set(restore(instrumentation))
+        instrumentations, self._instrumentations = self._instrumentations, {}
+        self._restored = []
+        for instrumentation in instrumentations.values():
+            tasks.update(restore(instrumentation))
+            if not instrumentation.users:
+                self._restored.append(instrumentation)
         if self.services.work.tracked:
             begun = self._tasks_of_handlers()
             tasks |= begun
-            for instrumentation in self._instrumentations.values():
-                note_ended(instrumentation.eio, begun)
-        self._restored = [
-            instrumentation
-            for instrumentation in self._instrumentations.values()
-            if not instrumentation.users
-        ]
-        self._instrumentations.clear()
+            for eio in instrumentations:
+                note_ended(eio, begun)
         self.given_instrumentation = None
         self._searched = False
         if self._lifespan is not None:

@@ -521,7 +521,8 @@ class EngineSession(RawSession):
         """The app is about to wait for the client: now the server stands in the call stack."""
         if self._detecting:
             self._detect_server()
-        self._services.idle.notify()
+        if self._services.idle.watchers:
+            self._services.idle.notify()
 
     def activity(self) -> None:
         """A call of the app ended, or something it did."""
@@ -533,7 +534,8 @@ class EngineSession(RawSession):
                 self._time_out()
             else:
                 self._finish()
-        self._services.idle.notify()
+        if self._services.idle.watchers:
+            self._services.idle.notify()
 
     # -- inside
 

@@ -31,6 +31,8 @@ class SessionState(enum.Enum):
     CLOSING = "closing"
     OVER = "over"
 
+    __hash__ = object.__hash__  # an Enum's own is written in Python
+
 
 _TABLE: dict[tuple[SessionState, str], SessionState] = {
     (SessionState.CONNECTING, "open"): SessionState.OPEN,

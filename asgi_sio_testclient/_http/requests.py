@@ -52,6 +52,7 @@ class ConnectionRequests:
 
     Attributes:
         url: where the server is, for the cookie jar.
+        has_auth: whether `authorize` is to be called.
         peer: who answers, for error texts: "the app", or "the server" where that is elsewhere.
     """
 
@@ -75,9 +76,11 @@ class ConnectionRequests:
         self._query = _query(query)
         self._state = state
         self._isolate = isolate
+        self.has_auth = http_context.http is not None or bool(self._origin.userinfo)
         self._headers = http_context.base_headers(headers)
-        names = [name for name, _ in self._headers]
+        names = {name for name, _ in self._headers}
         self._own_cookie = b"cookie" in names
+        self._own_upgrade = not names.isdisjoint(_UPGRADE_HEADERS)
         if b"host" not in names:
             self._headers = [(b"host", self._origin.netloc.encode("ascii")), *self._headers]
         self._http_scopes: dict[tuple[str, str], HTTPScope] = {}
@@ -85,7 +88,9 @@ class ConnectionRequests:
 
     async def authorize(self) -> None:
         """Take what the http client's auth adds. The headers that were given go before it."""
-        self._headers = _merge(await self._http_context.authorization(self.url), self._headers)
+        added = await self._http_context.authorization(self.url)
+        self._own_upgrade |= any(name in _UPGRADE_HEADERS for name, _ in added)
+        self._headers = _merge(added, self._headers)
 
     def context(self) -> contextvars.Context | None:
         """The context that the app handles a request in: a fresh one; None for the caller's."""
@@ -121,7 +126,9 @@ class ConnectionRequests:
 
     def websocket_scope(self, sid: str = "") -> WebSocketScope:
         """The scope of a websocket: a new session, or with `sid` the upgrade of one."""
-        headers = [pair for pair in self._headers if pair[0] not in _UPGRADE_HEADERS]
+        headers = self._headers
+        if self._own_upgrade:
+            headers = [pair for pair in headers if pair[0] not in _UPGRADE_HEADERS]
         scope = asgi.websocket_scope(
             self._path,
             query_string=self._query_string("websocket", sid) + _stamp(),

@@ -19,6 +19,8 @@ Everything else is a ProtocolError that carries the packet.
 from __future__ import annotations
 
 import enum
+import functools
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -64,6 +66,8 @@ class State(enum.Enum):
     OPEN = "open"
     CLOSED = "closed"
 
+    __hash__ = object.__hash__  # an Enum's own is written in Python
+
 
 class EngineIO:
     """One Engine.IO session.
@@ -96,6 +100,11 @@ class EngineIO:
         message = self.message(frame)
         if message is not None:
             return MESSAGE, message
+        if self.state is State.OPENING:
+            data = _open_data(frame)
+            if data is not None:
+                self._open(data, frame)
+                return OPEN, data
         packet = decode(frame)
         if self.state is not State.CLOSED:
             self._check(packet.packet_type, packet.data, frame)
@@ -146,6 +155,31 @@ class EngineIO:
         except (KeyError, TypeError, ValueError, OverflowError) as exc:
             raise ProtocolError("malformed handshake", frame) from exc
         self.state = State.OPEN
+
+
+def _open_data(frame: EncodedPacket) -> dict[str, Any] | None:
+    """The data of an OPEN packet as python-engineio's servers write it; None for any other."""
+    if not isinstance(frame, str) or not frame.startswith(_OPEN_WITH_SID):
+        return None
+    sid, quote, rest = frame[len(_OPEN_WITH_SID) :].partition('"')
+    parameters = _open_parameters(rest) if quote and _is_plain(sid) else None
+    return None if parameters is None else {**parameters, "sid": sid}
+
+
+@functools.lru_cache(maxsize=32)
+def _open_parameters(rest: str) -> dict[str, Any] | None:
+    """What follows the session id in an OPEN packet, which is the same for all clients of a server;
+    None where the whole packet has to be read.
+    """
+    try:
+        data = decode(f'{_OPEN_WITH_SID}"{rest}').data
+    except ProtocolError:
+        return None
+    return data if isinstance(data, dict) and data.get("sid") == "" else None
+
+
+_OPEN_WITH_SID = '0{"sid":"'
+_is_plain = re.compile(r"[-\w]+", re.ASCII).fullmatch  # means in JSON what it is
 
 
 def packet_name(kind: int) -> str:

@@ -55,7 +55,7 @@ class EmitLog:
             hooks.put(manager, "_handle_emit", self._handle_emit(manager._handle_emit))
         else:
             hooks.put(manager, "emit", self._emit(manager.emit))
-        hooks.put(manager, "enter_room", self._enter_room(manager.enter_room))
+        hooks.put(manager, "enter_room", self._enter_room(manager))
 
     def __iter__(self) -> Iterator[Emitted]:
         """The emits, latest first."""
@@ -99,8 +99,8 @@ class EmitLog:
 
         return handle_emit
 
-    def _enter_room(self, original: Any) -> Any:
-        note, manager = self._entries.append, self._manager
+    def _enter_room(self, manager: Any) -> Any:
+        note, original = self._entries.append, manager.enter_room
 
         def enter_room(sid: Any, namespace: Any, room: Any, *args: Any, **more: Any) -> Any:
             if sid not in manager.rooms.get(namespace, {}).get(room, ()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Coroutine, Sized
 from typing import Any
 
 __all__ = ["EXPIRED", "Deadlines", "fail", "finish"]
@@ -68,12 +68,19 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = _NEVER
 
-    async def wait(self, future: asyncio.Future[Any], timeout: float) -> Any:
+    def wait(self, future: asyncio.Future[Any], timeout: float) -> Coroutine[Any, Any, Any]:
         """The future's result, or `EXPIRED` after `timeout` seconds. A future that expires is done,
         with that as its result.
         """
+        return self.wait_until(future, self.loop.time() + timeout)
+
+    async def wait_until(self, future: asyncio.Future[Any], when: float) -> Any:
+        """`wait`, until a moment of the loop's clock."""
+        self._deadlines[future] = when
+        if when < self._armed_for:
+            self._arm(when)
         try:
-            return await self.bound(future, timeout)
+            return await future
         finally:
             self._deadlines.pop(future, None)
             if not self._apps:
