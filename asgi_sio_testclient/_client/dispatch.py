@@ -242,7 +242,7 @@ class Dispatcher:
         if not self.sids and not self.awaits_connect() and self.session is not None:
             # Both stock clients leave when the last namespace is gone.
             self.ending.append(self.session)
-            self.session.leave()
+            self.session.close()
             self.session = None
 
     _take: ClassVar = {
@@ -282,7 +282,7 @@ class Dispatcher:
                 goodbye += self.socketio.disconnect(namespace)
             self.ended(ALL, CLIENT_DISCONNECT, "")
             session.cancel_connect_handlers()
-            session.leave(goodbye)
+            session.close(goodbye)
         return session
 
     def release_failed_connect(self) -> EngineSession | None:

@@ -32,6 +32,8 @@ from asgi_sio_testclient._waiting.work import TrackedTask, was_set_off
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
+    from asgi_sio_testclient._connection.base import BaseSession
+    from asgi_sio_testclient._connection.idleness import IdleSession
     from asgi_sio_testclient._connection.session import EngineSession
     from asgi_sio_testclient._connection.transcript import Transcript
     from asgi_sio_testclient._server.runs import HandlerRun
@@ -88,7 +90,7 @@ class RunningApp:
         self._lifespan: asgi.Lifespan | None = None
         self._instrumentations: dict[Any, ServerInstrumentation] = {}
         self._sessions: dict[EngineSession, None] = {}  # in the order in which they began
-        self.unsettled: set[EngineSession] = set()
+        self.unsettled: set[IdleSession] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ending: list[asyncio.Task[Any]] = []
         self._restored: list[ServerInstrumentation] = []
@@ -183,9 +185,9 @@ class RunningApp:
         """A connection begins."""
         self._sessions[session] = None
 
-    def session_over(self, session: EngineSession) -> None:
+    def session_over(self, session: BaseSession) -> None:
         """Nothing of the app runs for that connection any more."""
-        self._sessions.pop(session, None)
+        self._sessions.pop(session, None)  # type: ignore[call-overload]
         self.unsettled.discard(session)
         if session.instrumentation is not None and session.sid:
             self._ending += session.instrumentation.release_connection(session.sid)
@@ -248,7 +250,7 @@ class RunningApp:
         # A broker in memory (asgi_sio_testclient.pubsub) knows what is under way between nodes.
         yield from (thing for thing in mine if hasattr(thing, "quiet"))
 
-    def _busy_sessions(self) -> Iterator[EngineSession]:
+    def _busy_sessions(self) -> Iterator[IdleSession]:
         """The connections on which something is under way. Only those are asked on which there was
         something since they were asked last, whatever the number of clients.
         """

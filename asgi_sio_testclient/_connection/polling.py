@@ -1,8 +1,7 @@
-"""Engine.IO over HTTP long-polling: one pending GET that brings frames, one POST at a time that
-takes them.
+"""Engine.IO over HTTP long-polling: one pending GET receives frames, one POST at a time sends them.
 
 Each request is a call of the app in a task of its own: connect handlers run inside a POST, and must
-not be cancelled with the test's wait.
+not be cancelled together with the test's wait.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ __tracebackhide__ = True
 OK = 200
 _TEXT = (b"content-type", b"text/plain;charset=UTF-8")
 OPEN_PACKET = b"0"  # what a handshake's response begins with
-NOTHING: tuple[list[str], ...] = (
+_NO_DATA: tuple[list[str], ...] = (
     [],
     ["6"],
-)  # what a payload without news has in it: no packet, or a NOOP
-ROUND_TRIP = 0.05  # seconds; over a network no answer comes sooner than that
+)  # the packets of a payload without data: none, or a NOOP
+ROUND_TRIP = 0.05  # seconds; over a network every answer takes at least that long
 
 
 class PollingTransport:
@@ -43,13 +42,13 @@ class PollingTransport:
 
     Args:
         app: an ASGI callable.
-        handshake: the requests' source.
+        requests: makes the scopes of the requests.
         listener: the session.
 
     Attributes:
-        sid: set by the session when it knows it: requests from then on carry it.
+        sid: the session id, which the session sets after the handshake; later requests have it.
         max_payload: bytes that a POST may have, as the server announced.
-        paused: no further GET is begun.
+        paused: whether no further GET is begun.
     """
 
     name = "polling"
@@ -69,8 +68,8 @@ class PollingTransport:
         self._outgoing: list[EncodedPacket] = []
         self._running: set[_Request] = set()
         self._when_idle: Callable[[], None] | None = None
-        self._leaving = False
-        self._in_vain = 0
+        self._closing = False
+        self._empty_answers = 0
         self._later: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -79,25 +78,25 @@ class PollingTransport:
 
     def poll(self) -> None:
         """Begin a GET, unless one is pending or polling is paused."""
-        self._wait_no_longer()
+        self._cancel_delayed_poll()
         if self._get is None and not self.paused and self._listener is not None:
             self._poll()
 
     def pause(self, when_idle: Callable[[], None]) -> None:
         """Begin no further GET; `when_idle` is called once no request is under way."""
-        self._wait_no_longer()
+        self._cancel_delayed_poll()
         self.paused = True
         self._when_idle = when_idle
         self._check_quiet()
 
     def resume(self) -> None:
-        """Poll on."""
+        """Begin GETs again."""
         self.paused = False
         self._when_idle = None
         self.poll()
 
     def send(self, frames: Sequence[EncodedPacket]) -> None:
-        """See `Transport`. One POST at a time; what comes meanwhile goes with the next."""
+        """See `Transport`. One POST at a time: frames sent meanwhile are in the next POST."""
         self._outgoing.extend(frames)
         self._flush()
 
@@ -106,27 +105,27 @@ class PollingTransport:
         self._outgoing.append(frame)
         self._flush()
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """See `Transport`."""
-        self._wait_no_longer()
+        self._cancel_delayed_poll()
         self.paused = True
         self._when_idle = None
-        self._leaving = True
+        self._closing = True
         # The answer to a handshake under way is waited for: the session that it opens must be
         # closed.
         if self._post is None and not self._outgoing and self.sid:
             self._listener = None
 
-    def vanish(self, code: int | None = None) -> None:
-        """See `Transport`; there is no code to tell."""
-        self._wait_no_longer()
+    def abort(self, code: int | None = None) -> None:
+        """See `Transport`; there is no close code."""
+        self._cancel_delayed_poll()
         self.paused = True
         self._when_idle = None
         self._listener = None
         self._outgoing.clear()
 
-    def hang_up(self) -> None:
-        """Cancel the pending GET: for servers that can't be told to let it go."""
+    def cancel_get(self) -> None:
+        """Cancel the pending GET, where the server is not instrumented and can't release it."""
         exchange = cast("_Request", self._get).exchange
         exchange.disconnect()
         exchange.cancel()
@@ -138,12 +137,12 @@ class PollingTransport:
 
     @property
     def idle(self) -> bool:
-        """See `Transport`. The pending GET waits in the server, which has to be asked about it."""
+        """See `Transport`. Says nothing of the pending GET, which waits in the server."""
         return self._post is None and not self._outgoing
 
     @property
     def polls(self) -> bool:
-        """True while a GET is pending."""
+        """Whether a GET is pending."""
         return self._get is not None
 
     @property
@@ -166,15 +165,15 @@ class PollingTransport:
         self._get = self._request("GET", b"", self._got)
 
     def _poll_on(self) -> None:
-        """Poll again; but not at once where the server holds no GET any more, as python-engineio's
-        doesn't from the begin of an upgrade on: nobody would do anything else.
+        """Poll again, after a delay if the server answers GETs at once, as python-engineio does
+        from the beginning of an upgrade on: without a delay nothing else would run.
         """
-        if self._in_vain < 2 or self._listener is None:  # noqa: PLR2004
+        if self._empty_answers < 2 or self._listener is None:  # noqa: PLR2004
             self.poll()
         else:
             self._later = asyncio.get_running_loop().call_later(ROUND_TRIP, self.poll)
 
-    def _wait_no_longer(self) -> None:
+    def _cancel_delayed_poll(self) -> None:
         if self._later is not None:
             self._later.cancel()
             self._later = None
@@ -211,15 +210,15 @@ class PollingTransport:
         try:
             body = decoded_body(response)
         except httpx.DecodingError as exc:
-            self._lost(request, f"a body that can't be decoded: {exc}")
+            self._fail(request, f"a body that can't be decoded: {exc}")
             return
         if not self.sid and (response.status != OK or not body.startswith(OPEN_PACKET)):
             self._refused(request, Response(response.status, response.headers, body))
         elif response.status != OK:
-            self._lost(request, _said(response))
+            self._fail(request, _response_line(response))
         else:
             frames = split_payload(body.decode(errors="replace"))
-            self._in_vain = self._in_vain + 1 if frames in NOTHING else 0
+            self._empty_answers = self._empty_answers + 1 if frames in _NO_DATA else 0
             for frame in frames:
                 if self._listener is not None:
                     self._listener.transport_frame(frame, self.name)
@@ -231,8 +230,8 @@ class PollingTransport:
         if response.status == OK:
             self._flush()
         elif self._listener is not None:
-            self._lost(request, _said(response))
-        if self._leaving and self._post is None:
+            self._fail(request, _response_line(response))
+        if self._closing and self._post is None:
             self._listener = None
         self._watcher.activity()
         self._check_quiet()
@@ -241,11 +240,11 @@ class PollingTransport:
         listener, self._listener = cast("TransportListener", self._listener), None
         listener.transport_refused(self, request.url, response)
 
-    def _lost(self, request: _Request, detail: str) -> None:
+    def _fail(self, request: _Request, detail: str) -> None:
         listener, self._listener = self._listener, None
         self._outgoing.clear()
         if listener is not None:
-            listener.transport_lost(self, request.url, TRANSPORT_ERROR, detail)
+            listener.transport_closed(self, request.url, TRANSPORT_ERROR, detail)
 
     def _ended(self, request: _Request, exc: BaseException | None) -> None:
         self._running.discard(request)
@@ -255,7 +254,7 @@ class PollingTransport:
             self._get = None if request is self._get else self._get
             self._post = None if request is self._post else self._post
             how = "returned without a response" if exc is None else f"raised {type(exc).__name__}"
-            self._lost(request, str(exc) if isinstance(exc, RemoteFailure) else f"the app {how}")
+            self._fail(request, str(exc) if isinstance(exc, RemoteFailure) else f"the app {how}")
         self._watcher.activity()
 
     def _check_quiet(self) -> None:
@@ -264,8 +263,8 @@ class PollingTransport:
             when_idle()
 
 
-def _said(response: Response) -> str:
-    """A refusal as one line."""
+def _response_line(response: Response) -> str:
+    """Return a refusal as one line."""
     try:
         body = decoded_body(response).decode(errors="replace")
     except httpx.DecodingError as exc:
@@ -274,7 +273,7 @@ def _said(response: Response) -> str:
 
 
 class _Request:
-    """One request and what to do with its response."""
+    """One request and the callback for its response."""
 
     exchange: HTTPExchange
 
@@ -290,7 +289,7 @@ class _Request:
 
     @property
     def url(self) -> str:
-        """What was requested, for error texts."""
+        """The URL of the request, for error texts."""
         return self._transport._requests.request_url(self._scope)
 
     def responded(self, response: Response) -> None:

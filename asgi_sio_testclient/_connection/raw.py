@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from asgi_sio_testclient._connection.sending import SendingSession
 from asgi_sio_testclient._connection.websocket import WebSocketTransport
 from asgi_sio_testclient._exceptions import UsageError
-from asgi_sio_testclient._protocol.engineio import EngineIO, encode
-from asgi_sio_testclient._protocol.names import EncodedPacket
+from asgi_sio_testclient._protocol.engineio import encode
 from asgi_sio_testclient.asgi import HTTPExchange, Response, WebSocketConnection
 
 if TYPE_CHECKING:
     import asyncio
-
-    from asgi_sio_testclient._connection.app import RunningApp
-    from asgi_sio_testclient._connection.transport import Transport
-    from asgi_sio_testclient._http.requests import ConnectionRequests
 
 __all__ = ["RawSession"]
 
 __tracebackhide__ = True
 
 
-class RawSession:
-    """Whatever a test sends beside the client: at any moment, in any order, well formed or not."""
+class RawSession(SendingSession):
+    """What a test sends itself: at any time, in any order, well formed or not."""
 
-    # A part of `EngineSession` and no object of its own: an idle client would pay for one.
     __slots__ = ()
-
-    _running_app: RunningApp
-    _requests: ConnectionRequests
-    transport: Transport | None
-
-    engine: EngineIO
-
-    @property
-    def sid(self) -> str:
-        """The Engine.IO session id, "" before the handshake."""
-        return self.engine.sid
-
-    def send_frames(self, frames: Sequence[EncodedPacket]) -> None: ...
-
-    def _unsettle(self) -> None: ...
 
     def send_packet(self, packet_type: int, data: str | bytes | None = None) -> None:
         """Send one Engine.IO packet.

@@ -61,8 +61,8 @@ def too_large(sizes: Iterable[int], limit: int | None) -> str:
     )
 
 
-class SessionLost(Exception):
-    """Why a session ended, for the text of the error that says so."""
+class SessionClosed(Exception):
+    """The reason why a session ended, for the text of an error."""
 
 
 def is_misplaced(error: HandshakeFailed) -> bool:

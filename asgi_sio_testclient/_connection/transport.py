@@ -1,5 +1,5 @@
-"""The two ways that Engine.IO packets travel, behind one small interface. Knows ASGI and frames,
-and no packet's meaning.
+"""The interface of the two transports, websocket and polling: they carry encoded Engine.IO packets
+as ASGI messages, without decoding them.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ class Transport(Protocol):
     name: str
 
     def send(self, frames: Sequence[EncodedPacket]) -> None:
-        """Hand frames to the app, in order, after all that were handed over before. Never waits."""
+        """Send frames in order, after all frames sent before. Never waits."""
 
     def send_frame(self, frame: EncodedPacket) -> None:
-        """The same for one."""
+        """Send one frame, as `send` does."""
 
-    def leave(self) -> None:
-        """End in an orderly way, once what was sent has arrived. Nothing is delivered any more."""
+    def close(self) -> None:
+        """Close in an orderly way after what was sent has arrived; deliver nothing any more."""
 
-    def vanish(self, code: int | None = None) -> None:
-        """End as a lost network does. Nothing is delivered any more."""
+    def abort(self, code: int | None = None) -> None:
+        """Close at once, like a lost network; deliver nothing any more."""
 
     def cancel(self) -> None:
         """Cancel the calls of the app that still run."""
 
     @property
     def idle(self) -> bool:
-        """True when the app has taken all that was sent and waits for more."""
+        """Whether the app has received all that was sent and waits for more."""
 
     @property
     def listens(self) -> bool:
-        """Whether what the server puts out now is sent at once."""
+        """Whether output of the server is delivered without a delay."""
 
     @property
     def running(self) -> bool:
@@ -58,25 +58,32 @@ class Transport(Protocol):
 
 
 class TransportListener(Protocol):
-    """The session above a transport. Everything is called from inside the app's own ``send()``."""
+    """The session that uses a transport. Its methods are called inside the app's own ``send()``."""
 
     def transport_open(self, transport: Transport) -> None:
-        """The app accepted the transport: frames may be sent."""
+        """Called when the app has accepted the transport, so that frames may be sent."""
 
     def transport_frame(self, frame: EncodedPacket, name: str = "websocket") -> None:
-        """A frame from the server, over the transport of that name."""
+        """Called with each frame from the server, over the transport of that name."""
 
     def transport_refused(self, transport: Transport, url: str, response: Response) -> None:
-        """The app answered with something that is no such transport."""
+        """Called when the app has answered with a response that opens no transport."""
 
-    def transport_lost(self, transport: Transport, url: str, reason: str, detail: str) -> None:
-        """The app ended it: `reason` in python-socketio's words, `detail` for people."""
+    def transport_closed(self, transport: Transport, url: str, reason: str, detail: str) -> None:
+        """Called when the app has closed the transport.
+
+        Args:
+            transport: the transport.
+            url: of the request, for error texts.
+            reason: one of python-socketio's reasons.
+            detail: what happened, for error texts.
+        """
 
     def app_raised(self, exc: BaseException) -> None:
-        """The app's callable raised."""
+        """Called when the app's callable has raised."""
 
     def about_to_receive(self) -> None:
-        """The app is about to wait for the client."""
+        """Called when the app is about to wait for the next message of the client."""
 
     def activity(self) -> None:
-        """A call of the app ended, or took what was sent."""
+        """Called when a call of the app ended, or took what was sent."""

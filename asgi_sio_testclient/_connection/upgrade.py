@@ -59,7 +59,7 @@ class Upgrade:
         """
 
         def paused() -> None:
-            self.polling.vanish()
+            self.polling.abort()
             switched(self._held)
 
         self.polling.pause(paused)

@@ -1,4 +1,4 @@
-"""Engine.IO over a websocket: one packet a message, one call of the app for the whole session."""
+"""Engine.IO over a websocket: one packet per message, one call of the app per session."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class WebSocketTransport:
 
     Args:
         app: an ASGI callable.
-        handshake: its scope's source.
+        requests: makes the scope.
         listener: the session.
-        sid: of the session that is upgraded; "" for a new one.
+        sid: the id of the session that is upgraded; "" for a new session.
     """
 
     name = "websocket"
@@ -61,7 +61,7 @@ class WebSocketTransport:
 
     @property
     def url(self) -> str:
-        """What was requested, for error texts."""
+        """The URL of the request, for error texts."""
         return self._requests.request_url(self.connection.scope)
 
     def start(self) -> None:
@@ -73,13 +73,13 @@ class WebSocketTransport:
         for frame in frames:
             self.connection.send(frame)
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """See `Transport`."""
         self._detach()
         self.connection.close()
 
-    def vanish(self, code: int | None = None) -> None:
-        """See `Transport`; `code` is the close code that the app is told."""
+    def abort(self, code: int | None = None) -> None:
+        """See `Transport`; the app gets `code` as close code."""
         self._detach()
         self.connection.lose(NO_STATUS_RECEIVED if code is None else code)
 
@@ -110,9 +110,9 @@ class WebSocketTransport:
 
     def _detach(self) -> None:
         self._detached = True
-        self.connection.deliver = _nobody
+        self.connection.deliver = _discard
 
-    # -- what the connection tells, see asgi.WebSocketListener
+    # -- callbacks of the connection, see asgi.WebSocketListener
 
     def websocket_accepted(self, subprotocol: str | None, headers: Headers) -> None:
         self._requests.store_cookies(headers)
@@ -128,10 +128,10 @@ class WebSocketTransport:
         detail = f"{self._requests.peer} closed the websocket with code {closed.code}"
         if closed.reason:
             detail += f": {closed.reason}"
-        self._listener.transport_lost(self, self.url, TRANSPORT_CLOSE, detail)
+        self._listener.transport_closed(self, self.url, TRANSPORT_CLOSE, detail)
 
     def websocket_ended(self, exc: BaseException | None) -> None:
-        # What this side made the app raise, by being gone, is no error of the app's.
+        # An app that sends to a client that has disconnected may raise: no error of the app.
         its_own = not isinstance(exc, ClientDisconnected | RemoteFailure)
         if exc is not None and its_own and reaches_test(exc):
             self._listener.app_raised(exc)
@@ -144,9 +144,9 @@ class WebSocketTransport:
             detail = f"the app {how} {without} the websocket"
             if isinstance(exc, RemoteFailure):
                 detail = str(exc)
-            self._listener.transport_lost(self, self.url, TRANSPORT_CLOSE, detail)
+            self._listener.transport_closed(self, self.url, TRANSPORT_CLOSE, detail)
         self._listener.activity()
 
 
-def _nobody(data: EncodedPacket) -> None:
-    """Takes what the app sends to a client that has gone."""
+def _discard(data: EncodedPacket) -> None:
+    """Discard what the app sends to a client that has disconnected."""

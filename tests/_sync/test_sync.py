@@ -83,8 +83,7 @@ NOT_FOR_TESTS = {
     "handler_started",
     "handshake_stands",
     "in_threads",
-    "leave",
-    "over",
+    "close",
     "quiet",
     "ready",
     "running_app",
@@ -100,10 +99,9 @@ NOT_FOR_TESTS = {
     "still_connected",
     "tasks",
     "transport_frame",
-    "transport_lost",
+    "transport_closed",
     "transport_open",
     "transport_refused",
-    "vanish",
     "websocket",  # a `WebSocketConnection` belongs to its loop
 }
 # Set in the constructor, so the class does not have it.
