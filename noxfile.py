@@ -74,7 +74,7 @@ def install_tests(session: nox.Session) -> None:
     session.install(*group("redis"), success_codes=range(256))
 
 
-def run_tests(session: nox.Session, *python: str) -> None:
+def run_tests(session: nox.Session, command: str, *selected: str) -> None:
     """Spread over the cores: most of what a test of this suite does is compute. There is one worker
     more than cores, since it also waits.
 
@@ -86,7 +86,8 @@ def run_tests(session: nox.Session, *python: str) -> None:
     workers = (os.cpu_count() or 1) + 1
     spread = (f"--numprocesses={workers}", "--dist=loadscope", "--no-loadscope-reorder")
     bytecode = {"PYTHONDONTWRITEBYTECODE": ""}
-    session.run(*python, "-m", "pytest", *spread, *session.posargs, env=bytecode)
+    python = command.split()
+    session.run(*python, "-m", "pytest", *spread, *selected, *session.posargs, env=bytecode)
 
 
 def build_site(session: nox.Session) -> None:
@@ -96,9 +97,21 @@ def build_site(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests on the running interpreter; what the machine lacks is skipped with a reason."""
+    """Run the tests on the running interpreter, without the proofs; what the machine lacks is
+    skipped with a reason.
+    """
     install_tests(session)
     run_tests(session, "python")
+
+
+@nox.session
+def proofs(session: nox.Session) -> None:
+    """Run the tests that are marked `proof`: long ones, each of which shows once more, or of more
+    cases, what others show: tests killed at each of their awaits, recordings of uvicorn, programs
+    under schedules, hundreds of clients.
+    """
+    install_tests(session)
+    run_tests(session, "python", "-m", "proof")
 
 
 @nox.session
@@ -116,7 +129,8 @@ def locust(session: nox.Session) -> None:
 
 @nox.session(requires=["locust"])
 def coverage(session: nox.Session) -> None:
-    """Run the tests on the running interpreter, and hold their branch coverage.
+    """Run the tests on the running interpreter, and hold their branch coverage, with what those of
+    Locust cover. The proofs have no part in it: what only a proof shows lacks a test.
 
     It needs a machine on which no test is skipped: with the commands in `COMMANDS`.
     """
@@ -128,7 +142,7 @@ def coverage(session: nox.Session) -> None:
     if missing:
         session.warn(f"not installed: {', '.join(missing)}; the tests that need them are skipped")
     install_tests(session)
-    run_tests(session, "coverage", "run")
+    run_tests(session, "coverage run")
     session.run("coverage", "combine", "--quiet")
     if session.posargs:  # Part of the tests covers part of the code.
         session.run("coverage", "report", "--fail-under=0")

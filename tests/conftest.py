@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import text
 
+import asgi_sio_testclient
+
 # The same examples on every run, as many as a change has time for; any others on demand.
 settings.register_profile("quick", derandomize=True, deadline=None, max_examples=30)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
@@ -25,44 +27,69 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# pytester forgets what a run of its own imported first, and numpy can't be loaded twice.
+
+def import_the_package(path, name):
+    """Import every module whose extra is installed, but for Locust's, which patches socket and
+    threading: its tests import it in processes of their own.
+    """
+    for module in pkgutil.iter_modules(path, f"{name}."):
+        if module.name == "asgi_sio_testclient.locust":
+            continue
+        with contextlib.suppress(ModuleNotFoundError):
+            imported = importlib.import_module(module.name)
+            if module.ispkg:
+                import_the_package(imported.__path__, module.name)
+
+
+# pytester forgets what a run of its own imported first. numpy can't be loaded twice, and of this
+# package each class would be two, one that is raised and one that is caught.
 with contextlib.suppress(ImportError):
     importlib.import_module("numpy")
+# Seen by the coverage tool as well, while they are imported: nobody sees that again.
+import_the_package(asgi_sio_testclient.__path__, asgi_sio_testclient.__name__)
 
 TRANSPORTS = (("websocket",), ("polling",), ("polling", "websocket"))
 TRANSPORT_IDS = ("websocket", "polling", "upgrade")
+
+
+# -- the proofs: what takes long, and shows once more what other tests show
+
+
+def pytest_configure(config):
+    """Leave the tests out that are marked `proof`, unless something was asked for: a path, the name
+    of a test, or a mark. The workers of xdist get the same option.
+    """
+    option = config.option
+    asked_for = config.args_source is config.ArgsSource.ARGS
+    if not (asked_for or option.markexpr or option.keyword):
+        option.markexpr = "not proof"
 
 
 # -- the coverage tool's tracer doubles the time of whatever runs under it, ours or not
 
 TRACERS = sys.gettrace(), threading.gettrace()
 
-# They run long, and go through code that the tests of that code have shown already: many clients,
-# many rounds, whole programs. `coverage report` would tell if one showed something of its own.
+# They run long, and go through code that the tests of that code have shown already. `coverage
+# report` would tell if one showed something of its own. Proofs are not traced either.
 UNTRACED = (
-    "tests/fidelity/",
     "tests/_cli/test_bench_cli.py::test_a_real_terminal",
-    "tests/schedules/test_programs.py",
-    "tests/test_benchmarks.py",
     "tests/_cli/test_cli.py::TestAsAProcess::test_an_entry_point",
     "tests/_cli/test_cli.py::TestDemo::test_colour_on_a_real_terminal",
     "tests/_cli/test_cli.py::TestDemo::test_needs_nothing",
-    "tests/test_docs.py",
+    "tests/_sync/test_sync.py::test_in_a_repl",
     "tests/behaviour/test_flask_socketio.py::test_the_process_ends",
-    "tests/behaviour/test_killed.py::test_a_killed_test[polling",
-    "tests/behaviour/test_killed.py::test_a_killed_test[upgrade",
-    "tests/behaviour/test_killed.py::test_a_killed_test_with_the_stock_client[polling",
-    "tests/behaviour/test_killed.py::test_a_killed_test_with_the_stock_client[upgrade",
-    "tests/behaviour/test_nothing_left.py::TestThreeHundred",
-    "tests/test_project.py",
-    "tests/test_pytest_plugin.py::test_it_imports_nothing",
-    "tests/test_pytest_plugin.py::test_randomly_and_xdist[xdist",
     "tests/behaviour/test_runners.py",
     "tests/behaviour/test_scenarios.py",
     "tests/behaviour/test_settle.py",
     "tests/behaviour/test_soak.py",
     "tests/behaviour/test_stateful.py",
-    "tests/_sync/test_sync.py::test_in_a_repl",
+    "tests/fidelity/",
+    "tests/schedules/test_programs.py",
+    "tests/test_benchmarks.py",
+    "tests/test_docs.py",
+    "tests/test_project.py",
+    "tests/test_pytest_plugin.py::test_it_imports_nothing",
+    "tests/test_pytest_plugin.py::test_randomly_and_xdist[xdist",
 )
 
 
@@ -72,16 +99,6 @@ def trace(of_this_thread, of_new_threads):
 
 
 if any(TRACERS):
-    # Seen while they are imported: nobody sees that again.
-    package = importlib.import_module("asgi_sio_testclient")
-    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        if module.name == "asgi_sio_testclient.locust":
-            continue  # it patches socket and threading: its tests import it in processes
-        importlib.import_module(module.name)
-        if module.ispkg:
-            inner = sys.modules[module.name].__path__
-            for each in pkgutil.walk_packages(inner, f"{module.name}."):
-                importlib.import_module(each.name)
     # What pytest does between the tests, collecting them above all, is no affair of coverage.
     trace(None, None)
 
@@ -95,7 +112,7 @@ def draw_something(_):
 @contextmanager
 def traced(item):
     """Trace a phase of a test, and the processes that it starts, unless others do."""
-    if item.nodeid.startswith(UNTRACED):
+    if item.get_closest_marker("proof") or item.nodeid.startswith(UNTRACED):
         with pytest.MonkeyPatch.context() as environment:
             environment.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
             yield

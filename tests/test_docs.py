@@ -32,11 +32,6 @@ pytest_plugins = ["pytester"]
 # pytester forgets the modules that a run imported. These take their time, so that once is enough.
 for heavy in ("fastapi", "flask_socketio", "starlette.testclient", "uvicorn"):
     importlib.import_module(heavy)
-# Imported twice, their classes would be two.
-for ours in (
-    *("_client", "_exceptions", "_sync", "bench", "conformance", "pubsub", "remote", "stock"),
-):
-    importlib.import_module(f"asgi_sio_testclient.{ours}")
 
 ROOT = Path(__file__).resolve().parents[1]
 GENERATED = {

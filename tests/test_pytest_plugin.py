@@ -2,18 +2,12 @@
 repository's settings.
 """
 
-import importlib
 import sys
 from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["pytester"]
-
-# pytester forgets what a run has imported. Imported twice, classes would be two; once is enough
-# for what takes its time.
-for name in ("_client", "_exceptions", "_sync"):
-    importlib.import_module(f"asgi_sio_testclient.{name}")
 
 ROOT = Path(__file__).parent.parent
 FAILED = pytest.ExitCode.TESTS_FAILED
@@ -443,7 +437,7 @@ def test_nothing_where_nothing_is_wanted(project):
 # -- beside other plugins
 
 
-@pytest.mark.parametrize("xdist", [(), ("-p", "xdist", "-n2")], ids=["alone", "xdist"])
+@pytest.mark.parametrize("xdist", [(), ("-p", "xdist", "-n1")], ids=["alone", "xdist"])
 def test_randomly_and_xdist(project, xdist):
     pytest.importorskip("xdist")
     pytest.importorskip("pytest_randomly")

@@ -3,7 +3,6 @@ run in a pytest of their own, in a terminal of 80 columns.
 """
 
 import gc
-import importlib
 import re
 import warnings
 from pathlib import Path
@@ -12,10 +11,6 @@ from statistics import median
 import pytest
 
 pytest_plugins = ["pytester"]
-
-# pytester forgets what a run has imported. Imported twice, classes would be two.
-for name in ("_client.client", "_exceptions", "_sync.client", "pytest_reports"):
-    importlib.import_module(f"asgi_sio_testclient.{name}")
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 80

@@ -133,6 +133,17 @@ def late(request):
     return request.param
 
 
+# Hundreds of runs of a test each.
+over_each_transport = pytest.mark.parametrize(
+    "transports",
+    [
+        pytest.param(("websocket",), id="websocket"),
+        pytest.param(("polling",), id="polling", marks=pytest.mark.proof),
+        pytest.param(("polling", "websocket"), id="upgrade", marks=pytest.mark.proof),
+    ],
+)
+
+
 # -- TestClient
 
 
@@ -185,6 +196,7 @@ async def the_next_test(app, transports):
 @pytest.mark.filterwarnings(
     "ignore:left over at exit. a handler that:asgi_sio_testclient.LeakWarning"
 )
+@over_each_transport
 async def test_a_killed_test(transports, late):
     awaits = await kill_everywhere(
         lambda app: a_test(app, transports), lambda app: the_next_test(app, transports), late=late
@@ -192,6 +204,7 @@ async def test_a_killed_test(transports, late):
     assert awaits > 20
 
 
+@over_each_transport
 async def test_a_task_beside_the_test_is_killed(transports, late):
     """The block goes on where one of its tasks was killed, and it can do all of it again."""
 
@@ -257,6 +270,7 @@ async def a_simple_test(app, transports):
 @pytest.mark.filterwarnings(
     "ignore:a handler that did not end within:asgi_sio_testclient.LeakWarning"
 )
+@over_each_transport
 @pytest.mark.parametrize("scenario", [a_stock_test, a_simple_test])
 async def test_a_killed_test_with_the_stock_client(scenario, transports, late):
     awaits = await kill_everywhere(

@@ -29,6 +29,7 @@ def test_the_docs_have_it(name):
     assert (EXAMPLES / f"test_{name}.py").is_file()
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(120)  # it takes 7 s, and more on a shared core
 def test_the_docs_examples_pass():
     """Those whom the pages show by inclusion; in a process, which Django's settings want."""

@@ -23,6 +23,7 @@ def nothing_of_other_tests():
     gc.freeze()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("phase", "count"), [(soak.calls, CALLS), (soak.connects, CONNECTS)], ids=["calls", "connects"]
 )

@@ -217,5 +217,5 @@ for machine in (OneClient, OverPolling, OverAnUpgrade):
     machine.TestCase.settings = long
 
 TestWebsocket = OneClient.TestCase
-TestPolling = OverPolling.TestCase
-TestUpgrade = OverAnUpgrade.TestCase
+TestPolling = pytest.mark.proof(OverPolling.TestCase)
+TestUpgrade = pytest.mark.proof(OverAnUpgrade.TestCase)

@@ -44,14 +44,20 @@ def test_shout_again(sio_sync_client):
 
 
 @pytest.fixture
-def run(pytester):
+def run(pytester, monkeypatch):
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     pytester.makeconftest(APP)
     pytester.makepyfile(TESTS)
 
-    def run(*arguments, process=False):
-        start = pytester.runpytest_subprocess if process else pytester.runpytest_inprocess
-        return start("-p", "no:cacheprovider", *arguments)
+    def run(*arguments, workers=0):
+        common = ("-p", "no:cacheprovider", *arguments)
+        if not workers:
+            return pytester.runpytest_inprocess(*common)
+        # Each process imports what it needs, and nothing else.
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        pytester.makeini("[pytest]\n")
+        plugins = ("-p", "xdist", "-p", "asgi_sio_testclient.pytest_plugin")
+        return pytester.runpytest_subprocess(*common, *plugins, f"-n{workers}")
 
     return run
 
@@ -63,11 +69,11 @@ def test_off_by_default(run):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("xdist", [(), ("-n2",)], ids=["alone", "xdist"])
-def test_the_table(run, xdist):
-    if xdist:
+@pytest.mark.parametrize("workers", [0, 2], ids=["alone", "xdist"])
+def test_the_table(run, workers):
+    if workers:
         pytest.importorskip("xdist")
-    done = run("--sio-coverage", *xdist, process=bool(xdist))
+    done = run("--sio-coverage", workers=workers)
     assert done.ret == 0
     done.stdout.fnmatch_lines(
         [
@@ -127,5 +133,5 @@ def test_a_file_that_cannot_be_written(run):
 def test_an_xdist_worker_that_crashes_has_no_counts(run, pytester):
     pytest.importorskip("xdist")
     pytester.makepyfile(test_crash="import os\ndef test_crash(): os._exit(1)")
-    done = run("--sio-coverage", "-n1", process=True)
+    done = run("--sio-coverage", workers=1)
     done.stdout.fnmatch_lines(["*Socket.IO event coverage*"])

@@ -37,6 +37,7 @@ def takes_nothing():
     pass
 """
 AUTH = ("--auth", '{"token": "t0k3n"}')
+FEW = ("--max-examples", "20")
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ def run(*argv):
 
 
 def test_a_failure(capsys):
-    assert run(*AUTH) == 1
+    assert run(*AUTH, *FEW) == 1
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert lines[0].startswith("FAILED / fails - ")
@@ -67,12 +68,12 @@ def test_a_failure(capsys):
 def test_what_it_prints_does_not_depend_on_hypothesis_profile(capsys):
     # As Hypothesis' own profile for CI, which it loads where it sees CI in the environment.
     hypothesis.settings.register_profile("elsewhere", derandomize=True, print_blob=True)
-    assert run(*AUTH) == 1
+    assert run(*AUTH, *FEW) == 1
     here = capsys.readouterr().out
     active = hypothesis.settings.get_current_profile_name()
     try:
         hypothesis.settings.load_profile("elsewhere")
-        assert run(*AUTH) == 1
+        assert run(*AUTH, *FEW) == 1
     finally:
         hypothesis.settings.load_profile(active)
     there = capsys.readouterr().out

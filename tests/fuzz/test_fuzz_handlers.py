@@ -60,7 +60,10 @@ def test_a_fault_is_found(world, event):
     ("event", "why"),
     [
         ("never_rests", "the handler blocks the event loop and does not end"),
-        ("spins", "the app keeps the event loop busy and does not end"),
+        pytest.param(
+            *("spins", "the app keeps the event loop busy and does not end"),
+            marks=pytest.mark.proof,
+        ),
     ],
 )
 def test_a_busy_handler_is_found(world, event, why):
@@ -81,6 +84,7 @@ def test_other_namespaces(world, event, namespace, headline):
     assert failure.headline.startswith(headline)
 
 
+@pytest.mark.parametrize("examples", [10, pytest.param(100, marks=pytest.mark.proof)])
 @pytest.mark.parametrize(
     "event",
     [
@@ -90,8 +94,8 @@ def test_other_namespaces(world, event, namespace, headline):
         "connect",
     ],
 )  # fmt: skip
-def test_a_sound_handler_holds(world, event):
-    report = fuzz.run(world.all_sound, event, max_examples=100)
+def test_a_sound_handler_holds(world, event, examples):
+    report = fuzz.run(world.all_sound, event, max_examples=examples)
     assert str(report) == f"1 handler, {report.examples['/', event]} examples: all held"
 
 
@@ -176,7 +180,7 @@ def test_a_connect_handler_that_fails_for_everybody():
     async def fine(sid, data):
         pass
 
-    report = fuzz.run(socketio.ASGIApp(sio))
+    report = fuzz.run(socketio.ASGIApp(sio), max_examples=20)
     assert [failure.headline for failure in report.failures] == [
         "FAILED / connect - OSError: no database"
     ]
@@ -198,7 +202,7 @@ def make_guarded():
 
 
 def test_auth():
-    report = fuzz.run(make_guarded(), auth={"token": "t0k3n"})
+    report = fuzz.run(make_guarded(), auth={"token": "t0k3n"}, max_examples=20)
     assert [failure.event for failure in report.failures] == ["fails"]
 
 
@@ -302,7 +306,7 @@ def test_sequences():
         if "closed" in await sio.get_session(sid):
             raise RuntimeError("write to a closed file")
 
-    report = fuzz.run(socketio.ASGIApp(sio), sequences=6)
+    report = fuzz.run(socketio.ASGIApp(sio), sequences=6, max_examples=60)
     assert [failure.headline for failure in report.failures] == [
         "FAILED / write - RuntimeError: write to a closed file"
     ]

@@ -1,7 +1,17 @@
 """The live servers that the tests of this directory share."""
 
+import socket
+
 import pytest
-from live import Node, echo_app, serve
+from live import HOST, Node, echo_app, serve
+
+
+@pytest.fixture
+def unused_tcp_port():
+    """A port at which nothing listens, and that nobody else is given meanwhile."""
+    with socket.socket() as held:
+        held.bind((HOST, 0))
+        yield held.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,13 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from live import HOST, Node, serve
 
 from asgi_sio_testclient import HandshakeFailed, conformance
+from asgi_sio_testclient._cli import main
 from asgi_sio_testclient.conformance import CASES, Result
 from asgi_sio_testclient.remote import RemoteServer
 
@@ -33,7 +35,7 @@ engine.attach(server, { path: "/engine.io/", destroyUpgrade: false });
 OPTIONS = "{ pingInterval: 300, pingTimeout: 200, maxHttpBufferSize: 1e6, destroyUpgrade: false }"
 
 
-def run(*arguments, timeout=PATIENCE):
+def run_process(*arguments, timeout=PATIENCE):
     return subprocess.run(
         [sys.executable, "-m", "asgi_sio_testclient", *arguments],
         capture_output=True,
@@ -44,26 +46,41 @@ def run(*arguments, timeout=PATIENCE):
     )
 
 
+@pytest.fixture
+def run(capfd):
+    """Run a command in this process: a new one takes a second to import what it needs."""
+
+    def run(*arguments):
+        try:
+            code = main(arguments)
+        except SystemExit as ended:
+            code = ended.code
+        out, err = capfd.readouterr()
+        return SimpleNamespace(returncode=code, stdout=out, stderr=err)
+
+    return run
+
+
 class TestEmit:
     def test_the_ack(self, server_url):
-        done = run("emit", server_url, "echo", '"hi"', "--ack")
+        done = run_process("emit", server_url, "echo", '"hi"', "--ack")
         assert (done.returncode, json.loads(done.stdout)) == (0, "hi")
 
-    def test_what_comes_within_the_timeout(self, server_url):
+    def test_what_comes_within_the_timeout(self, run, server_url):
         done = run("emit", server_url, "repeat", "2", '"v"', "--timeout", "1")
         names = [json.loads(line)["name"] for line in done.stdout.splitlines()]
         assert (done.returncode, names) == (0, ["hello", "repeated", "repeated"])
 
-    def test_until_the_server_ends_the_connection(self, server_url):
+    def test_until_the_server_ends_the_connection(self, run, server_url):
         done = run("emit", server_url, "hang_up", "--timeout", "50")
         assert done.returncode == 0
         assert "hello" in done.stdout
 
-    def test_an_event_that_is_awaited(self, server_url):
+    def test_an_event_that_is_awaited(self, run, server_url):
         done = run("emit", server_url, "repeat", "1", "1", "-w", "repeated", "--transport=polling")
         assert json.loads(done.stdout)["args"] == [0, 1]
 
-    def test_a_closed_port(self, unused_tcp_port):
+    def test_a_closed_port(self, run, unused_tcp_port):
         url = f"http://{HOST}:{unused_tcp_port}"
         done = run("emit", url, "echo")
         assert done.returncode == 1
@@ -78,14 +95,14 @@ class TestEmit:
             ("http://u:s3cret@h", ("--factory",), "--factory is for an app, and http://***@h is"),
         ],
     )
-    def test_wrong_arguments(self, url, options, said):
+    def test_wrong_arguments(self, run, url, options, said):
         done = run("emit", url, "echo", *options)
         assert done.returncode == 2
         assert said in done.stderr
         assert "s3cret" not in done.stderr
 
 
-def test_bench(server_url):
+def test_bench(run, server_url):
     done = run("bench", server_url, "echo", '"hi"', "--calls", "20")
     assert done.returncode == 0
     assert "20 answered" in done.stdout
@@ -95,7 +112,7 @@ def test_bench(server_url):
 class TestConformance:
     def test_the_official_server_passes(self):
         with Node(NODE_BY_THE_RULES.replace("OPTIONS", OPTIONS), OPTIONS) as node:
-            done = run("conformance", node.url)
+            done = run_process("conformance", node.url)
         assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "all 57 cases conform")
 
     def test_python_socketio_as_in_memory(self):
@@ -121,7 +138,7 @@ class TestConformance:
         assert all(theirs.conforms or not ours.conforms for ours, theirs in late)
         assert len(late) <= 3
 
-    def test_a_closed_port(self, unused_tcp_port):
+    def test_a_closed_port(self, run, unused_tcp_port):
         url = f"http://{HOST}:{unused_tcp_port}"
         for options in ((), ("--suite", "engine.io")):
             done = run("conformance", url, *options)
@@ -129,7 +146,7 @@ class TestConformance:
             assert f"nothing listens at {HOST}:{unused_tcp_port}" in done.stderr
             assert "Traceback" not in done.stderr
 
-    def test_a_url_with_a_path(self):
+    def test_a_url_with_a_path(self, run):
         done = run("conformance", "http://h/socket.io/")
         assert done.returncode == 2
         assert "a path in the url" in done.stderr

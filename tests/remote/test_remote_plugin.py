@@ -69,7 +69,8 @@ def run(pytester):
 
     def run(*arguments):
         options = ("-p", "no:randomly", "-p", "no:cacheprovider", "-ra", "--asyncio-mode=auto")
-        return pytester.runpytest_subprocess(*options, *arguments, timeout=60)
+        options += ("-o", "asyncio_default_fixture_loop_scope=function")
+        return pytester.runpytest_inprocess(*options, *arguments)
 
     return run
 

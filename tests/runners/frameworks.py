@@ -219,14 +219,23 @@ FRAMEWORKS = {
     "Flask beside": flask_app_beside(),
     "Flask-SocketIO": flask_socketio_program(),
 }
-# Behind WSGI there is no websocket: the client stays on polling where it tries to upgrade.
-COMBINATIONS = [
-    (name, transports)
-    for name in FRAMEWORKS
-    for transports in TRANSPORTS
-    if name != "Flask-SocketIO" or "polling" in transports
-]
-IDS = [f"{name}-{'+'.join(transports)}" for name, transports in COMBINATIONS]
+
+
+def pairwise(runner):
+    """Each framework with one of the transports, another one for the next runner: so each runner
+    meets each framework and each transport, and each framework each transport.
+    """
+    for number, name in enumerate(FRAMEWORKS):
+        transports = TRANSPORTS[(number + runner) % len(TRANSPORTS)]
+        if name == "Flask-SocketIO" and "polling" not in transports:
+            transports = ("polling",)  # behind WSGI there is no websocket
+        yield name, transports
+
+
+def parametrize(names, runner, **options):
+    combinations = list(pairwise(runner))
+    ids = [f"{name}-{'+'.join(transports)}" for name, transports in combinations]
+    return pytest.mark.parametrize(names, combinations, ids=ids, **options)
 
 
 async def converse(client):

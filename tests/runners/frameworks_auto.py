@@ -1,12 +1,12 @@
 """The one body for every framework and transport: pytest-asyncio in auto mode."""
 
 import pytest
-from frameworks import COMBINATIONS, FRAMEWORKS, IDS, converse
+from frameworks import FRAMEWORKS, converse, pairwise
 
 from asgi_sio_testclient import TestClient
 
 
-@pytest.fixture(params=COMBINATIONS, ids=IDS)
+@pytest.fixture(params=pairwise(6), ids=str)
 async def client(request):
     name, transports = request.param
     async with TestClient(FRAMEWORKS[name], transports=transports) as client:

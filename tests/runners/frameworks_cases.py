@@ -14,7 +14,7 @@ import flask_socketio
 import pytest
 from a2wsgi import WSGIMiddleware
 from django.test import SimpleTestCase
-from frameworks import COMBINATIONS, FRAMEWORKS, SYNC_SOURCE, converse, converse_sync
+from frameworks import FRAMEWORKS, SYNC_SOURCE, converse, converse_sync, pairwise
 
 from asgi_sio_testclient import ConnectionRefused, SyncTestClient, TestClient
 
@@ -22,10 +22,10 @@ django.setup()
 
 
 class Each:
-    """Calls each test for every combination, with ``self.app`` and ``self.transports``."""
+    """Calls each test for every framework, with ``self.app`` and ``self.transports``."""
 
-    def each(self):
-        for name, self.transports in COMBINATIONS:
+    def each(self, runner):
+        for name, self.transports in pairwise(runner):
             self.app = FRAMEWORKS[name]
             with self.subTest(name, transports=self.transports):
                 yield
@@ -43,21 +43,21 @@ class OfUnittest(Each, unittest.IsolatedAsyncioTestCase):
     async def test_async(self):
         # unittest_case.py is in debug mode, which takes a traceback of each call of the loop.
         asyncio.get_running_loop().set_debug(False)
-        for _ in self.each():
+        for _ in self.each(7):
             await self.in_the_loop()
 
     def test_sync(self):
-        for _ in self.each():
+        for _ in self.each(8):
             self.without_await()
 
 
 class OfDjango(Each, SimpleTestCase):
     async def test_async(self):
-        for _ in self.each():
+        for _ in self.each(9):
             await self.in_the_loop()
 
     def test_sync(self):
-        for _ in self.each():
+        for _ in self.each(10):
             self.without_await()
 
 
@@ -96,13 +96,13 @@ class WithoutARunner(Each, unittest.TestCase):
         }
 
     def test_asyncio(self):
-        for _ in self.each():
+        for _ in self.each(11):
             asyncio.run(self.in_the_loop())
 
     def test_a_cell_of_a_notebook(self):
         """With a running loop around it, as ipykernel and ``python -m asyncio`` have it."""
         cell = compile(CELL, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-        for _ in self.each():
+        for _ in self.each(12):
             names = self.names()
 
             async def kernel(names=names):
@@ -112,14 +112,14 @@ class WithoutARunner(Each, unittest.TestCase):
             assert names["done"]
 
     def test_a_repl(self):
-        for _ in self.each():
+        for _ in self.each(13):
             console = code.InteractiveConsole(self.names())
             for line in [*SYNC_SOURCE.replace("\n\n", "\n").splitlines(), *SESSION.splitlines()]:
                 console.push(line)
             assert console.locals["done"]
 
     def test_a_doctest(self):
-        for _ in self.each():
+        for _ in self.each(14):
             found = doctest.DocTestParser().get_doctest(DOCTEST, self.names(), "it", None, 0)
             assert doctest.DocTestRunner().run(found) == (0, 1)
 

@@ -84,11 +84,26 @@ def run(pytester):
     return run_tests
 
 
-@pytest.mark.parametrize("marked", ["", "pytestmark = pytest.mark.asyncio\n"])
-@pytest.mark.parametrize("runner", RUNNERS)
-def test_under_each_plugin(run, runner, marked):
-    if marked and runner in {"anyio", "none"}:
-        marked = marked.replace("asyncio", "anyio")
+@pytest.mark.parametrize(
+    ("runner", "mark"),
+    [
+        ("none", ""),
+        ("strict", "asyncio"),
+        ("auto", ""),
+        ("anyio", "anyio"),
+        *(
+            pytest.param(runner, mark, marks=pytest.mark.proof)
+            for runner, mark in [
+                ("none", "anyio"),
+                ("strict", ""),
+                ("auto", "asyncio"),
+                ("anyio", ""),
+            ]
+        ),
+    ],
+)
+def test_under_each_plugin(run, runner, mark):
+    marked = mark and f"pytestmark = pytest.mark.{mark}\n"
     tests = TESTS.replace("runs = []", f"runs = []\n{marked}")
 
     result = run(*RUNNERS[runner], "-W", "ignore::pytest.PytestUnknownMarkWarning", test_it=tests)
@@ -244,7 +259,7 @@ def test_async_fixtures_are_refused(run, runner):
     result.stdout.fnmatch_lines(
         [
             "E * async fixture 'database' of an explored test: it belongs to another event loop*",
-            "E * sio_client in an explored test: each run has an event loop of its own*",
+            "*sio_client in an explored test: each run has an event loop of its own*",
         ]
     )
 
