@@ -99,6 +99,7 @@ class Dispatcher:
         self._looking_for_unacked = False
         name = f"client{len(running_app.clients) + 1}"
         self.transcript = Transcript(options.packet_class, name, running_app.transcripts)
+        self.transcript.options = options
         running_app.clients.append(self)
 
     # -- what the session tells, see SessionListener

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from asgi_sio_testclient._exceptions import ProtocolError, printable
 from asgi_sio_testclient._http.exchanges import HTTPRequest
+from asgi_sio_testclient._http.urls import session_url
 from asgi_sio_testclient._protocol import engineio, packets
 from asgi_sio_testclient._protocol.names import EncodedPacket
 
@@ -154,6 +155,8 @@ class Transcript(Sequence[TranscriptEntry]):
         self, packet_class: type[Packet], name: str, others: Callable[[], Iterable[Transcript]]
     ) -> None:
         self.name = name
+        # Where the client connects: its base_url and socketio_path, as in `TestClient`.
+        self.options: Any = None
         self._packet_class = packet_class
         self._others = others
         # Packets and the runs of handlers that they started, as they come: a run a packet at most.
@@ -393,11 +396,18 @@ class Transcript(Sequence[TranscriptEntry]):
         entries = self._entries()
         return ClientLog(
             name=self.name,
+            url=self._url,
             origin=self._origin,
             packets=[entry for entry in entries if entry.request is None],
             runs=self.handlers,
             requests=[entry.request for entry in entries if entry.request is not None],
         )
+
+    @property
+    def _url(self) -> str:
+        if self.options is None:
+            return session_url("http://testserver", "socket.io")
+        return session_url(self.options.base_url, self.options.socketio_path)
 
     @property
     def _origin(self) -> float:

@@ -72,6 +72,12 @@ def _url(origin: Origin, path: str) -> str:
     return f"{origin.scheme}://{origin.netloc}{path}"
 
 
+def session_url(base_url: str, socketio_path: str) -> str:
+    """Where sessions are opened, without the query, and without a user's name and password."""
+    origin = parse_base_url(base_url)
+    return _url(origin, _path(origin.path, socketio_path))
+
+
 def _query(query: Mapping[str, Any] | str | None) -> str:
     """The user's part of the query string, with "&" at its end."""
     if query is None:

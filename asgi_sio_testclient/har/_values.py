@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -111,10 +113,20 @@ _TIME_KEY = re.compile(
 )
 _JWT = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 _RANDOM = re.compile(r"(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{16,}|[0-9a-f]{12,}")
+# What comes back from the browser may be shorter: a code of a room, a number of an order.
+_GENERATED = re.compile(
+    r"(?=.*\d)[A-Za-z0-9_-]{4,}|[A-Z]{4,}|(?=.*[a-z])(?=.*[A-Z].*[A-Z])[A-Za-z_-]{6,}"
+)
+_CODE_KEY = re.compile(
+    r"(^|[_-])(key|code|nonce|hash|etag|digest|slug|seed|salt|ref|ticket|invite)$", re.IGNORECASE
+)
+_NUMBERED, _ROUND = 1000, 50  # smaller and rounder ones are amounts, limits and pages
 _EMBEDDED = 8  # characters that a text must have to be looked for within others
 _NEAR = 3 * 24 * 3600  # seconds from the recording within which a number is a time
 _SECONDS = 1000
 _LARGE = 10
+_LARGEST_DENOMINATOR = 1000
+_ROUNDING = 1e-13
 
 
 class Values:
@@ -132,6 +144,7 @@ class Values:
         self._script = script
         self._with_secrets = with_secrets
         self._sent: list[Any] = []
+        self._comes_back: set[Any] = set()
         self._sids: dict[str, str] = {}
         self._made: dict[Any, _Made] = {}
         self._secrets: dict[str, Secret] = {}
@@ -147,6 +160,12 @@ class Values:
     # -- the first pass
 
     def _find(self) -> None:
+        self._comes_back = {
+            _identity(value)
+            for step in self._script.steps
+            for value, _, _, sent in _leaves(step)
+            if sent
+        }
         for step in self._script.steps:
             for value, key, path, sent in _leaves(step):
                 if sent:
@@ -190,7 +209,8 @@ class Values:
         made = self._made.get(_identity(value))
         if made is None or isinstance(value, str):
             return made
-        return made if (alone and not key) or _is_id(key) else None
+        same = key == made.key or self._is_number_of_something(value)
+        return made if (alone and not key) or (key and same) or _is_id(key) else None
 
     def _embedded_in(self, text: str) -> Iterator[_Made]:
         for made in self._made.values():
@@ -203,10 +223,21 @@ class Values:
         if isinstance(value, str):
             if kind_of(value) or _RANDOM.fullmatch(value) or _JWT.fullmatch(value):
                 return True
+            if _GENERATED.fullmatch(value) and (
+                _identity(value) in self._comes_back or _CODE_KEY.search(key)
+            ):
+                return True
             return bool(value) and (_is_id(key) or bool(_SECRET_KEY.search(key)))
         if isinstance(value, int | float):
-            return (_is_id(key) and isinstance(value, int)) or self._is_time(value, key)
+            numbered = isinstance(value, int) and _is_id(key)
+            numbered = numbered or self._is_number_of_something(value)
+            return numbered or self._is_time(value, key) or _is_measured(value)
         return False
+
+    def _is_number_of_something(self, value: float) -> bool:
+        """Whether the browser sends a number back that is too odd to have been chosen by hand."""
+        odd = isinstance(value, int) and abs(value) >= _NUMBERED and value % _ROUND != 0
+        return odd and _identity(value) in self._comes_back
 
     def _is_moment(self, value: Any, key: str) -> bool:
         if isinstance(value, str):
@@ -338,6 +369,14 @@ def is_secret_name(name: str) -> bool:
 
 def _is_id(key: str) -> bool:
     return bool(_SNAKE_ID.search(key) or _CAMEL_ID.search(key))
+
+
+def _is_measured(value: float) -> bool:
+    """Whether a number has more digits than one that was computed of others would have."""
+    if isinstance(value, int) or not math.isfinite(value):
+        return False
+    fraction = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
+    return abs(value - fraction) > abs(value) * _ROUNDING
 
 
 def _is_large(value: Any) -> bool:

@@ -97,6 +97,7 @@ class ClientLog:
         packets: oldest first.
         runs: of the handlers that its packets started.
         requests: HTTP requests.
+        url: where its sessions are opened, without the query.
     """
 
     name: str
@@ -104,6 +105,7 @@ class ClientLog:
     packets: Sequence[Packet]
     runs: Sequence[Run] = ()
     requests: Sequence[Request] = ()
+    url: str = "http://testserver/socket.io/"
 
 
 @dataclass(eq=False, slots=True)

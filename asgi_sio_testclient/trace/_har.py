@@ -31,7 +31,7 @@ def write_har(path: Path_, log: ClientLog, *, secrets: bool = False) -> Path:
     entries = [_request(request, shift) for request in log.requests]
     requested = [request.started - log.origin for request in log.requests]
     for session in _sessions(log.packets):
-        entries += _Session(session, log.origin + shift, requested, secrets=secrets).entries()
+        entries += _Session(session, log, shift, requested, secrets=secrets).entries()
     entries.sort(key=lambda entry: entry["startedDateTime"])
     har = {
         "log": {
@@ -58,11 +58,18 @@ class _Session:
     """The entries of one Engine.IO session."""
 
     def __init__(
-        self, packets: list[Packet], shift: float, requested: list[float], *, secrets: bool
+        self,
+        packets: list[Packet],
+        log: ClientLog,
+        shift: float,
+        requested: list[float],
+        *,
+        secrets: bool,
     ) -> None:
+        self._address = log.url
         self._requested = requested
         self._packets = packets
-        self._shift = shift
+        self._shift = log.origin + shift
         self._secrets = secrets
         opened = packets[0].args[0] if packets[0].args else None
         self._sid = str(opened.get("sid", "")) if isinstance(opened, dict) else ""
@@ -91,9 +98,10 @@ class _Session:
         )
 
     def _url(self, transport: str, *, sid: bool) -> str:
-        scheme = "ws" if transport == "websocket" else "http"
+        # "http" is "ws", "https" is "wss".
+        address = f"ws{self._address[4:]}" if transport == "websocket" else self._address
         query = f"EIO=4&transport={transport}" + (f"&sid={self._sid}" if sid else "")
-        return f"{scheme}://testserver/socket.io/?{query}"
+        return f"{address}?{query}"
 
     def _websocket(self, packets: list[Packet], *, upgraded: bool) -> dict[str, Any]:
         messages = []
