@@ -124,7 +124,8 @@ def locust(session: nox.Session) -> None:
     session.install("-e", ".[flask,locust]", *group("tests"))
     session.run("coverage", "erase")
     if files := sorted(map(str, Path("tests").rglob("test_locust*.py"))):
-        session.run("coverage", "run", "-m", "pytest", *files)
+        # Else what runs in a greenlet is not seen after it has waited.
+        session.run("coverage", "run", "--concurrency=greenlet", "-m", "pytest", *files)
 
 
 @nox.session(requires=["locust"])

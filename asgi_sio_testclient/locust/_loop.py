@@ -13,7 +13,8 @@ from typing import Any
 
 import gevent
 from gevent.event import AsyncResult
-from gevent.selectors import GeventSelector
+
+from asgi_sio_testclient.locust._selector import EpollSelector, WatcherSelector, new_selector
 
 __all__ = ["EventLoop", "event_loop"]
 
@@ -22,26 +23,23 @@ __tracebackhide__ = True
 LAST_WAIT = 10.0  # seconds that a killed greenlet waits for its coroutine
 
 
-class _Selector(GeventSelector):
-    """Waits in gevent's hub, where the other greenlets run meanwhile."""
-
-    def wake(self) -> None:
-        """End a `select` that waits. A greenlet of the same thread needs no socket for it."""
-        self._ready.set()
-
-
 class EventLoop:
     """An asyncio event loop in a greenlet.
+
+    Args:
+        selector: waits in gevent's hub.
 
     Attributes:
         loop: the event loop.
         greenlet: where it runs.
     """
 
-    def __init__(self) -> None:
-        # It waits in gevent's hub. The process's default is the same where Locust has patched.
-        self._selector = _Selector()
-        self.loop = asyncio.SelectorEventLoop(self._selector)
+    def __init__(self, selector: EpollSelector | WatcherSelector) -> None:
+        self._selector = selector
+        self.loop = asyncio.SelectorEventLoop(selector)
+        # asyncio's debug mode takes each greenlet for a thread.
+        debugs = self.loop.get_debug()
+        self._call_soon = self.loop.call_soon_threadsafe if debugs else self.loop.call_soon
         self.greenlet = gevent.spawn(self._run)
 
     def _run(self) -> None:
@@ -50,8 +48,8 @@ class EventLoop:
 
     def _call(self, function: Callable[..., object], *args: Any) -> None:
         """Call a function in the event loop, from another greenlet."""
-        self.loop.call_soon(function, *args)
-        self._selector.wake()
+        self._call_soon(function, *args)
+        self._selector.notify()
 
     @property
     def is_current(self) -> bool:
@@ -112,5 +110,5 @@ def event_loop() -> EventLoop:
     """The event loop of this process, which begins with the first call."""
     if not _loops:
         # Nothing yields to another greenlet before it is stored.
-        _loops.append(EventLoop())
+        _loops.append(EventLoop(new_selector()))
     return _loops[0]

@@ -94,14 +94,21 @@ class SocketIOUser(User):
     def _server(self) -> RemoteServer:
         """The server: one object, and so one set of connections, for all users of the class."""
         if not self.host:
-            raise StopTest("no host: give the server's URL as `host` of the user class or --host")
+            raise self._stop_test(
+                "no host: give the server's URL as `host` of the user class or --host"
+            )
         key = self.fullname(), self.host
         if key not in _servers:
             try:
                 _servers[key] = RemoteServer(self.host, **self.server_options)
             except ValueError as exc:
-                raise StopTest(f"host: {exc}") from exc
+                raise self._stop_test(f"host: {exc}") from exc
         return _servers[key]
+
+    def _stop_test(self, why: str) -> StopTest:
+        """What ends the run with exit code 1; by itself Locust ends it with 0."""
+        self.environment.process_exit_code = 1
+        return StopTest(why)
 
     async def connect_client(self) -> None:
         """Connect the client to ``namespaces``. To be overridden where each connection takes more,

@@ -73,6 +73,22 @@ class Hooks(Greets):
         assert event.name == "repeated"
 
 
+class Concrete(Base):
+    async def on_start(self):
+        await self.client.emit("say", name="of both")
+
+    @task
+    async def nothing(self):
+        raise StopUser
+
+
+class OfConcrete(Concrete):
+    """Its base is a user, too, whose hooks take coroutines by then."""
+
+    async def on_start(self):
+        await super().on_start()
+
+
 class Silent(Base):
     """An event that no emit goes before, one user with two connections, and polling."""
 

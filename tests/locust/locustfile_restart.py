@@ -19,11 +19,14 @@ class User(SocketIOUser):
 
 @events.init.add_listener
 def watch(environment, **_):
-    gevent.spawn(_tell, environment.stats)
+    gevent.spawn(_tell, environment.runner)
 
 
-def _tell(stats):
-    """Tell the test when to kill the server, and when to start it again."""
+def _tell(runner):
+    """Tell the test when to kill the server, and when to start it again; then end the run when each
+    of the three users is there again.
+    """
+    stats = runner.stats
     global name  # noqa: PLW0603
     while stats.total.num_requests < 20:
         gevent.sleep(0.02)
@@ -32,3 +35,10 @@ def _tell(stats):
         gevent.sleep(0.02)
     name = "after"
     print("START IT", flush=True)  # noqa: T201
+    connects = stats.get("/", "CONNECT")
+    while connects.num_requests - connects.num_failures < 6:
+        gevent.sleep(0.02)
+    while stats.get("after", "CALL").num_requests < 5:
+        gevent.sleep(0.02)
+    runner.stop()
+    runner.quit()

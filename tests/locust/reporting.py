@@ -42,6 +42,8 @@ def _quit_after(least):
     """End the run as soon as the statistics have so many requests, by type and name."""
     while any(_count(*key.split(" ", 1)) < count for key, count in least.items()):
         gevent.sleep(0.02)
+    # First the users: after `quit` a master waits half a second for the workers' last reports.
+    runner.stop()
     runner.quit()
 
 
