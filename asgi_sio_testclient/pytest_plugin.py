@@ -174,7 +174,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sio-explore",
         metavar="N",
-        type=int,
+        type=_runs,
         help="run each test that is decorated with `explored` under N schedules, in the place of "
         "the number that it gives itself; 0: the plain run only",
     )
@@ -184,6 +184,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="",
         help="run `explored` tests under the one schedule of this code, as a failure shows it",
     )
+
+
+def _runs(value: str) -> int:
+    if not (value.isascii() and value.isdigit()):
+        raise pytest.UsageError(f"--sio-explore: expected a number, 0 or more, not {value!r}")
+    return int(value)
 
 
 def _percent(value: str) -> float:

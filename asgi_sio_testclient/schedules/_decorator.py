@@ -32,7 +32,10 @@ def explored(runs: Any = RUNS, *, seed: int = 0, io: Any = ()) -> Any:
 
     Raises:
         UsageError: the test is no async function; an argument of a call is a coroutine.
+        TypeError: `runs` is no number.
     """
+    if not callable(runs) and not isinstance(runs, int):
+        raise TypeError(f"runs is {runs!r}; expected a number, or the test")
     if callable(runs):
         return _explored(runs, RUNS, seed, io)
     return functools.partial(_explored, runs=runs, seed=seed, io=io)

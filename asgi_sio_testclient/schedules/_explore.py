@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import itertools
 import os
 import shlex
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,7 +101,9 @@ def explore(
         what was found.
 
     Raises:
-        UsageError: within a running event loop; `scenario` is no async function; it opens a socket.
+        UsageError: within a running event loop; `scenario` is no async function, or has arguments;
+            it opens a socket.
+        ValueError: `runs` is below 0.
         NotRepeatable: two plain runs differ.
         Exception: what the scenario raises: in a plain run as it is, under a schedule with a note.
     """
@@ -140,7 +144,22 @@ def _scenario_of(scenario: Any) -> Scenario:
         )
     if not callable(function):
         raise UsageError(f"not an async function: {scenario!r}; explore() runs a coroutine")
+    if function is not scenario and inspect.ismethod(scenario):
+        function = types.MethodType(function, scenario.__self__)
+    _check_arguments(function, scenario)
     return function  # type: ignore[no-any-return]
+
+
+def _check_arguments(function: Any, scenario: Any) -> None:
+    try:
+        inspect.signature(function).bind()
+    except TypeError as exc:
+        raise UsageError(
+            f"arguments are missing ({exc}): {scenario!r} is called without any; a test with "
+            "fixtures is replayed by `pytest NODEID --sio-schedule=CODE`"
+        ) from None
+    except ValueError:
+        return  # a callable that tells nobody its signature
 
 
 class Explorer:
@@ -185,16 +204,19 @@ class Explorer:
         if settings.code:
             self.replay(decode(settings.code))
             return Exploration(1, 0)
-        plain, remarks = self._plain_runs()
         limit = runs if settings.runs is None else settings.runs
+        if limit < 0:
+            raise ValueError(f"runs is {limit!r}; expected 0 or more")
+        plain, remarks = self._plain_runs()
         schedules = itertools.islice(plans(plain.points, plain.moments, self._seed), limit)
-        number, failure = 0, self._known(settings.known)
+        number, failure = 0, self._known(settings.known) if limit else None
         while failure is None and (plan := next(schedules, None)) is not None:
             number += 1
             error = self._run(plan).error
             if error is not None:
                 failure = self._failure(plan, number, error)
-        settings.keep("" if failure is None else failure.code)
+        if limit:
+            settings.keep("" if failure is None else failure.code)
         settings.remarks += remarks
         found = Exploration(number, len(plain.points), failure, remarks)
         if failure is not None:
@@ -225,7 +247,10 @@ class Explorer:
                 "is not explored, take a stand-in for it"
             )
         if str(reads):
-            return f"The real clock may be why: {reads}. {_BUILD_IN_THE_TEST}"
+            return (
+                f"{reads.kind} may be why: {reads}; let the test say what is read. Else "
+                f"{_BUILD_IN_THE_TEST[0].lower()}{_BUILD_IN_THE_TEST[1:]}"
+            )
         return _BUILD_IN_THE_TEST
 
     def _listener(self, stories: list[Story]) -> Any:
@@ -262,7 +287,7 @@ class Explorer:
         if outcome.error is None:
             raise NotRepeatable(
                 None, "a schedule failed", "and passed when it was run again", _BUILD_IN_THE_TEST
-            )
+            ) from error
         story = stories[0]
         return ScheduleFailure(
             outcome.error, encode(Schedule(small, self._io)), number, story.holds, story.text,

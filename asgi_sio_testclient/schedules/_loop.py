@@ -314,6 +314,8 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
     create_datagram_endpoint = refuse("create_datagram_endpoint")
     sock_connect = refuse("sock_connect")
     getaddrinfo = refuse("getaddrinfo")
+    subprocess_exec = refuse("subprocess_exec")
+    subprocess_shell = refuse("subprocess_shell")
 
 
 class _Selector(selectors.DefaultSelector):

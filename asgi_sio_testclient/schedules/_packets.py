@@ -26,6 +26,10 @@ _STAMP = re.compile(
     r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"  # a UUID
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?"  # ISO 8601
     r"|\b1\d{9}(?:\d{3}){0,3}(?:\.\d+)?\b"  # since 1970, in seconds or parts of them
+    r"|\b0x[0-9a-f]{6,}\b"  # an object's address, as in its repr()
+    # Tokens, of the module `secrets` and the like: long, with digits and letters.
+    r"|\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{16,}\b"
+    r"|(?<![\w-])(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[\w-]{20,}(?![\w-])"
 )
 _OPEN = re.compile(r'0\{"sid":"([^"]+)"')
 

@@ -1,9 +1,11 @@
-"""Real sockets: the virtual clock can't wait for what is outside of the process."""
+"""Real sockets and processes: the virtual clock can't wait for what is outside of the process."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
+from collections.abc import Iterator
 from pathlib import PurePath
 from types import FrameType
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
 from asgi_sio_testclient import UsageError
-from asgi_sio_testclient.schedules._frames import Owner
+from asgi_sio_testclient.schedules._frames import awaited
 
 __all__ = ["refuse"]
 
@@ -20,11 +22,11 @@ __tracebackhide__ = True
 _MANAGER = (
     "take AsyncInMemoryManager of asgi_sio_testclient.pubsub in this test, or an AsyncManager"
 )
-_OTHER = "take a stand-in in this test, or name the module that opens the socket in io="
+_OTHER = "take a stand-in in this test, or name the module that opens the {what} in io="
 
 
 def refuse(name: str) -> Any:
-    """A method of the loop that opens a socket, as one that is refused."""
+    """A method of the loop that opens a socket or begins a process, as one that is refused."""
     real = getattr(asyncio.SelectorEventLoop, name)
 
     async def method(loop: Any, *args: Any, **options: Any) -> Any:
@@ -56,10 +58,20 @@ def _refusal(loop: Any, name: str, frames: list[FrameType]) -> UsageError:
                 f"a real socket: {type(owner).__name__} speaks to its broker over the network, and "
                 f"schedules are explored in virtual time: {_MANAGER}"
             )
-    own = [frame for frame in frames if loop.recorder.frames.owner(frame.f_code) is Owner.APP]
-    frame = own[0] if own else frames[0]
+    frame = next(itertools.chain(_own_frames(loop, frames), frames, [sys._getframe()]))
     where = f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    what = "process" if name.startswith("subprocess") else "socket"
     return UsageError(
-        f"a real socket: {where} leads to {name}(), and schedules are explored in virtual time: "
-        f"{_OTHER}"
+        f"a real {what}: {where} leads to {name}(), and schedules are explored in virtual time: "
+        f"{_OTHER.format(what=what)}"
     )
+
+
+def _own_frames(loop: Any, frames: list[FrameType]) -> Iterator[FrameType]:
+    """Those of the app's own, innermost first: of the caller, and of the tasks that created it."""
+    yield from reversed(loop.recorder.frames.own(reversed(frames)))
+    path = loop.path(asyncio.current_task(loop))
+    tasks = {loop.path(task): task for task in asyncio.all_tasks(loop)}
+    while path := path[:-1]:
+        if path in tasks:
+            yield from reversed(loop.recorder.frames.own(awaited(tasks[path])))

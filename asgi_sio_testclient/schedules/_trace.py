@@ -15,7 +15,8 @@ __all__ = ["ClockReads", "NotRepeatable", "compare"]
 
 __tracebackhide__ = True
 
-_CLOCKS = {"time", "time_ns", "now", "utcnow", "today", "urandom", "getrandbits"}
+_RANDOM = {"urandom", "getrandbits"}
+_CLOCKS = {"time", "time_ns", "now", "utcnow", "today", *_RANDOM}
 _OUTWARDS = 4  # frames from a clock's read to the app's own line: uuid4() reads os.urandom()
 _SHOWN = 3
 
@@ -80,7 +81,7 @@ class ClockReads:
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
-        self._found: dict[str, None] = {}
+        self._found: dict[str, str] = {}
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
@@ -102,9 +103,17 @@ class ClockReads:
                 return
             if self._frames.owner(frame.f_code) is Owner.APP:
                 where, source = names_of(place(frame))
-                self._found[f"{where} reads {name}() (`{source}`)"] = None
+                self._found[f"{where} reads {name}() (`{source}`)"] = name
                 return
             frame = frame.f_back
+
+    @property
+    def kind(self) -> str:
+        """What was read, in words."""
+        random = [name in _RANDOM for name in self._found.values()]
+        if all(random):
+            return "Random bytes of the system"
+        return "The real clock, or random bytes," if any(random) else "The real clock"
 
     def __str__(self) -> str:
         return "; ".join(list(self._found)[:_SHOWN])

@@ -35,6 +35,26 @@ def test_arguments_are_handed_on():
     test(1, second=2)
 
 
+class Methods:
+    @explored
+    async def test_racy(self):
+        assert isinstance(self, Methods)
+        await two_book(build())
+
+
+def test_a_method_is_explored_and_replayed():
+    failure = explore(Methods().test_racy, raises=False).failure
+    with pytest.raises(AssertionError, match="sold 2 times"):
+        replay(Methods().test_racy, failure.code)
+    with pytest.raises(UsageError, match=r"arguments are missing \(.*'self'\)"):
+        replay(Methods.test_racy, failure.code)
+
+
+def test_no_number_of_runs():
+    with pytest.raises(TypeError, match="runs is '20'; expected a number, or the test"):
+        explored("20")
+
+
 def test_a_coroutine_as_an_argument_is_refused():
     @explored
     async def test(value):

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import random
+import secrets
 import threading
 import time
 import types
@@ -242,7 +243,26 @@ def test_a_clock_that_is_read_is_named():
         for _ in range(1 + time.time_ns() % 1009):
             await asyncio.sleep(0.01)
 
-    with pytest.raises(NotRepeatable, match=r"test_explore.py:\d+ reads time_ns\(\)"):
+    with pytest.raises(NotRepeatable, match=r"clock may be why: test_explore.py:\d+ reads time_ns"):
+        explore(scenario)
+
+
+@pytest.mark.parametrize(
+    ("read", "words"),
+    [
+        (lambda: secrets.token_hex(3), r"Random bytes of the system may be why: test_explore.py:"),
+        (lambda: time.time_ns() * secrets.randbits(8), r"The real clock, or random bytes, may be"),
+    ],
+)
+def test_random_bytes_that_are_read_are_named(read, words):
+    async def scenario():
+        sio = socketio.AsyncServer(async_mode="asgi")
+        sio.on("token", lambda sid: str(read())[-6:])
+        async with TestClient(socketio.ASGIApp(sio)) as client:
+            await client.connect()
+            await client.call("token")
+
+    with pytest.raises(NotRepeatable, match=words):
         explore(scenario)
 
 
@@ -253,6 +273,8 @@ def test_ids_and_times_in_packets_are_no_difference():
         @sio.event
         async def when(sid):
             now = dt.datetime.now(dt.UTC)
+            tokens = secrets.token_hex(8), secrets.token_urlsafe(16), f"at {id(object()):#x}"
+            await sio.emit("tokens", tokens)
             return str(uuid.uuid4()), uuid.uuid4().hex, now.isoformat(), time.time(), time.time_ns()
 
         async with TestClient(socketio.ASGIApp(sio)) as client:
@@ -260,6 +282,20 @@ def test_ids_and_times_in_packets_are_no_difference():
             await client.call("when")
 
     assert explore(scenario, runs=3).failure is None
+
+
+def test_long_words_in_packets_are_compared():
+    words = iter(["the-same-long-sentence-in-words", "the-other-long-sentence-in-words"])
+
+    async def scenario():
+        sio = socketio.AsyncServer(async_mode="asgi")
+        sio.on("say", lambda sid: next(words))
+        async with TestClient(socketio.ASGIApp(sio)) as client:
+            await client.connect()
+            await client.call("say")
+
+    with pytest.raises(NotRepeatable, match="the-same-long-sentence-in-words"):
+        explore(scenario)
 
 
 def test_a_schedule_that_fails_only_once_is_not_repeatable():
@@ -273,8 +309,9 @@ def test_a_schedule_that_fails_only_once_is_not_repeatable():
         runs.append(late)
         assert runs.count(True) != 2, "once"
 
-    with pytest.raises(NotRepeatable, match="a schedule failed; and passed when it was run again"):
+    with pytest.raises(NotRepeatable, match="a schedule failed; and passed when") as caught:
         explore(scenario)
+    assert str(caught.value.__cause__).startswith("once")
 
 
 # -- replay
@@ -329,7 +366,7 @@ async def test_in_a_running_loop():
         replay(racy_test, "eNqLjo4FAAGkAMc")
 
 
-@pytest.mark.parametrize("scenario", [lambda: None, 7, build])
+@pytest.mark.parametrize("scenario", [lambda: None, 7, build, dict])
 def test_no_async_function(scenario):
     with pytest.raises(UsageError, match="not an async function"):
         explore(scenario)
@@ -341,6 +378,21 @@ def test_an_object_with_an_async_call():
             await asyncio.sleep(0)
 
     assert explore(Scenario(), runs=1).points == 1
+
+
+def test_arguments_are_missing():
+    async def scenario(database):
+        raise AssertionError("it is not called")
+
+    with pytest.raises(UsageError, match=r"arguments are missing \(.*'database'\)"):
+        explore(scenario)
+    with pytest.raises(UsageError, match=r"replayed by `pytest NODEID --sio-schedule=CODE`"):
+        replay(scenario, "eNqLjo421DHUMQNiAz0DSwMDw9jYWAA2WgT6")
+
+
+def test_fewer_runs_than_none():
+    with pytest.raises(ValueError, match="runs is -1; expected 0 or more"):
+        explore(racy_test, runs=-1)
 
 
 def test_wrong_io():
@@ -391,6 +443,39 @@ def test_a_real_socket_is_refused():
         await asyncio.open_connection("127.0.0.1", 1)
 
     with pytest.raises(UsageError, match=r"a real socket: test_explore.py:\d+ leads to create_con"):
+        explore(scenario)
+
+
+def test_a_real_socket_of_a_librarys_own_task_is_refused():
+    async def scenario():
+        async with aiohttp.ClientSession() as session:
+            await session.get("http://localhost:1")
+
+    aiohttp = pytest.importorskip("aiohttp")
+    with pytest.raises(UsageError, match=r"real socket: test_explore.py:\d+ leads to getadd"):
+        explore(scenario)
+
+
+def test_a_real_socket_of_a_task_that_nobody_waits_for_is_refused():
+    async def scenario():
+        async def create():
+            tasks.append(loop.create_task(loop.getaddrinfo("localhost", 1)))
+
+        tasks = []
+
+        loop = asyncio.get_running_loop()
+        await loop.create_task(create())
+        await asyncio.sleep(1)
+
+    with pytest.raises(UsageError, match=r"real socket: test_explore.py:\d+ leads to getadd"):
+        explore(scenario)
+
+
+def test_a_real_process_is_refused():
+    async def scenario():
+        await asyncio.create_subprocess_exec("true")
+
+    with pytest.raises(UsageError, match=r"real process: test_explore.py:\d+ leads to subprocess"):
         explore(scenario)
 
 

@@ -133,6 +133,9 @@ async def test_racy():
 def test_the_number_of_runs(run):
     run("--sio-explore=0", test_it=ONE).assert_outcomes(passed=1)
     run("--sio-explore=1").assert_outcomes(passed=1)
+    for wrong in ("-1", "many"):
+        refused = run(f"--sio-explore={wrong}").stderr
+        refused.fnmatch_lines([f"*--sio-explore: expected a number, 0 or more, not '{wrong}'"])
     run("--sio-explore=50").stdout.fnmatch_lines(["E * found in run * of 50: *"])
 
 
@@ -151,21 +154,22 @@ def test_the_last_failure_is_tried_first(run):
     first = run(test_it=ONE)
     first.stdout.fnmatch_lines(["E * found in run * of 200: *"])
 
-    again = run("--sio-explore=0")
+    run("--sio-explore=0").assert_outcomes(passed=1)
+    again = run("--sio-explore=1")
 
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(["E * found by the schedule of the last failure: 1 hold"])
     assert failing_code(again) == failing_code(first)
 
-    run("-p", "no:cacheprovider", "--sio-explore=0").assert_outcomes(passed=1)
+    run("-p", "no:cacheprovider", "--sio-explore=1").assert_outcomes(passed=1)
     fixed = ONE.replace("build()", "build(fixed=True)")
     run("--sio-explore=3", test_it=fixed).assert_outcomes(passed=1)
-    run("--sio-explore=0", test_it=ONE).assert_outcomes(passed=1)
+    run("--sio-explore=1", test_it=ONE).assert_outcomes(passed=1)
 
 
 def test_a_kept_code_of_another_io_is_not_tried(run):
     run(test_it=ONE).assert_outcomes(failed=1)
-    other = ONE.replace("@explored", "@explored(runs=0, io='booking.py')")
+    other = ONE.replace("@explored", "@explored(runs=1, io='booking.py')")
     run(test_it=other).assert_outcomes(passed=1)
 
 
@@ -173,7 +177,7 @@ def test_a_kept_code_that_is_none_is_not_tried(run, pytester):
     run(test_it=ONE).assert_outcomes(failed=1)
     (kept,) = (pytester.path / ".pytest_cache" / "v" / "sio" / "schedules").iterdir()
     kept.write_text('"nonsense"')
-    run("--sio-explore=0").assert_outcomes(passed=1)
+    run("--sio-explore=1").assert_outcomes(passed=1)
 
 
 def test_transcripts_are_those_of_the_last_run(run):
