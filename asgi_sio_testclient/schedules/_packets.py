@@ -81,6 +81,7 @@ class _Call:
         self._receive = call._receive
         self._send = call._send
         self._kept: list[Any] = []
+        self._eio: Any = None
         self._searched = False
         self._sid = _sid_of(call.scope)
         call._receive = self.receive
@@ -89,9 +90,9 @@ class _Call:
     async def receive(self) -> Any:
         if not self._searched:
             self._searched = True
-            eio = server.find_server()
-            if eio is not None:
-                self._network.found(eio)
+            self._eio = server.find_server()
+            if self._eio is not None:
+                self._network.found(self._eio)
         if self._kept:
             return self._kept.pop()
         message = await self._receive()
@@ -109,7 +110,7 @@ class _Call:
             self._kept.append(message)
             raise
         if recorder.tell is not None:
-            recorder.tell("arrives", self.client, text)
+            recorder.tell("arrives", self.client, text, self._eio)
         return message
 
     async def _hold(self, length: float) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import linecache
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -15,8 +16,9 @@ from typing import Any
 import socketio
 from socketio.async_manager import AsyncManager
 
+from asgi_sio_testclient import TestClient
 from asgi_sio_testclient._server import schedule as server
-from asgi_sio_testclient.schedules._frames import Frames, Owner, Site, names_of, place
+from asgi_sio_testclient.schedules._frames import Frames, Owner, Site, awaited, names_of, place
 from asgi_sio_testclient.schedules._loop import ScheduleLoop
 from asgi_sio_testclient.schedules._packets import CALL, Network
 from asgi_sio_testclient.schedules._schedule import START
@@ -33,6 +35,8 @@ _TRIGGER_EVENT = socketio.AsyncServer._trigger_event.__code__
 _TRIGGER_CALLBACK = AsyncManager.trigger_callback.__code__
 _EVENT = re.compile(r'(?:42|45\d+-)(?:(/[^,]*),)?\d*\["((?:[^"\\]|\\.)*)"')
 _CONNECT = re.compile(r"40(?:(/[^,]*),)?")
+_CONNECTED = re.compile(r'40(?:(/[^,]*),)?\{"sid":"([^"]+)"')
+_EXIT = TestClient.__aexit__.__code__
 
 
 @dataclass(frozen=True)
@@ -86,13 +90,14 @@ class Story:
         self.handlers: list[Any] = []
         self._nap = ""  # where the test slept last, while something was held
         self.text = ""
-        self._end = START
         self._frames = frames
         self._loop = loop
         self._network = network
         self._main = main
         self._lines: list[tuple[float, str, bool]] = []
+        self._failed: tuple[BaseException, float, int] | None = None
         self._names: dict[asyncio.Task[Any], str] = {}
+        self._alike: Counter[str] = Counter()
         self._clients: dict[tuple[str, str], int] = {}
         self._last: tuple[str, str] | None = None
 
@@ -105,14 +110,25 @@ class Story:
     def _delay(self, client: int | None, text: str, length: float) -> None:
         self._held(self._packet(client, text), ("", ""), length, self._loop.time())
 
-    def _arrives(self, client: int | None, text: str) -> None:
-        started = list(self._started(text))
+    def _arrives(self, client: int | None, text: str, eio: Any) -> None:
+        self._look_for_failure()
+        started = list(self._started(text, eio))
         plumbing = text.startswith(("a websocket", "the websocket", "40", "GET /socket.io"))
         if not plumbing or started:
             suffix = f": {', '.join(started)}" if started else ""
             self._say(f"{self._packet(client, text)} arrives{suffix}")
 
+    def _look_for_failure(self) -> None:
+        """Note when the scenario failed, where it leaves its clients after that."""
+        exits = (frame for frame in awaited(self._main) if frame.f_code is _EXIT)
+        error = next((frame.f_locals["exc"] for frame in exits), None)
+        if error is not None and (self._failed is None or self._failed[0] is not error):
+            self._failed = error, self._loop.time(), len(self._lines)
+
     def _sent(self, client: int | None, text: str) -> None:
+        connected = _CONNECTED.match(text)
+        if connected is not None and client is not None:
+            self._clients[connected[2], connected[1] or "/"] = client
         frames = [frame for frame in text.split("\x1e") if frame.startswith(("42", "43", "45"))]
         if frames and client is not None:
             self._say(f"{_short(' '.join(frames))} is sent to client {client}")
@@ -164,21 +180,20 @@ class Story:
         masked = re.sub(r"^(40(?:/[^,{]*,)?)\{.*", r"\1{***}", text)
         return f"{what} {_short(masked)}{of}"
 
-    def _started(self, text: str) -> Iterator[str]:
+    def _started(self, text: str, eio: Any) -> Iterator[str]:
         """The handlers that a packet calls."""
-        if not text[:1].isdigit():
+        if eio is None or not text[:1].isdigit():
             return
         events = [(match[2], match[1] or "/") for match in _EVENT.finditer(text)]
         connect = _CONNECT.match(text)
         if connect is not None:
             events.append(("connect", connect[1] or "/"))
-        for eio in self._network.servers:
-            for event, namespace in events:
-                function = server.handler_of(eio, event, namespace)
-                where = _definition(function)
-                if where:
-                    self.handlers.append(function)
-                    yield f"handler `{event}` ({where})"
+        for event, namespace in events:
+            function = server.handler_of(eio, event, namespace)
+            where = _definition(function)
+            if where:
+                self.handlers.append(function)
+                yield f"handler `{event}` ({where})"
 
     def _shown(self, task: asyncio.Task[Any], frames: Sequence[FrameType]) -> tuple[str, str]:
         line = self._loop.recorder.line(frames, of_test=task is self._main)
@@ -215,20 +230,30 @@ class Story:
         if getattr(coroutine, "cr_code", None) is CALL:
             scope = coroutine.cr_frame.f_locals["self"].scope
             return f"request {scope.get('method', '')} {scope['path']}"
-        name = str(getattr(coroutine, "__qualname__", coroutine)).rpartition(".")[2]
-        return f"task `{name}`"
+        if task not in self._names:
+            name = str(getattr(coroutine, "__qualname__", coroutine)).rpartition(".")[2]
+            self._alike[name] += 1
+            number = self._alike[name]
+            self._names[task] = f"task `{name}`" if number == 1 else f"task `{name}` no. {number}"
+        return self._names[task]
 
     # -- the whole
 
     def end(self, error: BaseException | None) -> None:
         """Note the end of the scenario."""
-        self._end = self._loop.time()
-        self.text = "" if error is None else self._text(error)
+        if error is None:
+            return
+        end, seen = self._loop.time(), len(self._lines)
+        if self._failed is not None and self._failed[0] is error:
+            _, end, seen = self._failed  # what follows is the scenario's leaving
+        self.text = self._text(error, end, self._lines[:seen])
 
-    def _text(self, error: BaseException) -> str:
-        lines = sorted((line for line in self._lines if line[0] <= self._end), key=_time_of)
+    def _text(
+        self, error: BaseException, end: float, noted: Sequence[tuple[float, str, bool]]
+    ) -> str:
+        lines = sorted((line for line in noted if line[0] <= end), key=_time_of)
         while lines and lines[-1][1].endswith(_LEAVES):
-            del lines[-1]  # the scenario leaves its blocks after it has failed
+            del lines[-1]  # the error is that of the exit
         first = next((n for n, (_, _, held) in enumerate(lines) if held), 0)
         shown = [
             f"{when - START:9.3f} s  {line}" for when, line, _ in lines[max(0, first - _BEFORE) :]
@@ -237,9 +262,9 @@ class Story:
             half = _MOST // 2
             shown[half:-half] = [f"            ({len(shown) - _MOST} lines more)"]
         where, source = last_line(error, self._frames)
-        broke = f"{type(error).__name__}: {_first_line(error)}"
+        broke = f"{type(error).__name__}: {_first_line(error)}".removesuffix(": ")
         at = f" ({where}, `{source}`)" if where else ""
-        return "\n".join([*shown, f"{self._end - START:9.3f} s  {broke}{at}"])
+        return "\n".join([*shown, f"{end - START:9.3f} s  {broke}{at}"])
 
     def short_nap(self) -> str:
         """What to say where the test slept and then asserted; "" where it didn't."""

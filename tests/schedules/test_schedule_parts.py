@@ -460,6 +460,138 @@ def test_a_task_and_a_callback_are_named():
     assert "the callback of an ack" in failure.story
 
 
+def left_early(*, asserts_within):
+    """Two clients, each with a disconnect handler that takes 0.3 s; the app loses one entry."""
+
+    async def scenario():
+        sio = socketio.AsyncServer(async_mode="asgi")
+        entries = []
+
+        @sio.event
+        async def disconnect(sid, reason):
+            await asyncio.sleep(0.3)
+
+        @sio.event
+        async def add(sid):
+            number = len(entries)
+            await booking.yielding()
+            entries.append(number)
+
+        async with TestClient(socketio.ASGIApp(sio)) as a, a.clone() as b:
+            await a.connect()
+            await b.connect()
+            await a.emit("add")
+            await asyncio.sleep(0.1)
+            await b.emit("add")
+            await a.settle()
+            assert not asserts_within or entries == [0, 1]
+        assert entries == [0, 1]
+
+    return scenario
+
+
+@pytest.mark.parametrize("asserts_within", [True, False])
+def test_a_story_ends_where_the_scenario_fails(asserts_within):
+    """Not where the clients have left after that; what they do before that belongs to it."""
+    scenario = left_early(asserts_within=asserts_within)
+
+    story = explore(scenario, io="booking.py", raises=False).failure.story
+
+    *lines, broke = story.splitlines()
+    assert ("it disconnects" in story) != asserts_within
+    assert ("the disconnect handler of client 2 goes on" in story) != asserts_within
+    assert float(lines[-1].split()[0]) <= float(broke.split()[0])
+
+
+def test_a_client_that_is_gone_is_named():
+    async def scenario():
+        sio = socketio.AsyncServer(async_mode="asgi")
+        rows = {}
+
+        @sio.event
+        async def connect(sid, environ):
+            rows[sid] = 0
+
+        @sio.event
+        async def disconnect(sid, reason):
+            del rows[sid]
+
+        @sio.event
+        async def add(sid):
+            await booking.sleeping()
+            rows[sid] += 1
+
+        async with TestClient(socketio.ASGIApp(sio)) as a, a.clone() as b:
+            await a.connect()
+            await b.connect()
+            await a.emit("add")
+            await asyncio.sleep(0.2)
+            await a.disconnect()
+            await b.settle()
+
+    failures = [explore(scenario, seed=seed, raises=False).failure for seed in range(4)]
+    assert {type(failure.error) for failure in failures} == {KeyError}
+    assert all("handler `add` of client 1 goes on" in failure.story for failure in failures)
+    assert not any("packet 41 of client 2" in failure.story for failure in failures)
+
+
+def test_tasks_of_one_name_are_numbered():
+    async def scenario():
+        order = []
+
+        async def work(number):
+            await booking.sleeping()
+            order.append(number)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(3):
+                group.create_task(work(number))
+        assert order == [0, 1, 2]
+
+    story = explore(scenario, raises=False).failure.story
+    assert "task `work` goes on" in story or "task `work` (booking.py" in story
+    assert "task `work` no. 2" in story
+    assert "task `work` no. 3" in story
+    assert "AssertionError (test_schedule_parts.py:" in story or "assert [" in story
+
+
+def test_a_packet_is_that_of_its_server():
+    async def scenario():
+        order = []
+
+        def node(number):
+            sio = socketio.AsyncServer(async_mode="asgi")
+
+            if number == 1:
+
+                @sio.event
+                async def first(sid):
+                    await booking.sleeping()
+                    order.append(number)
+            else:
+
+                @sio.on("first")
+                async def other(sid):
+                    order.append(number)
+
+            return socketio.ASGIApp(sio)
+
+        async with TestClient(node(1)) as a, TestClient(node(2)) as b:
+            await a.connect()
+            await b.connect()
+            await a.emit("first")
+            await asyncio.sleep(0.1)
+            await b.emit("first")
+            await a.settle()
+            await b.settle()
+            assert order == [1, 2]
+
+    story = explore(scenario, io="booking.py", raises=False).failure.story
+    arrivals = [line for line in story.splitlines() if "handler `first` (" in line]
+    assert [line.count("handler `first` (") for line in arrivals] == [1, 1]
+    assert len({line.rpartition("(")[2] for line in arrivals}) == 2
+
+
 def test_a_long_story_is_cut():
     async def scenario():
         loop = asyncio.get_running_loop()

@@ -34,4 +34,5 @@ async def scenario(make):
         await b.emit("register", "ann")
         await until(lambda: False, 30)
         await a.settle()
-        assert len(app.names) == 1, f"{len(app.names)} clients have the name"
+        named = len(app.names)
+        assert named == 1, f"{named} clients have the name"

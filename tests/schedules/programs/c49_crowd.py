@@ -39,4 +39,5 @@ async def scenario(make):
             for client in clients:
                 await client.emit("say", f"bye {n}")
         await a.settle()
-        assert len(app.names) == 1, f"{len(app.names)} are called bob"
+        named = len(app.names)
+        assert named == 1, f"{named} are called bob"
