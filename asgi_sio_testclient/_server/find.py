@@ -87,9 +87,10 @@ def app_problem(exc: BaseException) -> str:
             )
     if passed and passed[-1].f_code is _ASGI_APP:
         # It could not even be called.
-        kind = type(passed[-1].f_locals["self"].other_asgi_app)
-        name = f"{kind.__module__}.{kind.__qualname__}"
-        return f"no ASGI app in socketio.ASGIApp: its other_asgi_app is of type {name}"
+        other = passed[-1].f_locals["self"].other_asgi_app
+        kind = type(other)
+        name = getattr(other, "__qualname__", f"of type {kind.__module__}.{kind.__qualname__}")
+        return f"no ASGI app in socketio.ASGIApp: its other_asgi_app is {name}"
     return ""
 
 

@@ -93,17 +93,25 @@ class NotASGI:
         """Be called as a WSGI app is."""
 
 
+def wsgi_app(environ, start_response):
+    """Be called as a WSGI app is."""
+
+
 def other_app(kind):
     if kind == "aiohttp":
-        return pytest.importorskip("aiohttp.web").Application(), "aiohttp.web_app.Application"
-    return NotASGI(), "test_causes_of_connect.NotASGI"
+        return pytest.importorskip(
+            "aiohttp.web"
+        ).Application(), "of type aiohttp.web_app.Application"
+    if kind == "function":
+        return wsgi_app, "wsgi_app"
+    return NotASGI(), "of type test_causes_of_connect.NotASGI"
 
 
-@pytest.mark.parametrize("kind", ["aiohttp", "WSGI"])
+@pytest.mark.parametrize("kind", ["aiohttp", "WSGI", "function"])
 async def test_another_app_that_is_no_asgi_app(transports, kind):
     other, name = other_app(kind)
     app = socketio.ASGIApp(server(), other)
-    line = f"no ASGI app in socketio.ASGIApp: its other_asgi_app is of type {name}"
+    line = f"no ASGI app in socketio.ASGIApp: its other_asgi_app is {name}"
     async with TestClient(app, transports=transports) as client:
         await client.connect()
         with pytest.raises(UsageError) as caught:
@@ -120,7 +128,7 @@ def test_the_same_over_the_sync_client():
     other, name = other_app("WSGI")
     with (
         SyncTestClient(socketio.ASGIApp(server(), other)) as client,
-        pytest.raises(UsageError, match=f"is of type {name}"),
+        pytest.raises(UsageError, match=f"its other_asgi_app is {name}"),
     ):
         client.http.get("/start")
 

@@ -4,8 +4,23 @@ One module per family. ``page`` writes ``docs/faults.md`` from it, ``test_faults
 promise in it.
 """
 
-from . import connecting, events, handlers, leaving, lifespan, misuse, namespaces, payloads
+from . import (
+    connecting,
+    events,
+    handlers,
+    leaving,
+    lifespan,
+    misuse,
+    namespaces,
+    payloads,
+    rest,
+    rooms,
+    spelling,
+)
 
 #: In the order of the page.
-FAMILIES = (misuse, connecting, namespaces, handlers, events, payloads, lifespan, leaving)
+FAMILIES = (
+    misuse, spelling, connecting, namespaces, handlers, events, rooms, rest, payloads, lifespan,
+    leaving,
+)  # fmt: skip
 FAULTS = tuple(fault for family in FAMILIES for fault in family.faults)

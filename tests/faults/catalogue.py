@@ -113,6 +113,8 @@ def repeatable(text: str) -> str:
     text = re.sub(r"&t=[\d.]+", "", text)
     # A handler that blocks it for 0.2 s, on a busy machine.
     text = re.sub(r"(blocked the event loop for) \d+\.\d s", r"\1 0.2 s", text)
+    text = re.sub(r"\d+ (timers took too long:.* came to) [\d.]+ s", r"<n> \1 <n> s", text)
+    text = re.sub(r"(logged .*) \d+\.\d s ago", r"\1 <n> s ago", text)
     text = re.sub(r"[^\s'\"(]*/(\w+\.py)", r"\1", text)
     text = re.sub(r"(\w+\.py):\d+", r"\1:<line>", text)
     return re.sub(r"\w+\.<locals>\.", "", text)
