@@ -29,13 +29,17 @@ def asking(sio):
 
 async def test_a_handler_that_waits_for_an_ack_leaves_the_others_their_time(sio):
     asked = asking(sio)
-    ended = []
+    ended, left = [], asyncio.Event()
 
     @sio.event
     async def nap(sid):
-        # Longer than the first look at what can't end any more.
-        await asyncio.sleep(0.3)
+        # A timer may end it, so that it is waited for.
+        await asyncio.wait_for(left.wait(), WAIT / 2)
         ended.append("nap")
+
+    @sio.event
+    async def disconnect(sid, reason):
+        asyncio.get_running_loop().call_later(0.1, left.set)
 
     client = await TestClient(socketio.ASGIApp(sio), timeout=WAIT).__aenter__()
     await client.connect()

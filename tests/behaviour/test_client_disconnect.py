@@ -125,7 +125,7 @@ class TestByTheClient:
             await client.disconnect()
             for wait in waits:
                 with pytest.raises(NotConnected) as caught:
-                    await asyncio.wait_for(wait, 1)
+                    await asyncio.wait_for(wait, WAIT)
                 assert caught.value.reason == "client disconnect"
 
     async def test_a_handler_that_runs_on_is_let_end(self, app, transports):
@@ -150,7 +150,7 @@ class TestByTheClient:
 
 class TestByTheServer:
     async def test_of_the_namespace(self, app, transports):
-        async with TestClient(app.app, transports=transports, timeout=2) as client:
+        async with TestClient(app.app, transports=transports, timeout=WAIT) as client:
             await client.connect()
             await client.emit("kick")
             with pytest.raises(NotConnected) as caught:
@@ -164,7 +164,7 @@ class TestByTheServer:
         app.assert_forgotten()
 
     async def test_of_the_session(self, app, transports):
-        async with TestClient(app.app, transports=transports, timeout=2) as client:
+        async with TestClient(app.app, transports=transports, timeout=WAIT) as client:
             await client.connect()
             await client.emit("drop")
             with pytest.raises(NotConnected) as caught:
@@ -175,7 +175,7 @@ class TestByTheServer:
         app.assert_forgotten()
 
     async def test_afterwards_everything_says_not_connected(self, app, transports):
-        async with TestClient(app.app, transports=transports, timeout=2) as client:
+        async with TestClient(app.app, transports=transports, timeout=WAIT) as client:
             await client.connect()
             await client.emit("kick")
             with pytest.raises(NotConnected):
@@ -202,7 +202,7 @@ class TestByTheServer:
             await app.sio.emit("sorry", to=sid)
             await app.sio.eio.disconnect(app.sio.manager.eio_sid_from_sid(sid, "/"))
 
-        async with TestClient(app.app, transports=transports, timeout=0.5) as client:
+        async with TestClient(app.app, transports=transports, timeout=WAIT) as client:
             async with asyncio.timeout(WAIT):
                 with pytest.raises(TestClientError):
                     await client.connect()
@@ -210,7 +210,7 @@ class TestByTheServer:
 
     async def test_a_message_that_is_too_large(self, transports):
         app = lab(max_http_buffer_size=1000)
-        async with TestClient(app.app, transports=transports, timeout=2) as client:
+        async with TestClient(app.app, transports=transports, timeout=WAIT) as client:
             await client.connect()
             with pytest.raises(NotConnected) as caught:
                 await client.call("echo", "x" * 2000)

@@ -3,7 +3,6 @@
 
 import asyncio
 import gc
-import time
 import warnings
 
 import pytest
@@ -12,8 +11,7 @@ import socketio
 import asgi_sio_testclient
 from asgi_sio_testclient import LeakWarning, TestClient, TestClientError
 
-# Seconds: less than a wait that ends by its timeout takes, more than a busy machine needs.
-AT_ONCE = 4.0
+A_MINUTE = 60
 
 
 def new_server(**settings):
@@ -81,12 +79,10 @@ async def test_a_handler_that_does_not_end_is_cancelled_and_named(transports):
             raise
 
     with pytest.warns(LeakWarning) as warned:
-        async with TestClient(app, transports=transports, timeout=0.1) as client:
-            await client.connect(timeout=5)
+        async with TestClient(app, transports=transports, timeout=A_MINUTE) as client:
+            await client.connect()
             sid = client.sid
             await client.emit("work")
-            started = time.perf_counter()
-    assert time.perf_counter() - started < AT_ONCE
     assert cancelled == [sid]
     (warning,) = warned
     for part in ("work", "'/'", "test_leaks.py"):
@@ -102,8 +98,8 @@ async def test_strict_makes_it_an_error():
         await asyncio.Event().wait()
 
     with pytest.raises(TestClientError, match="work") as caught:
-        async with TestClient(app, timeout=0.1, strict=True) as client:
-            await client.connect(timeout=5)
+        async with TestClient(app, timeout=A_MINUTE, strict=True) as client:
+            await client.connect()
             await client.emit("work")
     assert isinstance(caught.value, asgi_sio_testclient.Leak)
     assert len(caught.value.leaks) == 1
@@ -117,11 +113,12 @@ async def test_a_handler_that_refuses_to_be_cancelled_is_named_all_the_same():
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            await asyncio.sleep(0.05)
+            for _ in range(10):
+                await asyncio.sleep(0)
 
     with pytest.warns(LeakWarning, match="work"):
-        async with TestClient(app, timeout=0.05) as client:
-            await client.connect(timeout=5)
+        async with TestClient(app, timeout=A_MINUTE) as client:
+            await client.connect()
             await client.emit("work")
 
 
@@ -133,11 +130,9 @@ async def test_a_disconnect_handler_that_does_not_end_is_named_and_its_sid_forgo
         await asyncio.Event().wait()
 
     with pytest.warns(LeakWarning) as warned:
-        async with TestClient(app, timeout=0.1) as client:
-            await client.connect(timeout=5)
+        async with TestClient(app, timeout=A_MINUTE) as client:
+            await client.connect()
             sid = client.sid
-            started = time.perf_counter()
-    assert time.perf_counter() - started < AT_ONCE
     text = "\n".join(str(warning.message) for warning in warned)
     assert "disconnect" in text
     assert sid in text
@@ -231,16 +226,18 @@ async def test_a_handler_of_the_client_that_does_not_end_is_named():
     async def work(sid):
         await sio.emit("news", to=sid)
 
+    began = asyncio.Event()
     with pytest.warns(LeakWarning, match="on_news"):
-        async with TestClient(app, timeout=0.1) as client:
+        async with TestClient(app, timeout=A_MINUTE) as client:
 
             @client.on("news")
             async def on_news():
+                began.set()
                 await asyncio.Event().wait()
 
-            await client.connect(timeout=5)
+            await client.connect()
             await client.emit("work")
-            await asyncio.sleep(0.01)
+            await began.wait()
 
 
 async def test_background_tasks_of_the_app_are_ended_without_a_word():

@@ -106,11 +106,12 @@ async def test_a_wait_is_told_as_soon_as_the_app_is_at_rest(sio, app):
 
 @pytest.mark.parametrize("wait", ["await_event", "await_events", "call", "settle"])
 async def test_a_wait_that_fails_raises_it(sio, app, wait):
-    tasks, go_on = [], asyncio.Event()
+    tasks, began, go_on = [], asyncio.Event(), asyncio.Event()
 
     @sio.event
     async def order(sid):
         tasks.append(asyncio.create_task(fail()))
+        began.set()
         await go_on.wait()
 
     waits = {
@@ -122,6 +123,8 @@ async def test_a_wait_that_fails_raises_it(sio, app, wait):
     async with TestClient(app, timeout=A_MINUTE) as client:
         await client.connect()
         await client.emit("order")
+        await began.wait()
+        await asyncio.wait(tasks)
         with pytest.raises(LookupError):
             await waits[wait](client)
         go_on.set()
