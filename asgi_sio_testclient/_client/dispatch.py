@@ -321,7 +321,7 @@ class Dispatcher:
         return f"{what}, namespace {namespace!r}, sid {self.sids.get(namespace)!r}"
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
-        self.running_app.track(self.running_app.loop.create_task(coroutine, name=what))
+        self.running_app.begin_handler(coroutine, what)
 
     def _handler_failed(self, exc: BaseException, what: str) -> None:
         exc = ungrouped(exc)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from asgi_sio_testclient import asgi
@@ -92,6 +92,7 @@ class RunningApp:
         self._sessions: dict[EngineSession, None] = {}  # in the order in which they began
         self.unsettled: set[IdleSession] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._begun_now: list[str] = []  # handlers of the test's whose tasks are being made
         self._ending: list[asyncio.Task[Any]] = []
         self._restored: list[ServerInstrumentation] = []
 
@@ -199,6 +200,15 @@ class RunningApp:
         self._tasks.add(task)
         task.add_done_callback(self._kept)
 
+    def begin_handler(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        """Run a handler of the test's in a task of that name."""
+        self._begun_now.append(name)
+        try:
+            task = self.loop.create_task(coroutine, name=name)
+        finally:
+            self._begun_now.pop()
+        self.track(task)
+
     def time_out(self, instrumentation: ServerInstrumentation, eio_sid: str) -> asyncio.Task[None]:
         """Bring forward what a server does in 45 s, when its ping is not answered: it can't see
         that such a client is gone.
@@ -301,8 +311,10 @@ class RunningApp:
     def own_handler_of_current_task(self) -> str:
         """The test's own handler that runs in the current task, "" for none."""
         task = asyncio.current_task()
-        name = "" if task is None or task not in self._tasks else task.get_name()
-        return name if _HANDLER in name else ""
+        if task is None or task not in self._tasks:
+            # An eager task runs before it has its name and can be tracked.
+            return self._begun_now[-1] if self._begun_now else ""
+        return task.get_name() if _HANDLER in task.get_name() else ""
 
     def _own_runs(self) -> list[HandlerRun]:
         """Those of this client and its clones: another client on the same server may go on."""

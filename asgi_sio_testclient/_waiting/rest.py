@@ -7,7 +7,7 @@ client set a thing off, it is waited for.
 
 Loops of short sleeps never end, so these are given rounds: a loop that a handler began is followed
 for as long as its source lets it end; every other one has to come round once after all else is
-done.
+done. Different ones come round as often as there are of them, since one may hand over to another.
 """
 
 from __future__ import annotations
@@ -86,6 +86,8 @@ class RestCheck:
         self._followed: dict[Any, _Followed] = {}
         self._came_round: dict[Any, Any] = {}  # a ticker's timer, at which it is to come round
         self._rounds_of: dict[Any, int] = {}
+        self._passes = 1  # in which each ticker comes round once
+        self._came_last: list[Any] = []
         self._ticking: set[TrackedTask] = set()
         self._turns_of_the_test = _TURNS_OF_THE_TEST
         self._ready_looks: dict[Any, int] = {}
@@ -328,18 +330,46 @@ class RestCheck:
         """Something is at work: tickers have to come round after it."""
         self._turns_of_the_test = _TURNS_OF_THE_TEST
         self._unseen_turns = 0 if self._work.sees_ready_queue else _UNSEEN_TURNS
+        self._passes = 1
         for key in list(self._came_round):
             if self._rounds_of[key] < self._rounds:
                 del self._came_round[key]
 
     def _look_at_tickers(self) -> None:
+        waited = self._tickers_to_come()
+        # What one ticker hands over, another one takes on its next round: as many passes as there
+        # are kinds of them.
+        if not waited and self._passes < self._rounds:
+            kinds = {_kind_of(key) for key, _, _ in self._tickers}
+            if self._passes < len(kinds):
+                self._passes += 1
+                self._begin_pass()
+                waited = self._tickers_to_come()
+        for key, when in waited:
+            self._busy(key[0], when)
+
+    def _tickers_to_come(self) -> list[tuple[Any, float]]:
+        """The tickers that have not come round in this pass, and when they will."""
+        waited, came = [], []
         for key, timer, when in self._tickers:
             if key not in self._came_round:
                 self._came_round[key] = timer
                 self._rounds_of[key] = self._rounds_of.get(key, 0) + 1
             elif self._came_round[key] is not timer:
+                if self._came_round[key] is not None:
+                    self._came_round[key] = None
+                    came.append(key)
                 continue
-            self._busy(key[0], when)
+            waited.append((key, when))
+        self._came_last = came or self._came_last
+        return waited
+
+    def _begin_pass(self) -> None:
+        """Have each ticker come round again, but for one that came round after all others."""
+        last = self._came_last[0] if len(self._came_last) == 1 else None
+        for key in list(self._came_round):
+            if key != last and self._rounds_of[key] < self._rounds:
+                del self._came_round[key]
 
     def _note_rest(self) -> None:
         for record, frames, waiter in self._resting:
@@ -364,6 +394,12 @@ def middleware_at_rest(work: Work) -> RestCheck | None:
 def _is_elsewhere(record: TrackedTask, frames: Frames) -> bool:
     """Whether a task that was found at rest before is at another place now."""
     return record.resting_places is not None and frames not in record.resting_places
+
+
+def _kind_of(key: Any) -> Any:
+    """What tickers have in common that run the same code: their frames, or the callback's name."""
+    thing, place = key
+    return place if isinstance(thing, TrackedTask) else thing
 
 
 def _comes_back(record: TrackedTask, frames: Frames) -> bool:

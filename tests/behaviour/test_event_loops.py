@@ -12,7 +12,7 @@ from apps import lab
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from asgi_sio_testclient import NotConnected, SyncTestClient, TestClient, UsageError
+from asgi_sio_testclient import EventTimeout, NotConnected, SyncTestClient, TestClient, UsageError
 
 ELSEWHERE = "another event loop"
 EAGER = pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
@@ -394,6 +394,27 @@ class TestEagerTasks:
             assert [run.event for run in runs] == ["connect", "echo", "slow"]
             assert [run.task for run in runs] == [None, None, None]
             assert all(run.duration is not None for run in runs)
+
+    @pytest.mark.parametrize("after", [0, 1], ids=["at once", "later"])
+    async def test_a_handler_of_the_tests_that_settles(self, transports, after):
+        sio = socketio.AsyncServer(async_mode="asgi")
+
+        @sio.event
+        async def say(sid):
+            await sio.emit("said", to=sid)
+
+        async with TestClient(socketio.ASGIApp(sio), transports=transports) as client:
+
+            @client.on("said")
+            async def said():
+                for _ in range(after):
+                    await asyncio.sleep(0)
+                await client.settle()
+
+            await client.connect()
+            await client.emit("say")
+            with pytest.raises(EventTimeout, match=r"^settle\(\) waits for its own caller: "):
+                await client.settle(60)
 
     async def test_a_conversation(self, transports, nothing_left):
         built = lab()

@@ -605,6 +605,32 @@ def two_outboxes(app):
 
 
 @shape
+def outboxes_that_come_round_in_the_wrong_order(app):
+    """The last of the chain comes round first."""
+    boxes = [app.box, [], []]
+
+    async def flush(number, seconds):
+        while True:
+            await asyncio.sleep(seconds)
+            while boxes[number]:
+                boxes[number + 1].append(boxes[number].pop(0))
+
+    async def last_flush():
+        while True:
+            await asyncio.sleep(0.02)
+            while boxes[2]:
+                await app.answer(boxes[2].pop(0))
+
+    async def first_flush():
+        await flush(0, 0.09)
+
+    app.at_startup(lambda: app.task(first_flush()))
+    app.at_startup(lambda: app.task(flush(1, 0.05)))
+    app.at_startup(lambda: app.task(last_flush()))
+    app.on_say(app.box.append)
+
+
+@shape
 def outbox_with_a_flag(app):
     """As NiceGUI's: a loop waits for a flag, 50 ms at the most."""
     wake = asyncio.Event()
