@@ -119,8 +119,10 @@ class _Clock:
         while running_app.loop.time() < move.target:
             await move.wait_for_the_outside()
             next_stop = min(_next_timer(running_app.loop), move.target)
-            self._move(running_app, max(0.0, next_stop - running_app.loop.time()))
+            step = max(0.0, next_stop - running_app.loop.time())
+            self._move(running_app, step)
             move.steps += 1
+            move.skipped += step
             move.check()
             await _run_all(running_app.loop)
 
@@ -136,11 +138,17 @@ _TURNS = 1000  # of the loop, between two timers: more than what any answer take
 
 
 class _Move:
-    """One call of `advance`: its bound, and what has to be over before the clock may go on."""
+    """One call of `advance`: its bound, and what has to be over before the clock may go on.
+
+    Attributes:
+        steps: how often the clock went on.
+        skipped: seconds that it went on by, without the real time that passed meanwhile.
+    """
 
     def __init__(self, running_app: RunningApp, seconds: float, limit: float) -> None:
         self.target = running_app.loop.time() + seconds
         self.steps = 0
+        self.skipped = 0.0
         self._running_app = running_app
         self._seconds = seconds
         self._limit = limit
@@ -182,7 +190,7 @@ class _Move:
         came_to = (
             f"advance({self._seconds:g}) came to {passed:.2f} s within {self._limit:g} real seconds"
         )
-        if passed < self.steps * _RESTLESS:
+        if self.skipped < self.steps * _RESTLESS:
             raise EventTimeout(
                 f"{came_to}: something in the loop does not come to rest", timeout=self._limit
             )
