@@ -184,7 +184,7 @@ class PollingTransport:
         batch: Sequence[EncodedPacket] = self._outgoing
         if len(batch) > 1:
             batch = next(batches(self._outgoing, self.max_payload))
-        body = encode_payload(batch).encode()
+        body = encode_payload(batch)
         del self._outgoing[: len(batch)]
         self._post = self._request("POST", body, self._posted)
 
@@ -217,7 +217,7 @@ class PollingTransport:
         elif response.status != OK:
             self._fail(request, _response_line(response))
         else:
-            frames = split_payload(body.decode(errors="replace"))
+            frames = split_payload(body)
             self._empty_answers = self._empty_answers + 1 if frames in _NO_DATA else 0
             for frame in frames:
                 if self._listener is not None:

@@ -235,7 +235,7 @@ class _Reader:
             if way == RECEIVED:
                 self._without_frames = "the bodies of polling were not recorded"
             return []
-        return [(time, way, "polling", packet) for packet in engineio.split_payload(body)]
+        return [(time, way, "polling", packet) for packet in body.split(engineio.SEPARATOR)]
 
     def _messages(self, entry: Any) -> Iterable[Any]:
         messages = entry.get("_webSocketMessages")
