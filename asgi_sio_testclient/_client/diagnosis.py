@@ -6,7 +6,6 @@ more of it at 80 columns. This module reads what it is given and changes nothing
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -378,6 +377,8 @@ def near(name: str | None, names: set[str]) -> str | None:
     if name is None:
         return None
     others = sorted(names - {name})
+    import difflib  # noqa: PLC0415 (a wait has failed: nobody else needs it)
+
     close = difflib.get_close_matches(name, others, n=1, cutoff=0.7)
     if close:
         return close[0]

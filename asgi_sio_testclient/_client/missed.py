@@ -6,7 +6,6 @@ Reads what it is given, and knows neither the server nor the client.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -149,6 +148,8 @@ def _mistaken(room: Any, recipient: Recipient, mine: Sequence[Any]) -> str:
     for namespace, sid in recipient.sids.items():
         if room == sid:
             return f"; that is the client's sid in namespace {namespace!r}"
+    import difflib  # noqa: PLC0415 (a wait has failed: nobody else needs it)
+
     same = [other for other in mine if str(other) == str(room)]
     names = [other for other in mine if isinstance(other, str)]
     similar = same or difflib.get_close_matches(str(room), names, n=1, cutoff=0.7)

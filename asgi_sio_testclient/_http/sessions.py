@@ -10,12 +10,10 @@ from __future__ import annotations
 import copy
 import importlib
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from asgiref.sync import sync_to_async
+from typing import Any, Protocol, TypeVar
 
 from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._http.identity import HTTPContext
@@ -28,6 +26,7 @@ __tracebackhide__ = True
 
 KNOWN = "the SessionMiddleware of Starlette and FastAPI, Flask, Quart and Django"
 _NO_CONTENT = 204
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +262,7 @@ class _DjangoSession:
 
     async def open(self, request: CookieRequest) -> Any:
         """See `HTTPSession`."""
-        return await sync_to_async(self._open)(request)
+        return await _in_thread(self._open)(request)
 
     def _open(self, request: CookieRequest) -> Any:
         test = importlib.import_module("django.test")
@@ -278,7 +277,7 @@ class _DjangoSession:
 
     async def save(self, request: CookieRequest, session: Any) -> list[str]:
         """See `HTTPSession`."""
-        return await sync_to_async(self._save)(session)
+        return await _in_thread(self._save)(session)
 
     def _save(self, session: Any) -> list[str]:
         http = importlib.import_module("django.http")
@@ -308,3 +307,9 @@ def _middleware(names: Iterable[str]) -> Iterator[Any]:
     for kind in map(loading.import_string, names):
         if isinstance(kind, type) and issubclass(kind, sessions.SessionMiddleware):
             yield kind
+
+
+def _in_thread(function: Callable[..., _Result]) -> Callable[..., Awaitable[_Result]]:
+    from asgiref.sync import sync_to_async  # noqa: PLC0415 (Django's sessions only)
+
+    return sync_to_async(function)

@@ -10,10 +10,10 @@ import engineio
 from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._server.asyncio_server import AsyncioInstrumentation
 from asgi_sio_testclient._server.find import socketio_server_of
-from asgi_sio_testclient._server.threaded_server import ThreadedInstrumentation
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from asgi_sio_testclient._server.protocol import ServerInstrumentation
     from asgi_sio_testclient._waiting.services import LoopServices
@@ -47,12 +47,20 @@ def instrument(eio: Any, services: LoopServices) -> ServerInstrumentation:
             _make_way(other, services, others)
         # The hooks of another loop hide the server's own handler.
         sio = others[-1].sio if others else socketio_server_of(eio)
-        threaded = isinstance(eio, engineio.Server)
-        kind = ThreadedInstrumentation if threaded else AsyncioInstrumentation
-        current = kind(eio, sio, services)
+        current = _kind_of(eio)(eio, sio, services)
         _put_on_top(current, others)
     current.users += 1
     return current
+
+
+def _kind_of(eio: Any) -> Callable[[Any, Any, LoopServices], ServerInstrumentation]:
+    if not isinstance(eio, engineio.Server):
+        return AsyncioInstrumentation
+    from asgi_sio_testclient._server.threaded_server import (  # noqa: PLC0415 (few servers)
+        ThreadedInstrumentation,
+    )
+
+    return ThreadedInstrumentation
 
 
 def _make_way(

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import socketio
 
 from asgi_sio_testclient._server.hooks import InstanceHooks
+from asgi_sio_testclient._server.observing import observers
 
 __all__ = [
     "HandlerResult",
@@ -108,10 +109,6 @@ class ServerObserver(Protocol):
 
     def client_closed(self, transcript: Iterable[Any], unread: Iterable[tuple[str, str]]) -> None:
         """A client was closed: its transcript, and namespace and name of the events it left."""
-
-
-observers: list[ServerObserver] = []
-"""Those that are told: see `add_observer`."""
 
 
 def add_observer(observer: ServerObserver) -> None:

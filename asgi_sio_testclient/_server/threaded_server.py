@@ -22,7 +22,7 @@ from asgi_sio_testclient._server.ended import AppTask, ended_before
 from asgi_sio_testclient._server.handlers import Handlers
 from asgi_sio_testclient._server.hooks import HANDLER_TASK, ServerHooks
 from asgi_sio_testclient._server.log import ServerLog
-from asgi_sio_testclient._server.observers import ServerObservation, observers
+from asgi_sio_testclient._server.observing import observers
 from asgi_sio_testclient._server.origins import note, report
 from asgi_sio_testclient._server.refusing import ConnectHandlers
 from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
@@ -36,6 +36,7 @@ from asgi_sio_testclient._server.threads import (
 )
 
 if TYPE_CHECKING:
+    from asgi_sio_testclient._server.observers import ServerObservation
     from asgi_sio_testclient._waiting.services import LoopServices
 
 __all__ = ["ThreadedInstrumentation"]
@@ -93,6 +94,10 @@ class ThreadedInstrumentation:
         self.hooks.instance.put(self.eio, "sleep", self._threads.stoppable_sleep)
         self.log.install()
         if observers and self.sio is not None:
+            from asgi_sio_testclient._server.observers import (  # noqa: PLC0415 (observed only)
+                ServerObservation,
+            )
+
             self._observation = ServerObservation(self.sio)
 
     def restore(self) -> None:

@@ -9,7 +9,6 @@ import gc
 import linecache
 import os
 import sys
-import sysconfig
 from collections.abc import Container, Iterator, Sequence
 from pathlib import PurePath
 from types import CodeType, FrameType, TracebackType
@@ -32,10 +31,8 @@ __all__ = [
 
 __tracebackhide__ = True
 
-_LIBRARIES = tuple(
-    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-)
-# Of another environment on the path, of `pip install --user`, of Debian.
+_STANDARD = f"{os.path.dirname(os.__file__)}{os.sep}"  # noqa: PTH120 (as it stands in a code's name)
+# Of this environment, of another environment on the path, of `pip install --user`, of Debian.
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _KINDS = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
 _OWN = f"{PurePath(__file__).parent.parent}{os.sep}"
@@ -131,7 +128,7 @@ def _kind_of(awaitable: Any) -> str | None:
 def is_library(code: CodeType) -> bool:
     """Whether code belongs to the standard library, an installed package or this package."""
     name = code.co_filename
-    return name.startswith((*_LIBRARIES, _OWN, "<frozen")) or any(
+    return name.startswith((_STANDARD, _OWN, "<frozen")) or any(
         folder in name for folder in _INSTALLED
     )
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
-from asgiref.compatibility import double_to_single_callable, is_double_callable
-
 from asgi_sio_testclient.asgi._call import Headers
 
 if TYPE_CHECKING:
@@ -29,6 +27,11 @@ def single_callable(app: Any) -> ASGI3Application:
     """
     if has_async_call(app):
         return cast("ASGI3Application", app)  # as asgiref finds, by a longer way
+    from asgiref.compatibility import (  # noqa: PLC0415 (most apps don't need it)
+        double_to_single_callable,
+        is_double_callable,
+    )
+
     if not is_double_callable(app) or _takes(app, _SINGLE_CALLABLE_ARGUMENTS):
         return cast("ASGI3Application", app)
     return cast("ASGI3Application", double_to_single_callable(app))

@@ -1,0 +1,15 @@
+"""Who observes servers. Every server and client asks for it, so this imports nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._server.observers import ServerObserver
+
+__all__ = ["observers"]
+
+__tracebackhide__ = True
+
+observers: list[ServerObserver] = []
+"""Those that are told: see `observers.add_observer`."""
