@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from asgi_sio_testclient._protocol.names import EncodedPacket
+
 __all__ = ["Direction", "Fate", "Fault", "Schedule", "Timer", "Wire", "carries_event", "is_message"]
 
 __tracebackhide__ = True
 
-Frame = str | bytes
 Direction = Literal["sent", "received"]
 
 DIRECTIONS: tuple[Direction, ...] = ("sent", "received")
@@ -48,7 +49,7 @@ class Fault:
 
     direction: Direction
     fate: Fate
-    frame: Frame
+    frame: EncodedPacket
 
     def __str__(self) -> str:
         frame = self.frame if isinstance(self.frame, str) else self.frame.hex(" ")
@@ -56,12 +57,12 @@ class Fault:
         return f"{self.direction:8} {self.fate.value:9} {text}"
 
 
-def is_message(frame: Frame) -> bool:
+def is_message(frame: EncodedPacket) -> bool:
     """Whether an Engine.IO packet is a MESSAGE: all that Socket.IO sends, attachments included."""
     return not isinstance(frame, str) or frame.startswith("4")
 
 
-def carries_event(frame: Frame) -> bool:
+def carries_event(frame: EncodedPacket) -> bool:
     """Whether an Engine.IO packet is a whole event or ack of Socket.IO's: one without attachments.
 
     A packet whose attachments don't follow is a malformed one, which is another kind of fault.
@@ -101,7 +102,7 @@ class Schedule:
         delay: float = 0.0,
         hold: float = 0.01,
         directions: Sequence[Direction] = DIRECTIONS,
-        applies_to: Callable[[Frame], bool] = carries_event,
+        applies_to: Callable[[EncodedPacket], bool] = carries_event,
     ) -> None:
         chances = {
             Fate.LOSE: lose,
@@ -124,7 +125,7 @@ class Schedule:
         # One a direction: how the two take turns differs from run to run.
         self._random = {name: random.Random(f"{seed}, {name}") for name in directions}  # noqa: S311
 
-    def decide(self, direction: Direction, frame: Frame) -> Fate:
+    def decide(self, direction: Direction, frame: EncodedPacket) -> Fate:
         """What happens to the next message in that direction; a fault is written down."""
         generator = self._random.get(direction)
         if generator is None or not self._applies_to(frame):
@@ -160,15 +161,15 @@ class Wire:
         self,
         schedule: Schedule,
         direction: Direction,
-        deliver: Callable[[Frame], None],
+        deliver: Callable[[EncodedPacket], None],
         call_later: Callable[[float, Callable[[], None]], Timer],
     ) -> None:
         self._schedule = schedule
         self._direction = direction
         self._deliver = deliver
         self._call_later = call_later
-        self._overtaken: list[Frame] = []
-        self._line: list[Frame] = []
+        self._overtaken: list[EncodedPacket] = []
+        self._line: list[EncodedPacket] = []
         self._timer: Timer | None = None
 
     @property
@@ -176,7 +177,7 @@ class Wire:
         """Whether something is under way that is still to arrive."""
         return self._timer is not None
 
-    def carry(self, frame: Frame) -> None:
+    def carry(self, frame: EncodedPacket) -> None:
         """Send a frame: it is delivered now, later, twice or never."""
         fate = self._schedule.decide(self._direction, frame)
         if fate is Fate.REORDER:

@@ -48,16 +48,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from asgi_sio_testclient._protocol.names import TRANSPORT_CHOICES
+
 if TYPE_CHECKING:
     from asgi_sio_testclient import SyncTestClient, TestClient
 
 __tracebackhide__ = True
 
-TRANSPORTS: dict[str, tuple[str, ...]] = {
-    "websocket": ("websocket",),
-    "polling": ("polling",),
-    "upgrade": ("polling", "websocket"),
-}
 LOOP_SCOPES = ("function", "class", "module", "package", "session")
 _ALL = 100  # percent
 OWN_OPTIONS = {"connect", "namespaces", "portable"}
@@ -131,7 +128,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAMES",
         type=_transports,
         help="run each test that uses sio_client or its like over each of these, "
-        f"comma-separated: {', '.join(TRANSPORTS)}",
+        f"comma-separated: {', '.join(TRANSPORT_CHOICES)}",
     )
     group.addoption(
         "--sio-url",
@@ -207,9 +204,9 @@ def _percent(value: str) -> float:
 def _transports(value: str) -> list[str]:
     names = [name.strip() for name in value.split(",")]
     for name in names:
-        if name not in TRANSPORTS:
+        if name not in TRANSPORT_CHOICES:
             raise pytest.UsageError(
-                f"--sio-transports: {name!r} is none of {', '.join(TRANSPORTS)}"
+                f"--sio-transports: {name!r} is none of {', '.join(TRANSPORT_CHOICES)}"
             )
     return names
 
@@ -251,7 +248,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test over each of the transports of ``--sio-transports``."""
     names = metafunc.config.getoption("sio_transports")
     if names and "sio_transports" in metafunc.fixturenames and not _has_transports(metafunc):
-        metafunc.parametrize("sio_transports", [TRANSPORTS[name] for name in names], ids=names)
+        metafunc.parametrize(
+            "sio_transports", [TRANSPORT_CHOICES[name] for name in names], ids=names
+        )
 
 
 def _has_transports(metafunc: pytest.Metafunc) -> bool:

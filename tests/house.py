@@ -5,7 +5,10 @@ A folder, or a module at the root, may import the rooms that its rule names and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+EVERYWHERE = frozenset({"_protocol.names"})
+"""Modules that every module may import: they import nothing of the package."""
 
 FACTS = frozenset({"_events", "_exceptions", "_version"})
 CLOCKS_AND_LOOPS = frozenset(
@@ -38,7 +41,6 @@ class Room:
     title: str = ""
     row: int | None = None
     standard_library_only: bool = False
-    but_for: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 ROOMS: dict[str, Room] = {

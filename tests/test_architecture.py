@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from house import ROOMS, TOOLS
+from house import EVERYWHERE, ROOMS, TOOLS
 
 import asgi_sio_testclient
 
@@ -91,7 +91,9 @@ def forbidden_imports(module: str, tree: ast.AST, *, types: bool = False) -> lis
     room = unit(module)
     allowed = ROOMS[room].imports
     return sorted(
-        target for target in our_imports(tree, types=types) if unit(target) not in allowed | {room}
+        target
+        for target in our_imports(tree, types=types) - EVERYWHERE
+        if unit(target) not in allowed | {room}
     )
 
 
@@ -134,6 +136,11 @@ def test_every_unit_is_a_room_with_a_rule() -> None:
 def test_rules_have_no_circle() -> None:
     order = graphlib.TopologicalSorter({name: room.imports for name, room in ROOMS.items()})
     assert set(order.static_order()) == set(ROOMS)
+
+
+@pytest.mark.parametrize("module", sorted(EVERYWHERE))
+def test_what_every_module_may_import_imports_nothing_of_the_package(module: str) -> None:
+    assert our_imports(parse(module), types=True) == set()
 
 
 def test_nothing_but_the_command_line_imports_a_tool() -> None:

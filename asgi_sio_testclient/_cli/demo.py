@@ -15,6 +15,7 @@ from typing import Any, Self
 from asgi_sio_testclient import ConnectionRefused, TestClient
 from asgi_sio_testclient._cli import Parser, target
 from asgi_sio_testclient._cli.demo_app import create_app
+from asgi_sio_testclient._protocol.names import TRANSPORT_CHOICES
 
 _TITLE = "A chat app with an HTTP login, in this process: no port, no server thread, no sleep."
 
@@ -33,7 +34,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     """
     arguments = build_parser(prog).parse_args(argv)
     write = _coloured() if _wants_colour() else _plain
-    asyncio.run(_converse(target.TRANSPORTS[arguments.transport], _Table(write)))
+    asyncio.run(_converse(TRANSPORT_CHOICES[arguments.transport], _Table(write)))
     return 0
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from asgi_sio_testclient import UsageError
 from asgi_sio_testclient._cli import CommandLineError, Parser, target
+from asgi_sio_testclient._protocol.names import TRANSPORT_CHOICES
 
 _DESCRIPTION = """\
 Send generated payloads to the handlers of an app, in memory: any JSON and binary, shaped by the
@@ -80,7 +81,7 @@ def _run(fuzz: Any, app: Any, setup: Any, arguments: argparse.Namespace) -> Any:
             headers=arguments.header,
             cookies=dict(arguments.cookie),
             socketio_path=arguments.path,
-            transports=target.TRANSPORTS[arguments.transport or "websocket"],
+            transports=TRANSPORT_CHOICES[arguments.transport or "websocket"],
             timeout=arguments.timeout,
         )
     except (UsageError, ValueError) as error:

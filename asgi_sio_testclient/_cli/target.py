@@ -21,13 +21,7 @@ from typing import Any
 
 from asgi_sio_testclient import HandshakeFailed, TestClient, UsageError
 from asgi_sio_testclient._cli import CommandLineError
-
-TRANSPORTS = {
-    "websocket": ("websocket",),
-    "polling": ("polling",),
-    "upgrade": ("polling", "websocket"),
-}
-
+from asgi_sio_testclient._protocol.names import TRANSPORT_CHOICES
 
 APP_HELP = "the app, as uvicorn takes it; or the URL of a live server"
 
@@ -99,12 +93,13 @@ def add_connection_options(parser: argparse.ArgumentParser, *, namespace: str | 
 def add_transport_option(
     parser: argparse.ArgumentParser, default: str | None = "websocket"
 ) -> None:
-    """Add ``--transport``; ``TRANSPORTS`` says what TestClient is to be given for its values. The
-    `default` None leaves it to TestClient, which polls a WSGI app.
+    """Add ``--transport``, with the values that `TRANSPORT_CHOICES` translates for `TestClient`.
+
+    `default` None leaves the choice to `TestClient`, which polls a WSGI app.
     """
     parser.add_argument(
         "--transport",
-        choices=tuple(TRANSPORTS),
+        choices=tuple(TRANSPORT_CHOICES),
         default=default,
         help="upgrade starts with polling and goes on with websocket (default: websocket"
         f"{'' if default else ', of a WSGI app polling'})",
@@ -120,7 +115,7 @@ def build_client(arguments: argparse.Namespace) -> TestClient:
     app = load_app(arguments.app, factory=arguments.factory)
     transport: dict[str, Any] = {}
     if arguments.transport is not None:
-        transport["transports"] = TRANSPORTS[arguments.transport]
+        transport["transports"] = TRANSPORT_CHOICES[arguments.transport]
     try:
         return TestClient(
             app,

@@ -10,7 +10,7 @@ from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._http.identity import DEFAULT_HEADERS
 from asgi_sio_testclient._http.sessions import HTTPSession, find_http_session
 from asgi_sio_testclient._http.transport import AppTransport
-from asgi_sio_testclient._server.find import _reachable, app_problem, bare_server
+from asgi_sio_testclient._server.find import app_problem, bare_server, reachable
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import Dispatcher
@@ -78,7 +78,7 @@ def find_session(app: Any) -> HTTPSession:
     Raises:
         UsageError: it has none, or none that is known.
     """
-    return find_http_session(_reachable(app, thorough=True))
+    return find_http_session(reachable(app, thorough=True))
 
 
 def require_one_lifespan(http: Any, app: Any) -> None:
@@ -90,8 +90,8 @@ def require_one_lifespan(http: Any, app: Any) -> None:
     """
     if getattr(http, "portal", None) is None:
         return
-    mine = list(_reachable(app))
-    theirs = {id(thing) for thing in _reachable(http.app)}
+    mine = list(reachable(app))
+    theirs = {id(thing) for thing in reachable(http.app)}
     routers = [thing for thing in mine if id(thing) in theirs and hasattr(thing, _LIFESPAN)]
     if routers:
         twice = any(map(_has_lifespan, routers))

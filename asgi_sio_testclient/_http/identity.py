@@ -142,7 +142,7 @@ class HTTPContext:
         raw = _DEFAULT_RAW if self.http is None else _lower(self.http.headers.raw)
         for more in (self.headers, extra):
             if more is not None:
-                raw = _merge(raw, _lower(httpx.Headers(more).raw))
+                raw = merge_headers(raw, _lower(httpx.Headers(more).raw))
         if raw is not _DEFAULT_RAW:
             check_headers(raw)
         return raw
@@ -210,7 +210,7 @@ def _lower(raw: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
     return [(name.lower(), value) for name, value in raw]
 
 
-def _merge(lower: RawHeaders, upper: RawHeaders) -> RawHeaders:
+def merge_headers(lower: RawHeaders, upper: RawHeaders) -> RawHeaders:
     """Headers of both; names of `upper` replace those of `lower`."""
     names = {name for name, _ in upper}
     return [pair for pair in lower if pair[0] not in names] + upper

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 
 from asgi_sio_testclient import asgi
-from asgi_sio_testclient._http.identity import HeaderTypes, HTTPContext, RawHeaders, _merge
-from asgi_sio_testclient._http.urls import _masked, _path, _query, _url
+from asgi_sio_testclient._http.identity import HeaderTypes, HTTPContext, RawHeaders, merge_headers
+from asgi_sio_testclient._http.urls import engineio_path, masked_query, query_prefix, url_of
 from asgi_sio_testclient.asgi._elsewhere import EXTENSION
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class ConnectionRequests:
         self._http_context = http_context
         self._origin = http_context.origin
         self.socketio_path = socketio_path
-        self._path = _path(self._origin.path, socketio_path)
-        self._query = _query(query)
+        self._path = engineio_path(self._origin.path, socketio_path)
+        self._query = query_prefix(query)
         self._state = state
         self._isolate = isolate
         self.has_auth = http_context.http is not None or bool(self._origin.userinfo)
@@ -84,13 +84,13 @@ class ConnectionRequests:
         if b"host" not in names:
             self._headers = [(b"host", self._origin.netloc.encode("ascii")), *self._headers]
         self._http_scopes: dict[tuple[str, str], HTTPScope] = {}
-        self.url = _url(self._origin, self._path)
+        self.url = url_of(self._origin, self._path)
 
     async def authorize(self) -> None:
         """Take what the http client's auth adds. The headers that were given go before it."""
         added = await self._http_context.authorization(self.url)
         self._own_upgrade |= any(name in _UPGRADE_HEADERS for name, _ in added)
-        self._headers = _merge(added, self._headers)
+        self._headers = merge_headers(added, self._headers)
 
     def context(self) -> contextvars.Context | None:
         """The context that the app handles a request in: a fresh one; None for the caller's."""
@@ -166,7 +166,7 @@ class ConnectionRequests:
         without the stamp, which tells nothing.
         """
         engineio = scope["query_string"].decode()[len(self._query) :].partition("&t=")[0]
-        query = _masked(self._query) + engineio
+        query = masked_query(self._query) + engineio
         return f"{scope['scheme']}://{self._origin.netloc}{self._path}?{query}"
 
     def _cookies(self) -> RawHeaders:

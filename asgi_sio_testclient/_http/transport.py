@@ -14,7 +14,8 @@ import httpx
 from asgi_sio_testclient._exceptions import UsageError, ends_test, ungrouped
 from asgi_sio_testclient._http.exchanges import HTTPRequest
 from asgi_sio_testclient._http.identity import check_headers
-from asgi_sio_testclient._http.urls import DEFAULT_PORTS, Origin, masked_url
+from asgi_sio_testclient._http.urls import SCHEMES, Origin, masked_url
+from asgi_sio_testclient._protocol.names import DEFAULT_PORTS
 from asgi_sio_testclient.asgi import HTTPExchange, Response, http_scope
 from asgi_sio_testclient.asgi._elsewhere import EXTENSION, Elsewhere, RemoteFailure
 
@@ -91,7 +92,7 @@ class AppTransport(httpx.AsyncBaseTransport):
                 server can't be reached, or the connection was lost.
             Exception: what the app raised.
         """
-        if request.url.scheme not in DEFAULT_PORTS:
+        if request.url.scheme not in SCHEMES:
             raise httpx.UnsupportedProtocol(
                 f"{request.url}: expected http or https", request=request
             )

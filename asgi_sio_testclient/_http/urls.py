@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from asgi_sio_testclient._protocol.names import DEFAULT_PORTS
+
 if TYPE_CHECKING:
     pass
 
@@ -20,7 +22,7 @@ __tracebackhide__ = True
 
 _SHOWN_IN_QUERIES = {"transport", "EIO", "sid"}
 _MASK = "***"
-DEFAULT_PORTS = {"http": 80, "https": 443}
+SCHEMES = frozenset({"http", "https"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def parse_base_url(base_url: str) -> Origin:
         why = exc if shown == base_url else "it is no URL"
         raise ValueError(f"base_url is {shown!r}: {why}") from None
     scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
-    if scheme not in DEFAULT_PORTS or not url.host:
+    if scheme not in SCHEMES or not url.host:
         shown = _without_userinfo(base_url)
         raise ValueError(f"base_url is {shown!r}; expected something like 'http://testserver'")
     port = url.port or DEFAULT_PORTS[scheme]
@@ -62,23 +64,23 @@ def parse_base_url(base_url: str) -> Origin:
 
 
 @functools.lru_cache(maxsize=256)
-def _path(base: str, socketio_path: str) -> str:
+def engineio_path(base: str, socketio_path: str) -> str:
     path = f"{base}/{socketio_path.strip('/')}".rstrip("/") + "/"
     return urllib.parse.quote(path, safe="/%:@!$&'()*+,;=-._~")
 
 
 @functools.lru_cache(maxsize=256)
-def _url(origin: Origin, path: str) -> str:
+def url_of(origin: Origin, path: str) -> str:
     return f"{origin.scheme}://{origin.netloc}{path}"
 
 
 def session_url(base_url: str, socketio_path: str) -> str:
     """Where sessions are opened, without the query, and without a user's name and password."""
     origin = parse_base_url(base_url)
-    return _url(origin, _path(origin.path, socketio_path))
+    return url_of(origin, engineio_path(origin.path, socketio_path))
 
 
-def _query(query: Mapping[str, Any] | str | None) -> str:
+def query_prefix(query: Mapping[str, Any] | str | None) -> str:
     """The user's part of the query string, with "&" at its end."""
     if query is None:
         return ""
@@ -90,10 +92,10 @@ def _query(query: Mapping[str, Any] | str | None) -> str:
 def masked_url(url: str) -> str:
     """A URL that the app gave, with the values of its query masked."""
     base, mark, query = url.partition("?")
-    return base + mark + _masked(query.partition("&t=")[0])
+    return base + mark + masked_query(query.partition("&t=")[0])
 
 
-def _masked(query: str) -> str:
+def masked_query(query: str) -> str:
     """A query string with its values masked, but for Engine.IO's own."""
     return "&".join(map(_masked_pair, query.split("&")))
 

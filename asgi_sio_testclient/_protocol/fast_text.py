@@ -16,7 +16,7 @@ from socketio.packet import (
 )
 
 from asgi_sio_testclient._protocol.names import ROOT
-from asgi_sio_testclient._protocol.packets import Incoming, Message, _is_valid
+from asgi_sio_testclient._protocol.packets import Incoming, Message, is_valid_packet
 
 __tracebackhide__ = True
 
@@ -94,12 +94,12 @@ class _FastText:
             data, end = self._scan(message, bracket)
         except (ValueError, StopIteration, RecursionError):
             return None
-        valid = id_ is not None if kind == ACK else _is_valid(kind, data, id_)
+        valid = id_ is not None if kind == ACK else is_valid_packet(kind, data, id_)
         return Incoming(kind, namespace, data, id_) if valid and end == len(message) else None
 
 
-def _is_stock(packet_class: type[Packet]) -> bool:
+def is_stock(packet_class: type[Packet]) -> bool:
     return packet_class is Packet and packet_class.json is engineio.json
 
 
-_FAST_TEXT = _FastText()
+FAST_TEXT = _FastText()

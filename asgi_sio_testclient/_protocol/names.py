@@ -1,4 +1,6 @@
-"""Names and types that several folders use: said once, here."""
+"""Names and types that several folders use. Every module may import this one: it imports nothing of
+the package.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,11 @@ from collections.abc import Sequence
 __all__ = [
     "ALL",
     "CLIENT_DISCONNECT",
+    "DEFAULT_PORTS",
     "ROOT",
     "SERVER_DISCONNECT",
     "TRANSPORTS",
+    "TRANSPORT_CHOICES",
     "TRANSPORT_CLOSE",
     "TRANSPORT_ERROR",
     "EncodedPacket",
@@ -27,6 +31,14 @@ TRANSPORT_CLOSE = "transport close"
 TRANSPORT_ERROR = "transport error"
 
 TRANSPORTS = ("polling", "websocket")
+TRANSPORT_CHOICES: dict[str, tuple[str, ...]] = {
+    "websocket": ("websocket",),
+    "polling": ("polling",),
+    "upgrade": ("polling", "websocket"),
+}
+"""What options of commands are called, and the value of ``transports=`` for each."""
+
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 EncodedPacket = str | bytes  # one Engine.IO packet, as it travels in a websocket message
 

@@ -86,7 +86,7 @@ def packet_name(kind: int) -> str:
     return name_of(kind, packet_names)
 
 
-def _is_valid(kind: int, data: Any, id_: int | None) -> bool:
+def is_valid_packet(kind: int, data: Any, id_: int | None) -> bool:
     """Whether a packet's data is what the protocol has for its type."""
     if kind == ACK:
         return isinstance(data, list) and id_ is not None

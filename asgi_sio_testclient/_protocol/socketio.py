@@ -27,13 +27,13 @@ from socketio.packet import (
 )
 
 from asgi_sio_testclient._exceptions import ProtocolError
-from asgi_sio_testclient._protocol.fast_text import _FAST_TEXT, _is_stock
+from asgi_sio_testclient._protocol.fast_text import FAST_TEXT, is_stock
 from asgi_sio_testclient._protocol.names import ROOT
 from asgi_sio_testclient._protocol.packets import (
     RESERVED,
     Incoming,
     Message,
-    _is_valid,
+    is_valid_packet,
     packet_name,
 )
 
@@ -54,7 +54,7 @@ class SocketIO:
 
     def __init__(self, packet_class: type[Packet] = Packet) -> None:
         self.packet_class = packet_class
-        self._fast = _FAST_TEXT if _is_stock(packet_class) else None
+        self._fast = FAST_TEXT if is_stock(packet_class) else None
         self._incomplete: Any = None  # the packet whose attachments are still to come
         self._ids: dict[str, itertools.count[int]] = defaultdict(_new_ids)
 
@@ -183,7 +183,7 @@ def _checked(packet: Any) -> Incoming:
     if not isinstance(namespace, str) or not isinstance(packet.id, int | None):
         # As msgpack can have it.
         raise TypeError("a namespace that is no str, or an id that is no int")
-    if not _is_valid(kind, packet.data, packet.id):
+    if not is_valid_packet(kind, packet.data, packet.id):
         raise ValueError(f"no valid {packet_name(kind)}")
     return Incoming(kind, namespace, packet.data, packet.id)
 

@@ -170,7 +170,7 @@ def find_threaded_server(app: Any) -> Any:
         UsageError: the bridge on the way to it takes one request at a time.
     """
     one_at_a_time = False
-    for thing in _reachable(app):
+    for thing in reachable(app):
         kind = type(thing)
         one_at_a_time |= (kind.__module__, kind.__name__) == _ONE_AT_A_TIME
         if isinstance(thing, socketio.Server | engineio.Server):
@@ -185,7 +185,7 @@ def find_threaded_server(app: Any) -> Any:
     return None
 
 
-def _reachable(app: Any, *, thorough: bool = False) -> Iterator[Any]:
+def reachable(app: Any, *, thorough: bool = False) -> Iterator[Any]:
     """What can be reached through attributes, closures and lists of callables, nearest first.
 
     Args:
@@ -197,13 +197,13 @@ def _reachable(app: Any, *, thorough: bool = False) -> Iterator[Any]:
     while waiting and len(seen) < _SEARCHED:
         thing = waiting.popleft()
         yield thing
-        for child in _children(thing, thorough=thorough):
+        for child in children_of(thing, thorough=thorough):
             if id(child) not in seen:
                 seen.add(id(child))
                 waiting.append(child)
 
 
-def _children(thing: Any, *, thorough: bool) -> Iterator[Any]:
+def children_of(thing: Any, *, thorough: bool) -> Iterator[Any]:
     if isinstance(thing, (type, *_SERVERS)):
         return
     values = list(getattr(thing, "__dict__", {}).values())

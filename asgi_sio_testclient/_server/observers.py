@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import socketio
 
+from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._server.hooks import InstanceHooks
 from asgi_sio_testclient._server.observing import observers
 
@@ -35,8 +36,6 @@ __all__ = [
 ]
 
 __tracebackhide__ = True
-
-ALL = "*"
 
 
 @dataclass(frozen=True)

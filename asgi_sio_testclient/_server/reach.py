@@ -17,7 +17,7 @@ from typing import Any
 
 import engineio
 
-from asgi_sio_testclient._server.find import _children, _reachable, is_entry
+from asgi_sio_testclient._server.find import children_of, is_entry, reachable
 
 __all__ = ["hint_of_path"]
 
@@ -81,7 +81,7 @@ async def hint_of_path(app: Any, path: str, scope_of: ScopeOf) -> str:
 async def _wrapper(app: Any, path: str, scope_of: ScopeOf) -> str:
     """An ASGIApp around `app`, which was meant in its place."""
     for thing in _asgi_apps():
-        if thing is app or all(inner is not app for inner in _reachable(thing.other_asgi_app)):
+        if thing is app or all(inner is not app for inner in reachable(thing.other_asgi_app)):
             continue
         name = _name_of(thing)
         text = f"it is in the socketio.ASGIApp around this app{name and f', {name}'}: pass that one"
@@ -139,7 +139,7 @@ def _served(app: Any) -> Iterator[tuple[str, str]]:
         path = getattr(thing, "__dict__", {}).get("path")
         if isinstance(path, str) and path.startswith("/"):
             prefix += path.rstrip("/")
-        for child in _children(thing, thorough=True):
+        for child in children_of(thing, thorough=True):
             if id(child) not in seen:
                 seen.add(id(child))
                 waiting.append((child, prefix))

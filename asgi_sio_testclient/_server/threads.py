@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import socketio
 
 from asgi_sio_testclient._exceptions import UsageError
-from asgi_sio_testclient._server.find import _reachable
+from asgi_sio_testclient._server.find import reachable
 from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
 from asgi_sio_testclient._waiting.suspended import codes_in_thread, thread_suspended_at
 
@@ -277,7 +277,7 @@ def _nothing() -> None:
 
 def _workers_of(app: Any) -> int | None:
     """How many threads the bridge has, where it has a pool as a2wsgi's; None for any number."""
-    for thing in _reachable(app):
+    for thing in reachable(app):
         pool = getattr(thing, "executor", None)
         if isinstance(pool, ThreadPoolExecutor):
             return pool._max_workers

@@ -88,7 +88,8 @@ class SyncTestClient:
     def _set_up(self, inner: TestClient, loop: _Loop) -> None:
         self._client = inner
         self._loop = loop
-        self._own_http: httpx.Client | None = None
+        # The client that `http` returned last, and the async client behind it.
+        self._http: tuple[httpx.Client, httpx.AsyncClient] | None = None
 
     # -- entering and leaving
 
@@ -118,7 +119,6 @@ class SyncTestClient:
         try:
             self._loop.run(self._client.__aexit__, exc_type, exc, traceback)
         finally:
-            self._own_http = None
             self._loop.release()
 
     # -- connecting
@@ -317,12 +317,12 @@ class SyncTestClient:
         """
         if _is_plain_sync_client(self._client._options.http):
             return self._client._options.http  # type: ignore[no-any-return]
-        if self._own_http is None:
-            self._own_http = self._make_http()
-        return self._own_http
-
-    def _make_http(self) -> httpx.Client:
         http = self._client.http
+        if self._http is None or self._http[1] is not http:
+            self._http = self._make_http(http), http
+        return self._http[0]
+
+    def _make_http(self, http: httpx.AsyncClient) -> httpx.Client:
         return httpx.Client(
             transport=_PortalTransport(self._loop, http),
             base_url=str(http.base_url),

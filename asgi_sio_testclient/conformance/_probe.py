@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from asgi_sio_testclient._protocol.names import EncodedPacket
 from asgi_sio_testclient.asgi import (
     HTTPExchange,
     Response,
@@ -30,7 +31,6 @@ __all__ = ["Case", "Probe", "Socket", "Stopped"]
 
 __tracebackhide__ = True
 
-Frame = str | bytes
 
 PING_INTERVAL = 0.3
 PING_TIMEOUT = 0.2
@@ -226,7 +226,7 @@ class Socket:
         self._probe = probe
         self._connected = False
 
-    def send(self, *frames: Frame) -> None:
+    def send(self, *frames: EncodedPacket) -> None:
         """Send messages."""
         for frame in frames:
             self.connection.send(frame)
@@ -315,7 +315,7 @@ def shown(response: Response) -> str:
     return f"200 {canonical(response.body.decode(errors='replace'))}".strip()
 
 
-def canonical(frame: Frame) -> str:
+def canonical(frame: EncodedPacket) -> str:
     """A frame as it is to be shown and compared: no control characters, bytes in hexadecimal.
 
     In OPEN and CONNECT the session id is blanked out, and the keys are sorted: the suites ask for

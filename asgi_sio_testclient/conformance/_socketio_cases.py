@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from asgi_sio_testclient._protocol.names import EncodedPacket
 from asgi_sio_testclient.conformance import _engineio_cases as engineio
 from asgi_sio_testclient.conformance._engineio_cases import Check, opened
 from asgi_sio_testclient.conformance._probe import (
     CLOSED,
     Case,
-    Frame,
     Probe,
     Socket,
     Stopped,
@@ -217,7 +217,7 @@ async def leaves_custom(probe: Probe) -> None:
 # -- message
 
 
-async def answers_to(probe: Probe, count: int, *frames: Frame) -> None:
+async def answers_to(probe: Probe, count: int, *frames: EncodedPacket) -> None:
     """Send them, and write down as many messages as the suite waits for."""
     socket = await connected(probe)
     socket.send(*frames)

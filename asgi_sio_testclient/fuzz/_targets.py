@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._server.observers import RegisteredHandler
 from asgi_sio_testclient.fuzz._shapes import Shape, constants_of, shapes_of, signature_of
 from asgi_sio_testclient.fuzz._values import arguments, fill, systematic
@@ -17,7 +18,6 @@ __all__ = ["Call", "Target", "targets_of"]
 
 __tracebackhide__ = True
 
-ALL = "*"
 ANY_NAMESPACE = "/fuzz"  # where a handler of every namespace is called
 ANY_EVENT = "fuzz"
 RESERVED = {"connect", "disconnect"}

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from asgi_sio_testclient._exceptions import TestClientError
 from asgi_sio_testclient._protocol import engineio
+from asgi_sio_testclient._protocol.names import EncodedPacket
 
 __all__ = ["HARError", "Recorded", "RecordedRequest", "RecordedSession", "read_har"]
 
@@ -32,7 +33,6 @@ _OWN_QUERY = frozenset({"EIO", "transport", "sid", "t", "b64", "j"})
 _CLOSED_AFTER = 1e-4  # seconds: Playwright gives the time of the last frame in the place of the end
 _MILLISECONDS_FROM = 1e11  # as seconds it would be the year 5138
 
-Frame = str | bytes
 Attached = Callable[[str], bytes]
 
 
@@ -88,7 +88,7 @@ class RecordedSession:
     url: str
     headers: dict[str, str]
     query: dict[str, str]
-    frames: list[tuple[float, str, str, Frame]] = field(default_factory=list)
+    frames: list[tuple[float, str, str, EncodedPacket]] = field(default_factory=list)
     closed: float = 0.0
 
     @property
@@ -216,7 +216,7 @@ class _Reader:
         self._requests.sort(key=lambda request: request.time)
         return Recorded(name, sessions, self._requests)
 
-    def _frames(self, entry: Any, transport: str) -> list[tuple[float, str, str, Frame]]:
+    def _frames(self, entry: Any, transport: str) -> list[tuple[float, str, str, EncodedPacket]]:
         started = _epoch(entry["startedDateTime"])
         if transport == "websocket":
             return [
@@ -290,7 +290,7 @@ def _headers(request: Any) -> dict[str, str]:
     return {item["name"].lower(): item["value"] for item in request.get("headers", ())}
 
 
-def _sid(frame: Frame) -> str:
+def _sid(frame: EncodedPacket) -> str:
     """The session id of an OPEN packet; "" for every other."""
     if isinstance(frame, str) and frame.startswith("0{"):
         try:
@@ -300,7 +300,7 @@ def _sid(frame: Frame) -> str:
     return ""
 
 
-def _message(message: Any) -> tuple[str, str, Frame]:
+def _message(message: Any) -> tuple[str, str, EncodedPacket]:
     way = SENT if message["type"] == "send" else RECEIVED
     data = message["data"]
     if message.get("opcode", _TEXT) == _BINARY:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Never, Self
 from asgi_sio_testclient import ReceivedEvent, TestClient
 from asgi_sio_testclient._client.inbox import Inbox, Match, Numbered
 from asgi_sio_testclient._connection.app import RunningApp
+from asgi_sio_testclient._protocol.names import ALL, ROOT
 from asgi_sio_testclient.locust._failures import RequestFailed, is_mistake, mark_reported
 
 __all__ = ["MeasuredClient", "Requests"]
@@ -20,7 +21,6 @@ UNREAD_EVENTS = 1000
 PACKETS = 20  # of the transcript: as many as an error's text shows, and some
 ERRORS = 20
 IN_FLIGHT = 1.0  # seconds
-ROOT, ALL = "/", "*"
 SECOND = 1_000_000_000  # nanoseconds
 
 

@@ -7,8 +7,9 @@ import functools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, cast
 
+from asgi_sio_testclient._protocol.names import DEFAULT_PORTS
 from asgi_sio_testclient.asgi._elsewhere import EXTENSION
-from asgi_sio_testclient.remote._target import PORTS, Target
+from asgi_sio_testclient.remote._target import Target
 
 __all__ = ["Disconnect", "Receive", "Requests", "Send", "response_headers", "told"]
 
@@ -167,7 +168,7 @@ def _is_own_host(value: bytes, server: Any, scheme: str) -> bool:
         return True
     host, _, port = value.decode("latin-1").rpartition(":")
     if not host or not port.isdecimal():
-        host, port = value.decode("latin-1"), str(PORTS.get(scheme, server[1]))
+        host, port = value.decode("latin-1"), str(DEFAULT_PORTS.get(scheme, server[1]))
     return bool(host.strip("[]").lower() == server[0].lower() and port == str(server[1]))
 
 

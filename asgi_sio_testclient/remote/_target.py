@@ -7,12 +7,13 @@ import urllib.parse
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["PORTS", "Target", "parse_target"]
+from asgi_sio_testclient._protocol.names import DEFAULT_PORTS
+
+__all__ = ["Target", "parse_target"]
 
 __tracebackhide__ = True
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
-PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _MASK = "***"
 _DEFAULT_PATH = "/socket.io"
@@ -80,7 +81,7 @@ def parse_target(url: Any) -> Target:
         scheme=scheme,
         netloc=netloc,
         host=host,
-        port=port or PORTS[scheme],
+        port=port or DEFAULT_PORTS[scheme],
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from asgi_sio_testclient._protocol.names import DEFAULT_PORTS
 from asgi_sio_testclient.stock._app import App
 from asgi_sio_testclient.stock._serving import Connection, Origin
 
@@ -21,7 +22,6 @@ __all__ = ["ASGIConnector"]
 
 __tracebackhide__ = True
 
-DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 SECURE = frozenset({"https", "wss"})
 
 
