@@ -175,7 +175,7 @@ class Wire:
     @property
     def holding(self) -> bool:
         """Whether something is under way that is still to arrive."""
-        return self._timer is not None
+        return self._timer is not None or bool(self._line)
 
     def carry(self, frame: EncodedPacket) -> None:
         """Send a frame: it is delivered now, later, twice or never."""
@@ -191,19 +191,23 @@ class Wire:
             return
         passing = [frame, frame] if fate is Fate.DUPLICATE else [frame]
         overtaken, self._overtaken = self._overtaken, []
-        if late:
-            self._line += [*passing, *overtaken]
-            return
-        self._stop_timer()
-        for each in (*passing, *overtaken):
-            self._deliver(each)
+        self._line += [*passing, *overtaken]
+        if not late:
+            self._stop_timer()
+            self._deliver_line()
 
     def flush(self) -> None:
         """Deliver at once what is held back."""
         self._stop_timer()
-        held, self._line, self._overtaken = [*self._line, *self._overtaken], [], []
-        for frame in held:
-            self._deliver(frame)
+        overtaken, self._overtaken = self._overtaken, []
+        self._line += overtaken
+        self._deliver_line()
+
+    def _deliver_line(self) -> None:
+        # One at a time: until the last is delivered the wire holds something, and whoever asks in
+        # between has to wait for it.
+        while self._line:
+            self._deliver(self._line.pop(0))
 
     def cut(self) -> None:
         """The connection is over: what is held back never arrives."""

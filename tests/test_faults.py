@@ -227,3 +227,21 @@ def test_what_it_says():
 def test_wrong_arguments(wrong):
     with pytest.raises(ValueError, match=r"expected|probabilities"):
         Schedule(1, **wrong)
+
+
+@pytest.mark.parametrize(
+    "frames", [("delay:1", "pass:2", "pass:3"), ("reorder:2", "reorder:3", "pass:1")]
+)
+def test_a_wire_holds_something_until_the_last_message_is_delivered(frames):
+    holding = []
+
+    class Asking(Line):
+        def take(self, frame):
+            super().take(frame)
+            holding.append(self.wire.holding)
+
+    line = Asking()
+    line.carry(*frames)
+    line.clock.pass_by()
+    assert line.arrived == ["1", "2", "3"]
+    assert holding == [True, True, False]

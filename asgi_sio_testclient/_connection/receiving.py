@@ -32,6 +32,7 @@ from asgi_sio_testclient._server.find import app_problem, find_server
 from asgi_sio_testclient.asgi import Response
 
 if TYPE_CHECKING:
+    from asgi_sio_testclient._connection.link import DisturbedLink
     from asgi_sio_testclient._connection.transport import Transport
     from asgi_sio_testclient._server.runs import HandlerRun
 
@@ -69,8 +70,7 @@ class ReceivingSession(ClosingSession):
         if not self.unsettled:
             self._unsettle()
         if self._link is not None and not arrived:
-            self._link.receive(frame)
-            self._services.idle.notify()
+            self._receive_disturbed(self._link, frame)
             return
         self._note((perf_counter(), RECEIVED, name, frame))
         if len(self._notes) > self._transcript.trim_at:
@@ -167,6 +167,11 @@ class ReceivingSession(ClosingSession):
         if self.instrumentation is not None:
             self.instrumentation.sessions[self.sid] = self
         polling.send([encode(CLOSE)])
+
+    def _receive_disturbed(self, link: DisturbedLink, frame: EncodedPacket) -> None:
+        """Hand a frame to the disturbed link, which delivers, holds back or loses it."""
+        link.receive(frame)
+        self._services.idle.notify()
 
     def _take(self, frame: EncodedPacket) -> None:
         """Process a frame that has passed the disturbed link."""

@@ -2,20 +2,30 @@
 
 The contract of notify()
 ------------------------
-A source of idleness is asked once, and not again before `IdleWatchers.notify` is called. So whoever
-changes what a source answers from BUSY to anything else must call `notify` afterwards, in the event
-loop's thread; a change that goes untold leaves `settle` waiting until its timeout. These are they:
+A source of idleness that has answered BUSY is not asked again before `IdleWatchers.notify` is
+called. Whoever ends the work of a source must therefore call `notify` afterwards, in the event
+loop's thread; without the call `settle` waits until its timeout. These functions call `notify`,
+each at one place, and no others do:
 
-- the running app: a task of the client's own ended;
-- a session: a packet was sent or received, a request of it ended, its connection ended, and the app
-  awaits its next message (`asgi` calls `bound_notify`);
-- the instrumentation of a server: a handler ended, a queue was read, or a thread reported;
-- `asgi_sio_testclient.pubsub`: a message between nodes was delivered.
+- `RunningApp._kept`: a task of the client itself ended, such as a handler of the test;
+- `ReceivingSession.transport_frame`: a frame of the server arrived;
+- `ReceivingSession._receive_disturbed`: a frame of the server reached a disturbed link, which may
+  lose the frame;
+- `ReceivingSession.about_to_receive`: the app awaits the body of a request, or the first message of
+  a websocket;
+- `ReceivingSession._be_ready`: the app awaits the next message of a websocket, which then calls
+  `bound_notify`;
+- `ClosingSession.activity`: a request was answered, or a call of the app ended;
+- `AsyncioInstrumentation._run_handler`: a handler ended that has a task of its own;
+- `AsyncioInstrumentation._message_hook`: the server has processed a message;
+- `AsyncioInstrumentation._disconnect_hook`: a disconnect handler ended;
+- `ThreadedInstrumentation._handled`: the server's threads have processed a message;
+- `ThreadedInstrumentation._disconnect_ended`: a handler in a thread ended;
+- `_Subscription.done`: a message between two nodes of `asgi_sio_testclient.pubsub` was delivered.
 
-A source that can't tell answers MOVING instead: it is asked again in each turn of the loop for a
-while, then every few milliseconds. Call `notify` without looking who waits: without watchers it
-costs a call. ``tests/_waiting/test_notify.py`` fails
-where a change of a conversation goes untold.
+A source that can't notify answers MOVING instead: it is asked again in each turn of the loop for a
+while, then every few milliseconds. ``tests/_waiting/test_notify.py`` holds the list, and fails
+where a change is not followed by a call of `notify`.
 """
 
 from __future__ import annotations
@@ -36,10 +46,10 @@ _TURNS = 10
 
 
 class IdleState(enum.Enum):
-    """Whether a source has nothing to do, and whether it tells when that changes."""
+    """Whether a source has nothing to do, and whether a change of that is notified."""
 
-    BUSY = "busy"  # it will call `IdleWatchers.notify` when it changes
-    MOVING = "moving"  # it is about to be idle, and does not call `notify` then
+    BUSY = "busy"  # `IdleWatchers.notify` will be called after a change
+    MOVING = "moving"  # about to be idle; `notify` will not be called
     IDLE = "idle"
 
 
@@ -47,7 +57,7 @@ class SupportsIdle(Protocol):
     """A source of idleness."""
 
     def quiet(self) -> IdleState:
-        """Return its state now. After BUSY, a change must be told: see the module."""
+        """Return the state now. After BUSY, a change must be notified: see the module."""
 
 
 class _Watcher:

@@ -1,14 +1,57 @@
 """The contract of `_waiting/idle.py`: who ends the work of a source of idleness calls notify."""
 
+import ast
 import asyncio
+import contextlib
+import re
+import sys
+from pathlib import Path
 
 import pytest
 import socketio
 
+import asgi_sio_testclient
 from asgi_sio_testclient import TestClient
-from asgi_sio_testclient._waiting.idle import IdleState
+from asgi_sio_testclient._waiting import idle
+from asgi_sio_testclient._waiting.idle import IdleState, IdleWatchers
+from asgi_sio_testclient.faults import Schedule
+from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker
 
-TURNS = 400  # more than a conversation takes
+PACKAGE = Path(asgi_sio_testclient.__file__).parent
+CONTRACT = re.findall(r"^- `([\w.]+)`: ", idle.__doc__, re.MULTILINE)
+TURNS_AFTER = 50
+
+
+# -- the list in the module
+
+
+def functions(tree):
+    """The functions of a module and the methods of its classes, each with its qualified name."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield f"{node.name}.{inner.name}", inner
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node
+
+
+def notifiers():
+    """The functions of the package that call notify, or hand it on, once for each place."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path == Path(idle.__file__):
+            continue
+        for name, function in functions(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Attribute) and node.attr in {"notify", "bound_notify"}:
+                    yield name
+
+
+def test_the_contract_lists_each_place_that_notifies():
+    assert sorted(notifiers()) == sorted(CONTRACT)
+
+
+# -- what a conversation notifies
 
 
 class Probe:
@@ -22,32 +65,59 @@ class Probe:
         return IdleState.BUSY
 
 
-async def untold_changes(client, conversation):
-    """The changes from BUSY during a conversation that no call of notify followed."""
-    app, probe, untold = client._running_app, Probe(), []
-    forget = app.services.idle.when_idle(lambda: [probe], lambda: None)
-    talking = asyncio.ensure_future(conversation)
-    busy = {}
-    for _ in range(TURNS):
-        before = probe.asked
-        now = {source: source.quiet() for source in list(app.idle_sources())}
-        changed = [source for source in busy if now.get(source) is not IdleState.BUSY]
-        for source in changed:
-            asked = busy.pop(source)
-            await asyncio.sleep(0)
-            if probe.asked == asked:
-                untold.append(source)
-        busy.update({source: before for source, state in now.items() if state is IdleState.BUSY})
-        await asyncio.sleep(0)
-    forget()
-    await talking
-    return untold
+class Conversation:
+    """What was notified while a client and its app talked.
+
+    Attributes:
+        seen: the functions that called notify.
+        missing: the sources that changed from BUSY to another state, and no call of notify
+            followed.
+    """
+
+    def __init__(self):
+        self.seen = set()
+        self.missing = []
+
+    @contextlib.contextmanager
+    def _noting_callers(self):
+        def note(frame, event, _argument):
+            if event == "call" and frame.f_code is IdleWatchers.notify.__code__:
+                self.seen.add(frame.f_back.f_code.co_qualname.partition(".<locals>")[0])
+
+        before = sys.getprofile()
+        sys.setprofile(note)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+
+    async def listen(self, app, talk):
+        """Run `talk` and look at the sources in each turn of the loop."""
+        probe = Probe()
+        remove = app.services.idle.when_idle(lambda: [probe], lambda: None)
+        with self._noting_callers():
+            talking = asyncio.ensure_future(talk)
+            busy, turns_after = {}, 0
+            while turns_after < TURNS_AFTER:
+                turns_after += talking.done()
+                before = probe.asked
+                now = {source: source.quiet() for source in list(app.idle_sources())}
+                for source in [each for each in busy if now.get(each) is not IdleState.BUSY]:
+                    asked = busy.pop(source)
+                    await asyncio.sleep(0)
+                    if probe.asked == asked:
+                        self.missing.append(source)
+                busy |= {each: before for each, state in now.items() if state is IdleState.BUSY}
+                await asyncio.sleep(0)
+        remove()
+        await talking
 
 
-@pytest.mark.parametrize(
-    "transports", [("websocket",), ("polling",), ("polling", "websocket")], ids="-".join
-)
-async def test_every_change_from_busy_is_told(transports):
+TRANSPORTS = [("websocket",), ("polling",), ("polling", "websocket")]
+
+
+async def over(transports, schedule=None):
+    """A call, emits both ways, handlers of both sides, and a disconnect."""
     sio = socketio.AsyncServer(async_mode="asgi")
 
     @sio.event
@@ -60,23 +130,108 @@ async def test_every_change_from_busy_is_told(transports):
     async def disconnect(sid, reason):
         await asyncio.sleep(0)
 
-    async def conversation(client):
+    @sio.event
+    async def ask(sid):
+        await sio.emit("answered", to=sid)
+
+    async def talk(client):
         assert await client.call("work") == "done"
         await client.emit("work")
         await client.await_events(2, "answered")
         await client.disconnect()
 
-    async with TestClient(socketio.ASGIApp(sio), transports=transports) as client:
+    heard = Conversation()
+    async with TestClient(socketio.ASGIApp(sio), transports=transports, timeout=60) as client:
 
         @client.on("news")
         async def on_news():
             await asyncio.sleep(0)
             await client.emit("ask")
 
-        @sio.event
-        async def ask(sid):
-            await sio.emit("answered", to=sid)
+        await client.connect()
+        if schedule is not None:
+            client.raw.disturb(schedule)
+        await client.settle()
+        await heard.listen(client._running_app, talk(client))
+    return heard
 
+
+async def connecting(transports):
+    """The handshake of a second client: the server is detected in the app's call stack."""
+    sio = socketio.AsyncServer(async_mode="asgi")
+    inner = socketio.ASGIApp(sio)
+
+    async def app(scope, receive, send):
+        await inner(scope, receive, send)
+
+    heard = Conversation()
+    async with TestClient(app, transports=transports, lifespan=False, timeout=60) as client:
+        await heard.listen(client._running_app, client.connect())
+    return heard
+
+
+async def in_threads():
+    """Handlers of a server that runs in threads."""
+    sio = socketio.Server(async_mode="threading")
+    sio.on("work", lambda sid: "done")
+    sio.on("disconnect", lambda sid, reason: None)
+
+    async def talk(client):
+        await client.emit("work")
+        assert await client.call("work") == "done"
+        await client.disconnect()
+
+    heard = Conversation()
+    async with TestClient(socketio.WSGIApp(sio), timeout=60) as client:
         await client.connect()
         await client.settle()
-        assert await untold_changes(client, conversation(client)) == []
+        await heard.listen(client._running_app, talk(client))
+    return heard
+
+
+async def between_nodes():
+    """An emit by one node of a broker to a client of another one."""
+    broker = InMemoryBroker()
+    here, there = (
+        socketio.AsyncServer(async_mode="asgi", client_manager=AsyncInMemoryManager(broker))
+        for _ in range(2)
+    )
+
+    async def talk(client):
+        await there.emit("news")
+        await client.await_event("news")
+        await client.disconnect()
+
+    heard = Conversation()
+    async with TestClient(socketio.ASGIApp(there)) as other:
+        await other.connect()
+        async with TestClient(socketio.ASGIApp(here), timeout=60) as client:
+            await client.connect()
+            await client.settle()
+            await heard.listen(client._running_app, talk(client))
+    return heard
+
+
+SLOW = Schedule(1, delay=1.0, hold=0.001)
+CONVERSATIONS = {
+    **{"-".join(each): lambda each=each: over(each) for each in TRANSPORTS},
+    **{f"connect {'-'.join(each)}": lambda each=each: connecting(each) for each in TRANSPORTS},
+    "disturbed": lambda: over(("websocket",), SLOW),
+    "threads": in_threads,
+    "pubsub": between_nodes,
+}
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS.values(), ids=CONVERSATIONS)
+async def test_a_change_from_busy_is_notified(conversation):
+    heard = await conversation()
+    assert heard.missing == []
+
+
+async def test_each_place_of_the_contract_notifies():
+    seen = set()
+    for conversation in CONVERSATIONS.values():
+        seen |= (await conversation()).seen
+    # The websocket calls what `_be_ready` has handed to it.
+    handed_on = {"_Run._receive": "ReceivingSession._be_ready"}
+    assert {handed_on.get(name, name) for name in seen} == set(CONTRACT)
