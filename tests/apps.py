@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import socketio
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-WAIT = 15.0
+WAIT = 60.0
 
 
 class Journal(list):

@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import contextmanager
 
+import idle_clock
 import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import text
@@ -152,8 +153,12 @@ def pytest_collection_finish():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item, nextitem):
-    """The same after each module, for what its tests have imported."""
-    result = yield
+    """The clock of the test's loops; and the same after each module, for what its tests have
+    imported.
+    """
+    real = item.get_closest_marker("real_clock")
+    with contextlib.nullcontext() if real else idle_clock.installed():
+        result = yield
     if nextitem is None or nextitem.path != item.path:
         gc.collect()
         gc.freeze()

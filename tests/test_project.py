@@ -105,7 +105,7 @@ def modules_after(imports: str) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=40,
+        timeout=60,
     )
     return set(done.stdout.split())
 

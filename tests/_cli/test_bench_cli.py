@@ -19,7 +19,7 @@ from asgi_sio_testclient import TestClient, bench
 from asgi_sio_testclient._cli import main, screen as screens
 from asgi_sio_testclient.bench import _plot as plot
 
-WAIT = 20.0
+WAIT = 60.0
 APP = """
     import asyncio
 

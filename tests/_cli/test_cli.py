@@ -151,7 +151,7 @@ def run_process(*arguments, cwd, **options):
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
         **options,
     )
@@ -573,7 +573,7 @@ class TestAsAProcess:
             process.stdout.readline()
             process.stdout.close()
             err = process.stderr.read()
-            process.wait(timeout=30)
+            process.wait(timeout=60)
 
         assert process.returncode == 141
         assert err == b""
@@ -787,7 +787,7 @@ def run_on_terminal(arguments, *, cwd):
         output = b""
         while chunk := _read(ours):
             output += chunk
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     os.close(ours)
     return output.decode()
 

@@ -452,7 +452,7 @@ assert protocol.receive('2["e",{"a":[1]}]').data == ["e", {"a": [1]}]
 
 
 def test_it_works_where_json_is_all_python():
-    subprocess.run([sys.executable, "-c", WITHOUT_ACCELERATOR], check=True, timeout=40)
+    subprocess.run([sys.executable, "-c", WITHOUT_ACCELERATOR], check=True, timeout=60)
 
 
 # -- other packet classes

@@ -19,7 +19,7 @@ from asgi_sio_testclient import EventTimeout, SyncTestClient, TestClient, Unexpe
 from asgi_sio_testclient._waiting.idle import IdleState
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker, InMemoryManager
 
-WAIT = 15.0
+WAIT = 60.0
 
 
 def node(manager):

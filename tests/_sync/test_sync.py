@@ -38,7 +38,7 @@ from asgi_sio_testclient._connection.session import EngineSession
 from asgi_sio_testclient._sync.portal import _Call, _loop_of, _TestsThread
 from asgi_sio_testclient._sync.session import SyncEngineSession
 
-WAIT = 15.0
+WAIT = 60.0
 
 
 @pytest.fixture
@@ -806,7 +806,7 @@ def test_in_a_repl_that_is_left_without_a_goodbye(transport, tmp_path):
         capture_output=True,
         cwd=tmp_path,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     assert (done.stdout, done.stderr) == ("42\n", "")
 

@@ -105,6 +105,7 @@ async def test_each_of_several_deadlines_comes_whatever_the_order_of_their_begin
     assert await asyncio.wait_for(asyncio.gather(*waits), SOON) == [EXPIRED] * 4
 
 
+@pytest.mark.real_clock
 async def test_a_result_in_the_moment_of_the_deadline_is_kept(deadlines):
     began = asyncio.get_running_loop().time()
     done, other = future(), future()

@@ -15,7 +15,7 @@ async def suspended(coroutine):
         yield task
     finally:
         task.cancel()
-        await asyncio.wait([task], timeout=1)
+        await asyncio.wait([task], timeout=60)
 
 
 async def forever():

@@ -772,7 +772,7 @@ async def test_pings_are_answered():
     program = Program(ping_interval=0.05, ping_timeout=5)
     async with program.client() as client:
         await client.connect()
-        deadline = time.perf_counter() + 20
+        deadline = time.perf_counter() + 60
         while len(pongs := engine_packets(client, "PONG")) < 3 and time.perf_counter() < deadline:
             await client.http.get("/")
         assert len(pongs) >= 3
@@ -798,7 +798,7 @@ async def test_a_background_loop_of_the_app_ends_with_the_client(program):
     async with program.client() as client:
         await client.connect()
         thread = program.socketio.start_background_task(beat)
-    thread.join(timeout=20)
+    thread.join(timeout=60)
     assert not thread.is_alive()
     assert len(beats) == 1
 
@@ -823,7 +823,7 @@ async def test_the_server_is_left_as_it_was_found(program):
     others = set(threading.enumerate()) - threads
     left = [thread for thread in others if not thread.name.startswith("WSGI_")]
     for thread in left:
-        thread.join(timeout=20)  # it is told to end, and on a busy machine may need a moment
+        thread.join(timeout=60)  # it is told to end, and on a busy machine may need a moment
     assert not any(thread.is_alive() for thread in left), left
 
 
@@ -915,7 +915,7 @@ def test_the_process_ends_at_once():
     programs = [PROCESS.format(body=body, timeout=5) for body in ENDINGS]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", "\n".join(programs)],
-        capture_output=True, text=True, timeout=40, check=False,
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.stdout, done.returncode) == ("done\n" * len(ENDINGS), 0), done.stderr
     assert "Traceback" not in done.stderr
@@ -926,7 +926,7 @@ def test_the_process_ends_though_a_handler_does_not():
     program = PROCESS.format(body="await client.emit('stuck')", timeout=0.3)
     done = subprocess.run(
         [sys.executable, "-c", program],
-        capture_output=True, text=True, timeout=40, check=False,
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "a handler that did not end within 0.3 s: stuck" in done.stderr
@@ -950,7 +950,7 @@ async def test_other_clients_of_the_server_are_left_alone(program, client, monke
     for packet in ("40", '42["fail"]', '42["send_broadcast",1]'):
         assert (await client.http.post(stranger, content=packet)).text == "OK"
     assert (await client.await_event("response")).data == 1
-    deadline = time.perf_counter() + 20
+    deadline = time.perf_counter() + 60
     while not heard and time.perf_counter() < deadline:
         await client.http.get(stranger)
     assert [str(exc) for exc in heard] == ["of another client's"]

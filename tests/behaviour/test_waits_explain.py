@@ -2,14 +2,13 @@
 # ruff: noqa: PT012 (a wait in one of two ways is one step)
 
 import asyncio
-import time
 
 import pytest
 import socketio
 
 from asgi_sio_testclient import EventTimeout, NotConnected, TestClient, TestClientError
 
-# Seconds: less than a wait that ends by its timeout takes, more than a busy machine needs.
+# Seconds on the loop's clock, see idle_clock.py: less than a wait that ends by its timeout takes.
 AT_ONCE = 4.0
 
 
@@ -30,11 +29,11 @@ def first_line(caught):
 
 class Stopwatch:
     def __enter__(self):
-        self.started = time.perf_counter()
+        self.started = asyncio.get_running_loop().time()
         return self
 
     def __exit__(self, *_):
-        self.seconds = time.perf_counter() - self.started
+        self.seconds = asyncio.get_running_loop().time() - self.started
 
 
 # the data of an EventTimeout

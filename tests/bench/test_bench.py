@@ -816,7 +816,7 @@ class TestErrors:
             await bench.measure(client, "ehco", warmup=warmup, timeout=0.05, **options)
 
     async def test_an_argument_that_cannot_be_sent(self, client):
-        with pytest.raises(TypeError, match="serialised"):
+        with pytest.raises(TypeError, match="serialise"):
             await bench.measure(client, "echo", {1, 2})
 
     async def test_a_lost_connection_ends_it(self, client):
@@ -1007,6 +1007,7 @@ class TestSubject:
 
         assert subjects.name_of(function).endswith("<locals>.function")
 
+    @pytest.mark.real_clock
     async def test_versions_and_machine(self):
         here = bench.Subject.here(**WHAT)
         assert here.versions["python-socketio"]

@@ -2,14 +2,13 @@
 
 import asyncio
 import re
-import time
 import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import socketio
 
-#: Seconds. "At once": less than the client's own timeout, more than a busy machine needs.
+#: Seconds on the loop's clock, see idle_clock.py. "At once": less than the client's own timeout.
 KNOWN_EARLY = 4.0
 #: Seconds that a scenario gives to a wait whose end only the clock can tell, and its bound.
 SHORT = 0.2
@@ -87,14 +86,15 @@ def server(**settings) -> tuple[socketio.AsyncServer, socketio.ASGIApp]:
 
 async def read(fault: Fault) -> Reading:
     """Runs a fault as a tester would and returns what the tester reads."""
-    started = time.perf_counter()
+    clock = asyncio.get_running_loop().time
+    started = clock()
     shown: BaseException | None
     try:
         async with asyncio.timeout(HANGS):
             shown = await fault.scenario()
     except Exception as error:  # noqa: BLE001 (whatever it is, it is what the tester reads)
         shown = error
-    seconds = time.perf_counter() - started
+    seconds = clock() - started
     if shown is None:
         return Reading("(nothing: the fault went unnoticed)", "", seconds)
     notes = "\n".join(getattr(shown, "__notes__", ()))

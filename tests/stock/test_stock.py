@@ -18,7 +18,7 @@ from asgi_sio_testclient.stock import ASGIClientSession
 
 URL = "http://testserver"
 BASIC = "Basic bWU6c2VjcmV0"  # me:secret
-WAIT = 15.0
+WAIT = 60.0
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
