@@ -4,10 +4,11 @@ Sphinx with furo and MyST: one tool gives autodoc for the reference, Markdown fo
 without a server, and a theme with a dark mode that holds on a phone; all of it is maintained.
 """
 
+import importlib
+import inspect
 import re
 from pathlib import Path
 
-import asgi_sio_testclient
 from asgi_sio_testclient._version import __version__
 
 HERE = Path(__file__).parent
@@ -72,17 +73,52 @@ def leave_out_benchmarks(_app, docname, source):
         source[0] = source[0].replace("\nbenchmarks\n", "\n")
 
 
-def list_members(_app, _docname, source):
-    """Put a table of a class's members in the place of ``{members} CLASS``."""
+AUTOCLASS = re.compile(r"^\.\. autoclass:: (\S+)\n   :members:$", re.MULTILINE)
+AUTOMODULE = re.compile(r"^\.\. automodule:: (\S+)\n   :members:$", re.MULTILINE)
+MODULE = re.compile(r"^\.\. (?:currentmodule|module|automodule):: (\S+)$", re.MULTILINE)
 
-    def table(found):
-        owner = getattr(asgi_sio_testclient, found[1])
-        names = [name for name in vars(owner) if not name.startswith("_")]
-        lines = [".. autosummary::", "   :nosignatures:", ""]
-        lines += [f"   {found[1]}.{name}" for name in names]
-        return "\n".join(lines)
 
-    source[0] = re.sub(r"^\{members\} (\w+)$", table, source[0], flags=re.MULTILINE)
+def list_members(_app, docname, source):
+    """Put a table of its members above each class of the reference, and above each module's."""
+    if not docname.startswith("reference/"):
+        return
+    text = AUTOMODULE.sub(lambda found: members_of_module(found[1]), source[0])
+    module = MODULE.search(text)
+    if module is not None:
+        text = AUTOCLASS.sub(lambda found: members_of_class(module[1], found), text)
+    source[0] = text
+
+
+def members_of_module(name):
+    """The directives for each public name of a module, in the place of ``:members:``."""
+    module = importlib.import_module(name)
+    names = [member for member in module.__all__ if inspect.getdoc(getattr(module, member))]
+    lines = [f".. automodule:: {name}", "", table(names), ""]
+    for member in names:
+        value = getattr(module, member)
+        kind = "autofunction" if callable(value) else "autodata"
+        if isinstance(value, type):
+            kind = "autoexception" if issubclass(value, BaseException) else "autoclass"
+        lines.append(f".. {kind}:: {name}.{member}")
+        lines += ["   :members:", ""] if isinstance(value, type) else [""]
+    return "\n".join(lines)
+
+
+def members_of_class(module, found):
+    """A class's directive below the table of its members; alone where there are none."""
+    name = found[1].removeprefix(f"{module}.")
+    owner = getattr(importlib.import_module(module), name)
+    shown = [
+        f"{name}.{member}"
+        for member, value in vars(owner).items()
+        if not member.startswith("_") and inspect.getdoc(value) and not isinstance(value, str)
+    ]
+    return f"{table(shown)}\n\n{found[0]}" if shown else found[0]
+
+
+def table(names):
+    """The directive of a table of names, each shown without what all have in common."""
+    return "\n".join([".. autosummary::", "   :nosignatures:", "", *(f"   ~{n}" for n in names)])
 
 
 def setup(app):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import difflib
 import importlib
 import os
 import select
@@ -64,10 +65,28 @@ COMMANDS = (
     Command("from-har", "print a test made from a browser's recording", "from_har"),
     Command("replay-har", "play a browser's recording again, and compare", "replay_har"),
 )
+_NAMES = [command.name for command in COMMANDS]
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, which says in one line what is wrong; ``--help`` has the usage."""
+    """argparse's, which says in one line what is wrong; ``--help`` has the usage.
+
+    Options are not abbreviated, and texts keep their lines.
+    """
+
+    def __init__(self, *, prog: str, description: str, epilog: str = "") -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    @property
+    def own_options(self) -> set[str]:
+        """The options, as they are written."""
+        return set(self._option_string_actions)
 
     def error(self, message: str) -> NoReturn:
         """Print the error and exit with 2."""
@@ -110,7 +129,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     if "_ARGCOMPLETE" in os.environ:
         _complete()
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] not in {*_NAMES, *parser.own_options}:
+        parser.error(_no_command(words))
+    arguments = parser.parse_args(words)
     command = next(command for command in COMMANDS if command.name == arguments.command)
     module = importlib.import_module(f"asgi_sio_testclient._cli.{command.module}")
     prog = f"{program()} {command.name}"
@@ -134,6 +157,17 @@ def _run(argv: Sequence[str] | None) -> int:
     return code
 
 
+def _no_command(words: list[str]) -> str:
+    """What is wrong where a command line begins with no command."""
+    if not words:
+        return f"expected a command: {', '.join(_NAMES)}; --help tells more"
+    if words[0].startswith("-"):
+        return f"unrecognized arguments: {words[0]}"
+    near = difflib.get_close_matches(words[0], _NAMES, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f": {', '.join(_NAMES)}"
+    return f"no command {words[0]!r}{hint}"
+
+
 def _complete() -> None:
     """Answer a shell that asks for completions, by argcomplete, and exit; without it do nothing.
 
@@ -154,21 +188,19 @@ def _complete() -> None:
     argcomplete.autocomplete(parser)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     width = max(len(command.name) for command in COMMANDS)
     overview = "\n".join(f"  {command.name:{width}}  {command.summary}" for command in COMMANDS)
     parser = Parser(
         prog=program(),
         description="An in-memory Socket.IO test client for ASGI apps.",
         epilog=f"commands:\n{overview}\n\n`{program()} COMMAND --help` tells more about each.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action=_ShowVersion)
     parser.add_argument(
         "command",
         metavar="COMMAND",
-        choices=[command.name for command in COMMANDS],
+        choices=_NAMES,
         help="one of those below",
     )
     parser.add_argument(

@@ -201,13 +201,7 @@ def _draw(path: Path, report: bench.LatencyReport) -> None:
 
 def build_parser(prog: str) -> Parser:
     """The options of the command."""
-    parser = Parser(
-        prog=prog,
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
     target.add_event_arguments(parser)
     _add_load_options(parser)
     _add_output_options(parser)

@@ -5,7 +5,6 @@ The table goes to standard output; what the app prints and logs goes to standard
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import shutil
@@ -86,8 +85,6 @@ def build_parser(prog: str) -> Parser:
         prog=prog,
         description=_DESCRIPTION + textwrap.indent(conformance.RULES, INDENT),
         epilog=_EPILOGUE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     option = parser.add_argument
     option("app", metavar="MODULE:APP", help=target.APP_HELP)

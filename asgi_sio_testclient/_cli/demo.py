@@ -40,7 +40,7 @@ def main(argv: Sequence[str], prog: str) -> int:
 
 def build_parser(prog: str) -> Parser:
     """The options of the command."""
-    parser = Parser(prog=prog, description=_TITLE, allow_abbrev=False)
+    parser = Parser(prog=prog, description=_TITLE)
     target.add_transport_option(parser)
     return parser
 

@@ -57,13 +57,7 @@ def main(argv: Sequence[str], prog: str) -> int:
 
 def build_parser(prog: str) -> Parser:
     """The options of the command."""
-    parser = Parser(
-        prog=prog,
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
     target.add_event_arguments(parser)
     target.add_connection_options(parser)
     parser.add_argument(

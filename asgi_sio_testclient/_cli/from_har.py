@@ -27,13 +27,7 @@ exit codes: 0 it worked; 1 the file holds no recording; 2 wrong arguments."""
 
 def build_parser(prog: str) -> Parser:
     """The options of the command."""
-    parser = Parser(
-        prog=prog,
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
     add_file_arguments(parser)
     parser.add_argument(
         "--app",

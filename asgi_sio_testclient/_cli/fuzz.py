@@ -103,13 +103,7 @@ def _show(line: str) -> None:
 
 def build_parser(prog: str) -> Parser:
     """The options of the command."""
-    parser = Parser(
-        prog=prog,
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
     option = parser.add_argument
     option("app", metavar="MODULE:APP", help="the app, as uvicorn takes it")
     option(

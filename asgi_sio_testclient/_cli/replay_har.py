@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import sys
@@ -26,13 +25,7 @@ exit codes: 0 the app did the same; 1 it did not, and a diff is printed; 2 wrong
 
 def build_parser(prog: str) -> Parser:
     """The options of the command."""
-    parser = Parser(
-        prog=prog,
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
     parser.add_argument("app", metavar="MODULE:APP", help="the app, as uvicorn takes it")
     add_file_arguments(parser)
     parser.add_argument(

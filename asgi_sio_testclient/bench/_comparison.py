@@ -23,10 +23,10 @@ FEWEST_SLICES = 8
 SIGNIFICANT = 0.01
 MACHINE = 0.05
 """From here on, a difference of the machine is told."""
-SPREAD_SHARE = 0.4
-"""The share of the spread within the noisier run that two runs of the same code may differ by. With
-it, and MARGIN, less than one in a hundred pairs of recorded runs beside a busy machine differed."""
-MARGIN = 0.1
+SPREAD_SHARE = 0.25
+"""The share of the spread within the noisier run that two runs of the same code may differ by. It
+and MARGIN were chosen on one series of recorded runs, and tried on another."""
+MARGIN = 0.12
 """What two runs of the same code differ by, for reasons that lie in the process and not in the
 code: where things came to lie in memory, the seed of hashes, the processor's clock."""
 
@@ -46,7 +46,7 @@ class Comparison:
         handler_ratio: of the handlers' median times; None where one isn't known.
         notes: what else differs, such as the machine.
         margin: by how many times the latencies must differ, at least, to be "slower" or "faster":
-            1.1, and more where the slices of either run differ among themselves.
+            1.12, and more where the slices of either run differ among themselves.
     """
 
     verdict: str
@@ -57,7 +57,7 @@ class Comparison:
     baseline_p50: float
     handler_ratio: float | None
     notes: tuple[str, ...]
-    margin: float = 1 + MARGIN
+    margin: float = 1.1
 
     @property
     def sure_ratio(self) -> float:
@@ -68,6 +68,16 @@ class Comparison:
             return self.ratio
         low, high = sorted((self.ratio, self.ratio / self.machine_ratio))
         return low if low > 1 else min(high, 1.0)
+
+    @property
+    def _steady_ratio(self) -> float:
+        """The ratio in units of the yardstick, which decides the verdict; 1 where the ratio as it
+        is lies on the other side of 1.
+        """
+        if math.isnan(self.machine_ratio):
+            return self.ratio
+        steady = self.ratio / self.machine_ratio
+        return steady if (steady > 1) == (self.ratio > 1) else 1.0
 
     def fails(self, above: float) -> bool:
         """Whether it is slower, beyond noise, and by more than `above` times; or can't be told."""
@@ -124,8 +134,8 @@ def margin_of(spreads: Sequence[float]) -> float:
 def judged(comparison: Comparison) -> Comparison:
     """With the verdict that its figures call for."""
     significant = comparison.p_value < SIGNIFICANT
-    if significant and comparison.sure_ratio > comparison.margin:
+    if significant and comparison._steady_ratio > comparison.margin:
         return replace(comparison, verdict="slower")
-    if significant and comparison.sure_ratio < 1 / comparison.margin:
+    if significant and comparison._steady_ratio < 1 / comparison.margin:
         return replace(comparison, verdict="faster")
     return replace(comparison, verdict="same")

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from operator import attrgetter, itemgetter
-from statistics import median
+from statistics import geometric_mean, median
 from typing import Any, NamedTuple, Self
 
 from asgi_sio_testclient.bench._comparison import (
@@ -224,11 +224,11 @@ class LatencyReport(Timings):
         proof. Nor are two runs: where the machine itself was slower, as the yardstick shows, that
         much of the difference does not count.
 
-        The verdict is "slower" or "faster" when the difference is significant (p < 0.01) and, with
-        the machine's and without, above `Comparison.margin`: 10 %, which two runs of the same code
-        may well differ by, and more where the slices of a run differ among themselves; else "same".
-        With
-        fewer than eight calls on either side it is "unclear".
+        The verdict is "slower" or "faster" when the difference is significant (p < 0.01) and,
+        without what the machine accounts for, above `Comparison.margin`: 12 %, which two runs of
+        the same code may well differ by, and more where the slices of a run differ among
+        themselves; else "same". Of the slices, the faster half counts: another process only ever
+        adds to a latency. With fewer than eight calls on either side it is "unclear".
 
         Raises:
             NotComparable: `baseline` is of another app or event, or was measured in another way or
@@ -453,11 +453,22 @@ def _handler_ratio(report: LatencyReport, baseline: LatencyReport) -> float | No
 
 
 def _machine_ratio(report: LatencyReport, baseline: LatencyReport, ratio: float) -> float:
-    """By what the machine was slower, slice by slice where both reports know that."""
-    ours, theirs = (_in_calibrations(part) for part in (report, baseline))
-    if ours is None or theirs is None:
+    """By what the machine was slower, by the faster half of the slices where both reports know the
+    calibrations of each.
+    """
+    if _in_calibrations(report) is None or _in_calibrations(baseline) is None:
         return report.yardstick / baseline.yardstick
-    return ratio / (median(ours) / median(theirs))
+    return ratio / (_steady(report) / _steady(baseline))
+
+
+def _steady(report: LatencyReport) -> float:
+    """The faster half of the slices' medians in units of the calibration loop's, quantile by
+    quantile: their geometric mean.
+    """
+    times = sorted(part.p50 for part in report.timeline)
+    calibrations = sorted(part.calibration or 0.0 for part in report.timeline)
+    pairs = list(zip(times, calibrations, strict=True))
+    return geometric_mean(time / loop for time, loop in pairs[: (len(pairs) + 1) // 2])
 
 
 def _spread(report: LatencyReport) -> float:

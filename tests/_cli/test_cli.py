@@ -182,7 +182,22 @@ class TestOverview:
             main(arguments)
 
         assert exit_.value.code == 2
-        assert "COMMAND" in capsys.readouterr().err
+        assert "command" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ([], "expected a command: demo, emit, "),
+            (["benhc"], "no command 'benhc'; did you mean 'bench'?"),
+            (["nonsense"], "no command 'nonsense': demo, emit, "),
+            (["--verison"], "unrecognized arguments: --verison"),
+        ],
+    )
+    def test_what_is_wrong_with_the_first_word(self, arguments, said, capsys):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert said in line
 
     def test_importing_the_module_runs_nothing(self, capsys):
         importlib.import_module("asgi_sio_testclient.__main__")

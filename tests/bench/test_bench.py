@@ -382,6 +382,19 @@ class TestComparison:
         slower = sum(one.compare(other).verdict == "slower" for one, other in pairs)
         assert slower <= len(pairs) / 100
 
+    def test_runs_on_which_the_margin_was_not_chosen(self):
+        text = Path(__file__).with_name("bench_series_later.json").read_text()
+        series = {
+            name: [recorded_report(*run) for run in runs] for name, runs in json.loads(text).items()
+        }
+        same, half = series["same"], series["half slower"]
+        pairs = [(one, other) for one in same for other in same if one is not other]
+        slower = sum(one.compare(other).verdict == "slower" for one, other in pairs)
+        assert slower <= len(pairs) / 100
+        pairs = [(one, other) for one in half for other in same]
+        slower = sum(one.compare(other).verdict == "slower" for one, other in pairs)
+        assert slower >= 0.85 * len(pairs)
+
     def test_a_fifth_slower_on_a_quiet_machine(self):
         dice = random.Random(3)
         base = [100 * dice.uniform(0.97, 1.03) for _ in range(50)]
