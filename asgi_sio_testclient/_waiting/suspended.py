@@ -172,9 +172,7 @@ def suspension_of(task: asyncio.Task[Any], waiter: Any, in_executor: Container[A
     frames = list(_suspended(task.get_coro()))
     place = tuple((frame.f_code, frame.f_lineno) for frame in frames)
     if frames and frames[-1].f_code is _SLEEP:
-        timer = frames[-1].f_locals.get("h")
-        if timer is not None:
-            return Suspension(place, WaitsFor.TIMER, timer)
+        return Suspension(place, WaitsFor.TIMER, frames[-1].f_locals["h"])
     return Suspension(place, _waits_for(waiter, [frame.f_code for frame in frames], in_executor))
 
 

@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from pathlib import PurePath
 from time import perf_counter
 from types import CodeType, CoroutineType
-from typing import Any
+from typing import Any, cast
 
 from asgi_sio_testclient._waiting.suspended import (
     Frames,
@@ -383,9 +383,8 @@ class Work:
             del self.tracked[reference]
             # asyncio unsets it as soon as somebody has awaited the task or asked for its exception.
             if record.reports_to_a_client and getattr(task, "_log_traceback", False):
-                exc = task.exception()
-                if exc is not None:
-                    self._failed(record.origin, exc, _title(task))
+                exc = cast("BaseException", task.exception())
+                self._failed(record.origin, exc, _title(task))
 
     def collected(self, task: Any, exc: BaseException) -> bool:
         """Whether a task that failed, and that is collected just now, was set off by a client."""

@@ -331,12 +331,14 @@ async def test_what_is_moving_is_looked_at_until_it_is_quiet_without_notify(idle
 
 
 async def test_what_moves_for_ever_is_given_up_until_the_next_notify(idle):
-    moving = Thing(IdleState.MOVING)
+    moving, now = Thing(IdleState.MOVING), idle.loop.time()
+    idle.loop.time = lambda: now  # the next look is a timer, which does not come
     done, forget = watch(idle, moving)
     await turns(100)
     asked = moving.asked
     await turns(100)
     assert moving.asked == asked, "no busy loop"
+    del idle.loop.time
     moving.states = [IdleState.IDLE]
     idle.notify()
     await turns()

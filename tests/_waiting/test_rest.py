@@ -1,12 +1,16 @@
 """`RestCheck` by itself; what it is for is in tests/behaviour/test_rest_*.py."""
 
 import asyncio
+import contextlib
 import contextvars
+import threading
 
 import pytest
 
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
 from asgi_sio_testclient._waiting.work import ORIGIN, PLUMBING, Work
+
+SET_OFF = (None, None)  # the origin of what a client set off
 
 
 @pytest.fixture
@@ -43,3 +47,88 @@ async def test_what_is_always_ready_is_left_alone(work, origin):
         looks += 1
         await asyncio.sleep(0)
     assert looks == 1000
+
+
+async def look_until_at_rest(check):
+    seconds = 0
+    while seconds is not None:
+        await asyncio.sleep(seconds)
+        seconds = check.look()
+
+
+async def test_a_timer_that_sets_itself_anew_is_no_work_in_the_long_run(work):
+    loop = asyncio.get_running_loop()
+
+    def tick():
+        nonlocal timer
+        timer = loop.call_later(0.001, tick)
+
+    timer = None
+    ORIGIN.set(SET_OFF)
+    tick()
+    ORIGIN.set(None)
+    check = RestCheck(work, 0.01)
+    check.look()
+    (line,) = check.describe()
+    assert "a timer that calls" in line
+    await look_until_at_rest(check)
+    assert [name.rpartition(".")[2] for name in work.ticking_timers] == ["tick"]
+    timer.cancel()
+
+
+async def test_a_task_whose_timeout_repeats_is_no_work_in_the_long_run(work):
+    async def poll():
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.001):
+                    await asyncio.Event().wait()
+
+    ORIGIN.set(SET_OFF)
+    task = asyncio.create_task(poll())
+    ORIGIN.set(None)
+    record = work.adopt(task, SET_OFF)
+    await asyncio.sleep(0)
+    await look_until_at_rest(RestCheck(work, 0.01))
+    assert record.is_ticker
+    task.cancel()
+
+
+async def test_a_task_that_gets_on_outside_of_a_loop_is_followed_anew(work):
+    """Each line that it reads is progress, however long it has been at the same place."""
+    reader = asyncio.StreamReader()
+
+    async def read():
+        return [await reader.readline() for _ in range(2)]
+
+    now = 0.0
+    work.loop.time = lambda: now
+    task = asyncio.create_task(read())
+    work.adopt(task, SET_OFF)
+    check = RestCheck(work, DEFAULT_GRACE)
+    await asyncio.sleep(0)
+    assert check.look() is not None
+    now = 0.09
+    reader.feed_data(b"first\n")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert check.look() is not None
+    now = 0.15
+    assert check.look() is not None
+    now = 0.2
+    assert check.look() is None
+    del work.loop.time
+    reader.feed_data(b"second\n")
+    assert await task == [b"first\n", b"second\n"]
+
+
+async def test_a_call_in_an_executor_that_does_not_concern_the_check(work):
+    work.hook()
+    go_on = threading.Event()
+    ORIGIN.set(SET_OFF)
+    call = work.loop.run_in_executor(None, go_on.wait, 60)
+    ORIGIN.set(None)
+    assert RestCheck(work, DEFAULT_GRACE, concerns=lambda _: False).look() is None
+    assert RestCheck(work, DEFAULT_GRACE).look() is not None
+    go_on.set()
+    await call
+    work.unhook()

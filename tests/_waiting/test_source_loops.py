@@ -77,7 +77,7 @@ def test_source_that_can_not_be_read():
     code = compile("async def run(): pass", "<nowhere>", "exec")
     assert ending_of([(code, 1)]) is Ending.MAY_END
     linecache.cache["<broken>"] = 3, None, ["def ("], "<broken>"
-    code = compile("async def run(): pass", "<broken>", "exec")
+    code = compile("async def run(): return 1", "<broken>", "exec")
     assert ending_of([(code, 1)]) is Ending.MAY_END
 
 

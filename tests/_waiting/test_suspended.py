@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 
-from asgi_sio_testclient._waiting.suspended import suspended_at
+import anyio
+
+from asgi_sio_testclient._waiting.suspended import WaitsFor, suspended_at, suspension_of
 
 
 @contextlib.asynccontextmanager
@@ -58,3 +60,23 @@ async def test_a_task_that_is_over_has_no_place():
     task = asyncio.ensure_future(asyncio.sleep(0))
     await task
     assert suspended_at(task) == ""
+
+
+async def test_a_task_that_reads_a_socket_of_anyios_waits_for_the_outside():
+    """By its innermost frame it waits for an asyncio.Event."""
+
+    async def serve(stream):
+        with contextlib.suppress(anyio.EndOfStream):
+            await stream.receive()
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        async with anyio.create_task_group() as group:
+            group.start_soon(listener.serve, serve)
+            async with (
+                await anyio.connect_tcp("127.0.0.1", port) as stream,
+                suspended(stream.receive()) as task,
+            ):
+                at = suspension_of(task, task._fut_waiter, ())
+                assert at.waits_for is WaitsFor.OUTSIDE
+            group.cancel_scope.cancel()
