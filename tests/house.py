@@ -91,7 +91,7 @@ ROOMS: dict[str, Room] = {
         row=2,
     ),
     "_server": Room(
-        "Imports `_waiting` and the errors; the only folder that touches a server's inside.",
+        "Imports `_waiting` and the errors; the only folder that uses private parts of a server.",
         FACTS | {"_waiting", "trace"},
         title="the server's instrumentation",
         row=1,
@@ -104,8 +104,8 @@ ROOMS: dict[str, Room] = {
         row=2,
     ),
     "_connection": Room(
-        "Imports the five folders below and `faults`; knows its user by Protocols only, never"
-        " `_client`.",
+        "Imports the five folders below and `faults`; uses a client through Protocols, and never"
+        " imports `_client`.",
         FACTS | BELOW_CONNECTION,
         title="one connection, the running app",
         row=3,
@@ -142,10 +142,14 @@ ROOMS: dict[str, Room] = {
     "fuzz": Room(
         "A tool: uses a client as a test does, and what `_server` reports.",
         BELOW_TOOLS,
+        title="fuzzing",
+        row=7,
     ),
     "coverage": Room(
         "A tool: counts what `_server` and the clients report.",
         BELOW_TOOLS,
+        title="event coverage",
+        row=7,
     ),
     "schedules": Room(
         "A tool: explores schedules in an event loop of its own; the server through `_server`.",
@@ -162,10 +166,14 @@ ROOMS: dict[str, Room] = {
     "locust": Room(
         "A tool: users of Locust, each with a client as a test has it.",
         BELOW_TOOLS | {"_client"},
+        title="load",
+        row=7,
     ),
     "har": Room(
-        "A tool: makes tests of a browser's recordings, and plays them again.",
+        "A tool: makes tests of a browser's recordings, and replays them.",
         BELOW_TOOLS | {"trace"},
+        title="recordings",
+        row=7,
     ),
     "pytest_traces": Room(
         "A tool: writes the traces of a pytest session, from the transcripts of `_connection`.",
@@ -183,7 +191,7 @@ ROOMS: dict[str, Room] = {
         "Imports public names only; nothing but `__main__` imports it.",
         FACTS | {"__init__", "bench", "conformance", "fuzz", "har"},
         title="command line",
-        row=7,
+        row=8,
     ),
     "__main__": Room("Imports `_cli`.", frozenset({"_cli"})),
 }
