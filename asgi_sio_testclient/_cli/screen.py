@@ -68,7 +68,7 @@ class PlainScreen(Screen):
         columns = shutil.get_terminal_size().columns
         longest = 0
 
-        def watch(progress: Progress) -> None:
+        def show(progress: Progress) -> None:
             nonlocal longest
             line = "warming up" if progress.warming_up else plain_bar(progress, columns)
             longest = max(longest, len(line))
@@ -76,7 +76,7 @@ class PlainScreen(Screen):
             self.err.flush()
 
         try:
-            yield watch
+            yield show
         finally:
             self.err.write("\n")
 
@@ -114,7 +114,7 @@ class RichScreen(Screen):
             transient=True,
         )
 
-        def watch(progress: Progress) -> None:
+        def show(progress: Progress) -> None:
             if progress.warming_up:
                 bar.refresh()
             else:
@@ -128,7 +128,7 @@ class RichScreen(Screen):
 
         with bar:
             task = bar.add_task("warming up", total=None)
-            yield watch
+            yield show
 
     def show(self, report: LatencyReport, comparison: Comparison | None) -> None:
         """As `Screen.show`."""

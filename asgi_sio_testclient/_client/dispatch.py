@@ -66,9 +66,9 @@ class Dispatcher:
         pending_connects: what becomes of each CONNECT that a call waits for, by namespace.
         emitted: the event that was sent last and its namespace.
         errors: what the app raised because of this client, and the test's own handlers.
-        gone: session ids that are over.
+        former_sids: session ids that were disconnected, the latest ones.
         disconnect_reason: of the last end of a namespace.
-        lost: more about that, for people.
+        disconnect_detail: what happened at that end, for error texts.
         ending: sessions that were left, until they are over.
         own_http: the http client that was made for this client, to be closed with it.
         closed: its ``async with`` has ended.
@@ -89,9 +89,9 @@ class Dispatcher:
         self.errors = AppErrors(running_app, self.pending_connects, self.inbox, self.acks)
         self.emitted: tuple[str, str] | None = None
         # A tuple, since most clients never have any: an empty one takes no memory.
-        self.gone: tuple[str, ...] = ()
+        self.former_sids: tuple[str, ...] = ()
         self.disconnect_reason: str | None = None
-        self.lost = ""
+        self.disconnect_detail = ""
         self.ending: list[EngineSession] = []
         self.own_http: httpx.AsyncClient | None = None
         self.closed = False
@@ -260,10 +260,10 @@ class Dispatcher:
         """`namespace`, or `ALL`, is over: tell those who wait for something of it."""
         names = [name for name in self.sids if namespace in {ALL, name}]
         for name in names:
-            self.gone = (*self.gone, self.sids[name])[-_REMEMBERED:]
+            self.former_sids = (*self.former_sids, self.sids[name])[-_REMEMBERED:]
             del self.sids[name]
         self.disconnect_reason = reason
-        self.lost = detail
+        self.disconnect_detail = detail
         self.acks.fail_namespace(namespace, lambda: self.diagnostics().ended(reason, detail))
         everything = not self.sids and not self.awaits_connect()
         self.inbox.fail(
@@ -273,7 +273,7 @@ class Dispatcher:
             incoming = Incoming(DISCONNECT, name, None)
             self._run_reserved("disconnect", incoming, reason)
 
-    def say_goodbye(self) -> EngineSession | None:
+    def close(self) -> EngineSession | None:
         """Leave everything in an orderly way; returns the session that is ending now."""
         session, self.session = self.session, None
         if session is not None:
@@ -288,7 +288,7 @@ class Dispatcher:
 
     def release_failed_connect(self) -> EngineSession | None:
         """Disconnect everything: a first connect has failed. Returns the session that ends."""
-        session = self.say_goodbye()
+        session = self.close()
         self.disconnect_reason = None
         return session
 
@@ -462,7 +462,9 @@ class Dispatcher:
             return NotConnected(NEVER_CONNECTED)
         text = f"not connected to namespace {namespace!r} any more: {reason}"
         details = self.diagnostics().details()
-        return NotConnected(f"{text}: {self.lost}" if self.lost else text, reason, details)
+        return NotConnected(
+            f"{text}: {self.disconnect_detail}" if self.disconnect_detail else text, reason, details
+        )
 
     def diagnostics(self, at_work: Sequence[str] = ()) -> WaitDiagnostics:
         """What is known now, for an error's text; `at_work`: what the app runs beside handlers."""
@@ -501,11 +503,11 @@ class Dispatcher:
         """This client, as an emit of the server addresses it."""
         instrumentation, session = self.instrumentation, self.session
         others = [client for client in self.everyone if client is not self]
-        gone = {sid: other.transcript.name for other in others for sid in other.gone}
+        former = {sid: other.transcript.name for other in others for sid in other.former_sids}
         return Recipient(
             sids=dict(self.sids),
             engineio_sid="" if session is None else session.sid,
-            gone=gone | dict.fromkeys(self.gone, ""),
+            former_sids=former | dict.fromkeys(self.former_sids, ""),
             others={sid: other.transcript.name for other in others for sid in other.sids.values()},
             since=self.transcript.connected_since,
             rooms_of=lambda name: (

@@ -72,7 +72,7 @@ class Inbox:
         else:
             waiters.add(waiter)
 
-    def leave(self, waiter: Waiter) -> None:
+    def remove(self, waiter: Waiter) -> None:
         """Remove a waiter, unless it was removed."""
         if waiter.waits:
             self._waiters.remove(waiter)

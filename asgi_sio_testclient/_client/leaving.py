@@ -43,12 +43,12 @@ def begin_disconnect(dispatcher: Dispatcher, namespace: str | None) -> EngineSes
     """
     dispatcher.require_running()
     if namespace in {None, ALL}:
-        return dispatcher.say_goodbye()
+        return dispatcher.close()
     session = dispatcher.connected_session(str(namespace))
     session.send_messages(dispatcher.socketio.disconnect(str(namespace)))
     dispatcher.ended(str(namespace), CLIENT_DISCONNECT, "")
     if not dispatcher.sids and not dispatcher.awaits_connect():
-        dispatcher.say_goodbye()
+        dispatcher.close()
     return session
 
 
@@ -145,7 +145,7 @@ class Leaving:
         try:
             for dispatcher in self._dispatchers:
                 self.leaks += _unread(dispatcher) if self._options.strict else []
-                dispatcher.say_goodbye()
+                dispatcher.close()
             if self._owner:
                 running_app.stop_services()
                 self.leaks += await running_app.finish_work(deadline, limit, self._options.grace)
@@ -192,7 +192,7 @@ class Leaving:
         running_app.test_endings = []
         if self._owner:
             await running_app.wait_closed(running_app.release(), limit)
-            running_app.forget_clients(self._dispatcher)
+            running_app.release_clients(self._dispatcher)
 
 
 def _unread(dispatcher: Dispatcher) -> list[str]:

@@ -41,8 +41,8 @@ class Recipient:
     Attributes:
         sids: the client's session ids, by namespace.
         engineio_sid: the client's Engine.IO session id, "" without one.
-        gone: session ids that are over, with the name of the client that each belonged to; "" for
-            the client's own.
+        former_sids: session ids that were disconnected, with the name of the client of each; ""
+            for the client's own.
         others: session ids of other clients of the test, with the name of each client.
         since: when each namespace was connected, in seconds of `time.perf_counter`.
         rooms_of: the rooms that the server has the client in, by namespace.
@@ -52,7 +52,7 @@ class Recipient:
 
     sids: Mapping[str, str]
     engineio_sid: str
-    gone: Mapping[str, str]
+    former_sids: Mapping[str, str]
     others: Mapping[str, str]
     since: Callable[[], Mapping[str, float]]
     rooms_of: Callable[[str], Sequence[Any]]
@@ -126,8 +126,8 @@ def _too_early(emit: Emit, recipient: Recipient) -> Missed | None:
 
 def _elsewhere(name: str, rooms: Sequence[Any], recipient: Recipient, mine: Sequence[Any]) -> str:
     room = rooms[0] if len(rooms) == 1 else None
-    if isinstance(room, str) and room in recipient.gone:
-        owner = recipient.gone[room]
+    if isinstance(room, str) and room in recipient.former_sids:
+        owner = recipient.former_sids[room]
         whose = f"the sid of {owner}" if owner else "this client's sid in an earlier connection"
         return f"the recipient is gone: {name} went to {room!r}, {whose}"
     if isinstance(room, str) and room in recipient.others:

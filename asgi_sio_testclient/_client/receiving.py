@@ -62,7 +62,7 @@ async def next_event(
         raise
     finally:
         if waiter.waits:
-            dispatcher.inbox.leave(waiter)
+            dispatcher.inbox.remove(waiter)
     return None if numbered is EXPIRED else numbered
 
 
@@ -203,6 +203,6 @@ class NoEvent:
         except NotConnected:
             return  # nothing can arrive any more
         finally:
-            dispatcher.inbox.leave(waiter)
+            dispatcher.inbox.remove(waiter)
         if numbered is not EXPIRED:
             dispatcher.inbox.put_back(numbered)

@@ -84,9 +84,9 @@ async def wait_idle(
         services.work.note_resting_places()
     future: asyncio.Future[Any] = services.loop.create_future()
     settling.append(future)
-    forget = services.idle.when_idle(sources, lambda: finish(future), rest)
+    remove = services.idle.when_idle(sources, lambda: finish(future), rest)
     try:
         return await services.deadlines.wait(future, limit)
     finally:
         settling.remove(future)
-        forget()
+        remove()

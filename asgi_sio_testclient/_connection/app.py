@@ -100,7 +100,7 @@ class RunningApp:
         former = [transcript for seen in self._former if (transcript := seen()) is not None]
         return former or [client.transcript for client in self.clients]
 
-    def forget_clients(self, first: AppClient) -> None:
+    def release_clients(self, first: AppClient) -> None:
         """Leave `first` as the only client, at the end; the transcripts of the others can be shown
         for as long as somebody else holds them.
         """
@@ -123,7 +123,7 @@ class RunningApp:
         self.loop = asyncio.get_running_loop()
         self._former = []
         self.services = services_of(self.loop)
-        self.services.enter(self)
+        self.services.add_app(self)
         try:
             if self._given_server is not None:
                 self.given_instrumentation = self.instrument(engineio_server_of(self._given_server))
@@ -356,14 +356,14 @@ class RunningApp:
         rest = RestCheck(work, grace, rounds=0, concerns=self._is_own)
         own = _OwnWork(self, rest, deadline)
         future: asyncio.Future[None] = self.loop.create_future()
-        forget = self.services.idle.when_idle(lambda: (own,), lambda: finish(future), rest)
+        remove = self.services.idle.when_idle(lambda: (own,), lambda: finish(future), rest)
         try:
             ended = (
                 await self.services.deadlines.wait(future, deadline - self.loop.time())
                 is not EXPIRED
             )
         finally:
-            forget()
+            remove()
         if ended:
             work.report_failures()
         if ended and not own.stuck:
@@ -384,12 +384,12 @@ class RunningApp:
             return ""
         waiting = {run.task for run in self._own_runs() if run.awaits_client}
         if waiting == pending:
-            return "waits for an ack that no client is left to give"
+            return "waits for an ack, but no client is connected"
         work = self.services.work
         stuck = all(task in waiting or work.waits_for_nothing(task) for task in pending)
         if not stuck or work.may_be_woken(deadline) or rest.look() is not None:
             return ""
-        return "waits for a future that nothing is left to set"
+        return "waits for a future that nothing will set"
 
     async def _cancel_work(self, rest: RestCheck, reason: str) -> list[str]:
         pending = self._handler_tasks()
@@ -469,7 +469,7 @@ class RunningApp:
             task.cancel()
         if isinstance(self.app, WSGIBridge):
             self.app.close()
-        self.services.leave(self)
+        self.services.remove_app(self)
         return {task for task in tasks if not task.done()}
 
     def _tasks_of_handlers(self) -> set[asyncio.Task[Any]]:

@@ -28,7 +28,7 @@ _SERVER_PARTS = (
     "packet_class", "rooms", "session",
 )  # fmt: skip
 # Up to Python 3.12 a frame's f_locals are a copy, which stays for as long as the frame.
-_forget_copy: Any = dict.clear if sys.version_info < (3, 13) else id
+_drop_copy: Any = dict.clear if sys.version_info < (3, 13) else id
 _ONE_AT_A_TIME = ("asgiref.wsgi", "WsgiToAsgi")
 _SEARCHED = 5_000  # objects that are looked at before an app is taken to have no server
 _SERVERS = (socketio.Server, engineio.Server, socketio.AsyncServer, engineio.AsyncServer)
@@ -47,7 +47,7 @@ def find_server() -> Any:
         if is_entry(frame):
             values = frame.f_locals
             eio = values["self"]
-            _forget_copy(values)
+            _drop_copy(values)
             return eio
         frame = frame.f_back
     return None

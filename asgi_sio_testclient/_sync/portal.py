@@ -89,7 +89,7 @@ class _Call:
         self.ended = True
         self._wake()
 
-    def abandon(self) -> None:
+    def cancel_by_loop(self) -> None:
         """End the call: the loop is over."""
         self.error = CancelledError()
         self._end()
@@ -151,7 +151,7 @@ class _Loop:
             portal.call(portal.stop, True)
             context.__exit__(None, None, None)
             for call in list(self._calls):
-                call.abandon()  # made by another thread while this one left
+                call.cancel_by_loop()  # made by another thread while this one left
 
     def run(self, function: Callable[..., Awaitable[Result]], *args: Any) -> Result:
         """Await ``function(*args)`` in the loop.

@@ -142,11 +142,11 @@ class IdleWatchers:
         else:
             self._look_at(watcher)
 
-        def forget() -> None:
+        def remove() -> None:
             if watcher in self.watchers:
                 self.watchers.remove(watcher)
 
-        return forget
+        return remove
 
     def notify(self) -> None:
         """Ask the sources again in the next turn of the loop: what one of them does has changed."""

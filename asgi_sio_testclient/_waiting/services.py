@@ -36,15 +36,15 @@ class LoopServices:
         self._reports = False
         self._previous: Any = None
 
-    def enter(self, app: Any) -> None:
+    def add_app(self, app: Any) -> None:
         """An app begins to run in this loop."""
         if not self.apps:
             self._previous = self.loop.get_exception_handler()
-            self.loop.set_exception_handler(self._lost)
+            self.loop.set_exception_handler(self._handle_failure)
             self.work.hook()
         self.apps.append(app)
 
-    def leave(self, app: Any) -> None:
+    def remove_app(self, app: Any) -> None:
         """An app has ended. Restore the loop, unless another app runs in it."""
         if app in self.apps:
             self.apps.remove(app)
@@ -53,7 +53,7 @@ class LoopServices:
         self.work.unhook()
         self.idle.clear()
         self._reports = False
-        if self.loop.get_exception_handler() == self._lost:
+        if self.loop.get_exception_handler() == self._handle_failure:
             self.loop.set_exception_handler(self._previous)
         self._previous = None
         self._release()
@@ -63,7 +63,7 @@ class LoopServices:
         if self.deadlines.disarm():
             _SERVICES.pop(self.loop, None)
 
-    def _lost(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def _handle_failure(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What the loop would log: an exception of a task that nobody waits for."""
         exc = context.get("exception")
         if exc is not None and any(app.handle_failure(exc) for app in self.apps):

@@ -1,4 +1,4 @@
-"""What a handler costs: latencies of an event, or of a crowd of clients, with no network in them.
+"""What a handler costs: latencies of an event, or of many clients, with no network in them.
 
     async with TestClient(app) as client:
         await client.connect()
@@ -133,14 +133,16 @@ async def measure(
         concurrency=0 if rate is not None and concurrency == 1 else concurrency,
         rate=rate,
     )
-    shoot = _shot(client, event, args, mode, await_event, namespace, timeout)
-    plan = Plan(calls, warmup, concurrency, rate, shoot, event, namespace, await_event is not None)
+    operation = _operation(client, event, args, mode, await_event, namespace, timeout)
+    plan = Plan(
+        calls, warmup, concurrency, rate, operation, event, namespace, await_event is not None
+    )
     measurement = Measurement(client, plan, subject, progress)
     await measurement.run()
     return measurement.report()
 
 
-def _shot(
+def _operation(
     client: TestClient,
     event: str,
     args: tuple[Any, ...],

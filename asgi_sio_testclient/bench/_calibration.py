@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from time import perf_counter_ns
 
-__all__ = ["lay"]
+__all__ = ["measure"]
 
 __tracebackhide__ = True
 
@@ -18,7 +18,7 @@ _VALUE = ["event", {"id": 42, "text": "a line of text", "tags": ["one", "two"], 
 _TURNS = 8
 _TRIES = 9
 """Short ones, and a median of many: a neighbour that takes the processor for a moment hits one call
-in some hundred, and may not hit every second yardstick."""
+in some hundred, and may not hit every second calibration."""
 
 
 class _Packet:
@@ -28,7 +28,7 @@ class _Packet:
         self.number = number
 
 
-def lay() -> float:
+def measure() -> float:
     """Seconds that the work takes now, some 50 us: the median of nine."""
     times = []
     for _ in range(_TRIES):

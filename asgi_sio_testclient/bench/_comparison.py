@@ -46,7 +46,7 @@ class Comparison:
         handler_ratio: of the handlers' median times; None where one isn't known.
         notes: what else differs, such as the machine.
         margin: by how many times the latencies must differ, at least, to be "slower" or "faster":
-            1.12, and more where the slices of either run differ among themselves.
+            1.12, and more where the blocks of either run differ among themselves.
     """
 
     verdict: str
@@ -125,7 +125,7 @@ class NotComparable(TestClientError, ValueError):
 
 
 def margin_of(spreads: Sequence[float]) -> float:
-    """The margin for two runs with these spreads, each the ratio of a run's slow slices to its fast
+    """The margin for two runs with these spreads, each the ratio of a run's slow blocks to its fast
     ones: the noisier run counts.
     """
     return float((1 + MARGIN) * max(spreads) ** SPREAD_SHARE)

@@ -89,14 +89,14 @@ def _bars(axes: Any, timings: Timings, colour: str, label: str) -> None:
 
 
 def _timeline(axes: Any, report: LatencyReport) -> None:
-    slices = report.timeline
-    times = [part.begin for part in slices]
-    p50 = [part.p50 for part in slices]
-    handler = [_handler_part(part) for part in slices]
+    blocks = report.timeline
+    times = [part.begin for part in blocks]
+    p50 = [part.p50 for part in blocks]
+    handler = [_handler_part(part) for part in blocks]
     if report.handler is not None:
         axes.fill_between(times, handler, color=_HANDLER, alpha=0.75, label="handler (median)")
     axes.fill_between(times, handler, p50, color=_REST, alpha=0.6, label="the rest (median)")
-    axes.plot(times, [part.max for part in slices], ".", color=_MAX, markersize=4, label="slowest")
+    axes.plot(times, [part.max for part in blocks], ".", color=_MAX, markersize=4, label="slowest")
     axes.margins(y=_HEADROOM)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("seconds since the first call")

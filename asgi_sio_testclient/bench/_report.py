@@ -150,7 +150,7 @@ class LatencyReport(Timings):
         protocol: the rest of each call: framework, protocol and client.
         handler_share: the handler's part of all the time that calls took, from 0 to 1.
         waited: how long after they were due calls were sent; None without a rate.
-        timeline: the calls in the order in which they were due, in up to 50 slices.
+        timeline: the calls in the order in which they were due, in up to 50 blocks.
         yardstick: seconds that a fixed piece of work took between the calls, the median: how fast
             the machine was. nan where that wasn't measured.
         events: of a swarm, the calls that its scenarios made, by event, and "connect".
@@ -218,7 +218,7 @@ class LatencyReport(Timings):
     def compare(self, baseline: LatencyReport) -> Comparison:
         """How this report's latency stands to an earlier one's.
 
-        Compared are the medians of the timeline's slices, by the Mann-Whitney U test. Slices rather
+        Compared are the medians of the timeline's blocks, by the Mann-Whitney U test. Slices rather
         than calls, since calls aren't independent of one another: what slows one down, another
         process say, slows its neighbours as well, and a test over single calls would take that for
         proof. Nor are two runs: where the machine itself was slower, as the yardstick shows, that
@@ -226,8 +226,8 @@ class LatencyReport(Timings):
 
         The verdict is "slower" or "faster" when the difference is significant (p < 0.01) and,
         without what the machine accounts for, above `Comparison.margin`: 12 %, which two runs of
-        the same code may well differ by, and more where the slices of a run differ among
-        themselves; else "same". Of the slices, the faster half counts: another process only ever
+        the same code may well differ by, and more where the blocks of a run differ among
+        themselves; else "same". Of the blocks, the faster half counts: another process only ever
         adds to a latency. With fewer than eight calls on either side it is "unclear".
 
         Raises:
@@ -453,7 +453,7 @@ def _handler_ratio(report: LatencyReport, baseline: LatencyReport) -> float | No
 
 
 def _machine_ratio(report: LatencyReport, baseline: LatencyReport, ratio: float) -> float:
-    """By what the machine was slower, by the faster half of the slices where both reports know the
+    """By what the machine was slower, by the faster half of the blocks where both reports know the
     calibrations of each.
     """
     if _in_calibrations(report) is None or _in_calibrations(baseline) is None:
@@ -462,7 +462,7 @@ def _machine_ratio(report: LatencyReport, baseline: LatencyReport, ratio: float)
 
 
 def _steady(report: LatencyReport) -> float:
-    """The faster half of the slices' medians in units of the calibration loop's, quantile by
+    """The faster half of the blocks' medians in units of the calibration loop's, quantile by
     quantile: their geometric mean.
     """
     times = sorted(part.p50 for part in report.timeline)
@@ -472,12 +472,12 @@ def _steady(report: LatencyReport) -> float:
 
 
 def _spread(report: LatencyReport) -> float:
-    """The ratio of a run's slow slices (90th percentile) to its fast ones (10th)."""
+    """The ratio of a run's slow blocks (90th percentile) to its fast ones (10th)."""
     ordered = sorted(_in_calibrations(report) or [part.p50 for part in report.timeline])
     return ordered[int(len(ordered) * 0.9)] / ordered[int(len(ordered) * 0.1)]
 
 
 def _in_calibrations(report: LatencyReport) -> list[float] | None:
-    """The slices' medians in runs of the calibration loop; None where it did not run."""
+    """The blocks' medians in runs of the calibration loop; None where it did not run."""
     times = [part.p50 / part.calibration for part in report.timeline if part.calibration]
     return times if times and len(times) == len(report.timeline) else None

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from asgi_sio_testclient._client.client import TestClient
 from asgi_sio_testclient._connection import transcript
 from asgi_sio_testclient._exceptions import EventTimeout, NotConnected, TestClientError, UsageError
-from asgi_sio_testclient.bench._calibration import lay
+from asgi_sio_testclient.bench._calibration import measure
 from asgi_sio_testclient.bench._report import SLICES, LatencyReport, Sample
 from asgi_sio_testclient.bench._subject import Subject
 
@@ -42,8 +42,8 @@ FEWEST_CALLS_A_ROUND = 10
 SPIN_NS = 2_000_000
 """A timer of the event loop is late by up to a millisecond, the resolution of epoll, and by what
 the system adds: the last two before an arrival are spent turning the loop."""
-BREATH_NS = 3_000_000
-"""What reading the transcript, laying the yardstick and drawing a bar take together, or less."""
+HOUSEKEEPING_NS = 3_000_000
+"""At most so long takes it to read the transcript, run the calibration loop and draw a bar."""
 LONGEST_NS = 2 * SECOND
 TIMEOUTS_IN_A_ROW = 3
 
@@ -54,7 +54,7 @@ class Plan:
 
     Attributes:
         calls, warmup, concurrency, rate: as there.
-        shoot: sends the event once and waits for its answer.
+        operation: sends the event once and waits for its answer.
         event: its name.
         namespace: where.
         goes_on: whether a handler may go on after its answer, and fail.
@@ -64,7 +64,7 @@ class Plan:
     warmup: int
     concurrency: int
     rate: float | None
-    shoot: Callable[[], Awaitable[object]]
+    operation: Callable[[], Awaitable[object]]
     event: str
     namespace: str
     goes_on: bool
@@ -151,7 +151,7 @@ class Measurement:
             finally:
                 self._clock_off()
         if self._plan.goes_on:
-            await self._last_words()
+            await self._drain()
         self._between()
         self._tell()
 
@@ -162,11 +162,11 @@ class Measurement:
         try:
             await self._closed_loop(self._plan.warmup)
         finally:
-            self._forget()
+            self._discard_warm_up()
         self.warming_up = False
         self._tell()
 
-    def _forget(self) -> None:
+    def _discard_warm_up(self) -> None:
         self._messages.clear()
         self.errors.clear()
         self.samples.clear()
@@ -182,7 +182,7 @@ class Measurement:
         while self._left and self._stopped is None:
             self._room = size
             self._clock_on()
-            await self._round(self._plan.shoot)
+            await self._round(self._plan.operation)
             self._clock_off()
             self._between()
             uncollected += size - self._room
@@ -190,17 +190,17 @@ class Measurement:
                 gc.collect()
                 uncollected = 0
 
-    async def _round(self, shoot: Callable[[], Awaitable[object]]) -> None:
+    async def _round(self, operation: Callable[[], Awaitable[object]]) -> None:
         ends = perf_counter_ns() + ROUND_NS
         if self._plan.concurrency == 1:
-            await self._worker(shoot, ends)
+            await self._worker(operation, ends)
         else:
-            workers = (self._worker(shoot, ends) for _ in range(self._plan.concurrency))
+            workers = (self._worker(operation, ends) for _ in range(self._plan.concurrency))
             await asyncio.gather(*workers)
         if self._fatal is not None:
             raise self._fatal
 
-    async def _worker(self, shoot: Callable[[], Awaitable[object]], ends: int) -> None:
+    async def _worker(self, operation: Callable[[], Awaitable[object]], ends: int) -> None:
         clock, note = perf_counter_ns, self.samples.append
         begin = 0
         while self._left > 0 and self._room > 0 and begin < ends and self._stopped is None:
@@ -210,7 +210,7 @@ class Measurement:
             self._sent += 1
             begin = clock()
             try:
-                await shoot()
+                await operation()
             except Exception as exc:  # noqa: BLE001 (whatever the app raises is counted)
                 self._failed(exc)
             else:
@@ -228,7 +228,7 @@ class Measurement:
         try:
             for number in range(self._plan.calls):
                 due = start + round(number * SECOND / rate)
-                await self._breathe(due, arrivals)
+                await self._housekeeping(due, arrivals)
                 await until(due)
                 if self._stopped is not None:
                     break
@@ -243,20 +243,20 @@ class Measurement:
         if self._fatal is not None:
             raise self._fatal
 
-    async def _breathe(self, due: int, arrivals: set[asyncio.Task[None]]) -> None:
+    async def _housekeeping(self, due: int, arrivals: set[asyncio.Task[None]]) -> None:
         """Do the rest while nothing is under way and the next arrival is far enough; where that
         never happens, now and then nevertheless, and at one call's expense.
         """
         now = perf_counter_ns()
         if now - self._rested < ROUND_NS and self._sent - self._rested_at < CALLS_A_ROUND:
             return
-        await _sleep_until(due - 2 * BREATH_NS)
-        while arrivals and due - perf_counter_ns() > BREATH_NS:  # noqa: ASYNC110 (as in until)
+        await _sleep_until(due - 2 * HOUSEKEEPING_NS)
+        while arrivals and due - perf_counter_ns() > HOUSEKEEPING_NS:  # noqa: ASYNC110 (as in until)
             await asyncio.sleep(0)
-        if not arrivals and due - perf_counter_ns() > BREATH_NS:
+        if not arrivals and due - perf_counter_ns() > HOUSEKEEPING_NS:
             self._between()
         elif now - self._rested > LONGEST_NS or self._sent - self._rested_at >= CALLS_A_ROUND:
-            self._between(yardstick=False)
+            self._between(calibrate=False)
 
     async def _arrival(self, due: int, places: asyncio.Semaphore | None) -> None:
         async with contextlib.AsyncExitStack() as stack:
@@ -266,7 +266,7 @@ class Measurement:
             self._sent += 1
             sent = perf_counter_ns()
             try:
-                await self._plan.shoot()
+                await self._plan.operation()
             except Exception as exc:  # noqa: BLE001 (whatever the app raises is counted)
                 self._failed(exc)
             else:
@@ -326,13 +326,13 @@ class Measurement:
             self._elapsed += perf_counter_ns() - self._began
             self._began = None
 
-    def _between(self, *, yardstick: bool = True) -> None:
+    def _between(self, *, calibrate: bool = True) -> None:
         """What costs time."""
         self._handlers.read()
         # Events that the handler sent besides its answer; nobody reads them, and they add up.
         self._client.get_received(self._plan.namespace)
-        if yardstick:
-            self._calibrations.append((perf_counter_ns() / SECOND, lay()))
+        if calibrate:
+            self._calibrations.append((perf_counter_ns() / SECOND, measure()))
         # An open loop comes here seldom enough.
         if self._plan.rate is not None or perf_counter_ns() - self._told >= ROUND_NS:
             self._tell()
@@ -343,7 +343,7 @@ class Measurement:
             self._watcher(self._progress)
         self._told = perf_counter_ns()
 
-    async def _last_words(self) -> None:
+    async def _drain(self) -> None:
         """Wait for handlers that go on after their answers, and count those that fail."""
         failed = True
         while failed:
@@ -397,13 +397,13 @@ class _Handlers:
         self._runs: list[tuple[float, float] | HandlerRun] = []
         self._unended: set[int] = set()
         self._last = next(reversed(self._transcript.handlers), None)
-        self._lost = False
+        self._incomplete = False
         self._is_elsewhere = client._running_app.elsewhere is not None
 
     @property
     def notes(self) -> list[str]:
         """Why there are no handler times, if there are none."""
-        if self._lost:
+        if self._incomplete:
             return [
                 "no handler times: other events of this client crowded them out of its transcript"
             ]
@@ -428,7 +428,7 @@ class _Handlers:
             new.append(run)
         else:
             forgotten = self._last is not None or len(runs) >= transcript.MAX_PACKETS
-            self._lost = self._lost or forgotten
+            self._incomplete = self._incomplete or forgotten
         for run in reversed(new):
             if (run.event, run.namespace) == self._event:
                 self._unended.add(len(self._runs))
@@ -446,7 +446,7 @@ class _Handlers:
 
     def get(self, number: int) -> tuple[float, float] | None:
         """When the handler for that call started and ended; None where that isn't known."""
-        run = self._runs[number] if number < len(self._runs) and not self._lost else None
+        run = self._runs[number] if number < len(self._runs) and not self._incomplete else None
         return run if isinstance(run, tuple) else None
 
 

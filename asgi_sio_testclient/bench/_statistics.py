@@ -1,4 +1,4 @@
-"""The arithmetic: percentiles, buckets, slices, and the test that tells a difference from noise.
+"""The arithmetic: percentiles, buckets, blocks, and the test that tells a difference from noise.
 
 Knows numbers, and neither clocks nor clients.
 """
@@ -48,7 +48,7 @@ def bucketed(numbers: Iterable[float]) -> list[tuple[float, float, int]]:
 
 
 def sliced(items: Sequence[Item], most: int) -> Iterator[Sequence[Item]]:
-    """`items` in at most `most` slices, in order, whose lengths differ by one at most."""
+    """`items` in at most `most` blocks, in order, whose lengths differ by one at most."""
     pieces = min(most, len(items))
     for number in range(pieces):
         yield items[number * len(items) // pieces : (number + 1) * len(items) // pieces]

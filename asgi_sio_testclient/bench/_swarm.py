@@ -68,14 +68,14 @@ async def swarm(
     """
     _check(scenario, clients, rounds, warmup, rate)
     async with TestClient(app, **options) as first:
-        crowd = [_User(first), *(_User(first.clone()) for _ in range(clients - 1))]
-        run = _Swarm(crowd, scenario, rate)
+        users = [_User(first), *(_User(first.clone()) for _ in range(clients - 1))]
+        run = _Swarm(users, scenario, rate)
         await run.connect(namespaces)
         await run.scenarios(warmup, None)
-        run.forget()
+        run.discard_warm_up()
         with still_collector():
             elapsed = await run.scenarios(rounds, rate)
-        await run.last_words(first)
+        await run.drain(first)
         subject = Subject.here(
             app=name_of(app) if name is None else name,
             event=getattr(scenario, "__qualname__", repr(scenario)),
@@ -124,8 +124,8 @@ class _Failures:
 
 
 class _Swarm:
-    def __init__(self, crowd: list[_User], scenario: Scenario, rate: float | None) -> None:
-        self._crowd = crowd
+    def __init__(self, users: list[_User], scenario: Scenario, rate: float | None) -> None:
+        self._users = users
         self._scenario = scenario
         self._rate = rate
         self._failures = _Failures()
@@ -154,16 +154,16 @@ class _Swarm:
                     user.connected = Sample(begin / SECOND, perf_counter_ns() / SECOND)
 
         begin = perf_counter_ns()
-        await asyncio.gather(*(connect(user) for user in self._crowd))
+        await asyncio.gather(*(connect(user) for user in self._users))
         self._connect_seconds = (perf_counter_ns() - begin) / SECOND
-        connected = [user for user in self._crowd if user.connected is not None]
+        connected = [user for user in self._users if user.connected is not None]
         if not connected:
             raise first_error[0]
         self.transport = connected[0].client.transport or ""
 
     async def scenarios(self, rounds: int, rate: float | None) -> float:
         """Let everybody who is connected go through the scenario; returns the seconds that took."""
-        users = [user for user in self._crowd if user.connected is not None]
+        users = [user for user in self._users if user.connected is not None]
         begin = perf_counter_ns()
 
         async def go_through(place: int, user: _User) -> None:
@@ -187,14 +187,14 @@ class _Swarm:
             end = perf_counter_ns()
             user.samples.append(Sample(due / SECOND, end / SECOND, waited=(sent - due) / SECOND))
 
-    def forget(self) -> None:
+    def discard_warm_up(self) -> None:
         """The warm-up."""
         self._failures = _Failures()
-        for user in self._crowd:
+        for user in self._users:
             user.samples.clear()
             user.packets_before = user.seen()
 
-    async def last_words(self, first: TestClient) -> None:
+    async def drain(self, first: TestClient) -> None:
         """Let handlers end that scenarios did not wait for, and count what they raised."""
         # Each settle raises one error of the app's that nobody has seen, before it waits.
         while True:
@@ -208,7 +208,7 @@ class _Swarm:
                     break
             else:
                 break
-        for user in self._crowd:
+        for user in self._users:
             user.client.get_received("*")
             # With nothing left to read, each wait raises one error that nobody has seen.
             for _ in user.client.app_exceptions:
@@ -221,7 +221,7 @@ class _Swarm:
 
     def report(self, subject: Subject, elapsed: float) -> LatencyReport:
         """Of the scenarios, and of what they consist of."""
-        connects = [user.connected for user in self._crowd if user.connected is not None]
+        connects = [user.connected for user in self._users if user.connected is not None]
         connect = LatencyReport.from_samples(
             connects,
             replace(subject, event="connect", mode="connect", rate=None),
@@ -229,21 +229,23 @@ class _Swarm:
             errors=self._refusals.counts,
             messages=self._refusals.messages,
         )
-        lost = sum(user.client.transcript.dropped > user.packets_before for user in self._crowd)
-        notes = [f"of {lost} clients only the last 10,000 packets are in the events' figures"]
+        truncated = sum(
+            user.client.transcript.dropped > user.packets_before for user in self._users
+        )
+        notes = [f"of {truncated} clients only the last 10,000 packets are in the events' figures"]
         return LatencyReport.from_samples(
-            [sample for user in self._crowd for sample in user.samples],
+            [sample for user in self._users for sample in user.samples],
             subject,
             elapsed=elapsed,
             errors=self._failures.counts,
             messages=self._failures.messages,
             events={"connect": connect, **self._calls(subject, elapsed)},
-            notes=notes if lost else (),
+            notes=notes if truncated else (),
         )
 
     def _calls(self, subject: Subject, elapsed: float) -> dict[str, LatencyReport]:
         samples: dict[tuple[str, str], list[Sample]] = {}
-        for user in self._crowd:
+        for user in self._users:
             for key, sample in _acked(user.measured_packets()):
                 samples.setdefault(key, []).append(sample)
         return {

@@ -363,12 +363,12 @@ class World:
         task = self._loop.create_task(coroutine)
         stuck: list[bool] = []
 
-        def give_up() -> None:
+        def cancel() -> None:
             stuck.append(True)
             task.cancel()
 
         try:
-            with self._guard.watch(self._loop, give_up):
+            with self._guard.watch(self._loop, cancel):
                 return self._loop.run_until_complete(task)
         except asyncio.CancelledError:
             raise HandlerHang("the app keeps the event loop busy and does not end") from None

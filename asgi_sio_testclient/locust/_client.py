@@ -164,13 +164,13 @@ class MeasuredClient(TestClient):
         """The namespaces that are connected."""
         return set(self._dispatcher.sids)
 
-    def forget(self) -> None:
+    def trim(self) -> None:
         """Drop what would grow: acks that nobody gave, and errors."""
         del self._dispatcher.errors.all[:-ERRORS]
         self._dispatcher.errors.of_test = self._dispatcher.errors.of_test[-ERRORS:]
         self._dispatcher.acks.unanswered.clear()
 
-    def forget_acks(self) -> None:
+    def clear_acks(self) -> None:
         """Drop the acks that are still to come: a load test ends in the midst of it."""
         self._dispatcher.acks.clear()
 

@@ -185,7 +185,7 @@ class SocketIOUser(User):
 
     async def _run(self, coroutine: Any, *, reconnect: bool) -> Any:
         self._requests.sent_at = None
-        self.client.forget()
+        self.client.trim()
         try:
             if reconnect and not all(map(self.client.is_connected, self._joined)):
                 await self._connect()
@@ -223,7 +223,7 @@ class SocketIOUser(User):
 
     async def _leave(self) -> None:
         """Disconnect. What has not arrived is not waited for."""
-        self.client.forget_acks()
+        self.client.clear_acks()
         try:
             await self.client.__aexit__(None, None, None)
         except Exception as exc:  # noqa: BLE001 (what a handler of the user's raised)

@@ -63,11 +63,11 @@ class ASGIConnector(aiohttp.BaseConnector):
         protocol.connection_made(transport)
         return protocol
 
-    def lose_connections(self) -> None:
+    def abort_connections(self) -> None:
         """Lose every connection, as the network does, and make no new one."""
         self.refuses = True
         for transport in list(self._transports):
-            transport.hang_up()
+            transport.close_by_server()
 
 
 class _Transport(asyncio.Transport):
@@ -91,12 +91,12 @@ class _Transport(asyncio.Transport):
     def close(self) -> None:
         """Close from the client's end: the app learns of it at once."""
         if not self._closing:
-            self.hang_up()
-            self.connection.lost()
+            self.close_by_server()
+            self.connection.client_closed()
 
     abort = close  # nothing is buffered
 
-    def hang_up(self) -> None:
+    def close_by_server(self) -> None:
         """Close from the server's end; see `_serving.Wire`."""
         if not self._closing:
             self._closing = True

@@ -50,7 +50,7 @@ class Wire(Protocol):
     def deliver(self, data: bytes) -> None:
         """Hand the client `data`."""
 
-    def hang_up(self) -> None:
+    def close_by_server(self) -> None:
         """End the connection from the server's end."""
 
 
@@ -150,7 +150,7 @@ class Connection:
             length = ("content-length", str(len(body)))
             refusal = h11.Response(status_code=HTTPStatus.BAD_REQUEST, headers=[length])
             self._deliver(refusal, h11.Data(data=body), h11.EndOfMessage())
-            self._wire.hang_up()
+            self._wire.close_by_server()
         else:
             self._websocket = websocket
 
@@ -170,17 +170,17 @@ class Connection:
                 self._deliver(h11.EndOfMessage())
         except h11.LocalProtocolError as exc:
             # The app's Content-Length is not its body's length.
-            self._wire.hang_up()
+            self._wire.close_by_server()
             raise RuntimeError(f"the response can't be sent: {exc}") from exc
         if not whole or self._http.our_state is h11.MUST_CLOSE:
-            self._wire.hang_up()
+            self._wire.close_by_server()
         else:
             self._http.start_next_cycle()
 
     def _deliver(self, *events: Any) -> None:
         self._wire.deliver(b"".join(self._http.send(event) or b"" for event in events))
 
-    def lost(self) -> None:
+    def client_closed(self) -> None:
         """The client's end is gone."""
         if self._websocket is not None:
             self._websocket.connection.lose()
@@ -239,7 +239,7 @@ class _WebSocket:
                 if self._protocol.state is ConnectionState.REMOTE_CLOSING:
                     self._answer_close(event, TURNS)
                 else:
-                    self._wire.hang_up()
+                    self._wire.close_by_server()
             case Ping():
                 self._deliver(event.response())
 
@@ -248,7 +248,7 @@ class _WebSocket:
             asyncio.get_running_loop().call_soon(self._answer_close, event, turns - 1)
         else:
             self._deliver(event.response())
-            self._wire.hang_up()
+            self._wire.close_by_server()
 
     def _deliver(self, *events: Any) -> None:
         self._wire.deliver(b"".join(self._protocol.send(event) for event in events))
@@ -273,7 +273,7 @@ class _WebSocket:
             RejectConnection(status_code=response.status, headers=headers, has_body=True),
             RejectData(data=response.body),
         )
-        self._wire.hang_up()
+        self._wire.close_by_server()
 
     def websocket_message(self, data: str | bytes) -> None:
         """See `asgi.WebSocketListener`."""
@@ -292,7 +292,7 @@ class _WebSocket:
             self.websocket_refused(INTERNAL_SERVER_ERROR)
         elif state is ConnectionState.OPEN:
             self.connection.lose()
-            self._wire.hang_up()
+            self._wire.close_by_server()
         self._app.ended(self.connection, exc)
 
 

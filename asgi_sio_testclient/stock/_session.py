@@ -150,7 +150,7 @@ class ASGIClientSession:
         session, connector = self._made if self._made is not None else (None, None)
         try:
             if connector is not None:
-                connector.lose_connections()
+                connector.abort_connections()
             late = await self._app.stop()
             for _ in range(TURNS):
                 await asyncio.sleep(0)

@@ -108,8 +108,8 @@ async def test_an_event_goes_to_the_first_waiter_that_it_fits():
 async def test_a_waiter_that_has_left_or_is_done_gets_nothing():
     inbox = Inbox()
     gone, cancelled = waiting(inbox), waiting(inbox)
-    inbox.leave(gone)
-    inbox.leave(gone)
+    inbox.remove(gone)
+    inbox.remove(gone)
     cancelled.future.cancel()
     inbox.put(A)
     assert not gone.future.done()

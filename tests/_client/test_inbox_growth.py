@@ -91,7 +91,7 @@ def wait_for_many_names(count):
         for event in reversed(coming):
             inbox.put(event)
         for one in waiters:
-            inbox.leave(one)
+            inbox.remove(one)
 
     counted = steps(wait_and_put)
     assert all(one.future.result()[1].name == one.event for one in waiters)
@@ -106,7 +106,7 @@ def wait_for_what_never_comes(count):
     def wait_and_leave():
         for one in waiters:
             inbox.wait(one)
-            inbox.leave(one)
+            inbox.remove(one)
 
     return steps(wait_and_leave)
 
@@ -146,7 +146,7 @@ async def test_waiters_of_one_event_are_served_in_the_order_in_which_they_came()
     waiters = [waiter(name, namespace) for name, namespace in wanted]
     for one in waiters:
         inbox.wait(one)
-    inbox.leave(waiters[3])
+    inbox.remove(waiters[3])
     for number in range(5):
         inbox.put(ReceivedEvent("a", (number,)))
     got = [one.future.result()[1].data for one in waiters if one is not waiters[3]]
@@ -159,8 +159,8 @@ async def test_one_that_left_between_others_is_passed_over():
     first, second, third = waiters = [waiter("a"), waiter("a"), waiter("a")]
     for one in waiters:
         inbox.wait(one)
-    inbox.leave(second)
-    inbox.leave(third)
+    inbox.remove(second)
+    inbox.remove(third)
     inbox.put(ReceivedEvent("a", ()))
     assert first.future.done()
     inbox.put(ReceivedEvent("a", ()))

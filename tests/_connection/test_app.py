@@ -150,7 +150,7 @@ async def test_what_does_not_end_in_time_is_named_and_cancelled():
     task = loop.create_task(asyncio.Event().wait(), name="mine")
     running_app.track(task)
     lines = await running_app.finish_work(loop.time() + SHORT, SHORT, 0.1)
-    assert lines == ["a handler that waits for a future that nothing is left to set: mine"]
+    assert lines == ["a handler that waits for a future that nothing will set: mine"]
     assert task.cancelled()
     assert await running_app.finish_work(loop.time(), SHORT, 0.1) == []
     running_app.release()

@@ -180,24 +180,24 @@ async def test_the_timer_goes_with_the_last_app(services):
     loop = asyncio.get_running_loop()
     before = timers()
     first, second = App(), App()
-    services.enter(first)
-    services.enter(second)
+    services.add_app(first)
+    services.add_app(second)
     done = future()
     loop.call_soon(done.set_result, None)
     await services.deadlines.wait(done, 60)
-    services.leave(first)
-    services.leave(first)
+    services.remove_app(first)
+    services.remove_app(first)
     assert services.apps == [second]
-    services.leave(second)
+    services.remove_app(second)
     assert timers() == before
 
 
 async def test_a_wait_that_goes_on_keeps_its_timer(services):
     app = App()
-    services.enter(app)
+    services.add_app(app)
     waiting = asyncio.ensure_future(services.deadlines.wait(future(), 0.02))
     await turns()
-    services.leave(app)
+    services.remove_app(app)
     assert await asyncio.wait_for(waiting, SOON) is EXPIRED
 
 
@@ -208,21 +208,21 @@ async def test_what_a_task_raised_that_nobody_awaits_goes_to_the_app_that_it_con
     before = loop.get_exception_handler()
     mine, other = LookupError("mine"), LookupError("other")
     app = App(mine)
-    services.enter(app)
+    services.add_app(app)
     loop.call_exception_handler({"message": "of the app", "exception": mine})
     loop.call_exception_handler({"message": "of others", "exception": other})
     loop.call_exception_handler({"message": "no exception"})
     assert seen == ["of others", "no exception"]
-    services.leave(app)
+    services.remove_app(app)
     assert loop.get_exception_handler() is before
 
 
 async def test_without_a_handler_of_somebody_else_the_loops_own_is_used(services, caplog):
     loop = asyncio.get_running_loop()
     app = App()
-    services.enter(app)
+    services.add_app(app)
     loop.call_exception_handler({"message": "nobody's"})
-    services.leave(app)
+    services.remove_app(app)
     assert [record.message for record in caplog.records] == ["nobody's"]
     assert loop.get_exception_handler() is None
 
@@ -230,13 +230,13 @@ async def test_without_a_handler_of_somebody_else_the_loops_own_is_used(services
 async def test_a_handler_that_somebody_set_meanwhile_stays(services):
     loop = asyncio.get_running_loop()
     app = App()
-    services.enter(app)
+    services.add_app(app)
 
     def mine(loop, context):
         """Somebody's."""
 
     loop.set_exception_handler(mine)
-    services.leave(app)
+    services.remove_app(app)
     assert loop.get_exception_handler() is mine
 
 

@@ -145,7 +145,7 @@ async def test_a_handler_on_a_future_that_nothing_will_set_ends_the_exit_at_once
             await client.emit("order")
     assert time.perf_counter() - started < A_MINUTE
     text = str(warned[0].message)
-    for part in ("a future that nothing is left to set", event, "test_rest_exit.py"):
+    for part in ("a future that nothing will set", event, "test_rest_exit.py"):
         assert part in text
 
 

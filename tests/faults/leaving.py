@@ -34,7 +34,7 @@ async def handler_runs_at_exit():
 
 @faults.fault(
     "Leaves while a handler waits for what never comes.",
-    first_line="LeakWarning: left over at exit: a handler that waits for a future that nothing is left to set: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.Event().wait()",
+    first_line="LeakWarning: left over at exit: a handler that waits for a future that nothing will set: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.Event().wait()",
     cause="a handler",
     within=KNOWN_EARLY,
     remedy="Set what the handler waits for before the client is left: no timer, thread or socket of the app's can.",
@@ -56,7 +56,7 @@ async def handler_waits_in_vain_at_exit():
 
 @faults.fault(
     "Leaves while a handler awaits this client's ack.",
-    first_line="LeakWarning: left over at exit: a handler that waits for an ack that no client is left to give: ask (event 'ask', namespace '/') at leaving.py:<line> in ask: await sio.call(\"sure\", to=sid)",
+    first_line="LeakWarning: left over at exit: a handler that waits for an ack, but no client is connected: ask (event 'ask', namespace '/') at leaving.py:<line> in ask: await sio.call(\"sure\", to=sid)",
     cause="a handler",
     within=KNOWN_EARLY,
     remedy="Answer with `client.on`, or read the event and let the handler's own timeout come.",
