@@ -37,13 +37,17 @@ def functions(tree):
 
 
 def notifiers():
-    """The functions of the package that call notify, or hand it on, once for each place."""
+    """The functions of the package that call notify, or hand it on, once for each place. It is
+    reached as `idle`, of the loop's services; a selector has a method of the same name.
+    """
     for path in sorted(PACKAGE.rglob("*.py")):
         if path == Path(idle.__file__):
             continue
         for name, function in functions(ast.parse(path.read_text(encoding="utf-8"))):
             for node in ast.walk(function):
-                if isinstance(node, ast.Attribute) and node.attr in {"notify", "bound_notify"}:
+                if isinstance(node, ast.Attribute) and re.search(
+                    r"\.idle\.(bound_)?notify$", ast.unparse(node)
+                ):
                     yield name
 
 

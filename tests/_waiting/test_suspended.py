@@ -66,8 +66,8 @@ async def test_a_task_that_reads_a_socket_of_anyios_waits_for_the_outside():
     """By its innermost frame it waits for an asyncio.Event."""
 
     async def serve(stream):
-        with contextlib.suppress(anyio.EndOfStream):
-            await stream.receive()
+        async with stream:
+            await anyio.sleep_forever()
 
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
