@@ -1,4 +1,6 @@
-"""Acks, both ways: those that this client waits for, and those that the server does."""
+"""Acks in both directions: those that this client waits for, and those that the server waits
+for.
+"""
 
 from __future__ import annotations
 
@@ -50,9 +52,8 @@ class Acks:
     """The acks of one client.
 
     Attributes:
-        pending: events that still wait for the server's ack.
-        late: of those, the ones whose handler has ended: their ack is on its way, or will never
-            come.
+        pending: events of the client without an ack so far.
+        late: those of them whose handler has ended: the ack arrives now, or never.
         unanswered: events of the server that want an ack which no handler of the test has given.
     """
 
@@ -62,7 +63,7 @@ class Acks:
         self.unanswered: dict[Key, ReceivedEvent] = {}
 
     def clear(self) -> None:
-        """Remove all."""
+        """Remove all acks."""
         self.pending.clear()
         self.late.clear()
         self.unanswered.clear()
@@ -74,7 +75,7 @@ class Acks:
         return self.pending.pop((namespace, id), None)
 
     def handler_ended(self, run: HandlerRun) -> bool:
-        """The handler of an event that wanted an ack ended. True where that is still to come."""
+        """Note that the handler of `run` has ended; return whether its event has no ack yet."""
         key = run.namespace, run.id
         if key not in self.pending:
             return False
@@ -82,7 +83,7 @@ class Acks:
         return True
 
     def fail_late(self, make: Callable[[Ack, HandlerRun], BaseException]) -> None:
-        """All that the server put out has arrived: the acks that are late will never come."""
+        """Fail the calls whose acks are late: all output of the server has arrived."""
         late, self.late = self.late, {}
         for key, run in late.items():
             ack = self.pending.get(key)
@@ -91,17 +92,17 @@ class Acks:
                 fail(ack.future, make(ack, run))
 
     def fail_namespace(self, namespace: str, make: Callable[[], BaseException]) -> None:
-        """The connection to `namespace` (`ALL`: to every one) is over."""
+        """Fail the calls in `namespace` (`ALL`: in every one), whose connection has ended."""
         for key, ack in list(self.pending.items()):
             if namespace in {ALL, key[0]} and ack.future is not None:
                 self.take(*key)
                 fail(ack.future, make())
 
     def fail_run(self, run: HandlerRun, exc: BaseException) -> bool:
-        """The handler of an event raised; False where no call waits for that event's ack."""
+        """Fail the call whose handler raised; return whether there is such a call."""
         ack = self.pending.get((run.namespace, run.id)) if run.id is not None else None
         return ack is not None and fail(ack.future, exc)
 
     def fail_oldest(self, exc: BaseException) -> bool:
-        """Let the call that has waited longest fail; False where none waits."""
+        """Fail the call that has waited longest; return whether there is one."""
         return any(fail(ack.future, exc) for ack in self.pending.values() if ack.waits)

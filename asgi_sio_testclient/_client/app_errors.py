@@ -1,4 +1,6 @@
-"""What the app and the test's handlers raised because of one client, and which wait raises it."""
+"""The exceptions of the app and of the test's handlers because of one client, and which wait
+raises them.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +28,14 @@ class AppErrors:
 
     Args:
         running_app: the running app.
-        connects: the CONNECTs of the client that are under way, by namespace.
-        inbox: who waits for events.
-        acks: who waits for acks.
+        connects: the unanswered CONNECTs of the client, by namespace.
+        inbox: has the waits for events.
+        acks: has the waits for acks.
 
     Attributes:
-        all: what was raised so far.
-        of_test: of those, what the test's own handlers and callbacks raised.
-        unraised: of those, what no call has raised yet.
+        all: all exceptions so far.
+        of_test: those of them that the test's own handlers and callbacks raised.
+        unraised: those of them that no call has raised yet.
         settling: the futures of the calls that wait for idleness.
     """
 
@@ -80,7 +82,7 @@ class AppErrors:
             self._running_app.test_endings.append(exc)
 
     def _raise_in_any(self, exc: BaseException) -> bool:
-        """Raise `exc` in any call that waits now; returns whether one did."""
+        """Raise `exc` in any call that waits now; return whether there is one."""
         return (
             self._raise_in_connect(exc)
             or self._raise_in_settle(exc)
@@ -89,7 +91,9 @@ class AppErrors:
         )
 
     def _raise_in_connect(self, exc: BaseException, namespace: str | None = None) -> bool:
-        """Raise `exc` in the call that connects to `namespace`, or in any that connects."""
+        """Raise `exc` in the call that connects to `namespace` (None: to any); return whether
+        there is one.
+        """
         connects = self._connects
         if not connects:
             return False
@@ -103,7 +107,7 @@ class AppErrors:
         return any(fail(future, exc) for future in self.settling)
 
     def raise_unraised(self) -> None:
-        """Raise what was raised and no call has raised yet.
+        """Raise an exception that no call has raised yet, if there is one.
 
         Raises:
             BaseException: what ends the test, of any client of the running app.
@@ -115,10 +119,11 @@ class AppErrors:
             raise self.unraised.pop(0)
 
     def raise_unretrieved(self) -> None:
-        """A wait has failed: raise what tasks raised meanwhile that handlers began.
+        """After a wait that failed: raise what a task begun by a handler raised, if nobody
+        retrieved it.
 
         Raises:
-            Exception: what nobody has retrieved, the oldest of it.
+            Exception: the oldest such exception.
         """
         self._running_app.services.work.report_failures()
         if self.unraised:

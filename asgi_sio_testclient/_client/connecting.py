@@ -1,4 +1,4 @@
-"""`TestClient.connect`: CONNECT of one or several namespaces, and what becomes of it."""
+"""`TestClient.connect`: sends CONNECT for one or several namespaces and waits for the answers."""
 
 from __future__ import annotations
 
@@ -104,8 +104,10 @@ class ConnectCall:
                 del pending_connects[name]
 
     def _require_free_names(self) -> None:
-        """Raises:
-        UsageError: a namespace is connected already, or another call connects to it.
+        """Require that no namespace is connected, or awaited by another call.
+
+        Raises:
+            UsageError: a namespace is connected already, or another call connects to it.
         """
         dispatcher = self._dispatcher
         taken = [
@@ -175,8 +177,10 @@ class ConnectCall:
             raise dispatcher.diagnostics().refused(refusals)
 
     def _check_serializer(self, namespace: str, exc: Exception) -> None:
-        """Raise, in the place of what the server raised: that the two sides can't understand each
-        other.
+        """Raise ConnectionRefused if the serializers of client and server differ.
+
+        Raises:
+            ConnectionRefused: they differ; `exc`, which the server raised, is its cause.
         """
         instrumentation = self._dispatcher.instrumentation
         if instrumentation is not None and not isinstance(exc, TestClientError):
@@ -187,7 +191,7 @@ class ConnectCall:
                 raise ConnectionRefused({namespace: mismatch}) from exc
 
     async def _explain(self, error: HandshakeFailed) -> None:
-        """Say in the error where the app has its server, if it has one.
+        """Add a hint to `error`: the path at which the app has its server.
 
         Raises:
             Exception: what the app raised after it had responded with 500, as Starlette's error
@@ -216,7 +220,7 @@ class ConnectCall:
             error.hint = f"{error.hint.partition(';')[0]}; {way}"
 
     async def _clean_up(self, exc: BaseException) -> None:
-        """Leave nothing connected after a first connect that failed with `exc`."""
+        """Close the connection of a first connect that failed with `exc`."""
         session = self._dispatcher.release_failed_connect()
         if session is not None and isinstance(exc, ConnectionRefused):
             # Its connect handlers have ended, so it is over in a moment. Elsewhere a handler may be

@@ -1,4 +1,4 @@
-"""What becomes of the CONNECT of one namespace."""
+"""The CONNECT of one namespace, and its answer."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ __tracebackhide__ = True
 
 
 class PendingConnect:
-    """The CONNECT of one namespace, until the call of `connect` that wants it returns.
+    """The CONNECT of one namespace, until the call of `connect` returns.
 
     Attributes:
-        packets: the encoded CONNECT, until the session is ready and it is sent.
-        answer: a future that is done once the server has answered, or none can come.
-        is_answered: the server has answered, or none can come.
-        is_refused: the answer is a refusal, at once or, under ``always_connect``, in a DISCONNECT
-            that follows.
-        refusal: its data.
+        packets: the encoded CONNECT; empty once it is sent.
+        answer: a future that is done once the server has answered, or no answer can arrive.
+        is_answered: whether the server has answered, or no answer can arrive.
+        is_refused: whether the answer is a refusal: CONNECT_ERROR, or, with
+            ``always_connect=True``, a
+            DISCONNECT with data that follows CONNECT.
+        refusal: the data of the refusal.
     """
 
     __slots__ = ("answer", "is_answered", "is_refused", "packets", "refusal")
@@ -44,7 +45,9 @@ class PendingConnect:
         finish(self.answer)
 
     def abort(self, exc: BaseException) -> bool:
-        """Raise `exc` in the wait: the connection has ended. Returns whether there was a wait."""
+        """Raise `exc` in the wait, since the connection has ended; return whether there was a
+        wait.
+        """
         self.is_answered = True
         self.packets = ()
         return fail(self.answer, exc)

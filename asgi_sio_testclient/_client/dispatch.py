@@ -1,8 +1,8 @@
-"""What one client knows: its namespaces, its inbox, its acks, and what the app raised because of
-it.
+"""The state of one client: its namespaces, inbox and acks, and the errors of the app because of it.
 
-The session feeds it, from inside the app's own ``send()``; `TestClient` reads it and waits on it.
-Nothing here waits.
+The session calls a `Dispatcher` from inside the app's own ``send()``; `TestClient` reads it.
+Nothing
+in this module waits.
 """
 
 from __future__ import annotations
@@ -57,22 +57,22 @@ NEVER_CONNECTED = "not connected: connect() first"
 
 
 class Dispatcher:
-    """See the module.
+    """The state of one client, and the `SessionListener` of its session.
 
     Attributes:
         session: the Engine.IO session; None without one.
-        sids: the Socket.IO session ids, by namespace: what is connected.
-        asked: the namespaces for which a CONNECT went out since the client was entered.
-        pending_connects: what becomes of each CONNECT that a call waits for, by namespace.
-        emitted: the event that was sent last and its namespace.
-        errors: what the app raised because of this client, and the test's own handlers.
+        sids: the Socket.IO session ids of the connected namespaces, by namespace.
+        asked: the namespaces to which a CONNECT was sent since the client was entered.
+        pending_connects: each CONNECT that a call waits for, by namespace.
+        emitted: name and namespace of the event that was sent last.
+        errors: the exceptions of the app because of this client, and of the test's own handlers.
         former_sids: session ids that were disconnected, the latest ones.
-        disconnect_reason: of the last end of a namespace.
-        disconnect_detail: what happened at that end, for error texts.
-        ending: sessions that were left, until they are over.
-        own_http: the http client that was made for this client, to be closed with it.
-        closed: its ``async with`` has ended.
-        is_owner: this client started the running app, which therefore ends with this client.
+        disconnect_reason: the reason of the latest disconnect of a namespace.
+        disconnect_detail: what happened at that disconnect, for error texts.
+        ending: sessions that were closed and are not over yet.
+        own_http: the http client that was made for this client, and is closed with it.
+        closed: whether the ``async with`` of this client has ended.
+        is_owner: whether this client started the running app, which then ends with this client.
     """
 
     def __init__(self, options: Options, running_app: RunningApp, inbox: Inbox) -> None:
@@ -105,7 +105,7 @@ class Dispatcher:
     # -- what the session tells, see SessionListener
 
     def session_ready(self) -> None:
-        """The session is ready: send the CONNECTs that wait for it."""
+        """Send the CONNECTs that wait for the session."""
         session: Any = self.session
         for name, pending in list(self.pending_connects.items()):
             packets = pending.packets
@@ -115,10 +115,10 @@ class Dispatcher:
                 session.send_messages(packets)
 
     def session_message(self, message: Any) -> None:
-        """A Socket.IO packet, or a part of one.
+        """Process a Socket.IO packet, or a part of one.
 
         Raises:
-            ProtocolError: it is malformed, or not allowed now.
+            ProtocolError: the packet is malformed, or not allowed now.
         """
         incoming = self.socketio.receive(message)
         if incoming is not None:
@@ -127,7 +127,7 @@ class Dispatcher:
             self._look_for_unacked()
 
     def session_ended(self, session: EngineSession, reason: str, error: Exception | None) -> None:
-        """The connection is over, and not by this client's doing."""
+        """Fail what waits for the connection: it has ended, and this client did not close it."""
         if session is not self.session:
             return
         self.session = None
@@ -145,12 +145,14 @@ class Dispatcher:
         self.ended(ALL, reason, detail)
 
     def session_over(self, session: EngineSession) -> None:
-        """Nothing of the app runs for it any more."""
+        """Remove a session: no call of the app runs for it any more."""
         if session in self.ending:
             self.ending.remove(session)
 
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
-        """The app raised because of this client, in `run` where that is known."""
+        """Deliver an exception of the app because of this client, raised in `run` if that is
+        known.
+        """
         exc = ungrouped(exc)
         if isinstance(exc, UsageError) and exc in self.errors.all:
             return  # told when the server was found, deep in the app's own call
@@ -165,7 +167,7 @@ class Dispatcher:
             fail(self.pending_connects[run.namespace].answer, error)
 
     def handler_ended(self, run: HandlerRun) -> None:
-        """A handler ended. An ack that its event wanted is on its way now, or will never come."""
+        """Look for the ack that the event of an ended handler wanted: it arrives now, or never."""
         if not self.acks.handler_ended(run):
             return
         session = self.session
@@ -178,7 +180,7 @@ class Dispatcher:
         self._look_for_unacked()
 
     def frame_delivered(self) -> None:
-        """Something has arrived that was no message."""
+        """Look for late acks after a frame that was no message."""
         if self.acks.late:
             self._look_for_unacked()
 
@@ -257,7 +259,7 @@ class Dispatcher:
     # -- ends
 
     def ended(self, namespace: str, reason: str, detail: str) -> None:
-        """`namespace`, or `ALL`, is over: tell those who wait for something of it."""
+        """Disconnect `namespace`, or `ALL`, and fail what waits for it."""
         names = [name for name in self.sids if namespace in {ALL, name}]
         for name in names:
             self.former_sids = (*self.former_sids, self.sids[name])[-_REMEMBERED:]
@@ -274,7 +276,7 @@ class Dispatcher:
             self._run_reserved("disconnect", incoming, reason)
 
     def close(self) -> EngineSession | None:
-        """Leave everything in an orderly way; returns the session that is ending now."""
+        """Close the connection in an orderly way, and return its session; None without one."""
         session, self.session = self.session, None
         if session is not None:
             self.ending.append(session)
@@ -287,7 +289,7 @@ class Dispatcher:
         return session
 
     def release_failed_connect(self) -> EngineSession | None:
-        """Disconnect everything: a first connect has failed. Returns the session that ends."""
+        """Close the connection of a first connect that failed; return its session."""
         session = self.close()
         self.disconnect_reason = None
         return session
@@ -384,7 +386,7 @@ class Dispatcher:
 
     @property
     def instrumentation(self) -> ServerInstrumentation | None:
-        """The server that this client is or was connected to."""
+        """The instrumentation of the server that this client is or was connected to, or None."""
         if self.session is not None and self.session.instrumentation is not None:
             return self.session.instrumentation
         return next(iter(self.running_app.instrumentations), None)
@@ -395,7 +397,7 @@ class Dispatcher:
         return cast("list[Dispatcher]", self.running_app.clients)
 
     def awaits_connect(self, namespace: str | None = None) -> bool:
-        """Whether the CONNECT of `namespace`, or of any, is unanswered."""
+        """Return whether the CONNECT of `namespace`, or of any namespace, is unanswered."""
         connects = self.pending_connects
         for name in connects:
             if namespace in (None, name) and not connects[name].is_answered:
@@ -403,10 +405,10 @@ class Dispatcher:
         return False
 
     def connected_session(self, namespace: str) -> EngineSession:
-        """The session, where `namespace` is connected over it.
+        """Return the session if `namespace` is connected.
 
         Raises:
-            NotConnected: it is not.
+            NotConnected: `namespace` is not connected.
             UsageError: outside ``async with``, or in another event loop.
         """
         self.require_running()
@@ -416,24 +418,31 @@ class Dispatcher:
         return self.session
 
     def require_running(self) -> None:
-        """Raises:
-        UsageError: outside ``async with``, or in another event loop.
+        """Require that the client is entered, in this event loop.
+
+        Raises:
+            UsageError: outside ``async with``, or in another event loop.
         """
         if not self.running_app.running or self.closed:
             raise UsageError("not entered: use it within `async with TestClient(app) as client:`")
         self.running_app.require_loop()
 
     def require_loop(self) -> None:
-        """Raises:
-        UsageError: in another event loop than the one in which the client was entered.
+        """Require the event loop of the client.
+
+        Raises:
+            UsageError: in another event loop than the one in which the client was entered.
         """
         self.running_app.require_loop()
 
     def require_readable(self, namespace: str) -> None:
-        """Raises:
-        TypeError, ValueError: `namespace` is no name of one.
-        NotConnected: nothing can have come in `namespace`: it was never joined.
-        UsageError: in another event loop.
+        """Require that the client was connected to `namespace` at some time.
+
+        Raises:
+            TypeError, ValueError: `namespace` is no name of a namespace.
+            NotConnected: the client was never connected to `namespace`, so that no event can have
+                arrived.
+            UsageError: in another event loop.
         """
         self.require_loop()
         check_namespace(namespace)
@@ -441,9 +450,11 @@ class Dispatcher:
             raise self.not_connected(namespace)
 
     def require_way(self, namespace: str) -> None:
-        """Raises:
-        TypeError, ValueError: `namespace` is no name of one.
-        NotConnected: no event can come in `namespace`: it is not connected, nor connecting.
+        """Require that `namespace` is connected or connecting.
+
+        Raises:
+            TypeError, ValueError: `namespace` is no name of a namespace.
+            NotConnected: `namespace` is neither, so that no event can arrive.
         """
         check_namespace(namespace)
         pending = self.awaits_connect(None if namespace == ALL else namespace)
@@ -451,7 +462,7 @@ class Dispatcher:
             raise self.not_connected(namespace)
 
     def not_connected(self, namespace: str) -> NotConnected:
-        """The error for what needs a connection."""
+        """Return the error for a call that needs a connection to `namespace`."""
         reason = self.disconnect_reason
         if self.sids and namespace != ALL:
             others = ", ".join(map(repr, self.sids))
@@ -467,7 +478,9 @@ class Dispatcher:
         )
 
     def diagnostics(self, at_work: Sequence[str] = ()) -> WaitDiagnostics:
-        """What is known now, for an error's text; `at_work`: what the app runs beside handlers."""
+        """Return the facts for the text of an error; `at_work`: what the app runs beside
+        handlers.
+        """
         errors = [exc for client in self.everyone for exc in client.errors.unraised]
         if not self.options.raise_app_exceptions:
             errors += self.errors.all
@@ -491,7 +504,7 @@ class Dispatcher:
         )
 
     def _other_emits(self) -> Iterator[Emitted]:
-        """What servers of this event loop emitted that this client is not connected to."""
+        """Return the emits of servers of this event loop that this client is not connected to."""
         mine = set() if self.instrumentation is None else self.instrumentation.clients.related
         for running_app in self.running_app.services.apps:
             for instrumentation in running_app.instrumentations:
@@ -500,7 +513,7 @@ class Dispatcher:
                     yield from instrumentation.log.emits
 
     def _recipient(self) -> Recipient:
-        """This client, as an emit of the server addresses it."""
+        """Return this client as a possible recipient of emits."""
         instrumentation, session = self.instrumentation, self.session
         others = [client for client in self.everyone if client is not self]
         former = {sid: other.transcript.name for other in others for sid in other.former_sids}
@@ -529,7 +542,7 @@ class Dispatcher:
             await http.aclose()
 
     def leaks(self) -> list[str]:
-        """What nobody has answered."""
+        """Return a line for each ack that was never given, in either direction."""
         lines = [
             f"never acked by the server: event {ack.event!r} (namespace {namespace!r})"
             for (namespace, _), ack in self.acks.pending.items()

@@ -1,5 +1,5 @@
-"""What somebody writes who comes from ``socketio.AsyncClient``, ``AsyncSimpleClient`` or
-Flask-SocketIO's test client, and how it is spelt here.
+"""Names of ``socketio.AsyncClient``, ``AsyncSimpleClient`` and Flask-SocketIO's test client,
+and the equivalent names here.
 """
 
 from __future__ import annotations
@@ -57,8 +57,10 @@ _SENDING_KEYWORDS = {
 
 
 def no_attribute(owner: object, name: str) -> NoReturn:
-    """Raises:
-    AttributeError: always; with today's spelling where `name` is another client's.
+    """Raise AttributeError, with the equivalent if `name` is an attribute of another client.
+
+    Raises:
+        AttributeError: always; with today's spelling where `name` is another client's.
     """
     kind = type(owner).__name__
     spelling = _ATTRIBUTES.get(name)
@@ -107,8 +109,10 @@ def no_keyword_to_send(call: str, event: str, unknown: Mapping[str, Any]) -> NoR
 
 
 def check_callback(callback: Any) -> None:
-    """Raises:
-    TypeError: `callback` can't be called.
+    """Check the argument ``callback=``.
+
+    Raises:
+        TypeError: `callback` can't be called.
     """
     if callback is True:
         raise TypeError("callback is True: write call(), which returns the ack")
@@ -117,7 +121,7 @@ def check_callback(callback: Any) -> None:
 
 
 def check_names(names: Iterable[Any], unknown: Mapping[str, Any]) -> None:
-    """Raise where what was given to ``connect()`` is another client's spelling.
+    """Refuse arguments of ``connect()`` that are in another client's form.
 
     Raises:
         TypeError: a list in the place of several names.
@@ -152,7 +156,7 @@ def _connect(namespaces: Any) -> str:
 
 
 def without_unknown(function: Function) -> Function:
-    """Leave ``**unknown``, which only makes a better error, out of a function's signature."""
+    """Remove ``**unknown``, which only serves better errors, from a function's signature."""
     signature = inspect.signature(function)
     kept = [
         parameter

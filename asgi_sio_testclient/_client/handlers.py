@@ -1,4 +1,4 @@
-"""The test's own handlers: which one takes an event, and how it is called."""
+"""The test's own handlers: which handler takes an event, and its call."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_subscription(event: Any, handler: Any, namespace: str) -> None:
 
 
 class Handlers:
-    """Handlers by namespace and event, with "*" for any of either."""
+    """Handlers by namespace and event; "*" stands for any namespace, or any event."""
 
     def __init__(self) -> None:
         self._handlers: dict[str, dict[str, Handler]] = {}
@@ -42,16 +42,17 @@ class Handlers:
         return bool(self._handlers)
 
     def add(self, event: str, handler: Handler, namespace: str) -> None:
-        """Register; a later one for the same event replaces it."""
+        """Register a handler; it replaces an earlier one for the same event."""
         self._handlers.setdefault(namespace, {})[event] = handler
 
     def find(
         self, event: str, namespace: str, args: tuple[Any, ...]
     ) -> tuple[Handler | None, tuple[Any, ...]]:
-        """The handler and its arguments: a catch-all's begin with the event, then, for namespace
-        "*", the namespace.
+        """Return the handler of an event and its arguments; None without a handler.
 
-        The order of ``socketio.BaseClient._get_event_handler``.
+        The arguments of a catch-all handler begin with the event, then, for namespace "*", the
+        namespace.
+        The order is that of ``socketio.BaseClient._get_event_handler``.
         """
         for space in (namespace, ALL):
             handlers = self._handlers.get(space, {})
@@ -64,12 +65,11 @@ class Handlers:
 
 
 class HandlerRunner:
-    """Calls the test's handlers and callbacks, sync or async, and hands on what they return or
-    raise.
+    """Calls the test's handlers and callbacks, sync or async.
 
     Args:
-        spawn: runs a coroutine in a task that is named and kept track of.
-        failed: takes what a handler raised, and which it was.
+        spawn: runs a coroutine in a tracked task of that name.
+        failed: called with an exception of a handler and the handler's description.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class HandlerRunner:
         where: str,
         answer: Callable[[Any], None] | None = None,
     ) -> None:
-        """Call `handler`; `answer` takes its result, or that of what it returns to be awaited."""
+        """Call `handler`, and `answer` with its result, awaited if the handler is async."""
         name = getattr(handler, "__qualname__", repr(handler))
         what = f"{name}, a handler of this client ({where})"
         try:

@@ -1,4 +1,6 @@
-"""`client.http`: an httpx.AsyncClient on the running app; and the app's HTTP side beside it."""
+"""`client.http`: an httpx.AsyncClient on the running app, and the app's HTTP sessions and
+lifespan.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,7 @@ def _make_http(owner: Dispatcher, http_context: HTTPContext) -> httpx.AsyncClien
 
 
 def _auth(auth: Any) -> httpx.Auth | None:
-    """The auth of a client handed in: httpx2's is one by its shape, httpx asks for its class."""
+    """Return the auth of the client given as ``http=`` as an httpx.Auth, also that of httpx2."""
     if auth is None or isinstance(auth, httpx.Auth):
         return auth
     adapter = httpx.Auth()
@@ -73,20 +75,20 @@ def _auth(auth: Any) -> httpx.Auth | None:
 
 
 def find_session(app: Any) -> HTTPSession:
-    """The HTTP sessions of an app.
+    """Return the HTTP sessions of an app.
 
     Raises:
-        UsageError: it has none, or none that is known.
+        UsageError: the app has no sessions of a known framework.
     """
     return find_http_session(reachable(app, thorough=True))
 
 
 def require_one_lifespan(http: Any, app: Any) -> None:
-    """Refuse an `http` that has run the lifespan of `app` itself, as Starlette's TestClient does
-    once it is entered.
+    """Refuse an `http` that has run the lifespan of `app` itself, as an entered TestClient of
+    Starlette's has.
 
     Raises:
-        UsageError: it has.
+        UsageError: the lifespan was run.
     """
     if getattr(http, "portal", None) is None:
         return
@@ -109,6 +111,6 @@ _LIFESPAN = "lifespan_context"
 
 
 def _has_lifespan(router: Any) -> bool:
-    """Whether the lifespan of a router of Starlette's or FastAPI's does anything."""
+    """Return whether a router of Starlette's or FastAPI's has a lifespan of its own."""
     default = type(router.lifespan_context).__name__ == "_DefaultLifespan"
     return not default or bool(getattr(router, "on_startup", ()))

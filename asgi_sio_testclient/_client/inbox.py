@@ -1,4 +1,4 @@
-"""What arrived and was not read, and who waits for what. Knows nothing of how events come."""
+"""The inbox of a client: its unread events, and the waiters for events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __tracebackhide__ = True
 
 
 class Inbox:
-    """The unread events of one client, in the order in which they arrived."""
+    """The unread events of one client, in the order of arrival, and its waiters."""
 
     __slots__ = ("_number", "_unread", "_waiters")
 
@@ -26,7 +26,9 @@ class Inbox:
         self._number = 0
 
     def put(self, event: ReceivedEvent) -> None:
-        """Hand an event to the first waiter that it fits, or keep it."""
+        """Give an event to the first waiter that it fits; without one, add it to the unread
+        events.
+        """
         self._number = number = self._number + 1
         waiters = self._waiters
         single = waiters.single
@@ -44,8 +46,8 @@ class Inbox:
             self._unread.add(number, event)
 
     def put_back(self, numbered: Numbered) -> None:
-        """Hand on, or keep in its place, an event that was handed over and not taken, since the
-        wait was cancelled.
+        """Give an event whose wait was cancelled to another waiter, or add it to the unread
+        events again, in its place.
         """
         if not self._waiters.hand_over(numbered):
             self._unread.put_back(*numbered)
@@ -65,7 +67,7 @@ class Inbox:
         return None
 
     def wait(self, waiter: Waiter) -> None:
-        """Note one who waits."""
+        """Add a waiter."""
         waiters = self._waiters
         if waiters.single is None and not waiters.by_key:
             waiters.single = waiter
@@ -73,12 +75,12 @@ class Inbox:
             waiters.add(waiter)
 
     def remove(self, waiter: Waiter) -> None:
-        """Remove a waiter, unless it was removed."""
+        """Remove the waiter, if it is still there."""
         if waiter.waits:
             self._waiters.remove(waiter)
 
     def fail(self, namespace: str, make: Callable[[Waiter], BaseException]) -> None:
-        """Fail what waits for events of that namespace (`ALL`: of any)."""
+        """Fail the waiters for events of that namespace (`ALL`: of any)."""
         if self._waiters.single is None and not self._waiters.by_key:
             return
         for waiter in self._waiters:
@@ -87,7 +89,7 @@ class Inbox:
                 fail(waiter.future, make(waiter))
 
     def raise_in_first(self, exc: BaseException) -> bool:
-        """Let the one who has waited longest fail with `exc`; False where nobody waits."""
+        """Fail the waiter that has waited longest; return whether there is one."""
         for waiter in self._waiters:
             self._waiters.remove(waiter)
             if fail(waiter.future, exc):
@@ -95,7 +97,7 @@ class Inbox:
         return False
 
     def drain(self, namespace: str) -> list[ReceivedEvent]:
-        """Remove and return all of that namespace."""
+        """Remove and return the unread events of that namespace."""
         drained = self.peek(namespace)
         if namespace == ALL:
             self._unread.clear()
@@ -106,13 +108,13 @@ class Inbox:
         return drained
 
     def peek(self, namespace: str) -> list[ReceivedEvent]:
-        """All of that namespace; they stay unread."""
+        """Return the unread events of that namespace; they stay unread."""
         return [event for _, event in self._unread if namespace in (ALL, event.namespace)]
 
     def matching(
         self, event: str | None, namespace: str, match: Match | None
     ) -> list[ReceivedEvent]:
-        """Those that fit; they stay unread."""
+        """Return the unread events that fit; they stay unread."""
         if not self._unread.events:
             return []
         found = [candidate for _, candidate in self._unread.candidates(event, namespace)]

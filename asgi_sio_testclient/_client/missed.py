@@ -1,7 +1,7 @@
-"""Why an event that the app emitted did not come to a client: it went to a room, to another
+"""Why an event that the app emitted did not reach a client: it went to a room, to another
 namespace, or to another client.
 
-Reads what it is given, and knows neither the server nor the client.
+Everything is read from the arguments: the module imports neither the server nor the client.
 """
 
 from __future__ import annotations

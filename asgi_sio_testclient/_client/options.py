@@ -1,4 +1,6 @@
-"""The arguments of a `TestClient`, checked: what is wrong is said at once, with what is right."""
+"""The arguments of a `TestClient` and their checks: an error names the wrong value and a right
+one.
+"""
 
 from __future__ import annotations
 
@@ -139,11 +141,11 @@ class Options:
         return base_url
 
     def transports_of(self, transports: Sequence[str] | str | None) -> tuple[str, ...]:
-        """`transports` as a tuple, or those of the client for None.
+        """Return `transports` as a tuple, or those of the client for None.
 
         Raises:
-            ValueError: none, or one that doesn't exist.
-            TypeError: something else than names.
+            ValueError: no transport, or an unknown one.
+            TypeError: not names.
         """
         if transports is None:
             return self.transports  # type: ignore[no-any-return]
@@ -176,7 +178,9 @@ class Options:
         )
 
     def for_clone(self, overrides: Mapping[str, Any], base_url: str) -> Options:
-        """The options of another user of the same app: own cookies, unless given."""
+        """Return the options of a clone, which has its own cookies unless `overrides` has
+        others.
+        """
         unknown = sorted(overrides.keys() - _OF_CLONES)
         if unknown:
             known = sorted(_OF_CLONES)

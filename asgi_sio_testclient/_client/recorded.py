@@ -1,4 +1,4 @@
-"""Records, while a `trace.recording` is active, what a test awaits of a client."""
+"""Records the waits of a test while a `trace.recording` is active."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _METHODS = ("connect", "call", "await_event", "await_events", "settle", "assert_
 
 
 def record_awaits(client: TestClient, recording: Recording) -> None:
-    """Replace the methods that a test awaits, on this one client, by recorded ones."""
+    """Replace the awaited methods of this one client by recorded ones."""
     for name in _METHODS:
         setattr(client, name, _recorded(client, getattr(client, name), recording))
 
@@ -50,6 +50,6 @@ def _recorded(
 
 
 def _call(name: str, args: tuple[Any, ...]) -> str:
-    """The call as a line: the auth payload and other data stand in no argument that is shown."""
+    """Return the call as a line, without the auth payload and other data."""
     shown = [repr(arg) for arg in args[:2] if isinstance(arg, str | int)]
     return f"{name}({', '.join(shown)})"

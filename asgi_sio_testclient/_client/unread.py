@@ -1,4 +1,4 @@
-"""The unread events of one client, by number and by name. Knows nothing of who waits for them."""
+"""The unread events of one client, by number and by name."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _STALE = 1024  # numbers in an index, beside four times those of unread events
 class Unread:
     """Events in the order of their numbers, found by name and namespace without a search.
 
-    An index is made when it is asked for, one for each of the four kinds of key, and kept up to
-    date from then on. A number whose event was read stays in an index until it comes to its front.
+    There are four kinds of keys. An index of a kind is made when it is first used, and updated from
+    then on. The number of an event that was read stays in an index until it is the first one.
 
     Attributes:
-        events: all, by number.
+        events: all events, by number.
     """
 
     __slots__ = ("_in_order", "_indexed", "_indexes", "events")
@@ -38,19 +38,19 @@ class Unread:
         self._indexed = 0
 
     def add(self, number: int, event: ReceivedEvent) -> None:
-        """Keep an event that is newer than all others."""
+        """Add an event that is newer than all others."""
         self.events[number] = event
         if self._indexes:
             self._index(number, event)
 
     def put_back(self, number: int, event: ReceivedEvent) -> None:
-        """Keep an event that was taken."""
+        """Add an event that was removed before, in its place."""
         self.events[number] = event
         self._in_order = False
         self._indexes.clear()
 
     def oldest(self, name: str | None, namespace: str) -> Numbered | None:
-        """Remove and return the oldest event of that name and namespace; None where none is."""
+        """Remove and return the oldest event of that name and namespace, or None."""
         events = self.events
         if not self._indexes and len(events) <= _FEW and self._in_order:
             for number, event in events.items():
@@ -70,7 +70,7 @@ class Unread:
         return None
 
     def candidates(self, name: str | None, namespace: str) -> list[Numbered]:
-        """The events of that name and namespace, oldest first; they stay unread."""
+        """Return the events of that name and namespace, oldest first; they stay unread."""
         numbers = self._numbers(name, namespace)
         events = self.events
         found = [(number, events[number]) for number in numbers if number in events]
@@ -97,7 +97,7 @@ class Unread:
         self._in_order = True
 
     def replace(self, left: Iterable[Numbered]) -> None:
-        """Keep these events only."""
+        """Keep these events and remove all others."""
         self.clear()
         self.events.update(left)
 

@@ -1,4 +1,4 @@
-"""Who waits for which event of one client. Knows futures, and nothing of how events come."""
+"""The waiters for events of one client, found by event name and namespace."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Match = Callable[[ReceivedEvent], Any]
 
 
 class Waiter:
-    """One who waits for an event that fits."""
+    """A wait for an event that fits."""
 
     __slots__ = ("event", "future", "match", "namespace", "order", "waits")
 
@@ -41,7 +41,7 @@ class Waiter:
         self.waits = True
 
     def fits(self, event: ReceivedEvent) -> bool:
-        """Whether that is what it waits for."""
+        """Return whether `event` has the name and the namespace, and passes the predicate."""
         return (
             (self.event is None or self.event == event.name)
             and (self.namespace in (event.namespace, ALL))
@@ -50,10 +50,10 @@ class Waiter:
 
 
 def matches(match: Match, event: ReceivedEvent) -> bool:
-    """What a predicate says of an event.
+    """Return the answer of a predicate.
 
     Raises:
-        TypeError: it returned an awaitable, which is true for every event.
+        TypeError: the predicate returned an awaitable, which would be true for every event.
     """
     result = match(event)
     if result is True or result is False:
@@ -68,11 +68,12 @@ def matches(match: Match, event: ReceivedEvent) -> bool:
 
 
 class Waiters:
-    """The waiters of one client, in the order in which they came, found by what they wait for.
+    """The waiters of one client, in the order in which they began, found by event name and
+    namespace.
 
     Attributes:
-        single: the only one, as nearly always; it is in no index.
-        by_key: all where there are several, by name and namespace.
+        single: the only waiter, which is in no index; None without one, or with several.
+        by_key: all waiters if there are several, by name and namespace.
     """
 
     __slots__ = ("_last_order", "by_key", "single")
@@ -83,7 +84,7 @@ class Waiters:
         self._last_order = 0
 
     def add(self, waiter: Waiter) -> None:
-        """Note one who waits beside others."""
+        """Add a waiter beside others."""
         single = self.single
         if single is not None:
             self.single = None
@@ -91,7 +92,7 @@ class Waiters:
         self._put(waiter)
 
     def remove(self, waiter: Waiter) -> None:
-        """Remove one that waits."""
+        """Remove the waiter."""
         waiter.waits = False
         if waiter is self.single:
             self.single = None
@@ -107,14 +108,14 @@ class Waiters:
             del self.by_key[key]
 
     def hand_over(self, numbered: Numbered) -> bool:
-        """Give an event to the first waiter that it fits; False where it fits none."""
+        """Give an event to the first waiter that it fits; return whether there is one."""
         single = self.single
         if single is not None:
             return self._give(single, numbered)
         return any(self._give(waiter, numbered) for waiter in self._candidates(numbered[1]))
 
     def __iter__(self) -> Iterator[Waiter]:
-        """All, in the order in which they came."""
+        """Iterate over all waiters, in the order in which they began."""
         if self.single is not None:
             return iter((self.single,))
         queues = self.by_key.values()
@@ -130,9 +131,10 @@ class Waiters:
         same.append(waiter)
 
     def _candidates(self, event: ReceivedEvent) -> Iterator[Waiter]:
-        """Those that wait for events of that name and namespace, in the order in which they came.
+        """Yield the waiters for events of that name and namespace, in the order in which they
+        began.
 
-        One at a time: the first one that has no predicate ends the search.
+        The first waiter without a predicate ends the search, so that the rest is not sorted.
         """
         name, namespace = event.name, event.namespace
         keys: tuple[Key, ...] = ((name, namespace), (name, ALL), (None, namespace), (None, ALL))

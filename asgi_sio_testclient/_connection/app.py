@@ -1,5 +1,5 @@
-"""The running app that a client and its clones share: lifespan, instrumented servers, sessions, and
-what has to be over at the end.
+"""The running app that a client and its clones share: lifespan, instrumented servers and
+sessions, and their end.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ __tracebackhide__ = True
 
 
 class AppClient(Protocol):
-    """A user of the running app."""
+    """A client of the running app."""
 
     transcript: Transcript
 
     def app_raised(self, exc: BaseException) -> None:
-        """Take what the app raised because of this client."""
+        """Called when the app has raised because of this client."""
 
 
 class RunningApp:
@@ -58,16 +58,17 @@ class RunningApp:
     Args:
         app: an ASGI 3 callable.
         server: the server given by the user, or None.
-        lifespan: whether the app's lifespan is run.
-        isolate: the lifespan is run in a context of its own.
+        lifespan: whether to run the app's lifespan.
+        isolate: whether to run the lifespan in a context of its own.
 
     Attributes:
-        elsewhere: the URL of the server, where `app` stands for one elsewhere.
-        running: between `start` and `stop`.
-        clients: everyone who uses it; the one that started it first.
-        transcripts: called, gives those of all clients.
-        test_endings: what ends the test, see `ends_test`, and no call has raised yet.
-        unsettled: connections on which something may be under way.
+        elsewhere: the URL of the server, if `app` forwards to a server elsewhere; else None.
+        running: whether the app was started and not released.
+        clients: all clients of the app; the first one started it.
+        transcripts: a function that returns the transcripts of all clients.
+        test_endings: exceptions that end the test, see `ends_test`, and that no call has raised
+            yet.
+        unsettled: sessions on which something may be under way.
     """
 
     loop: asyncio.AbstractEventLoop = cast("asyncio.AbstractEventLoop", None)  # until `start`
@@ -101,8 +102,8 @@ class RunningApp:
         return former or [client.transcript for client in self.clients]
 
     def release_clients(self, first: AppClient) -> None:
-        """Leave `first` as the only client, at the end; the transcripts of the others can be shown
-        for as long as somebody else holds them.
+        """Remove all clients but `first`, at the end; keep weak references to the transcripts
+        of the others.
         """
         if len(self.clients) > 1:
             self._former = [weakref.ref(client.transcript) for client in self.clients]
@@ -117,8 +118,8 @@ class RunningApp:
         """Start the app's lifespan.
 
         Raises:
-            LifespanFailed: it failed.
-            UsageError: the server that was given can't be served here.
+            LifespanFailed: the startup failed.
+            UsageError: the server that was given can't be instrumented.
         """
         self.loop = asyncio.get_running_loop()
         self._former = []
@@ -138,15 +139,17 @@ class RunningApp:
         self.running = True
 
     def require_loop(self) -> None:
-        """Raises:
-        UsageError: in another event loop than the one in which the app runs.
+        """Require the event loop in which the app runs.
+
+        Raises:
+            UsageError: in another event loop than the one in which the app runs.
         """
         loop = asyncio._get_running_loop()
         if loop is not self.loop and loop is not None and self.running:
             raise UsageError("this client was entered in another event loop")
 
     def instrument(self, eio: Any) -> ServerInstrumentation:
-        """Instrument one of the app's servers until the end, and return the instrumentation."""
+        """Instrument a server of the app until the end, and return the instrumentation."""
         current = self._instrumentations.get(eio)
         if current is None:
             current = self._instrumentations[eio] = instrument(eio, self.services)
@@ -164,10 +167,10 @@ class RunningApp:
         return self.instrument(self._bare_server)
 
     def threaded_instrumentation(self) -> ServerInstrumentation | None:
-        """Return the instrumentation of the app's server, if that runs in threads; else None.
+        """Return the instrumentation of the app's server if the server runs in threads; else None.
 
         Raises:
-            UsageError: it can't be served in the way in which the app does.
+            UsageError: the server is in use in another event loop, or has another async_mode.
         """
         instrumentation = self.given_instrumentation
         if instrumentation is None and not self._searched:
@@ -179,29 +182,27 @@ class RunningApp:
 
     @property
     def instrumentations(self) -> list[ServerInstrumentation]:
-        """The servers that were found or given."""
+        """The instrumentations of all servers that were found or given."""
         return list(self._instrumentations.values())
 
     def add_session(self, session: EngineSession) -> None:
-        """A connection begins."""
+        """Add a session that begins."""
         self._sessions[session] = None
 
     def session_over(self, session: BaseSession) -> None:
-        """Nothing of the app runs for that connection any more."""
+        """Remove a session for which no call of the app runs any more."""
         self._sessions.pop(session, None)  # type: ignore[call-overload]
         self.unsettled.discard(session)
         if session.instrumentation is not None and session.sid:
             self._ending += session.instrumentation.release_connection(session.sid)
 
     def track(self, task: asyncio.Task[Any]) -> None:
-        """Hold a task of the client's own until it is over; it counts in `settle` and is waited for
-        at the end.
-        """
+        """Hold a task of the client itself until it ends. `settle` and the exit wait for it."""
         self._tasks.add(task)
         task.add_done_callback(self._kept)
 
     def begin_handler(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        """Run a handler of the test's in a task of that name."""
+        """Run a handler of the test in a task of that name."""
         self._begun_now.append(name)
         try:
             task = self.loop.create_task(coroutine, name=name)
@@ -210,8 +211,8 @@ class RunningApp:
         self.track(task)
 
     def time_out(self, instrumentation: ServerInstrumentation, eio_sid: str) -> asyncio.Task[None]:
-        """Bring forward what a server does in 45 s, when its ping is not answered: it can't see
-        that such a client is gone.
+        """Let the ping of a connection time out now, which a server would do 45 s after the
+        client has gone.
         """
         task = self.loop.create_task(instrumentation.sockets.time_out(eio_sid))
         self.track(task)
@@ -223,20 +224,21 @@ class RunningApp:
             self.services.idle.notify()
 
     def task_failed(self, origin: Any, exc: BaseException, task: str) -> None:
-        """A task raised that a client set off, and nobody has retrieved what it raised.
+        """Report an exception of a task that a client caused, if nobody has retrieved the
+        exception.
 
         Args:
-            origin: what began it, and the connection or client that it is of.
-            exc: what it raised.
-            task: its title.
+            origin: what began the task, and the connection or client that it belongs to.
+            exc: the exception.
+            task: the title of the task.
         """
         begun_by, owner = origin
         note(exc, task, f"begun by {begun_by}")
         owner.app_raised(exc)
 
     def handle_failure(self, exc: BaseException) -> bool:
-        """A task or a callback failed and nobody waits for it; whether a server began it for a
-        client, or it ends the test.
+        """Report an exception of a task or callback that nobody awaits; return whether it
+        belongs to this app's clients, or ends the test.
         """
         if self.clients and ends_test(exc):
             self.clients[0].app_raised(exc)
@@ -249,8 +251,8 @@ class RunningApp:
     # -- settle
 
     def idle_sources(self) -> Iterator[SupportsIdle]:
-        """All that a settle of this app's clients waits for: also of other apps' clients, where
-        they share a server.
+        """Yield the sources of idleness of this app, and of other apps that share a server with
+        this one.
         """
         mine = self._related()
         for running_app in self.services.apps:
@@ -261,8 +263,8 @@ class RunningApp:
         yield from (thing for thing in mine if hasattr(thing, "quiet"))
 
     def _busy_sessions(self) -> Iterator[IdleSession]:
-        """The connections on which something is under way. Only those are asked on which there was
-        something since they were asked last, whatever the number of clients.
+        """Yield the sessions on which something is under way. Only sessions on which something
+        happened since the last look are asked, whatever the number of clients.
         """
         for session in list(self.unsettled):
             if session.settled:
@@ -279,7 +281,7 @@ class RunningApp:
         }
 
     def quiet(self) -> IdleState:
-        """Whether handlers, the app's and the test's own, have ended."""
+        """Return whether all handlers, the app's and the test's own, have ended."""
         if self._tasks:
             return IdleState.BUSY
         busy = any(
@@ -290,11 +292,11 @@ class RunningApp:
         return IdleState.BUSY if busy else IdleState.IDLE
 
     def why_busy(self) -> str:
-        """Why a connection is not idle; "" where each is."""
+        """Return why a session is not idle; "" if all are idle."""
         return next(filter(None, (session.why_busy() for session in self._sessions)), "")
 
     def running_handlers(self) -> list[HandlerRun]:
-        """The handlers that run now, oldest first."""
+        """Return the handlers that run now, oldest first."""
         runs = [
             run
             for instrumentation in self._instrumentations.values()
@@ -304,12 +306,12 @@ class RunningApp:
         return sorted(runs, key=lambda run: run.started)
 
     def running_own_handlers(self) -> list[str]:
-        """The test's own handlers that run now, and where."""
+        """Return a line for each handler of the test that runs now, with its place."""
         tasks = [task for task in self._tasks if not task.done()]
         return [_with_place(task) for task in tasks if _HANDLER in task.get_name()]
 
     def own_handler_of_current_task(self) -> str:
-        """The test's own handler that runs in the current task, "" for none."""
+        """Return the name of the test's handler that runs in the current task; "" for none."""
         task = asyncio.current_task()
         if task is None or task not in self._tasks:
             # An eager task runs before it has its name and can be tracked.
@@ -317,13 +319,15 @@ class RunningApp:
         return task.get_name() if _HANDLER in task.get_name() else ""
 
     def _own_runs(self) -> list[HandlerRun]:
-        """Those of this client and its clones: another client on the same server may go on."""
+        """Return the running handlers of this app's clients: another app may use the same
+        server.
+        """
         runs = self.running_handlers()
         return [run for run in runs if cast("EngineSession", run.owner)._running_app is self]
 
     def awaited_outside(self) -> list[str]:
-        """The handlers and requests, and what they began, that wait for a thread or a socket; a
-        line each.
+        """Return a line for each handler, request or task of theirs that waits for a thread or
+        a socket.
         """
         work = self.services.work
         lines = []
@@ -337,11 +341,17 @@ class RunningApp:
     # -- the end
 
     async def finish_work(self, deadline: float, timeout: float, grace: float) -> list[str]:
-        """Let what the clients set off end until `deadline`, `timeout` seconds in all; then cancel
-        what is still at work. What nothing can wake is cancelled at once.
+        """Wait until `deadline` for the work that the clients caused, then cancel the rest.
+
+        Work that nothing can wake is cancelled at once.
+
+        Args:
+            deadline: in the loop's time.
+            timeout: the seconds until then, for the text.
+            grace: seconds; see `RestCheck`.
 
         Returns:
-            a line for each thing that had to be cancelled.
+            A line for each thing that had to be cancelled.
         """
         work = self.services.work
         for instrumentation in self._instrumentations.values():
@@ -371,14 +381,14 @@ class RunningApp:
         return await self._cancel_work(rest, own.stuck or f"did not end within {timeout:g} s")
 
     def _is_own(self, origin: Any) -> bool:
-        """Whether something comes of this app's clients, as far as that is known: another client on
-        the same server may go on.
+        """Return whether `origin` belongs to this app's clients, as far as that is known:
+        another client of the same server may go on.
         """
         running_app = getattr(origin[1], "running_app", None) if was_set_off(origin) else None
         return running_app is None or running_app is self
 
     def why_stuck(self, rest: RestCheck, deadline: float) -> str:
-        """Why handlers will never end that are all that is left; "" where they may."""
+        """Return why the handlers that are left will never end; "" if they may end."""
         pending = self._handler_tasks()
         if not pending:
             return ""
@@ -420,9 +430,7 @@ class RunningApp:
         return {task for task in tasks if not task.done()} if tasks else tasks
 
     def stop_services(self) -> None:
-        """The servers' own tasks are not needed any more; they end while other things are waited
-        for.
-        """
+        """Cancel the servers' own tasks; they end while other things are waited for."""
         for instrumentation in self._instrumentations.values():
             self._ending += instrumentation.stop_service()
 
@@ -430,17 +438,16 @@ class RunningApp:
         """Shut the lifespan down.
 
         Raises:
-            LifespanFailed: it failed.
+            LifespanFailed: the shutdown failed.
         """
         if self._lifespan is not None:
             await self._lifespan.shutdown(timeout)
 
     def release(self) -> set[asyncio.Task[Any]]:
-        """Cancel all tasks that are left, and leave the servers as they were found. Can't be
-        interrupted.
+        """Cancel all tasks that are left, and restore the servers. Can't be interrupted.
 
         Returns:
-            the tasks that were cancelled; `over` waits for them.
+            The tasks that were cancelled; `wait_closed` waits for them.
         """
         self.running = False
         tasks = self._handler_tasks()
@@ -473,14 +480,14 @@ class RunningApp:
         return {task for task in tasks if not task.done()}
 
     def _tasks_of_handlers(self) -> set[asyncio.Task[Any]]:
-        """The tasks that this app's handlers began, without the one that runs now."""
+        """Return the tasks that this app's handlers began, without the current one."""
         begun = self.services.work.begun_by_handlers()
         tasks = {task for task, origin in begun if self._is_own(origin)}
         return tasks - {cast("asyncio.Task[Any]", asyncio.current_task())}
 
     async def wait_closed(self, tasks: Iterable[asyncio.Task[Any]], timeout: float) -> None:
-        """Wait until cancelled tasks are over; those that swallow it are cancelled again, as
-        python-engineio's are. `timeout` in seconds.
+        """Wait at most `timeout` seconds until cancelled tasks have ended; cancel tasks that
+        swallow the cancellation again, as python-engineio's do.
         """
         deadline = self.loop.time() + timeout
         await self._tasks_over(tasks, deadline)
@@ -510,10 +517,10 @@ def _with_place(task: asyncio.Task[Any]) -> str:
 
 
 class _OwnWork:
-    """What clients of one app set off, without what the app began beside its handlers.
+    """What the clients of one app caused, as a source of idleness.
 
     Attributes:
-        stuck: why what is left will never end; "" where it may.
+        stuck: why the work that is left will never end; "" if it may end.
     """
 
     def __init__(self, running_app: RunningApp, rest: RestCheck, deadline: float) -> None:
@@ -525,7 +532,7 @@ class _OwnWork:
         self._look_closer_at = running_app.loop.time() + self._pause
 
     def quiet(self) -> IdleState:
-        """Whether handlers and connections are over, or stuck."""
+        """Return whether handlers and sessions have ended, or are stuck."""
         running_app = self._running_app
         if not running_app._sessions and not running_app._handler_tasks():
             return IdleState.IDLE

@@ -1,4 +1,4 @@
-"""The arguments `app`, `http` and `timeout`, checked for the client and for the stock client."""
+"""Checks of the arguments `app`, `http` and `timeout`, for the client and for the stock client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _THREADED = (socketio.Server, engineio.Server)
 
 
 def is_url(app: Any) -> bool:
-    """Whether it is the URL of a server elsewhere."""
+    """Return whether `app` is the URL of a server elsewhere."""
     return isinstance(app, str) and re.match(r"\s*(https?|wss?)://", app, re.IGNORECASE) is not None
 
 
@@ -47,10 +47,10 @@ def _check_app(app: Any) -> None:
 
 
 def checked_http(http: Any) -> Any:
-    """The client given as ``http=`` in the shape of an httpx client, or None.
+    """Return the client given as ``http=`` in the shape of an httpx client, or None.
 
     Raises:
-        TypeError: it is none of those that can be used.
+        TypeError: `http` is no client of a supported kind.
     """
     if http is None:
         return None
@@ -75,9 +75,11 @@ def _check_type(name: str, accept: Callable[[Any], object], value: Any) -> None:
 
 
 def check_namespace(namespace: Any) -> None:
-    """Raises:
-    TypeError: no str.
-    ValueError: a name without its slash. "*" is every namespace.
+    """Check a namespace; "*" stands for every one.
+
+    Raises:
+        TypeError: `namespace` is no str.
+        ValueError: `namespace` has no slash.
     """
     if not isinstance(namespace, str):
         raise TypeError(f"namespace is {namespace!r}; expected a str such as '/chat'")
@@ -86,9 +88,11 @@ def check_namespace(namespace: Any) -> None:
 
 
 def check_timeout(timeout: Any, name: str = "timeout") -> None:
-    """Raises:
-    TypeError: no number of seconds.
-    ValueError: a negative one.
+    """Check a number of seconds.
+
+    Raises:
+        TypeError: `timeout` is no number.
+        ValueError: `timeout` is negative.
     """
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
         raise TypeError(f"{name} is {timeout!r}; expected seconds")

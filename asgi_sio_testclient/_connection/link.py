@@ -1,4 +1,4 @@
-"""What a fault schedule does between a session and its transport, in both directions."""
+"""A fault schedule between a session and its transport, in both directions."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class DisturbedLink:
     """A connection on which `schedule` loses, delays, doubles and reorders messages.
 
     Args:
-        schedule: decides what becomes of each message.
-        to_transport: takes a frame of the client's that has come through.
-        to_session: takes a frame of the server's that has come through.
+        schedule: decides the fate of each message.
+        to_transport: called with a frame of the client that has passed the link.
+        to_session: called with a frame of the server that has passed the link.
         call_later: ``loop.call_later``.
     """
 
@@ -37,7 +37,7 @@ class DisturbedLink:
 
     @property
     def holding(self) -> bool:
-        """Whether a frame is held back that is still to arrive."""
+        """Whether a frame is held back that will still arrive."""
         return self._sent.holding or self._received.holding
 
     def send(self, frame: EncodedPacket) -> None:
@@ -49,11 +49,11 @@ class DisturbedLink:
         self._received.carry(frame)
 
     def flush(self) -> None:
-        """Deliver at once what is held back."""
+        """Deliver all frames that are held back."""
         self._sent.flush()
         self._received.flush()
 
     def cut(self) -> None:
-        """End the connection: what is held back never arrives."""
+        """End the connection; frames that are held back never arrive."""
         self._sent.cut()
         self._received.cut()

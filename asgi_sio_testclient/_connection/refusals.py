@@ -1,4 +1,4 @@
-"""Why a handshake was refused or a session ended, in words."""
+"""Texts: why a handshake was refused, or why a session ended."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _NO_HANDSHAKE = "that is no Engine.IO handshake"
 
 
 def unanswered(peer: str, transport: Transport | None, tasks: Iterable[asyncio.Task[None]]) -> str:
-    """Why a handshake is not through, and where the app is.
+    """Return why a handshake has not succeeded yet, and where the app is suspended.
 
     Args:
-        peer: "the app", or where the server is.
-        transport: the first one.
+        peer: "the app", or the address of the server.
+        transport: the first transport.
         tasks: the calls of the app that run for the session.
     """
     if isinstance(transport, WebSocketTransport):
@@ -46,11 +46,11 @@ def unanswered(peer: str, transport: Transport | None, tasks: Iterable[asyncio.T
 
 
 def too_large(sizes: Iterable[int], limit: int | None) -> str:
-    """The sentence about a packet that the server doesn't take; "" where there is none.
+    """Return the sentence about a packet that exceeds the server's limit; "" without one.
 
     Args:
         sizes: bytes of the packets that were sent lately.
-        limit: bytes that the server takes; None where it sets no limit.
+        limit: bytes that the server takes; None for no limit.
     """
     largest = max(sizes, default=0)
     if limit is None or largest <= limit:
@@ -66,13 +66,13 @@ class SessionClosed(Exception):
 
 
 def is_misplaced(error: HandshakeFailed) -> bool:
-    """Whether no Socket.IO server answered: the path may be wrong, or the app."""
+    """Return whether no Socket.IO server answered: the path may be wrong, or the app."""
     return error.hint.startswith((_NO_SERVER, _NO_HANDSHAKE))
 
 
 def handshake_failed(url: str, response: Response, socketio_path: str) -> HandshakeFailed:
-    """The error for a refused handshake: the server's own words, and a hint where the path may be
-    wrong.
+    """Return the error for a refused handshake: the server's response, and a hint if the path
+    may be wrong.
     """
     body = response.body.decode(errors="replace")
     reason = body.strip().splitlines()[0] if body.strip() else ""

@@ -1,4 +1,5 @@
-"""The upgrade from polling to websocket: probe, hold what is sent meanwhile, switch, or stay.
+"""The upgrade from polling to websocket: probe, hold frames meanwhile, then switch, or stay on
+polling.
 
 The order of steps is that of the Engine.IO v4 specification, "Upgrade": the probe's PING and PONG
 over the websocket, the end of the pending GET, then UPGRADE over the websocket.
@@ -18,7 +19,7 @@ __tracebackhide__ = True
 
 
 class Upgrade:
-    """One attempt to upgrade; it lives as long as the attempt does.
+    """One attempt to upgrade.
 
     Args:
         polling: the transport in use.
@@ -37,11 +38,11 @@ class Upgrade:
         self._held: list[EncodedPacket] = []
 
     def hold(self, frames: Sequence[EncodedPacket]) -> None:
-        """Keep frames that are sent during the upgrade: they go out over the winner."""
+        """Keep frames that are sent during the upgrade, for the transport in use after it."""
         self._held += frames
 
     def unanswered(self) -> str:
-        """Why the upgrade is not through."""
+        """Return why the upgrade has not succeeded yet."""
         if not self.polling.paused:
             return "the upgrade's probe was not answered"
         if self.polling.polls:
@@ -52,7 +53,7 @@ class Upgrade:
         return "a POST that was under way before the upgrade was not answered"
 
     def switch(self, switched: Callable[[Sequence[EncodedPacket]], None]) -> None:
-        """The probe was answered: once no poll is pending, end polling.
+        """End polling once no request is pending; the probe was answered.
 
         Args:
             switched: called then, with the frames that were held.

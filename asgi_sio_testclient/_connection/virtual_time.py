@@ -37,7 +37,7 @@ __tracebackhide__ = True
 
 @contextlib.asynccontextmanager
 async def time_travel(running_app: RunningApp) -> AsyncIterator[None]:
-    """Within the block, `advance` works.
+    """Return a context manager within which `advance` works.
 
     Raises:
         UsageError: the event loop is not one of asyncio's own.
@@ -52,18 +52,18 @@ async def time_travel(running_app: RunningApp) -> AsyncIterator[None]:
 
 
 async def advance(running_app: RunningApp, seconds: float, limit: float) -> None:
-    """Let `seconds` pass for everything that runs in the loop.
+    """Move the clock of the loop by `seconds`.
 
     Args:
-        running_app: whose loop, and whose servers.
+        running_app: the app whose loop and servers are meant.
         seconds: 0 or more.
-        limit: real seconds that it may take.
+        limit: real seconds, for the whole call.
 
     Raises:
         TypeError: `seconds` is no number.
         ValueError: `seconds` is negative, or not finite.
-        UsageError: outside of `time_travel`, or while it is under way already.
-        EventTimeout: it was not done within `limit`.
+        UsageError: outside of `time_travel`, or while another call is running.
+        EventTimeout: the clock did not get there within `limit`.
     """
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise TypeError(f"seconds is {seconds!r}; expected a number of seconds")
@@ -89,16 +89,17 @@ def _require_running(running_app: RunningApp) -> None:
 
 
 def is_travelling(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether a loop's time is virtual now."""
+    """Return whether a loop's time is virtual now."""
     clock = _CLOCKS.get(loop)
     return clock is not None and clock.travellers > 0
 
 
 class _Clock:
-    """One event loop's clock, and how far it is ahead of the real one.
+    """The clock of one event loop, and how far it is ahead of the real one.
 
-    It stays ahead when the travelling is over: a clock that goes back would let timers that were
-    set meanwhile wait for as long again.
+    It stays ahead after `time_travel`: if it went back, timers that were set meanwhile would wait
+    for
+    that long again.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -205,7 +206,7 @@ _RESTLESS = 0.001  # seconds: what sets its timer anew that soon does not rest i
 
 
 async def _run_all(loop: Any) -> None:
-    """Let all that can run now run, until only timers, threads and the network are waited for."""
+    """Run all that is ready, until only timers, threads and sockets are waited for."""
     await asyncio.sleep(0)
     turns = _TURNS
     while loop._ready and turns:
