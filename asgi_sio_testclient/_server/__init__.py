@@ -1,1 +1,3 @@
-"""The instrumentation of a Socket.IO server: the only folder that touches a server's inside."""
+"""The instrumentation of a Socket.IO server: the only folder that uses private parts of a
+server.
+"""

@@ -1,4 +1,4 @@
-"""What a Socket.IO server knows of its clients."""
+"""The clients of a Socket.IO server, as the server's manager has them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __tracebackhide__ = True
 
 
 class Clients:
-    """The clients of one server: their rooms and ids, and how their packets are coded.
+    """The clients of one server: their rooms and ids, and the coding of their packets.
 
     Args:
         eio: the Engine.IO server.
@@ -23,7 +23,7 @@ class Clients:
 
     @property
     def related(self) -> set[Any]:
-        """What the server may set something off through: itself, and a broker that is shared with
+        """The objects through which the server may cause work: itself, and a broker shared with
         other nodes.
         """
         medium = getattr(getattr(self._sio, "manager", None), "medium", None)
@@ -52,8 +52,8 @@ class Clients:
         return [(namespace, sid) for namespace, sid in sids if sid is not None]
 
     def release(self, eio_sid: str) -> None:
-        """Drop what is left of a closed connection: what a failed connect handler leaves in the
-        manager would stay for good.
+        """Remove what is left of a closed connection: entries of a failed connect handler would
+        stay in the manager for good.
         """
         self._eio.sockets.pop(eio_sid, None)
         if self._sio is None:
@@ -67,7 +67,7 @@ class Clients:
                 manager.basic_disconnect(sid, namespace)
 
     def serializer_mismatch(self, packet_class: Any) -> str:
-        """Return what is wrong if server and client code packets in different ways, else ""."""
+        """Return the problem if server and client code packets in different ways, else ""."""
         if self._sio is None:
             return ""
         theirs = self._sio.packet_class

@@ -63,7 +63,9 @@ class EmitLog:
             yield _read(*entry)
 
     def entered(self, sid: str, namespace: str, room: Any) -> float:
-        """When a client last entered a room, by ``perf_counter()``; 0 where that is not known."""
+        """Return when a client last entered a room, by ``perf_counter()``; 0 if that is not
+        known.
+        """
         sought = sid, namespace, room
         times = (when for *entry, when in reversed(list(self._entries)) if (*entry,) == sought)
         return next(times, 0.0)
@@ -125,5 +127,5 @@ def _read(
 
 
 def _several(value: Any) -> tuple[Any, ...]:
-    """Rooms and session ids are given one by one, or in a list."""
+    """Return rooms or session ids as a list: they are given one by one, or in a list."""
     return tuple(value) if isinstance(value, list | tuple) else (value,)

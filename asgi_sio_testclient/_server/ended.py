@@ -1,7 +1,8 @@
-"""Tasks of an app's that do not run any more, or never ran: for a wait for what they would emit.
+"""Tasks of an app that run no more, or never ran: for a wait for what they would have emitted.
 
-An app that begins a loop once, by a flag, has none with the next client: the loop ended with the
-event loop, or with the last client, that it was begun in.
+An app that begins a loop only once, by a flag, has no such loop with the next client: the loop
+ended
+together with the event loop, or with the last client, in which it was begun.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __tracebackhide__ = True
 
 
 class AppTask:
-    """A task of the app's, by the code of its coroutine."""
+    """A task of the app, by the code of its coroutine."""
 
     def __init__(self, code: CodeType) -> None:
         self.code = code
@@ -33,7 +34,7 @@ class AppTask:
         return f"{self.code.co_qualname} ({file}:{self.code.co_firstlineno})"
 
     def mentions(self, word: str) -> bool:
-        """Whether the code has `word` among its constants."""
+        """Return whether the code has `word` among its constants."""
         return _mentions(self.code, word)
 
 
@@ -42,7 +43,7 @@ _ENDED: weakref.WeakKeyDictionary[Any, list[AppTask]] = weakref.WeakKeyDictionar
 
 
 def note_ended(eio: Any, tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Remember the tasks that end with a server's last client."""
+    """Note the tasks that end with a server's last client."""
     for task in tasks:
         code = _code_of(task)
         if code is None or task.done():
@@ -53,13 +54,13 @@ def note_ended(eio: Any, tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 
 def ended_before(eio: Any, running: Iterable[asyncio.Task[Any]]) -> list[AppTask]:
-    """What ended with an earlier client of a server, and does not run again."""
+    """Return the tasks that ended with an earlier client of a server and do not run again."""
     codes = [_code_of(task) for task in running]
     return [task for task in _ENDED.get(eio, ()) if task.code not in codes]
 
 
 def never_run() -> list[AppTask]:
-    """Tasks that were begun in an event loop that does not run, as at import."""
+    """Return the tasks that were begun in an event loop that does not run, as at import."""
     current = asyncio.get_running_loop()
     found = []
     for thing in gc.get_objects():
@@ -77,7 +78,7 @@ def never_run() -> list[AppTask]:
 
 
 def _code_of(task: asyncio.Task[Any]) -> CodeType | None:
-    """The code of a task's coroutine, if that is the app's own."""
+    """Return the code of a task's coroutine, if it is the app's own."""
     code = getattr(task.get_coro(), "cr_code", None)
     return code if inspect.iscode(code) and not is_library(code) else None
 

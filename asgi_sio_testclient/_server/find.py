@@ -1,4 +1,4 @@
-"""Where an app's server is: call stack, bare app, attributes."""
+"""Finds an app's server: in the call stack, as a bare app, or through attributes."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ _SERVERS = (socketio.Server, engineio.Server, socketio.AsyncServer, engineio.Asy
 
 
 def find_server() -> Any:
-    """The Engine.IO server that is waiting for the caller's ``receive()`` or ``send()`` to return,
-    or None.
+    """Return the Engine.IO server that waits for the caller's ``receive()`` or ``send()``, or None.
 
-    It stands in the call stack as the `self` of ``engineio.AsyncServer.handle_request``, however
-    the app wraps it: mounts, middleware, closures. A walk through the app's attributes would have
-    to know each of them, and finds none in a closure.
+    The server is the `self` of ``engineio.AsyncServer.handle_request`` in the call stack, however
+    the app wraps
+    it: mounts, middleware, closures. A search through the app's attributes would need a rule for
+    each wrapper,
+    and finds no server in a closure.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -54,8 +55,8 @@ def find_server() -> Any:
 
 
 def is_entry(frame: FrameType) -> bool:
-    """Whether a frame is an Engine.IO server's ``handle_request``: python-engineio's, or that of a
-    fork, whose server has the same parts.
+    """Return whether a frame is an Engine.IO server's ``handle_request``: python-engineio's, or
+    that of a fork whose server has the same parts.
     """
     if frame.f_code is _ENTRY:
         return True
@@ -66,8 +67,8 @@ def is_entry(frame: FrameType) -> bool:
 
 
 def app_problem(exc: BaseException) -> str:
-    """What is wrong with a `socketio.ASGIApp` around a server of another framework's mode, or
-    around another app that is no ASGI app; "" where that is not what raised `exc`.
+    """Return what is wrong with a `socketio.ASGIApp` around a server of another async_mode, or
+    around another app that is no ASGI app; "" if that did not raise `exc`.
     """
     if not isinstance(exc, TypeError):
         return ""
@@ -95,11 +96,12 @@ def app_problem(exc: BaseException) -> str:
 
 
 def bare_server(app: Any) -> Any:
-    """The Engine.IO server of an app that is python-socketio's own ASGIApp and nothing more, or
-    None.
+    """Return the Engine.IO server of an app that is python-socketio's own ASGIApp and nothing more,
+    or None.
 
-    There the call stack need not be looked at; and the lifespan, without hooks and around no other
-    app, does nothing but answer (engineio.ASGIApp.lifespan).
+    For such an app the call stack is not searched; and its lifespan, without hooks and around no
+    other app,
+    only answers (engineio.ASGIApp.lifespan).
     """
     if type(app) is not socketio.ASGIApp:
         return None
@@ -116,15 +118,15 @@ def bare_server(app: Any) -> Any:
 
 
 def is_server_entry(exc: BaseException) -> bool:
-    """Whether python-engineio itself raised: handed a scope that it has no use for, such as a
-    lifespan.
+    """Return whether python-engineio itself raised, for a scope that it does not support, such
+    as a lifespan.
     """
     codes = [frame.f_code for frame in frames(exc.__traceback__)]
     return bool(codes) and codes[-1] is _ENTRY
 
 
 def engineio_server_of(server: Any) -> Any:
-    """The Engine.IO server of what was given as ``server=``.
+    """Return the Engine.IO server of the argument ``server=``.
 
     Raises:
         TypeError: neither a server of python-socketio's or python-engineio's, or with the same
@@ -148,7 +150,7 @@ def engineio_server_of(server: Any) -> Any:
 
 
 def socketio_server_of(eio: Any) -> Any:
-    """The Socket.IO server on top of an Engine.IO server that has no hooks yet, or None."""
+    """Return the Socket.IO server on top of an Engine.IO server that has no hooks yet, or None."""
     handler = eio.handlers.get("message")
     sio = getattr(handler, "__self__", None)
     known = isinstance(sio, socketio.AsyncServer | socketio.Server)
@@ -156,18 +158,16 @@ def socketio_server_of(eio: Any) -> Any:
 
 
 def _lacks(thing: Any, parts: Iterable[str]) -> list[str]:
-    """The parts of a server that `thing` does not have."""
+    """Return the parts of a server that `thing` does not have."""
     return [part for part in parts if not hasattr(thing, part)]
 
 
 def find_threaded_server(app: Any) -> Any:
-    """The Engine.IO server of a WSGI app, in threading mode, that an ASGI app leads to; or None.
+    """Return the Engine.IO server in threading mode of a WSGI app behind an ASGI app, or None.
 
-    Requests to it run in other threads, so that no call stack leads to it; the attributes of the
-    bridge, of Flask and of what may wrap them do.
-
-    Raises:
-        UsageError: the bridge on the way to it takes one request at a time.
+    Requests to such a server run in other threads, so that it is in no call stack here; it is found
+    through the
+    attributes of the bridge, of Flask and of wrappers.
     """
     one_at_a_time = False
     for thing in reachable(app):
@@ -186,7 +186,8 @@ def find_threaded_server(app: Any) -> Any:
 
 
 def reachable(app: Any, *, thorough: bool = False) -> Iterator[Any]:
-    """What can be reached through attributes, closures and lists of callables, nearest first.
+    """Yield the objects that can be reached through attributes, closures and lists of callables,
+    nearest first.
 
     Args:
         app: where to begin; it comes first.
@@ -219,7 +220,9 @@ def children_of(thing: Any, *, thorough: bool) -> Iterator[Any]:
 
 
 def _named_globals(thing: Any) -> Iterator[Any]:
-    """The globals that a function names; of other functions only those of its own module."""
+    """Return the globals that a function names; for other functions only those of its own
+    module.
+    """
     if isinstance(thing, FunctionType):
         for name in thing.__code__.co_names:
             found = thing.__globals__.get(name)

@@ -1,4 +1,4 @@
-"""Which events and namespaces an app handles, and which handler a packet starts."""
+"""The events and namespaces that an app handles, and the handler that a packet starts."""
 
 from __future__ import annotations
 
@@ -76,11 +76,13 @@ class Handlers:
 
     @property
     def handle_disconnects(self) -> bool:
-        """Whether code of the app's may run when a connection ends."""
+        """Whether code of the app may run when a connection ends."""
         return self._sio is None or self._may_handle("disconnect")
 
     def _may_handle(self, reserved: str) -> bool:
-        """Whether the app may have a handler for "connect" or "disconnect" in any namespace."""
+        """Return whether the app may have a handler for "connect" or "disconnect" in any
+        namespace.
+        """
         sio = self._sio
         if sio.namespace_handlers:
             return True
@@ -120,7 +122,7 @@ class Handlers:
 
 
 def _dispatches(namespace_handler: Any, event: str) -> bool:
-    """Whether a class-based namespace does anything with an event: it has the method, or a dispatch
+    """Return whether a class-based namespace handles an event: it has the method, or a dispatch
     of its own.
     """
     dispatch = type(namespace_handler).trigger_event

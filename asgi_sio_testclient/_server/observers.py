@@ -87,27 +87,35 @@ class HandlerResult:
 
 
 class ServerObserver(Protocol):
-    """What a tool is told. Threaded servers call these methods from their threads."""
+    """The interface of a tool that observes servers. Threaded servers call these methods from
+    their threads.
+    """
 
     def handlers_found(
         self, namespaces: Iterable[str], handlers: Iterable[RegisteredHandler]
     ) -> None:
-        """A server has these namespaces and handlers: at the first connection, and at the end."""
+        """Called with the namespaces and handlers of a server: at the first connection, and at
+        the end.
+        """
 
     def handler_ended(self, result: HandlerResult) -> None:
-        """A handler returned or raised."""
+        """Called when a handler returned or raised."""
 
     def called_directly(self, code: CodeType) -> None:
-        """The body of a handler began without a dispatch: the app called the function."""
+        """Called when the body of a handler began without a dispatch: the app called the
+        function.
+        """
 
     def event_unhandled(self, namespace: str, event: str) -> None:
-        """A client sent an event that no handler takes."""
+        """Called when a client sent an event that no handler takes."""
 
     def event_emitted(self, namespace: str, event: str) -> None:
-        """The app emitted an event."""
+        """Called when the app emitted an event."""
 
     def client_closed(self, transcript: Iterable[Any], unread: Iterable[tuple[str, str]]) -> None:
-        """A client was closed: its transcript, and namespace and name of the events it left."""
+        """Called when a client was closed, with its transcript and the namespaces and names of
+        its unread events.
+        """
 
 
 def add_observer(observer: ServerObserver) -> None:
@@ -116,7 +124,7 @@ def add_observer(observer: ServerObserver) -> None:
 
 
 def remove_observer(observer: ServerObserver) -> None:
-    """Report nothing to `observer` any more."""
+    """Remove an observer."""
     observers.remove(observer)
     if not observers:
         bodies.release()
@@ -312,7 +320,7 @@ def _tell_ended(result: HandlerResult | None) -> None:
 
 
 def registered_handlers(sio: Any) -> Iterator[RegisteredHandler]:
-    """Every handler of a server: functions, and the methods of class-based namespaces."""
+    """Return every handler of a server: functions, and the methods of class-based namespaces."""
     for namespace, by_event in sio.handlers.items():
         for event, function in by_event.items():
             yield RegisteredHandler(namespace, event, function)
@@ -359,7 +367,9 @@ _CALL = "__call__"  # of an instance that is a handler
 
 
 def code_of(function: Any) -> CodeType | None:
-    """The code that runs when `function` is called, below ``partial`` and ``functools.wraps``."""
+    """Return the code that runs when `function` is called, below ``partial`` and
+    ``functools.wraps``.
+    """
     while True:
         inner = getattr(function, "__wrapped__", None) or getattr(function, "func", None)
         if inner is None:
@@ -373,7 +383,7 @@ def code_of(function: Any) -> CodeType | None:
 
 
 def _went_through(exc: BaseException, code: CodeType | None) -> bool:
-    """Whether an exception, or one that it came of, passed a frame with that code."""
+    """Return whether an exception, or one of its causes, passed a frame with that code."""
     seen: set[int] = set()
     current: BaseException | None = exc
     while current is not None and id(current) not in seen:
@@ -391,7 +401,9 @@ def _codes(traceback: TracebackType | None) -> Iterator[CodeType]:
 
 
 def _is_second_try(event: str, exc: BaseException) -> bool:
-    """Whether the server calls the handler with fewer arguments next: ``_handle_connect``."""
+    """Return whether the server calls the handler with fewer arguments next:
+    ``_handle_connect``.
+    """
     return event == "connect" and isinstance(exc, TypeError)
 
 

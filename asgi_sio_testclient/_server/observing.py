@@ -1,4 +1,4 @@
-"""Who observes servers. Every server and client asks for it, so this imports nothing."""
+"""The observers of servers. Every server and client imports this module, which imports nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which handler an exception came through, and the report of it to the connection."""
+"""The handler from which an exception came, and the report of the exception to the connection."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def frames(traceback: TracebackType | None) -> Iterator[FrameType]:
 
 
 def _handler_context(traceback: TracebackType | None) -> tuple[str, str, str, Any] | None:
-    """Event, namespace, sid and handler of the innermost AsyncServer._trigger_event() that an
-    exception came through.
+    """Return event, namespace, sid and handler of the innermost AsyncServer._trigger_event() in
+    the traceback of an exception.
     """
     found = None
     for frame in frames(traceback):
@@ -55,14 +55,11 @@ def _handler_context(traceback: TracebackType | None) -> tuple[str, str, str, An
 
 
 def _own_error(exc: BaseException, handler: str) -> BaseException:
-    """What a connect or disconnect handler raised itself.
+    """Return the exception that a connect or disconnect handler raised itself.
 
     python-socketio calls such a handler with one argument more, and without it after any TypeError.
-    So what it raises in the end may be the failure of one of the two calls, or have it as context.
-
-    Args:
-        exc: what it raised in the end.
-        handler: the handler's qualified name.
+    So the
+    last exception may be the failure of one of the two calls, or have it as context.
     """
     context = exc.__context__
     if (
@@ -77,7 +74,7 @@ def _own_error(exc: BaseException, handler: str) -> BaseException:
 
 
 def _is_failed_call(exc: BaseException, handler: str) -> bool:
-    """Whether the call of the handler failed, so that none of its lines ran."""
+    """Return whether the call of the handler failed, so that none of its lines ran."""
     if not isinstance(exc, TypeError):
         return False
     names = [frame.f_code.co_name for frame in frames(exc.__traceback__)]
@@ -102,7 +99,7 @@ _CALLERS = (["_trigger_event"], ["trigger_event"])
 
 
 def _callback_context(traceback: TracebackType | None) -> tuple[str, str, Any] | None:
-    """Namespace, sid and callback of the ack that an exception came through:
+    """Return namespace, sid and callback of the ack from which an exception came:
     AsyncServer._handle_ack.
     """
     namespace = sid = ""
@@ -133,12 +130,12 @@ def source_of(handler: Any, event: str) -> str:
 
 
 def reserved_namespace(data: str) -> str:
-    """The namespace of a CONNECT or DISCONNECT in text."""
+    """Return the namespace of a CONNECT or DISCONNECT in text."""
     return data[1:].partition(",")[0].partition("?")[0] if data[1:2] == "/" else "/"
 
 
 def packet_event(packet: Any, *, inline: bool) -> str | None:
-    """The event whose handler the server runs within its own call for that packet."""
+    """Return the event whose handler the server runs within its own call for that packet."""
     kind = packet.packet_type
     if kind == socketio.packet.CONNECT:
         return "connect"
@@ -151,7 +148,7 @@ def packet_event(packet: Any, *, inline: bool) -> str | None:
 
 
 def note(exc: BaseException | None, name: str, where: str) -> None:
-    """Say on an exception where it comes from, once."""
+    """Add a note with the origin to an exception, once."""
     text = f"raised by {name}" + (f" ({where})" if where else "")
     if exc is not None and text not in getattr(exc, "__notes__", ()):
         add_note(exc, text)
@@ -163,8 +160,8 @@ def report(
     run: HandlerRun | None,
     data: Any = None,
 ) -> None:
-    """Report what the app raised to the connection whose packet caused it, with a note that names
-    the handler.
+    """Report an exception of the app to the connection whose packet caused it, with a note that
+    names the handler.
 
     Args:
         owner: the connection; None where there is none, and nothing to be reported.

@@ -35,7 +35,7 @@ class ServerSockets(Protocol):
         ...
 
     def is_open(self, eio_sid: str) -> bool:
-        """Return whether the server takes a connection for open."""
+        """Return whether the server counts a connection as open."""
         ...
 
     def has_output(self, eio_sid: str) -> bool:

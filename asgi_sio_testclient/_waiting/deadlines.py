@@ -1,8 +1,10 @@
 """Waits with a bound: `Deadlines` of one event loop.
 
-A timer for each wait would cost more than what is waited for. So every wait notes its deadline, and
-one timer is set to the earliest. The note of a wait that has ended is removed then, or a little
-later; a timer that fires too early only sets itself anew.
+A timer for each wait would cost more than most waits. So each wait adds a deadline, and one timer
+is set
+to the earliest deadline. The deadline of a wait that has ended is removed then, or a little later;
+a
+timer that fires too early is set anew.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ _SWEEP = 64  # notes of waits, beside twice those that are still on, that may be
 
 
 def finish(future: asyncio.Future[Any], result: Any = None) -> bool:
-    """Give a future its result, unless it is done; whether that was so."""
+    """Set the result of a future, unless it is done; return whether it was set."""
     if future.done():
         return False
     future.set_result(result)
@@ -31,7 +33,9 @@ def finish(future: asyncio.Future[Any], result: Any = None) -> bool:
 
 
 def fail(future: asyncio.Future[Any] | None, exc: BaseException) -> bool:
-    """Let a future raise, unless there is none or it is done; whether that was so."""
+    """Set the exception of a future, unless there is none or it is done; return whether it was
+    set.
+    """
     if future is None or future.done():
         return False
     if isinstance(exc, StopIteration):
@@ -69,13 +73,13 @@ class Deadlines:
         self._armed_for = _NEVER
 
     def wait(self, future: asyncio.Future[Any], timeout: float) -> Coroutine[Any, Any, Any]:
-        """The future's result, or `EXPIRED` after `timeout` seconds. A future that expires is done,
-        with that as its result.
+        """Return the future's result, or `EXPIRED` after `timeout` seconds. A future that
+        expires is done, with that as its result.
         """
         return self.wait_until(future, self.loop.time() + timeout)
 
     async def wait_until(self, future: asyncio.Future[Any], when: float) -> Any:
-        """`wait`, until a moment of the loop's clock."""
+        """Do the same as `wait`, until a time of the loop's clock."""
         self._deadlines[future] = when
         if when < self._armed_for:
             self._arm(when)
@@ -87,9 +91,10 @@ class Deadlines:
                 self._release()
 
     def bound(self, future: asyncio.Future[Any], timeout: float) -> asyncio.Future[Any]:
-        """`wait` for the hot path, while an app runs: the future itself, to be awaited.
+        """Return the future itself, to be awaited: `wait` for the hot path, while an app runs.
 
-        Its note stays for a while after it is done, which costs less than to take it back.
+        The deadline is removed a while after the future is done, which costs less than to remove it
+        at once.
         """
         deadlines = self._deadlines
         deadlines[future] = when = self.loop.time() + timeout
@@ -106,7 +111,7 @@ class Deadlines:
         self._sweep_at = 2 * len(self._deadlines) + _SWEEP
 
     def disarm(self) -> bool:
-        """Cancel the timer, unless a wait goes on; returns whether none does."""
+        """Cancel the timer if no wait goes on; return whether none does."""
         self._sweep()
         if self._deadlines:
             return False

@@ -61,13 +61,12 @@ class SupportsIdle(Protocol):
 
 
 class _Watcher:
-    """Waits until a number of sources are idle at the same moment, and what the app runs beside
-    them is at rest then.
+    """A wait until several sources are idle at the same time, and the app is at rest then.
 
     Attributes:
         then: called once that is so.
-        rest: tells whether the app is at rest; None where that is not asked.
-        turns: of the loop, for which sources may be MOVING.
+        rest: tells whether the app is at rest; None if that is not asked.
+        turns: turns of the loop for which sources may still be MOVING.
     """
 
     def __init__(
@@ -100,10 +99,10 @@ class _Watcher:
 
 
 class IdleWatchers:
-    """Those who wait in one event loop until sources are idle.
+    """The waits of one event loop until sources are idle.
 
     Attributes:
-        watchers: those who wait now.
+        watchers: the waits that go on.
         bound_notify: `notify`, as one object for all connections that call it.
     """
 
@@ -129,11 +128,15 @@ class IdleWatchers:
         *,
         soon: bool = False,
     ) -> Callable[[], None]:
-        """Call `then` once, as soon as all `sources` are idle, and the app at rest where `rest` is
-        given. Returns a function that takes that back.
+        """Call `then` once, as soon as all `sources` are idle, and the app at rest if `rest` is
+        given.
 
-        `soon` means to look in the next turn of the loop first: the caller is within a call of the
-        app's, which may go on.
+        `soon` defers the first look to the next turn of the loop: the caller is within a call of
+        the app,
+        which may go on.
+
+        Returns:
+            A function that removes the wait.
         """
         watcher = _Watcher(sources, then, rest)
         self.watchers.append(watcher)
@@ -149,7 +152,9 @@ class IdleWatchers:
         return remove
 
     def notify(self) -> None:
-        """Ask the sources again in the next turn of the loop: what one of them does has changed."""
+        """Ask the sources again in the next turn of the loop, since the state of one may have
+        changed.
+        """
         if self.watchers:
             for watcher in self.watchers:
                 watcher.turns = _TURNS
@@ -183,7 +188,7 @@ class IdleWatchers:
             self._look_in(_SLOW_LOOK)
 
     def _look_in(self, seconds: float) -> None:
-        """Look again, if nothing makes that happen earlier: what is at work need not tell."""
+        """Look again after `seconds`, for what does not call `notify`."""
         when = self.loop.time() + seconds
         if self._next_look is not None:
             if self._next_look.when() <= when:

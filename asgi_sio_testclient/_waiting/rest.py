@@ -48,7 +48,7 @@ _LAST_POLL = 0.005
 
 
 class _Followed:
-    """Something that may never come to an end by itself, and since when it is followed."""
+    """Something that may never end by itself, and the time since when it is followed."""
 
     __slots__ = ("last", "since")
 
@@ -122,7 +122,7 @@ class RestCheck:
         return self._conclude()
 
     def describe(self) -> list[str]:
-        """What the last look found at work, a line each."""
+        """Return a line for each thing that the last look found at work."""
         return [str(thing) for thing in self.at_work]
 
     def _counts(self, origin: Any) -> bool:
@@ -143,8 +143,8 @@ class RestCheck:
                 self._busy(describe_call(called, origin), self._now + self._poll)
 
     def _look_at_ready_queue(self) -> None:
-        """What is about to run and is no tracked task: callbacks, and the server's own tasks on
-        their way.
+        """Look at what is ready to run and is no tracked task: callbacks, and the server's own
+        tasks.
         """
         work: Any = self._work
         for handle in work.loop._ready:
@@ -164,7 +164,9 @@ class RestCheck:
                 self.at_work.append("a callback")
 
     def _ready(self, thing: Any, most: int = _READY_LOOKS) -> bool:
-        """Something is ready to run; whether that may be waited for: some things always are."""
+        """Note that something is ready to run; return whether to wait for it: some things
+        always are ready.
+        """
         looks = self._ready_looks.get(thing, 0)
         if thing not in self._seen_ready:
             # Once for each look: with many clients, a thousand callbacks may be ready in one turn.
@@ -236,7 +238,7 @@ class RestCheck:
             self._busy(record, timer.when())
 
     def _has_repeated_for(self, bound: float, key: Any, timer: Any) -> bool:
-        """Whether the same place was found with other timers for longer than `bound` seconds."""
+        """Return whether a place was found with other timers for longer than `bound` seconds."""
         followed = self._followed.get(key)
         if followed is None:
             self._followed[key] = _Followed(timer, self._now)
@@ -247,7 +249,7 @@ class RestCheck:
         return False
 
     def _is_at_work(self, record: TrackedTask, at: Suspension, waiter: Any) -> bool:
-        """Whether a task that waits for no timer may be at work."""
+        """Return whether a task that waits for no timer may be at work."""
         if at.waits_for is WaitsFor.APP:
             return False
         places = record.resting_places
@@ -261,8 +263,9 @@ class RestCheck:
         return not self._waits_long_outside(record, at, waiter)
 
     def _waits_long_outside(self, record: TrackedTask, at: Suspension, waiter: Any) -> bool:
-        """Whether a task has waited for the outside for `grace` and got nowhere. One that will come
-        back to where it rested is waited for without an end.
+        """Return whether a task has waited for something outside of the loop for `grace`
+        without progress. A task that will come back to its resting place is waited for without
+        a bound.
         """
         if _comes_back(record, at.frames):
             return False
@@ -327,7 +330,7 @@ class RestCheck:
         return None
 
     def _start_rounds_again(self) -> None:
-        """Something is at work: tickers have to come round after it."""
+        """Let tickers come round once more, since something is at work."""
         self._turns_of_the_test = _TURNS_OF_THE_TEST
         self._unseen_turns = 0 if self._work.sees_ready_queue else _UNSEEN_TURNS
         self._passes = 1
@@ -349,7 +352,7 @@ class RestCheck:
             self._busy(key[0], when)
 
     def _tickers_to_come(self) -> list[tuple[Any, float]]:
-        """The tickers that have not come round in this pass, and when they will."""
+        """Return the tickers that have not come round in this pass, and when they will."""
         waited, came = [], []
         for key, timer, when in self._tickers:
             if key not in self._came_round:
@@ -365,7 +368,9 @@ class RestCheck:
         return waited
 
     def _begin_pass(self) -> None:
-        """Have each ticker come round again, but for one that came round after all others."""
+        """Begin a pass: each ticker has to come round, except one that came round after all
+        others.
+        """
         last = self._came_last[0] if len(self._came_last) == 1 else None
         for key in list(self._came_round):
             if key != last and self._rounds_of[key] < self._rounds:
@@ -383,8 +388,8 @@ class RestCheck:
 
 
 def middleware_at_rest(work: Work) -> RestCheck | None:
-    """Tells whether the tasks of middlewares are at rest, which may still carry packets; None where
-    there are none.
+    """Return a check of whether the tasks of middlewares are at rest, which may still carry
+    packets; None without such tasks.
     """
     if not work.has_middleware:
         return None
@@ -392,16 +397,18 @@ def middleware_at_rest(work: Work) -> RestCheck | None:
 
 
 def _is_elsewhere(record: TrackedTask, frames: Frames) -> bool:
-    """Whether a task that was found at rest before is at another place now."""
+    """Return whether a task that was found at rest before is at another place now."""
     return record.resting_places is not None and frames not in record.resting_places
 
 
 def _kind_of(key: Any) -> Any:
-    """What tickers have in common that run the same code: their frames, or the callback's name."""
+    """Return what tickers that run the same code have in common: their frames, or the
+    callback's name.
+    """
     thing, place = key
     return place if isinstance(thing, TrackedTask) else thing
 
 
 def _comes_back(record: TrackedTask, frames: Frames) -> bool:
-    """Whether a task will come to a place again at which it was found at rest."""
+    """Return whether a task will come again to a place at which it was found at rest."""
     return any(leads_back(frames, place) for place in record.resting_places or ())

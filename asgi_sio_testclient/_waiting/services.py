@@ -37,7 +37,7 @@ class LoopServices:
         self._previous: Any = None
 
     def add_app(self, app: Any) -> None:
-        """An app begins to run in this loop."""
+        """Add an app that begins to run in this loop."""
         if not self.apps:
             self._previous = self.loop.get_exception_handler()
             self.loop.set_exception_handler(self._handle_failure)
@@ -45,7 +45,7 @@ class LoopServices:
         self.apps.append(app)
 
     def remove_app(self, app: Any) -> None:
-        """An app has ended. Restore the loop, unless another app runs in it."""
+        """Remove an app that has ended; restore the loop unless another app runs in it."""
         if app in self.apps:
             self.apps.remove(app)
         if self.apps:
@@ -59,12 +59,12 @@ class LoopServices:
         self._release()
 
     def _release(self) -> None:
-        """Hold neither timer nor loop, where nobody waits and no app runs."""
+        """Cancel the timer and release the loop, if no wait goes on and no app runs."""
         if self.deadlines.disarm():
             _SERVICES.pop(self.loop, None)
 
     def _handle_failure(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """What the loop would log: an exception of a task that nobody waits for."""
+        """Handle what the loop would log: an exception of a task that nobody awaits."""
         exc = context.get("exception")
         if exc is not None and any(app.handle_failure(exc) for app in self.apps):
             return
@@ -76,11 +76,11 @@ class LoopServices:
             loop.default_exception_handler(context)
 
     def _task_failed(self, origin: Any, exc: BaseException, task: str) -> None:
-        """A task raised that a client set off, and nobody retrieved it."""
+        """Report an exception that nobody retrieved, of a task that a client caused."""
         self.apps[-1].task_failed(origin, exc, task)
 
     def report_failures_at_rest(self) -> None:
-        """As soon as the app is at rest, hand on what tasks raised and nobody has retrieved."""
+        """Report exceptions of tasks that nobody has retrieved, as soon as the app is at rest."""
         if not self._reports:
             self._reports = True
             rest = RestCheck(self.work, DEFAULT_GRACE, rounds=0)
@@ -101,7 +101,7 @@ _SERVICES: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopServices] = 
 
 
 def services_of(loop: asyncio.AbstractEventLoop) -> LoopServices:
-    """The services of an event loop."""
+    """Return the services of an event loop."""
     services = _SERVICES.get(loop)
     if services is None:
         services = _SERVICES[loop] = LoopServices(loop)

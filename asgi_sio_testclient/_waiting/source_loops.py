@@ -1,5 +1,8 @@
-"""The loops in the source around a suspended line. Whether a task that sleeps in one of them will
-ever leave it is read from the source: the frame does not tell.
+"""The loops in the source around a suspended line.
+
+Whether a task that sleeps in a loop will ever leave the loop is read from the source, since a frame
+has no
+such information.
 """
 
 from __future__ import annotations
@@ -44,8 +47,8 @@ class SourceLoop(NamedTuple):
 
 
 def ending_of(frames: Frames) -> Ending:
-    """How the loops around a suspended task end. MAY_END where no loop is found: the source may be
-    missing, and code that calls itself again repeats without one.
+    """Return how the loops around a suspended task end. MAY_END if no loop is found: the source
+    may be missing, and code that calls itself again repeats without a loop.
     """
     endings = {
         loop.ending
@@ -60,13 +63,13 @@ def ending_of(frames: Frames) -> Ending:
 
 
 def _is_generator(frames: Frames) -> bool:
-    """Whether the outermost frame is an asynchronous generator's."""
+    """Return whether the outermost frame is that of an asynchronous generator."""
     return bool(frames) and bool(frames[0][0].co_flags & inspect.CO_ASYNC_GENERATOR)
 
 
 def is_in_loop(frames: Frames) -> bool:
-    """Whether a task is suspended in a loop that need not end, so that it may come to the same
-    place again without having got anywhere.
+    """Return whether a task is suspended in a loop that need not end, so that it may be at the
+    same place again without progress.
     """
     return any(
         loop.ending is not Ending.ENDS for code, line in frames for loop in _around(code, line)
@@ -74,8 +77,8 @@ def is_in_loop(frames: Frames) -> bool:
 
 
 def leads_back(frames: Frames, resting: Frames) -> bool:
-    """Whether a task that is suspended at `frames` comes to the place `resting` again: each loop
-    around it that need not end encloses that place, too.
+    """Return whether a task suspended at `frames` will come to the place `resting` again: each
+    loop around it that need not end also encloses that place.
     """
     same_so_far = True
     for depth, (code, line) in enumerate(frames):
@@ -136,14 +139,14 @@ _INFINITE = {"count", "cycle", "iter", "repeat"}  # itertools', and iter(callabl
 
 
 def _called(node: ast.expr) -> str:
-    """The name of the function that an expression calls, "" for none."""
+    """Return the name of the function that an expression calls, "" for none."""
     if not isinstance(node, ast.Call):
         return ""
     return str(getattr(node.func, "attr", getattr(node.func, "id", "")))
 
 
 def _leaves(node: ast.AST, *, in_inner_loop: bool = False) -> bool:
-    """Whether a statement in a loop may leave it other than by an exception."""
+    """Return whether a statement in a loop may end the loop other than by an exception."""
     if isinstance(node, ast.Return):
         return True
     if isinstance(node, ast.Break):

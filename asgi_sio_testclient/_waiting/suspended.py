@@ -1,4 +1,4 @@
-"""Where a task is suspended, for people. Knows Python's frames and nothing else."""
+"""Where a task is suspended, for error texts: read from Python's frames."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ Frames = tuple[tuple[CodeType, int], ...]  # code and line of each, outermost fi
 
 
 def suspended_at(task: asyncio.Task[Any]) -> str:
-    """The innermost suspended frame of the app's own in a task: file, line, function and source; ""
-    for none.
+    """Return the innermost suspended frame of the app's own code in a task: file, line,
+    function and source; "" for none.
     """
     return awaitable_suspended_at(task.get_coro())
 
 
 def awaitable_suspended_at(awaitable: Any) -> str:
-    """The innermost suspended frame of the app's own in a coroutine or another awaitable, as in
-    `suspended_at`.
+    """Return the innermost suspended frame of the app's own code in a coroutine or another
+    awaitable, as `suspended_at` does.
     """
     return _innermost(list(_suspended(awaitable)))
 
 
 def thread_suspended_at(ident: int) -> str:
-    """The innermost frame of the app's own in a thread, as in `suspended_at`."""
+    """Return the innermost frame of the app's own code in a thread, as `suspended_at` does."""
     return _innermost(_in_thread(ident))
 
 
@@ -66,12 +66,12 @@ def _innermost(frames: Sequence[FrameType]) -> str:
 
 
 def frame_suspended_at(frame: FrameType) -> str:
-    """A frame's file, line, function and source."""
+    """Return a frame's file, line, function and source."""
     return _place(frame.f_code, frame.f_lineno)
 
 
 def place_in_traceback(traceback: TracebackType | None) -> str:
-    """The innermost frame of the app's own that an exception came through, as in `suspended_at`."""
+    """Return the innermost frame of the app's own code in a traceback, as `suspended_at` does."""
     place = ""
     while traceback is not None:
         code = traceback.tb_frame.f_code
@@ -87,12 +87,12 @@ def _place(code: CodeType, line: int) -> str:
 
 
 def suspended_codes(task: asyncio.Task[Any]) -> list[CodeType]:
-    """The code of every frame that a task is suspended in, outermost first."""
+    """Return the code of every frame in which a task is suspended, outermost first."""
     return [frame.f_code for frame in _suspended(task.get_coro())]
 
 
 def codes_in_thread(ident: int) -> list[CodeType]:
-    """The code of every frame that a thread is in, outermost first."""
+    """Return the code of every frame of a thread, outermost first."""
     return [frame.f_code for frame in _in_thread(ident)]
 
 
@@ -105,7 +105,7 @@ def _in_thread(ident: int) -> list[FrameType]:
 
 
 def _suspended(awaitable: Any) -> Iterator[FrameType]:
-    """The frames of a chain of awaits, outermost first."""
+    """Return the frames of a chain of awaits, outermost first."""
     while awaitable is not None:
         prefix = _kind_of(awaitable)
         if prefix is None:
@@ -126,7 +126,7 @@ def _kind_of(awaitable: Any) -> str | None:
 
 
 def is_library(code: CodeType) -> bool:
-    """Whether code belongs to the standard library, an installed package or this package."""
+    """Return whether code belongs to the standard library, an installed package or this package."""
     name = code.co_filename
     return name.startswith((_STANDARD, _OWN, "<frozen")) or any(
         folder in name for folder in _INSTALLED
@@ -134,7 +134,7 @@ def is_library(code: CodeType) -> bool:
 
 
 def is_own(code: CodeType) -> bool:
-    """Whether code is this package's."""
+    """Return whether code belongs to this package."""
     return code.co_filename.startswith(_OWN)
 
 
@@ -162,7 +162,7 @@ class Suspension(NamedTuple):
 
 
 def suspension_of(task: asyncio.Task[Any], waiter: Any, in_executor: Container[Any]) -> Suspension:
-    """Where a task is suspended, and what it waits for.
+    """Return where a task is suspended, and what it waits for.
 
     Args:
         task: any that is suspended.
@@ -203,7 +203,7 @@ _ASYNCIOS_WAITS = frozenset(
 
 
 def _is_chained(waiter: Any) -> bool:
-    """Whether a future stands for a `concurrent.futures.Future`: asyncio.wrap_future()."""
+    """Return whether a future stands for a `concurrent.futures.Future`: asyncio.wrap_future()."""
     callbacks = getattr(waiter, "_callbacks", None) or ()
     names = (getattr(callback, "__qualname__", "") for callback, _ in callbacks)
     return any(name.startswith("_chain_future") for name in names)

@@ -1,4 +1,4 @@
-"""The timers of an event loop: which are due, when, and what they come of."""
+"""The timers of an event loop: when they are due, and what caused them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SLEEP = "_set_result_unless_cancelled"  # asyncio.sleep()'s callback
 
 
 def is_bound_to(callback: Any, owners: Sequence[object]) -> bool:
-    """Whether a callback is a method of one of `owners`."""
+    """Return whether a callback is a method of one of `owners`."""
     bound = getattr(callback, "__self__", None)
     return any(bound is owner for owner in owners)
 
@@ -41,7 +41,7 @@ class DueTimer(NamedTuple):
 
 
 class HeapTimers:
-    """Those of asyncio's own loops, which show their heap.
+    """The timers of asyncio's own loops, read from the loop's heap.
 
     Args:
         loop: the event loop.
@@ -55,18 +55,18 @@ class HeapTimers:
         self._origin = origin
 
     def hook(self) -> None:
-        """Nothing has to be hooked."""
+        """Do nothing: the heap needs no hook."""
 
     def unhook(self) -> None:
-        """Nothing was hooked."""
+        """Do nothing: there is no hook."""
 
     def none_before(self, limit: float) -> bool:
-        """Whether no timer at all is due up to the moment `limit`."""
+        """Return whether no timer is due up to the time `limit`."""
         heap = self._loop._scheduled
         return not heap or bool(heap[0]._when > limit)
 
     def due(self, limit: float) -> Iterator[DueTimer]:
-        """The timers up to the moment `limit`, in no order."""
+        """Return the timers up to the time `limit`, in no order."""
         for handle in self._handles(limit):
             name = _name_of(handle._callback)
             yield DueTimer(
@@ -79,7 +79,9 @@ class HeapTimers:
             )
 
     def _handles(self, limit: float) -> Iterator[Any]:
-        """From the heap's root: what is below a timer is due later."""
+        """Yield timers from the heap's root; a subtree that is due later than the limit is
+        skipped.
+        """
         heap = self._loop._scheduled
         indices = [0] if heap else []
         while indices:
@@ -94,14 +96,9 @@ class HeapTimers:
 
 
 class HookedTimers:
-    """Those of loops that show none, uvloop's: noted as they are set.
+    """The timers of loops without a readable heap, such as uvloop's: noted when they are set.
 
-    ``call_at`` is not hooked: what sets timers in apps are ``call_later``, timeouts and sleeps.
-
-    Args:
-        loop: the event loop.
-        owners: the objects whose own timers don't count.
-        origin: of what a timer was set in.
+    ``call_at`` is not hooked: timers of apps are set by ``call_later``, timeouts and sleeps.
     """
 
     def __init__(self, loop: Any, owners: Sequence[object], origin: ContextVar[Any]) -> None:
@@ -117,13 +114,13 @@ class HookedTimers:
         self._loop.call_later = self._call_later_hook
 
     def unhook(self) -> None:
-        """Leave the loop as it was found."""
+        """Remove the hook."""
         if self._loop.call_later == self._call_later_hook:
             del self._loop.call_later
         self._set.clear()
 
     def none_before(self, limit: float) -> bool:
-        """Whether no timer at all is due up to the moment `limit`."""
+        """Return whether no timer is due up to the time `limit`."""
         return not any(self.due(limit))
 
     def _call_later_hook(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:
@@ -134,7 +131,7 @@ class HookedTimers:
         return handle
 
     def due(self, limit: float) -> Iterator[DueTimer]:
-        """The timers up to the moment `limit`, in no order."""
+        """Return the timers up to the time `limit`, in no order."""
         now = self._loop.time()
         for handle, (when, callback, origin) in list(self._set.items()):
             if when < now or handle.cancelled():
@@ -148,7 +145,7 @@ def _name_of(callback: Any) -> str:
 
 
 def _task_of(handle: Any) -> asyncio.Task[Any] | None:
-    """The task that a timeout's timer is for, or the one that sleeps."""
+    """Return the task of a timeout's timer, or the task that sleeps."""
     task = getattr(getattr(handle._callback, "__self__", None), "_task", None)
     if task is None and handle._args and isinstance(handle._args[0], asyncio.Future):
         for callback, _ in getattr(handle._args[0], "_callbacks", None) or ():

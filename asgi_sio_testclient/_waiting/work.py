@@ -59,7 +59,7 @@ _SWEEP = 64  # tracked tasks, beside twice those that run, that may be over
 
 
 def was_set_off(origin: Any) -> bool:
-    """Whether an origin is a packet or a request of a client's."""
+    """Return whether an origin is a packet or a request of a client."""
     return origin.__class__ is tuple
 
 
@@ -100,13 +100,13 @@ _PLUMBING_CODES = _PlumbingCodes()
 
 
 def is_servers_task(task: asyncio.Task[Any]) -> bool:
-    """Whether a task is one of the server's own, such as one that sends a packet."""
+    """Return whether a task is one of the server's own, such as one that sends a packet."""
     code = getattr(task.get_coro(), "cr_code", None)
     return code is not None and _PLUMBING_CODES[code] and not is_own(code)
 
 
 class TrackedTask:
-    """A task of the app's or of the test's.
+    """A task of the app or of the test.
 
     Attributes:
         ref: the task, held weakly: one that failed and that nobody holds is reported as it goes.
@@ -148,7 +148,7 @@ class TrackedTask:
         return at
 
     def rests_at(self, place: Frames, waiter: Any = None) -> None:
-        """Remember a place at which it was found at rest, and the future that it awaits there."""
+        """Note a place at which the task was found at rest, and the future that it awaits there."""
         if waiter is not None:
             self.waiter = weakref.ref(waiter)
         # A test that waits in a call of this package's is no worker of the app's.
@@ -159,12 +159,12 @@ class TrackedTask:
 
     @property
     def reports_to_a_client(self) -> bool:
-        """Whether a client is known that set the task off."""
+        """Return whether the client is known that caused the task."""
         return was_set_off(self.origin) and self.origin[1] is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, and did not raise anything that is still to be reported."""
+        """Whether the task has ended and has no exception that is still to be reported."""
         task = self.ref()
         if task is None:
             return True
@@ -229,8 +229,8 @@ class Work:
 
     @functools.cached_property
     def _outside(self) -> weakref.WeakKeyDictionary[Any, tuple[WaitsFor | None, float]]:
-        """Of futures that were looked at: what they stand for outside of the loop, and since
-        when.
+        """Return, for futures that were looked at, what they stand for outside of the loop, and
+        since when.
         """
         return weakref.WeakKeyDictionary()
 
@@ -245,7 +245,7 @@ class Work:
         self.unnoted = True
 
     def unhook(self) -> None:
-        """Leave the loop as it was found; what somebody else has put over a hook since stays."""
+        """Remove the hooks; a hook on top of them stays."""
         loop: Any = self.loop
         if loop.create_task == self._create_task_hook:
             del loop.create_task
@@ -277,16 +277,16 @@ class Work:
         return future
 
     def is_certainly_at_rest(self, grace: float) -> bool:
-        """Whether nothing of the app's is there that could be at work: most tests' apps begin
-        nothing beside their handlers.
+        """Return whether nothing of the app could be at work: most apps begin nothing beside
+        their handlers.
         """
         return not (self.tracked or self.executor_calls) and self.timers.none_before(
             self.loop.time() + grace
         )
 
     def _current_origin(self) -> Any:
-        """What the running code comes of. A worker's own origin is that of its beginning; what it
-        begins while it works comes of the clients.
+        """Return the origin of the running code. A worker has the origin of its beginning; what
+        a worker begins while it works has the clients as its origin.
         """
         origin = ORIGIN.get()
         if origin is PLUMBING or was_set_off(origin):
@@ -321,16 +321,16 @@ class Work:
     # -- tasks
 
     def record_of(self, task: asyncio.Task[Any] | None) -> TrackedTask | None:
-        """What is known of a task; None where it is not tracked."""
+        """Return the record of a task; None if the task is not tracked."""
         return None if task is None else self.tracked.get(weakref.ref(task))
 
     def suspension_of(self, task: asyncio.Task[Any], waiter: Any) -> Suspension:
-        """Where a task is suspended, and what it waits for."""
+        """Return where a task is suspended, and what it waits for."""
         return suspension_of(task, waiter, self.in_executor)
 
     def note_resting_places(self) -> None:
-        """Remember where the tasks wait that nothing has set off yet. Called before a packet goes
-        out: a worker that is found elsewhere afterwards is at work.
+        """Note where the tasks wait that nothing has caused yet. Called before a packet is
+        sent: a worker that is found at another place afterwards is at work.
         """
         if not self._knows_earlier_tasks:
             self._adopt_earlier_tasks()
@@ -353,7 +353,9 @@ class Work:
         self.unnoted = bool(left)
 
     def _adopt_earlier_tasks(self) -> None:
-        """Track what was begun before the hooks were there: a fixture's worker, for one."""
+        """Track tasks that were begun before the hooks were installed, such as a fixture's
+        worker.
+        """
         self._knows_earlier_tasks = True
         current = asyncio.current_task(self.loop)
         for task in asyncio.all_tasks(self.loop):
@@ -368,13 +370,13 @@ class Work:
         self._sweep_at = 2 * len(self.tracked) + _SWEEP
 
     def drop(self, references: Iterable[weakref.ref[asyncio.Task[Any]]]) -> None:
-        """Track these tasks no more."""
+        """Remove these tasks."""
         for reference in list(references):
             del self.tracked[reference]
 
     def report_failures(self) -> None:
-        """Hand on what tasks raised that clients set off, and that nobody has retrieved. Called
-        when the app is at rest: until then, somebody may still await these tasks.
+        """Report exceptions that nobody has retrieved, of tasks that clients caused. Called
+        when the app is at rest: until then these tasks may still be awaited.
         """
         for reference, record in list(self.tracked.items()):
             task = reference()
@@ -387,7 +389,7 @@ class Work:
                 self._failed(record.origin, exc, _title(task))
 
     def collected(self, task: Any, exc: BaseException) -> bool:
-        """Whether a task that failed, and that is collected just now, was set off by a client."""
+        """Return whether a failed task, which is being collected, was caused by a client."""
         record = self.record_of(task) if isinstance(task, asyncio.Task) else None
         if record is None or not record.reports_to_a_client:
             return False
@@ -395,8 +397,8 @@ class Work:
         return True
 
     def waits_outside(self, task: asyncio.Task[Any] | None) -> bool:
-        """Whether a task, or one that it awaits, waits for a call in a thread, a socket or a
-        subprocess: for what no clock of the event loop's brings about.
+        """Return whether a task, or one that it awaits, waits for a call in a thread, a socket
+        or a subprocess: for something that no timer of the event loop brings about.
         """
         waiter = getattr(task, "_fut_waiter", None)
         if task is None or waiter is None or waiter.done():
@@ -409,7 +411,7 @@ class Work:
         return self._outside_of(task, waiter) is not None
 
     def _outside_of(self, task: asyncio.Task[Any], waiter: Any) -> WaitsFor | None:
-        """THREAD or OUTSIDE; None where the task waits for neither."""
+        """Return THREAD or OUTSIDE; None if the task waits for neither."""
         if waiter not in self._outside:
             waits_for = self.suspension_of(task, waiter).waits_for
             is_outside = waits_for is WaitsFor.THREAD or (
@@ -419,8 +421,8 @@ class Work:
         return self._outside[waiter][0]
 
     def _has_an_outside(self) -> bool:
-        """Whether a socket is open, or another thread runs: else a library's future can only be set
-        by a timer of its own.
+        """Return whether a socket is open, or another thread runs: else only a timer of its own
+        can set the future of a library.
         """
         selector: Any = getattr(self.loop, "_selector", None)
         own: Any = getattr(self.loop, "_ssock", None)
@@ -431,7 +433,8 @@ class Work:
         return any(thread not in here for thread in threading.enumerate())
 
     def set_off_outside(self, grace: float) -> list[str]:
-        """What clients set off that waits outside, see `waits_outside`; a line each.
+        """Return a line for each thing that clients caused and that waits outside, see
+        `waits_outside`.
 
         A socket is waited for `grace` seconds: nobody awaits the task, which may listen for good.
         """
@@ -452,8 +455,8 @@ class Work:
         return lines
 
     def waits_for_nothing(self, task: asyncio.Task[Any]) -> bool:
-        """Whether a task waits for a plain future in the app's own code, or for asyncio's Event,
-        Lock, Queue or Task.
+        """Return whether a task waits for a plain future in the app's own code, or for
+        asyncio's Event, Lock, Queue or Task.
         """
         waiter = getattr(task, "_fut_waiter", None)
         if waiter is None or waiter.done():
@@ -465,8 +468,9 @@ class Work:
         return not is_own(innermost) and "socketio" not in PurePath(innermost.co_filename).parts
 
     def may_be_woken(self, until: float) -> bool:
-        """Whether a timer is due up to the moment `until`, a call in an executor runs, or a socket
-        is open, so that a future may still be set. True where the loop does not tell.
+        """Return whether a timer is due up to the time `until`, a call in an executor runs, or
+        a socket is open, so that a future may still be set. True if the loop does not show
+        that.
         """
         selector: Any = getattr(self.loop, "_selector", None)
         if not self.sees_ready_queue or selector is None:
@@ -480,7 +484,7 @@ class Work:
         return any(timer.origin is not PLUMBING for timer in due)
 
     def begun_by_handlers(self) -> Iterator[tuple[asyncio.Task[Any], Any]]:
-        """The tasks in the app's own code that clients set off and that are not over, with their
+        """Return the unfinished tasks in the app's own code that clients caused, with their
         origins.
         """
         for reference, record in list(self.tracked.items()):
@@ -507,12 +511,14 @@ def _begun_by(origin: Any) -> str:
 
 
 def describe_call(called: str, origin: Any) -> str:
-    """A call in an executor, for people."""
+    """Return a call in an executor as text."""
     return f"{called}() in an executor{_begun_by(origin)}"
 
 
 def _called(function: Any) -> str:
-    """The name of what an executor calls: asyncio.to_thread() and others wrap it in partials."""
+    """Return the name of what an executor calls: asyncio.to_thread() and others wrap it in
+    partials.
+    """
     while isinstance(function, functools.partial):
         wraps_context = getattr(function.func, "__name__", "") == "run" and function.args
         function = function.args[0] if wraps_context else function.func
