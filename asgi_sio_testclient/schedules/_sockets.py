@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-from collections.abc import Iterator
 from pathlib import PurePath
 from types import FrameType
 from typing import Any
@@ -58,7 +57,7 @@ def _refusal(loop: Any, name: str, frames: list[FrameType]) -> UsageError:
                 f"a real socket: {type(owner).__name__} speaks to its broker over the network, and "
                 f"schedules are explored in virtual time: {_MANAGER}"
             )
-    frame = next(itertools.chain(_own_frames(loop, frames), frames, [sys._getframe()]))
+    frame = [*_own_frames(loop, frames), *frames, sys._getframe()][0]
     where = f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
     what = "process" if name.startswith("subprocess") else "socket"
     return UsageError(
@@ -67,11 +66,10 @@ def _refusal(loop: Any, name: str, frames: list[FrameType]) -> UsageError:
     )
 
 
-def _own_frames(loop: Any, frames: list[FrameType]) -> Iterator[FrameType]:
+def _own_frames(loop: Any, frames: list[FrameType]) -> list[FrameType]:
     """Those of the app's own, innermost first: of the caller, and of the tasks that created it."""
-    yield from reversed(loop.recorder.frames.own(reversed(frames)))
     path = loop.path(asyncio.current_task(loop))
     tasks = {loop.path(task): task for task in asyncio.all_tasks(loop)}
-    while path := path[:-1]:
-        if path in tasks:
-            yield from reversed(loop.recorder.frames.own(awaited(tasks[path])))
+    above = [path[:end] for end in range(len(path) - 1, 0, -1)]
+    stacks = [awaited(tasks[creator])[::-1] for creator in above if creator in tasks]
+    return loop.recorder.frames.own(itertools.chain(frames, *stacks))  # type: ignore[no-any-return]

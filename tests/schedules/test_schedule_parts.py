@@ -13,6 +13,7 @@ import time
 import types
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import booking
 import pytest
@@ -25,6 +26,7 @@ from asgi_sio_testclient._waiting.deadlines import finish
 from asgi_sio_testclient.asgi import HTTPExchange, WebSocketConnection, http_scope, websocket_scope
 from asgi_sio_testclient.schedules import _loop, _threads, explore
 from asgi_sio_testclient.schedules._frames import Frames, Owner, chain
+from asgi_sio_testclient.schedules._remarks import _Calls
 from asgi_sio_testclient.schedules._run import run
 from asgi_sio_testclient.schedules._schedule import Schedule
 from asgi_sio_testclient.schedules._shrink import extent, shrink
@@ -180,6 +182,44 @@ def test_clocks_that_are_read():
 
 async def waiting():
     """Not begun: its frame is there all the same."""
+
+
+# -- what a handler awaits
+
+
+class Frame:
+    """A frame as a profile function sees it."""
+
+    def __init__(self, function, back=None):
+        self.f_code = function.__code__
+        self.f_back = back
+
+
+def test_fakes_that_a_handler_awaits():
+    async def handler(): ...
+    async def helper(): ...
+    async def fake(): ...
+
+    def has_fakes(*calls, event="call"):
+        noted = _Calls(Frames(), [handler.__code__])
+        for frame in calls:
+            noted._note(frame, event, None)
+        return noted.has_fakes(handler.__code__)
+
+    top = Frame(handler)
+    helped = Frame(helper, top)
+    emit = socketio.AsyncServer.emit
+    assert has_fakes(top, Frame(fake, top))
+    assert has_fakes(Frame(mock.AsyncMock()._execute_mock_call, top))
+    assert has_fakes(Frame(asyncio.sleep, top))
+    assert has_fakes(helped, Frame(emit, helped), Frame(fake, helped))
+    assert not has_fakes(Frame(fake, top), event="return")
+    assert not has_fakes(Frame(lambda: None, top))
+    assert not has_fakes(Frame(fake), Frame(fake, Frame(helper)), Frame(asyncio.sleep))
+    assert not has_fakes(Frame(emit, top), Frame(asyncio.Lock.acquire, top))
+    assert not has_fakes(helped, Frame(emit, helped))
+    assert not has_fakes(helped, helped)
+    assert not has_fakes(Frame(asyncio.sleep, Frame(asyncio.wait_for, top)))
 
 
 # -- the loop
