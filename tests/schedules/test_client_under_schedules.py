@@ -55,7 +55,20 @@ def build(journal):
 
         sio.start_background_task(work)
 
+    add_others(sio, journal)
     return socketio.ASGIApp(sio)
+
+
+def add_others(sio, journal):
+    @sio.on("note", namespace="*")
+    async def note(namespace, sid, number):
+        journal.append(("note", number))
+        await asyncio.sleep(0.01)
+
+    @sio.on("disconnect_client", namespace="*")
+    async def disconnect_client(namespace, sid, other):
+        await asyncio.sleep(0.01)
+        await sio.disconnect(other, namespace=namespace)
 
 
 @over_each_transport
@@ -133,13 +146,75 @@ async def test_a_second_connection_of_the_same_client(transports):
     assert kinds.count("connect") == kinds.count("disconnect") == 4
 
 
+@over_each_transport
 @explored(RUNS)
-async def test_a_client_that_vanishes():
+async def test_a_client_that_vanishes(transports):
     journal = []
-    async with TestClient(build(journal)) as a, a.clone() as b:
+    async with TestClient(build(journal), transports=transports) as a, a.clone() as b:
         await a.connect()
         await b.connect()
         await b.emit("later")
         await b.abort()
         await a.settle()
-        assert journal[2:] == [("disconnect", "/", "transport close")]
+        polls = transports == ("polling",)
+        if polls:
+            await asyncio.sleep(60)  # the server waits for a pong
+        reason = "ping timeout" if polls else "transport close"
+        assert journal[2:] == [("disconnect", "/", reason)]
+
+
+@over_each_transport
+@explored(RUNS)
+async def test_a_client_that_the_server_disconnects(transports):
+    journal = []
+    async with TestClient(build(journal), transports=transports) as a, a.clone() as b:
+        await a.connect()
+        await b.connect()
+        await b.emit("count", 3)
+        await a.call("disconnect_client", b.sid)
+        await a.settle()
+        assert not b.is_connected()
+        assert b.disconnect_reason == "server disconnect"
+        assert journal[2:] == [("disconnect", "/", "server disconnect")]
+        numbers = [event.data for event in b.get_received("/")]
+        assert numbers == list(range(len(numbers)))
+        assert await a.call("count", 1) == "counted"
+
+
+@over_each_transport
+@explored(RUNS)
+async def test_handlers_of_the_test_are_called_in_order_and_before_the_ack(transports):
+    async with TestClient(build([]), transports=transports) as client:
+        numbers = []
+        client.on("number", numbers.append)
+        await client.connect()
+        assert await client.call("count", 4) == "counted"
+        assert numbers == [0, 1, 2, 3]
+
+
+@over_each_transport
+@explored(RUNS)
+async def test_who_waits_first_is_given_the_first_event(transports):
+    async with TestClient(build([]), transports=transports) as client:
+        await client.connect()
+        waiting = [asyncio.ensure_future(client.await_event("number")) for _ in range(3)]
+        await asyncio.sleep(0)
+        await client.emit("count", 3)
+        assert [event.data for event in await asyncio.gather(*waiting)] == [0, 1, 2]
+
+
+@over_each_transport
+@explored(RUNS)
+async def test_packets_of_one_client_arrive_in_order(transports):
+    journal = []
+    async with TestClient(build(journal), transports=transports) as a, a.clone() as b:
+        await a.connect("/", "/chat")
+        await b.connect()
+        for number in range(3):
+            await a.emit("note", number)
+            await a.emit("note", number, namespace="/chat")
+            await b.emit("note", 10 + number)
+        await a.settle()
+        notes = [entry for entry in journal if entry[0] == "note"]
+        assert [n for _, n in notes if n < 10] == [0, 0, 1, 1, 2, 2]
+        assert [n for _, n in notes if n >= 10] == [10, 11, 12]
