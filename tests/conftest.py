@@ -90,7 +90,6 @@ UNTRACED = (
     "tests/test_docs.py",
     "tests/test_project.py",
     "tests/test_pytest_plugin.py::test_it_imports_nothing",
-    "tests/test_pytest_plugin.py::test_randomly_and_xdist[xdist",
 )
 
 

@@ -138,9 +138,13 @@ def test_rules_have_no_circle() -> None:
     assert set(order.static_order()) == set(ROOMS)
 
 
-@pytest.mark.parametrize("module", sorted(EVERYWHERE))
-def test_what_every_module_may_import_imports_nothing_of_the_package(module: str) -> None:
-    assert our_imports(parse(module), types=True) == set()
+# Over all modules in one test each: a failure shows every module that breaks the rule, and a
+# thousand tests of a millisecond would take seconds of pytest's own time.
+
+
+def test_what_every_module_may_import_imports_nothing_of_the_package() -> None:
+    imports = {module: our_imports(parse(module), types=True) for module in EVERYWHERE}
+    assert {module: found for module, found in imports.items() if found} == {}
 
 
 def test_nothing_but_the_command_line_imports_a_tool() -> None:
@@ -165,33 +169,27 @@ def test_modules_of_a_unit_import_each_other_in_one_order() -> None:
     assert len(list(order.static_order())) >= len(within)
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_module_imports_what_its_room_may(module: str) -> None:
-    assert forbidden_imports(module, parse(module)) == []
+@pytest.mark.parametrize("types", [False, True], ids=["running", "type checkers"])
+def test_a_module_imports_what_its_room_may(*, types: bool) -> None:
+    imports = {module: forbidden_imports(module, parse(module), types=types) for module in MODULES}
+    assert {module: found for module, found in imports.items() if found} == {}
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_type_checkers_import_what_the_room_may(module: str) -> None:
-    assert forbidden_imports(module, parse(module), types=True) == []
+def test_what_a_module_must_not_know() -> None:
+    imports = {m: foreign_imports(parse(m)) & ROOMS[unit(m)].never for m in MODULES}
+    assert {module: found for module, found in imports.items() if found} == {}
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_what_a_module_must_not_know(module: str) -> None:
-    assert foreign_imports(parse(module)) & ROOMS[unit(module)].never == set()
+def test_a_room_of_the_standard_library_only() -> None:
+    rooms = [module for module in MODULES if ROOMS[unit(module)].standard_library_only]
+    imports = {module: foreign_imports(parse(module)) - sys.stdlib_module_names for module in rooms}
+    assert {module: found for module, found in imports.items() if found} == {}
 
 
-@pytest.mark.parametrize(
-    "module", sorted(m for m in MODULES if ROOMS[unit(m)].standard_library_only)
-)
-def test_a_room_of_the_standard_library_only(module: str) -> None:
-    assert foreign_imports(parse(module)) <= sys.stdlib_module_names
-
-
-@pytest.mark.parametrize(
-    "module", sorted(m for m in MODULES if unit(m) != KNOWS_THE_SERVERS_INSIDE)
-)
-def test_the_servers_inside_is_left_to_those_that_know_it(module: str) -> None:
-    assert touches_of_the_servers_inside(parse(module)) == []
+def test_the_servers_inside_is_left_to_those_that_know_it() -> None:
+    others = [module for module in MODULES if unit(module) != KNOWS_THE_SERVERS_INSIDE]
+    touches = {module: touches_of_the_servers_inside(parse(module)) for module in others}
+    assert {module: found for module, found in touches.items() if found} == {}
 
 
 @pytest.mark.parametrize(
@@ -247,7 +245,7 @@ def hides_its_frames(path: Path) -> bool:
     return any(ast.unparse(node) == "__tracebackhide__ = True" for node in tree.body)
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_failure_report_shows_no_frame_of_the_package(module):
-    if unit(module) not in {"_cli", "__main__", "__init__"}:  # no test calls through these
-        assert hides_its_frames(MODULES[module])
+def test_a_failure_report_shows_no_frame_of_the_package() -> None:
+    no_test_calls_through = {"_cli", "__main__", "__init__"}
+    called = [module for module in MODULES if unit(module) not in no_test_calls_through]
+    assert [module for module in called if not hides_its_frames(MODULES[module])] == []

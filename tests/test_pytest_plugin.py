@@ -437,7 +437,14 @@ def test_nothing_where_nothing_is_wanted(project):
 # -- beside other plugins
 
 
-@pytest.mark.parametrize("xdist", [(), ("-p", "xdist", "-n1")], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    "xdist",
+    [
+        pytest.param((), id="alone"),
+        # tests/event_coverage has the plugin under xdist in every run.
+        pytest.param(("-p", "xdist", "-n2"), id="xdist", marks=pytest.mark.proof),
+    ],
+)
 def test_randomly_and_xdist(project, xdist):
     pytest.importorskip("xdist")
     pytest.importorskip("pytest_randomly")

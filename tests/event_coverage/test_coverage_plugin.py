@@ -129,6 +129,7 @@ def test_a_file_that_cannot_be_written(run):
     done.stdout.fnmatch_lines(["FAIL cannot write nowhere/events.json: No such file or directory"])
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(300)
 def test_an_xdist_worker_that_crashes_has_no_counts(run, pytester):
     pytest.importorskip("xdist")

@@ -156,7 +156,7 @@ async def test_a_response_before_the_body_was_taken_ends_the_connection():
         async with TestClient(f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
             response = await client.http.post("/", content=b"x" * 50_000_000)
             assert response.status_code == 413
-            (pool,) = client._runtime.app._pools.values()
+            (pool,) = client._running_app.app._pools.values()
             assert pool.connector._conns == {}
         over.set()
 

@@ -15,7 +15,7 @@ from load import FAKES, NAMES, RACY, scenario_of
 from asgi_sio_testclient.schedules import explore, replay
 
 # One of each kind for every run; `nox -s proofs` has them all.
-FEW = {"c01_last_seat", "c08_online_counter", "c18_deadlock", "k04_emit_order"}
+FEW = {"c01_last_seat", "c08_online_counter", "k04_emit_order"}
 SEEDS = [int(seed) for seed in os.environ.get("SCHEDULES_SEEDS", "0").split(",")]
 RUNS_OF_CORRECT_ONES = int(os.environ.get("SCHEDULES_RUNS", "15"))
 

@@ -83,7 +83,7 @@ def run(pytester: pytest.Pytester) -> Any:
         pytester.makepyfile(test_it=source)
         options = ("-p", "no:cacheprovider", "-p", "no:randomly", "-o", "asyncio_mode=auto")
         loop_scope = ("-o", "asyncio_default_fixture_loop_scope=function")
-        result = pytester.runpytest_subprocess(*options, *loop_scope, *arguments)
+        result = pytester.runpytest_inprocess(*options, *loop_scope, *arguments)
         return result, sorted(pytester.path.glob("**/*.html"))
 
     return run_tests
