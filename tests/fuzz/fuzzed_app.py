@@ -76,8 +76,12 @@ async def huge(sid, number):
 
 @crash
 async def deep(sid, tree):
+    # Three frames a level: fewer levels are too many than for what encodes and reads a packet.
     def depth(node):
-        return 1 + max(map(depth, node), default=0) if isinstance(node, list) else 0
+        return 1 + deepest(node) if isinstance(node, list) else 0
+
+    def deepest(nodes):
+        return max((depth(node) for node in nodes), default=0)
 
     return depth(tree)
 

@@ -136,7 +136,7 @@ async def test_a_failure_pasted_into_a_test(world):
     async with TestClient(world.crashing) as client:
         await client.connect()
         with pytest.raises(RecursionError):
-            await client.call("deep", fuzz.nested(600))
+            await client.call("deep", fuzz.nested(350))
 
 
 def test_the_same_seed_gives_the_same_failure(world):
