@@ -1,5 +1,5 @@
 """What each kind of statement and expression says about an argument."""
-# ruff: noqa: B007, F841, F842, RUF059 (the handlers are read, and do not run)
+# ruff: noqa: B007, B018, C416, F841, F842, FURB105, FURB110, RET503, RUF059, T201 (the handlers are read, and do not run)
 
 import asyncio
 import enum
