@@ -1,4 +1,4 @@
-"""What the server sent, as a test reads it. Knows nothing of how it came."""
+"""An event from the server, as a test reads it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ReceivedEvent:
 
     @property
     def data(self) -> Any:
-        """The only argument; None where there is none; the tuple where there are more."""
+        """The only argument; None without arguments; the tuple of several arguments."""
         if len(self.args) == 1:
             return self.args[0]
         return self.args or None

@@ -33,7 +33,7 @@ __tracebackhide__ = True
 
 
 def printable(text: str) -> str:
-    """A text with everything escaped that a terminal would obey; lines stay lines."""
+    """Return a text with terminal escapes escaped; line breaks stay."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in text)
@@ -67,7 +67,7 @@ class UsageError(TestClientError, RuntimeError):
 
 
 class HandshakeFailed(TestClientError, socketio.exceptions.ConnectionError):
-    """The app gave no Engine.IO session.
+    """The app opened no Engine.IO session.
 
     Attributes:
         url: what was requested.
@@ -160,7 +160,7 @@ class ConnectTimeout(TestClientError, socketio.exceptions.ConnectionError):
 
 
 class NotConnected(TestClientError, socketio.exceptions.DisconnectedError):
-    """There is no connection, or it ended while something was awaited of it.
+    """There is no connection, or the connection ended during a wait.
 
     Attributes:
         reason: why it ended, in python-socketio's words; None if there never was one.
@@ -178,7 +178,7 @@ class NotConnected(TestClientError, socketio.exceptions.DisconnectedError):
 
 
 class EventTimeout(TestClientError, socketio.exceptions.TimeoutError, TimeoutError, AssertionError):
-    """What was awaited did not come: an event, an ack, or the end of a handler.
+    """An event, an ack or the end of a handler did not arrive in time.
 
     Attributes:
         headline: what was awaited, and the cause where it is known.
@@ -215,7 +215,7 @@ class EventTimeout(TestClientError, socketio.exceptions.TimeoutError, TimeoutErr
 
 
 class UnexpectedEvent(TestClientError, AssertionError):
-    """An event arrived that the test said would not.
+    """An event arrived that must not arrive.
 
     Attributes:
         events: those that arrived, oldest first.
@@ -268,7 +268,7 @@ class ProtocolError(TestClientError):
 
 
 class Leak(TestClientError):
-    """Something was left over at exit, and ``strict=True`` was asked for.
+    """Something was left over at exit, with ``strict=True``.
 
     Attributes:
         leaks: a line for each.
@@ -295,7 +295,9 @@ _SHOWN_CHARACTERS = 200
 
 
 def _words(data: Any) -> str:
-    """The message that python-socketio wraps into ``{"message": ...}``, or the data as it is."""
+    """Return the message that python-socketio wraps into ``{"message": ...}``, or the data as
+    it is.
+    """
     if isinstance(data, dict) and set(data) == {"message"}:
         data = data["message"]
     return data if isinstance(data, str) else repr(data)
@@ -307,7 +309,7 @@ _END_NO_TEST = (
 
 
 def ends_test(exc: BaseException) -> bool:
-    """Whether an exception ends the test, wherever it is raised.
+    """Return whether an exception ends the test, wherever it is raised.
 
     ``pytest.fail()``, ``skip()`` and ``xfail()``, and pytest-timeout's failure, are such: no
     Exception, so that no ``except Exception`` of a library stops them. KeyboardInterrupt,
@@ -319,14 +321,15 @@ def ends_test(exc: BaseException) -> bool:
 
 
 def reaches_test(exc: BaseException) -> bool:
-    """Whether an exception of the app or of a handler is for the test: each Exception, and what
-    ends the test.
+    """Return whether an exception of the app or of a handler is raised in the test: each
+    Exception, and what ends the test.
     """
     return isinstance(exc, Exception) or ends_test(exc)
 
 
 def ungrouped(exc: BaseException) -> BaseException:
-    """The first of a group whose exceptions all end the test, else the exception itself.
+    """Return the first exception of a group whose exceptions all end the test, else the exception
+    itself.
 
     Task groups raise groups, and pytest skips on no group.
     """
@@ -343,7 +346,7 @@ def _leaves(exc: BaseException) -> Iterator[BaseException]:
 
 
 def add_note(exc: BaseException, note: str) -> None:
-    """Add a note, where the exception takes one: a frozen dataclass doesn't."""
+    """Add a note, if the exception takes one: a frozen dataclass does not."""
     try:
         exc.add_note(printable(note))
     except (AttributeError, TypeError):

@@ -44,39 +44,37 @@ class InMemoryBroker:
 
     @property
     def pending(self) -> int:
-        """Messages that were published and that some node has not dealt with yet, once for each
-        such node.
-        """
+        """How many messages were published and not processed yet, counted once for each node."""
         with self._lock:
             return sum(subscription.pending for subscription in self._subscriptions)
 
     def quiet(self) -> IdleState:
-        """Whether everything that was published has been dealt with."""
+        """Return the state of idleness: idle once all published messages were processed."""
         return IdleState.BUSY if self.pending else IdleState.IDLE
 
     def publish(self, channel: str, message: str) -> None:
-        """Hand `message` to all that listen on `channel`, the publisher included."""
+        """Send `message` to all listeners on `channel`, the publisher included."""
         with self._lock:
             for subscription in list(self._subscriptions):
                 if subscription.channel == channel and not subscription.put(message):
                     self._subscriptions.remove(subscription)
 
     def subscribe(self, channel: str) -> _Subscription:
-        """Listen on `channel` in the running event loop, from this very moment on."""
+        """Listen on `channel` in the running event loop, from now on."""
         subscription = _Subscription(channel)
         with self._lock:
             self._subscriptions.append(subscription)
         return subscription
 
     def unsubscribe(self, subscription: _Subscription) -> None:
-        """Listen no longer; what has not been dealt with is dropped."""
+        """Remove a listener; its unprocessed messages are dropped."""
         with self._lock:
             if subscription in self._subscriptions:
                 self._subscriptions.remove(subscription)
 
 
 class _Subscription:
-    """What one node has still to deal with."""
+    """The messages that one node has still to process."""
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
@@ -86,7 +84,7 @@ class _Subscription:
         self._messages: asyncio.Queue[str] = asyncio.Queue()
 
     def put(self, message: str) -> bool:
-        """Returns False when the event loop of the node is gone."""
+        """Add a message; return False if the event loop of the node is closed."""
         self.pending += 1
         if threading.get_ident() == self._thread and not self._loop.is_closed():
             self._messages.put_nowait(message)
@@ -101,7 +99,7 @@ class _Subscription:
         return await self._messages.get()
 
     def done(self) -> None:
-        """The message that `get` gave last has been dealt with."""
+        """Note that the message returned last by `get` was processed."""
         self.pending -= 1
         services_of(self._loop).idle.notify()
 

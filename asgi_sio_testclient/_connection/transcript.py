@@ -1,5 +1,5 @@
-"""Every packet of one client, both ways, and its HTTP requests. Frames are kept as they travelled,
-and read only when somebody looks.
+"""Every packet of one client, both ways, and its HTTP requests. Frames are stored as they were
+sent, and decoded when the transcript is read.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class TranscriptEntry:
     request: HTTPRequest | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
-        """One line that fits a terminal; what may be secret is masked."""
+        """Return one line that fits a terminal; possible secrets are masked."""
         line = (
             f"{self.time * 1000:9.2f} ms {_ARROWS[self.direction]} {self.transport:9} {self.label}"
         )
@@ -118,7 +118,9 @@ class TranscriptEntry:
         return " ".join(parts)
 
     def __repr__(self) -> str:
-        """A dataclass's, but masked as the label is: pytest shows it where an assert fails."""
+        """Return the repr of a dataclass, masked like the label: pytest shows it for a failed
+        assert.
+        """
         shown = {name: getattr(self, name) for name in _SHOWN_IN_REPR}
         shown["args"] = self.shown_args
         return f"TranscriptEntry({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
@@ -130,9 +132,7 @@ class TranscriptEntry:
 
     @property
     def has_auth(self) -> bool:
-        """Whether the arguments are an auth payload: tokens and passwords as a rule. The data has
-        it, the text does not.
-        """
+        """Whether the arguments are an auth payload, which is masked in texts."""
         if self.direction != SENT:
             return False
         if self.socketio_type == "MALFORMED":
@@ -185,20 +185,20 @@ class Transcript(Sequence[TranscriptEntry]):
             self.trim()
 
     def trim(self) -> None:
-        """Drop what is too old. To be called when there are more than `trim_at` notes."""
+        """Drop the oldest notes. To be called when there are more than `trim_at` notes."""
         old = self.notes[: -2 * self._most]
         del self.notes[: len(old)]
         self._trimmed += sum(isinstance(note, tuple) for note in old)
         self.trim_at = len(self.notes) + min(TRIM_EVERY, self._most)
 
     def keep(self, packets: int) -> None:
-        """Keep fewer packets than the last 10,000. To be called before there are any."""
+        """Keep fewer packets than the last 10,000. To be called before the first packet."""
         self._most = self.trim_at = packets
 
     # -- reading
 
     def count_received(self, event: str, namespace: str) -> int:
-        """How many events of that name arrived."""
+        """Return how many events of that name arrived."""
         return sum(
             entry.direction == RECEIVED
             and entry.event == event
@@ -207,8 +207,8 @@ class Transcript(Sequence[TranscriptEntry]):
         )
 
     def last_received(self, event: str, namespace: str) -> float:
-        """When an event of that name arrived last, in seconds of `time.perf_counter`; 0.0 where
-        none did.
+        """Return when the latest event of that name arrived, in seconds of `time.perf_counter`;
+        0.0 without one.
         """
         times = [
             entry.time
@@ -220,7 +220,9 @@ class Transcript(Sequence[TranscriptEntry]):
         return self._origin + times[-1] if times else 0.0
 
     def last_sent(self) -> float:
-        """When a packet was sent last, in seconds of `time.perf_counter`; 0.0 where none was."""
+        """Return when the latest packet was sent, in seconds of `time.perf_counter`; 0.0
+        without one.
+        """
         times = [time for time, way, _, _ in self._records() if way == SENT]
         return times[-1] if times else 0.0
 
@@ -419,7 +421,7 @@ class Transcript(Sequence[TranscriptEntry]):
     def _read(
         self, records: list[Record], start: int = 0, stop: int | None = None
     ) -> list[TranscriptEntry]:
-        """The entries of `records` from `start` to `stop`."""
+        """Return the entries of `records` from `start` to `stop`."""
         records = records[start:]
         runs = self._runs_since(records[0][0]) if records else []
         reader = _Reader(self._packet_class, records, runs, self._origin)
@@ -427,7 +429,7 @@ class Transcript(Sequence[TranscriptEntry]):
         return [reader.read(index) for index in range(count)]
 
     def _runs_since(self, moment: float) -> list[HandlerRun]:
-        """The runs of handlers that were noted after a packet of that moment, oldest first."""
+        """Return the runs of handlers that were noted after a packet of that time, oldest first."""
         runs: list[HandlerRun] = []
         for note in reversed(list(self.notes)):
             if not isinstance(note, tuple):
@@ -468,7 +470,7 @@ class _Reader:
         self._attachments = {SENT: 0, RECEIVED: 0}
 
     def read(self, index: int) -> TranscriptEntry:
-        """The entry of one record; to be called for one after the other."""
+        """Return the entry of one record; to be called for one record after the other."""
         time, direction, transport, frame = self._records[index]
         if transport == HTTP:
             return self._request(time - self._origin, frame)
@@ -496,7 +498,7 @@ class _Reader:
         return TranscriptEntry(time, SENT, HTTP, "HTTP", args=args, request=request)
 
     def _message(self, packet: Any, index: int) -> dict[str, Any]:
-        """What the entry of a Socket.IO packet has beside its frame."""
+        """Return the fields of a Socket.IO packet's entry beside its frame."""
         direction = self._records[index][1]
         self._attachments[direction] = packet.attachment_count
         attachments = self._parts(index, packet.attachment_count)
@@ -523,7 +525,7 @@ class _Reader:
         }
 
     def _parts(self, index: int, count: int) -> list[bytes]:
-        """The attachments that follow a record."""
+        """Return the attachments that follow a record."""
         direction = self._records[index][1]
         parts: list[bytes] = []
         while len(parts) < count and index + 1 < len(self._records):
@@ -540,14 +542,14 @@ class _Reader:
         return parts
 
     def _run_of(self, event: str, namespace: str, id_: int | None) -> HandlerRun | None:
-        """The run that a sent packet started; None where the app has no handler for it."""
+        """Return the run that a sent packet started; None if the app has no handler for it."""
         runs = self._runs.get((event, namespace, id_))
         run = runs.popleft() if runs else None
         return run if run is not None and run.name else None
 
 
 def shorten(value: Any, limit: int = _SHOWN_ARGUMENTS) -> str:
-    """A value for people: as JSON where it is JSON, cut to `limit` characters."""
+    """Return a value as text: as JSON if possible, cut to `limit` characters."""
     if isinstance(value, bytes | bytearray):
         text = f"<{len(value)} bytes>"
     else:

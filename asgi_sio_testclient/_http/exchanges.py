@@ -43,7 +43,7 @@ class HTTPRequest:
     error: BaseException | None = None
 
     def __len__(self) -> int:
-        """0: it counts as no packet where sizes of packets are asked for."""
+        """Return 0: a request counts as no packet in sums of packet sizes."""
         return 0
 
     def __bool__(self) -> bool:
@@ -62,7 +62,7 @@ class HTTPRequest:
         self.response_body = body if len(body) <= _KEPT else None
 
     def failed(self, error: BaseException) -> None:
-        """Note what was raised in the place of a response."""
+        """Note the exception that was raised instead of a response."""
         self.ended = perf_counter()
         self.error = error
 
@@ -77,5 +77,5 @@ class HTTPRequest:
 
     @property
     def duration(self) -> float | None:
-        """Seconds until the response; None while there is none."""
+        """The seconds until the response; None before it."""
         return None if self.ended is None else self.ended - self.started

@@ -1,4 +1,4 @@
-"""Who makes a request: headers and cookies, under httpx's own rules of merging."""
+"""The cookies and headers of a client's requests, merged under httpx's own rules."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ _UNSENDABLE = re.compile(rb"[\0\r\n]")
 
 
 def check_headers(raw: Iterable[tuple[bytes, bytes]]) -> None:
-    """Raises:
-    ValueError: a name or a value that no network carries. http.client and h11 refuse it, too.
+    """Check the names and values of headers.
+
+    Raises:
+        ValueError: a name or a value that no network carries. http.client and h11 refuse it, too.
     """
     for name, value in raw:
         if not _is_token(name):
@@ -48,9 +50,11 @@ def check_headers(raw: Iterable[tuple[bytes, bytes]]) -> None:
 
 
 def check_header_value(what: str, value: bytes) -> None:
-    """Raises:
-    ValueError: a value with a newline or a NUL. The value itself, which may be a secret, is not
-        in the text.
+    """Check the value of a header.
+
+    Raises:
+        ValueError: a value with a newline or a NUL. The value itself, which may be a secret, is not
+            in the text.
     """
     found = _UNSENDABLE.search(value)
     if found is not None:
@@ -93,7 +97,7 @@ class HTTPContext:
 
     @property
     def jar(self) -> http_cookiejar.CookieJar:
-        """The cookie jar: that of the http client handed in, or an own one."""
+        """The cookie jar: that of the client given as ``http=``, or one of this client."""
         if self.http is not None:
             # Asked for anew each time: `http.cookies = ...` replaces it.
             return self.http.cookies.jar  # type: ignore[no-any-return]
@@ -115,13 +119,13 @@ class HTTPContext:
 
     @property
     def own_headers(self) -> httpx.Headers:
-        """The headers that go on top of those of the http client; what is set there is sent."""
+        """The headers that are added to those of `http`; they may be changed."""
         if self.headers is None:
             self.headers = httpx.Headers()
         return self.headers
 
     def cookie_header(self, url: str) -> bytes:
-        """The value of the Cookie header for `url`, b"" for none."""
+        """Return the value of the Cookie header for `url`, b"" for none."""
         if self.http is None and self._jar is None and self._given_cookies is None:
             return b""
         header = _jar_header(self.jar, url)
@@ -132,12 +136,12 @@ class HTTPContext:
         return value
 
     def store_cookies(self, url: str, values: list[bytes]) -> None:
-        """Put what Set-Cookie headers set into the jar, as far as its policy takes it."""
+        """Put the cookies of Set-Cookie headers into the jar, as far as its policy allows."""
         self.jar.extract_cookies(_SetCookies(values), urllib.request.Request(url))  # type: ignore[arg-type]
 
     def base_headers(self, extra: HeaderTypes = None) -> RawHeaders:
-        """The headers of every request: the http client's, those of the test client, those of
-        `extra`; later ones win.
+        """Return the headers of every request: those of `http`, of the test client and of
+        `extra`; later ones replace earlier ones.
         """
         raw = _DEFAULT_RAW if self.http is None else _lower(self.http.headers.raw)
         for more in (self.headers, extra):
@@ -148,8 +152,8 @@ class HTTPContext:
         return raw
 
     async def authorization(self, url: str) -> RawHeaders:
-        """What the http client's ``auth``, or the user and password in its base URL, add to a
-        request's headers.
+        """Return the headers that ``auth`` of `http`, or the user and password in its base URL,
+        add to a request.
         """
         auth = None if self.http is None else self.http.auth
         if auth is None:
@@ -175,7 +179,7 @@ class HTTPContext:
 
 
 class _SetCookies:
-    """As much of a response as `http.cookiejar` reads."""
+    """The part of a response that `http.cookiejar` reads."""
 
     def __init__(self, values: Iterable[bytes]) -> None:
         self._message = email.message.Message()
@@ -193,7 +197,7 @@ def _jar_header(jar: http_cookiejar.CookieJar, url: str) -> str:
 
 
 def _overlay(lower: str, upper: str) -> str:
-    """Two Cookie headers as one; names of `upper` replace those of `lower`."""
+    """Return two Cookie headers as one; names in `upper` replace those in `lower`."""
     if not upper:
         return lower
     names = {pair.partition("=")[0] for pair in upper.split("; ")}
@@ -202,7 +206,7 @@ def _overlay(lower: str, upper: str) -> str:
 
 
 def _cookies(cookies: CookieTypes) -> Any:
-    """Httpx's cookie types; a jar of httpx2 as the plain jar inside it."""
+    """Return cookies as one of httpx's types; of httpx2's Cookies, the plain jar inside."""
     return cookies.jar if hasattr(cookies, "jar") else cookies
 
 
@@ -211,6 +215,6 @@ def _lower(raw: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
 
 
 def merge_headers(lower: RawHeaders, upper: RawHeaders) -> RawHeaders:
-    """Headers of both; names of `upper` replace those of `lower`."""
+    """Return the headers of both; names in `upper` replace those in `lower`."""
     names = {name for name, _ in upper}
     return [pair for pair in lower if pair[0] not in names] + upper

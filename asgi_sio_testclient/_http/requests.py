@@ -1,9 +1,11 @@
-"""From an httpx client, a URL, cookies and headers to the request line and the headers of an ASGI
-scope, and back into the jar.
+"""The request line, the headers and the scope of each request of a connection, and cookies back
+into the jar.
 
-httpx's clients, httpx2's and Starlette's TestClient are taken by their shape: `headers`, `cookies`,
-`base_url`, `auth`. Which cookies go where is decided by the standard library's cookie jar, which is
-what those clients keep inside. Knows nothing of Engine.IO's packets.
+httpx's clients, httpx2's and Starlette's TestClient are recognised by their attributes: `headers`,
+`cookies`,
+`base_url`, `auth`. The standard library's cookie jar, which these clients have inside, decides
+which
+cookies are sent. Engine.IO's packets are not used here.
 """
 
 from __future__ import annotations
@@ -87,19 +89,21 @@ class ConnectionRequests:
         self.url = url_of(self._origin, self._path)
 
     async def authorize(self) -> None:
-        """Take what the http client's auth adds. The headers that were given go before it."""
+        """Add the headers of the auth of `http`; headers that were given have precedence."""
         added = await self._http_context.authorization(self.url)
         self._own_upgrade |= any(name in _UPGRADE_HEADERS for name, _ in added)
         self._headers = merge_headers(added, self._headers)
 
     def context(self) -> contextvars.Context | None:
-        """The context that the app handles a request in: a fresh one; None for the caller's."""
+        """Return the context in which the app handles a request: a fresh one, or None for the
+        caller's.
+        """
         return contextvars.Context() if self._isolate else None
 
     def http_scope(
         self, method: str, sid: str = "", headers: Iterable[tuple[bytes, bytes]] = ()
     ) -> HTTPScope:
-        """The scope of one request of long-polling."""
+        """Return the scope of one request of long-polling."""
         like_it = self._http_scopes.get((method, sid)) or self._http_scope(method, sid)
         scope = like_it.copy()
         scope["headers"] = [*self._headers, *self._cookies(), *headers]
@@ -111,7 +115,7 @@ class ConnectionRequests:
         return scope
 
     def _http_scope(self, method: str, sid: str) -> HTTPScope:
-        """What is the same in all such requests of a session."""
+        """Return the part of the scope that is the same in all such requests of a session."""
         scope = asgi.http_scope(
             method,
             self._path,
@@ -125,7 +129,9 @@ class ConnectionRequests:
         return scope
 
     def websocket_scope(self, sid: str = "") -> WebSocketScope:
-        """The scope of a websocket: a new session, or with `sid` the upgrade of one."""
+        """Return the scope of a websocket: for a new session, or with `sid` for the upgrade of
+        one.
+        """
         headers = self._headers
         if self._own_upgrade:
             headers = [pair for pair in headers if pair[0] not in _UPGRADE_HEADERS]
@@ -156,14 +162,14 @@ class ConnectionRequests:
         return {EXTENSION: {"handshake_timeout": self._remote_timeout, "cancels": True}}
 
     def store_cookies(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Put what a response sets into the jar."""
+        """Put the cookies that a response sets into the jar."""
         values = [value for name, value in headers if name == b"set-cookie"]
         if values:
             self._http_context.store_cookies(self.url, values)
 
     def request_url(self, scope: Any) -> str:
-        """The URL of a scope, for error texts: the user's values masked, tokens as they may be, and
-        without the stamp, which tells nothing.
+        """Return the URL of a scope for error texts: values of the user's query are masked, and
+        the time stamp is left out.
         """
         engineio = scope["query_string"].decode()[len(self._query) :].partition("&t=")[0]
         query = masked_query(self._query) + engineio
@@ -186,7 +192,7 @@ def _stamp() -> bytes:
 
 
 def decoded_body(response: asgi.Response) -> bytes:
-    """A response's body without its content encoding, by httpx's decoders.
+    """Return the body of a response without its content encoding, by httpx's decoders.
 
     Raises:
         httpx.DecodingError: it isn't encoded as its header says.

@@ -31,7 +31,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class CookieRequest:
-    """As much of a request as a session is opened with.
+    """The part of a request with which a session is opened.
 
     Attributes:
         origin: where the app is.
@@ -52,17 +52,17 @@ class HTTPSession(Protocol):
     path: str
 
     async def open(self, request: CookieRequest) -> Any:
-        """The session of a request: a mapping that can be changed."""
+        """Open and return the session of a request: a mapping that can be changed."""
 
     async def save(self, request: CookieRequest, session: Any) -> list[str]:
-        """Save a changed session; returns the values of the Set-Cookie headers."""
+        """Save a changed session; return the values of the Set-Cookie headers."""
 
 
 @asynccontextmanager
 async def session_transaction(
     http_session: HTTPSession, http_context: HTTPContext
 ) -> AsyncIterator[Any]:
-    """The session of the next request of `http_context`; a change is saved when the block ends.
+    """Open the session of the next request of `http_context`; save a change when the block ends.
 
     Raises:
         UsageError: the session's cookie is not sent to the app, since it is for another host or for
@@ -94,7 +94,7 @@ def _require_sent(values: Iterable[str], http_context: HTTPContext, url: str) ->
 
 
 def find_http_session(things: Iterable[Any]) -> HTTPSession:
-    """The sessions of the first app or middleware that has any.
+    """Return the sessions of the first app or middleware that has any.
 
     Args:
         things: what the app leads to, nearest first.
@@ -174,7 +174,7 @@ def _starlette(thing: Any) -> HTTPSession | None:
 
 
 class _FlaskSession:
-    """As Flask's own test client has it: FlaskClient.session_transaction."""
+    """The sessions of Flask, as FlaskClient.session_transaction opens them."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -203,7 +203,7 @@ class _FlaskSession:
 
 
 class _QuartSession:
-    """As Quart's own test client has it: QuartClient.session_transaction."""
+    """The sessions of Quart, as QuartClient.session_transaction opens them."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -297,7 +297,7 @@ def _django(thing: Any) -> HTTPSession | None:
 
 
 def _no_view(_request: Any) -> None:
-    """Stands for the rest of the app, which is not called."""
+    """Stand in for the rest of the app, which is not called."""
 
 
 def _middleware(names: Iterable[str]) -> Iterator[Any]:

@@ -1,6 +1,4 @@
-"""`TestClient.http`: an httpx.AsyncClient on the same app. Knows httpx and the ASGI driver, nothing
-of Socket.IO.
-"""
+"""`TestClient.http`: an httpx.AsyncClient on the same app, without Socket.IO."""
 
 from __future__ import annotations
 
@@ -151,7 +149,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         return response
 
     async def _response(self, exchange: HTTPExchange, timeout: float) -> Response | None:
-        """The app's response; None when it didn't come in time.
+        """Return the app's response; None if there was none in time.
 
         Raises:
             UsageError: what the app raised shows that it is not made as an ASGI app.
@@ -178,5 +176,5 @@ class AppTransport(httpx.AsyncBaseTransport):
 
 
 def _shown(url: httpx.URL) -> str:
-    """The path and query of a URL, for people; fragments of it may be secret."""
+    """Return the path and query of a URL without its fragment, which may be secret."""
     return masked_url(url.raw_path.decode("ascii"))

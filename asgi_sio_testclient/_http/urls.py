@@ -1,4 +1,4 @@
-"""Base URL, path and query, and what of them is masked in texts."""
+"""Base URLs, paths and queries, and what is masked of them in texts."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def url_of(origin: Origin, path: str) -> str:
 
 
 def session_url(base_url: str, socketio_path: str) -> str:
-    """Where sessions are opened, without the query, and without a user's name and password."""
+    """Return the URL at which sessions are opened, without query, user name and password."""
     origin = parse_base_url(base_url)
     return url_of(origin, engineio_path(origin.path, socketio_path))
 
 
 def query_prefix(query: Mapping[str, Any] | str | None) -> str:
-    """The user's part of the query string, with "&" at its end."""
+    """Return the user's part of the query string, ending in "&"."""
     if query is None:
         return ""
     text = query.lstrip("?") if isinstance(query, str) else str(httpx.QueryParams(query))
@@ -90,13 +90,13 @@ def query_prefix(query: Mapping[str, Any] | str | None) -> str:
 
 
 def masked_url(url: str) -> str:
-    """A URL that the app gave, with the values of its query masked."""
+    """Return a URL of the app with the values of its query masked."""
     base, mark, query = url.partition("?")
     return base + mark + masked_query(query.partition("&t=")[0])
 
 
 def masked_query(query: str) -> str:
-    """A query string with its values masked, but for Engine.IO's own."""
+    """Return a query string with its values masked, except those of Engine.IO."""
     return "&".join(map(_masked_pair, query.split("&")))
 
 

@@ -24,7 +24,7 @@ _HEADER = "HTTP_"
 
 
 class WerkzeugClient:
-    """What `TestClient` needs of the client handed in as ``http=``.
+    """The attributes of an httpx client on a test client given as ``http=``.
 
     Args:
         client: a `werkzeug.test.Client`, such as ``flask_app.test_client()``.
@@ -48,7 +48,7 @@ class WerkzeugClient:
 
     @property
     def cookies(self) -> WerkzeugClient:
-        """Has the jar as `jar`, as httpx's Cookies have."""
+        """An object with the jar as its attribute `jar`, like httpx's Cookies."""
         return self
 
     @property
@@ -62,13 +62,15 @@ class WerkzeugClient:
 
 
 def is_werkzeug_client(http: Any) -> bool:
-    """Whether that is a test client of Werkzeug's, which Flask's is."""
+    """Return whether `http` is a test client of Werkzeug or of Flask."""
     werkzeug = sys.modules.get("werkzeug.test")
     return werkzeug is not None and isinstance(http, werkzeug.Client)
 
 
 def _base_url(client: Any) -> str:
-    """Scheme and host of the client's requests; the app's root path is no part of its paths."""
+    """Return scheme and host of the client's requests; the app's root path is no part of its
+    paths.
+    """
     flask = sys.modules.get("flask.testing")
     if flask is not None and isinstance(client, flask.FlaskClient):
         url = urllib.parse.urlsplit(flask.EnvironBuilder(client.application).base_url)
@@ -77,7 +79,7 @@ def _base_url(client: Any) -> str:
 
 
 class _WerkzeugJar(http_cookiejar.CookieJar):
-    """A cookie jar with the cookies of a client of Werkzeug's.
+    """A cookie jar with the cookies of Werkzeug's client.
 
     Args:
         client: has the cookies.
@@ -97,7 +99,7 @@ class _WerkzeugJar(http_cookiejar.CookieJar):
         super().add_cookie_header(request)
 
     def extract_cookies(self, response: Any, request: urllib.request.Request) -> None:
-        """Take what a response sets."""
+        """Store the cookies that a response sets."""
         url = urllib.parse.urlsplit(request.get_full_url())
         values = response.info().get_all("Set-Cookie", [])
         self._write(url.hostname or self._host, url.path or "/", values)
@@ -152,7 +154,7 @@ _LOCAL = ".local"  # what http.cookiejar adds to a host without a dot
 
 
 def _cookie(cookie: Any) -> http_cookiejar.Cookie:
-    """A cookie of Werkzeug's as one of the standard library's."""
+    """Return a cookie of Werkzeug as one of the standard library."""
     domain = cookie.domain if "." in cookie.domain else cookie.domain + _LOCAL
     return http_cookiejar.Cookie(
         version=0,

@@ -47,7 +47,7 @@ class WSGIBridge:
         await self._bridge(scope, receive, send)
 
     def close(self) -> None:
-        """End the threads: those that are idle now, the others with their requests."""
+        """End the threads: idle ones now, the others after their requests."""
         bridge, self._bridge = self._bridge, _bridge(self.app)
         bridge.executor.shutdown(wait=False)
 
@@ -64,7 +64,7 @@ def _bridge(app: Any) -> Any:
 
 
 def is_wsgi(app: Any) -> bool:
-    """Whether a callable takes WSGI's two arguments, and can't take those of ASGI 3 or ASGI 2."""
+    """Return whether a callable takes WSGI's two arguments, and not those of ASGI 3 or ASGI 2."""
     if has_async_call(app) or inspect.iscoroutinefunction(app):
         return False
     try:

@@ -95,7 +95,7 @@ class EngineIO:
         self.probing = False
 
     def receive(self, frame: EncodedPacket) -> tuple[int, Any]:
-        """Take one packet from the server; returns its type and data.
+        """Process one packet from the server; return its type and data.
 
         Raises:
             ProtocolError: the packet is malformed, or not allowed now.
@@ -126,12 +126,12 @@ class EngineIO:
         return frame[1:] if frame[:1] == "4" and frame[1:2].isnumeric() else None
 
     def probe(self) -> str:
-        """The packet that asks whether a second transport works."""
+        """Return the packet that tests a second transport."""
         self.probing = True
         return str(encode(PING, PROBE))
 
     def close(self) -> None:
-        """The session is over."""
+        """Mark the session as closed."""
         self.state = State.CLOSED
 
     def _check(self, kind: int, data: Any, frame: EncodedPacket) -> None:
@@ -161,7 +161,9 @@ class EngineIO:
 
 
 def _open_data(frame: EncodedPacket) -> dict[str, Any] | None:
-    """The data of an OPEN packet as python-engineio's servers write it; None for any other."""
+    """Return the data of an OPEN packet in the form of python-engineio's servers; None for
+    another packet.
+    """
     if not isinstance(frame, str) or not frame.startswith(_OPEN_WITH_SID):
         return None
     sid, quote, rest = frame[len(_OPEN_WITH_SID) :].partition('"')
@@ -186,14 +188,14 @@ _is_plain = re.compile(r"[-\w]+", re.ASCII).fullmatch  # means in JSON what it i
 
 
 def packet_name(kind: int) -> str:
-    """The name of a packet type, "OPEN" for example; the number where the protocol has no name for
-    it.
+    """Return the name of a packet type, such as "OPEN", or the number if the protocol has no
+    name for it.
     """
     return name_of(kind, packet_names)
 
 
 def decode(frame: EncodedPacket) -> Packet:
-    """One packet as python-engineio reads it.
+    """Return one packet, decoded by python-engineio.
 
     Raises:
         ProtocolError: it can't be read.
@@ -208,12 +210,12 @@ def decode(frame: EncodedPacket) -> Packet:
 
 
 def encode(kind: int, data: str | bytes | None = None) -> Any:
-    """One packet as it travels over a websocket: text, or bytes for a binary MESSAGE."""
+    """Return one packet as it is sent over a websocket: text, or bytes for a binary MESSAGE."""
     return Packet(kind, data).encode()
 
 
 def encode_payload(frames: Sequence[EncodedPacket]) -> bytes:
-    """The body of a POST: packets joined by the record separator, binary ones in base64."""
+    """Return the body of a POST: packets joined by the record separator, binary ones in base64."""
     if len(frames) == 1 and isinstance(frames[0], str):
         return frames[0].encode()
     parts: list[bytes] = []
@@ -259,7 +261,7 @@ def _frame(part: memoryview) -> EncodedPacket:
 def batches(
     frames: Sequence[EncodedPacket], max_payload: int | None
 ) -> Iterator[Sequence[EncodedPacket]]:
-    """Cut what is to be sent into payloads that the server takes: at most 16 packets, at most
+    """Split packets into payloads that the server accepts: at most 16 packets, at most
     `max_payload` bytes.
 
     A packet that is too large alone goes alone: to refuse it is the server's business.

@@ -68,7 +68,7 @@ def _make_way(
     services: LoopServices,
     instrumentations: list[ServerInstrumentation],
 ) -> None:
-    """Take away what was left behind on a loop that is gone, by a client that was never closed.
+    """Remove the instrumentation that a client that was never closed left on a closed loop.
 
     Raises:
         UsageError: the loop is not gone, and the server can't run in both.

@@ -1,8 +1,10 @@
-"""Where an app has its Socket.IO server, for the error of a handshake that found none.
+"""Finds where an app has its Socket.IO server, for the error of a handshake that found none.
 
-What attributes tell are candidates. Each is tried before it is named: the app is called with the
-request of a handshake, and the call is cancelled as soon as the server stands in the call stack,
-before the server has read anything.
+Attributes of the app give candidates. Each candidate is tried before it is named: the app is called
+with a
+handshake's request, and the call is cancelled as soon as the server is in the call stack, before
+the server
+has read anything.
 """
 
 from __future__ import annotations
@@ -79,7 +81,7 @@ async def hint_of_path(app: Any, path: str, scope_of: ScopeOf) -> str:
 
 
 async def _wrapper(app: Any, path: str, scope_of: ScopeOf) -> str:
-    """An ASGIApp around `app`, which was meant in its place."""
+    """Return an ASGIApp around `app`, which was probably meant instead."""
     for thing in _asgi_apps():
         if thing is app or all(inner is not app for inner in reachable(thing.other_asgi_app)):
             continue
@@ -94,7 +96,7 @@ async def _wrapper(app: Any, path: str, scope_of: ScopeOf) -> str:
 
 
 def _asgi_apps() -> Iterator[Any]:
-    """Every ASGIApp of the process, those in modules' variables first."""
+    """Return every ASGIApp of the process, those in modules' variables first."""
     seen: set[int] = set()
     # The garbage collector does not list what is frozen.
     for thing in (*(value for _, _, value in _variables()), *gc.get_objects()):
@@ -105,20 +107,20 @@ def _asgi_apps() -> Iterator[Any]:
 
 
 def _variables() -> Iterator[tuple[str, str, Any]]:
-    """The module, name and value of every module's variables."""
+    """Yield the module, name and value of every module's variables."""
     for module in list(sys.modules.values()):
         for name, value in list(getattr(module, "__dict__", {}).items()):
             yield module.__name__, name, value
 
 
 def _name_of(thing: Any) -> str:
-    """The module and variable that hold `thing`; "" for none."""
+    """Return the module and variable that hold `thing`; "" for none."""
     found = (f"{module}.{name}" for module, name, value in _variables() if value is thing)
     return next(found, "")
 
 
 def _candidates(served: list[tuple[str, str]]) -> list[str]:
-    """The values of ``socketio_path`` at which a server may be, likeliest first."""
+    """Return the values of ``socketio_path`` at which a server may be, likeliest first."""
     paths: list[str] = []
     for prefix, own in served:
         paths += [f"{prefix}{own}", own, prefix]

@@ -26,17 +26,19 @@ class InstrumentedConnection(Protocol):
     handled: int
 
     def handler_started(self, run: HandlerRun) -> None:
-        """A packet of this connection started a handler."""
+        """Called when a packet of this connection has started a handler."""
 
     def handler_ended(self, run: HandlerRun) -> None:
-        """It ended, by returning or raising. Told at least where its event wanted an ack."""
+        """Called when a handler has returned or raised, at least if its event wanted an ack."""
 
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
-        """The app raised because of a packet of this connection, in `run` where that is known."""
+        """Called when the app has raised because of a packet of this connection, in `run` if
+        that is known.
+        """
 
 
 class NamesHandlers(Protocol):
-    """The server's instrumentation, as a `HandlerRun` knows it."""
+    """The part of the server's instrumentation that a `HandlerRun` uses."""
 
     def handler_name(self, event: str, namespace: str) -> str:
         """Return the handler's qualified name, or "" if the app has none for the event."""
@@ -89,17 +91,17 @@ class HandlerRun:
         self.refused_at = ""
 
     def begin(self) -> None:
-        """It begins."""
+        """Note the beginning."""
         self.started = perf_counter()
 
     @property
     def name(self) -> str:
-        """The handler's qualified name, "" where the app has none for the event."""
+        """The handler's qualified name, "" if the app has none for the event."""
         return self._server.handler_name(self.event, self.namespace)
 
     @property
     def source(self) -> str:
-        """The file and line where the handler is defined, "" where that is not known."""
+        """The file and line of the handler's definition, "" if that is not known."""
         return self._server.handler_source(self.event, self.namespace)
 
     @property
@@ -108,7 +110,9 @@ class HandlerRun:
         return self.task is not None and _CALL in suspended_codes(self.task)
 
     def is_outside(self, work: Work) -> bool:
-        """Whether it waits for a thread or a socket; `work`: of its event loop."""
+        """Return whether the run waits for a thread or a socket; `work` is that of its event
+        loop.
+        """
         return work.waits_outside(self.task)
 
     @property

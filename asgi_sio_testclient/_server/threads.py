@@ -27,7 +27,7 @@ _CALL = socketio.Server.call.__code__
 
 
 class ThreadHandle(asyncio.Future[None]):
-    """The end of a thread of the server's: what the loop can wait for, as for a task.
+    """The end of a thread of the server, for which the loop can wait as for a task.
 
     A thread can't be cancelled: `cancel` asks it to end at its next ``eio.sleep()``.
     """
@@ -64,7 +64,7 @@ class ThreadRun(HandlerRun):
         self._thread = threading.get_ident()
 
     def begin(self) -> None:
-        """It begins, in the thread that calls this."""
+        """Note the beginning, in the thread that calls this."""
         self._thread = threading.get_ident()
         super().begin()
 
@@ -113,7 +113,7 @@ class ServerThreads:
 
     @property
     def owner(self) -> InstrumentedConnection | None:
-        """The connection whose packet is dealt with in the current thread."""
+        """The connection whose packet the current thread processes."""
         owner: InstrumentedConnection | None = getattr(self._current, "owner", None)
         return owner
 
@@ -122,7 +122,7 @@ class ServerThreads:
         self._current.owner = owner
 
     def call_in_loop(self, call: Callable[..., object], *args: Any) -> None:
-        """Have the event loop make a call."""
+        """Make a call in the event loop."""
         # A loop that is closed has nobody left who would want to know.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, *args)
@@ -213,7 +213,7 @@ class ServerThreads:
             event.set()
 
     def release(self) -> None:
-        """Ask all threads to end: they do not go with an event loop that is gone."""
+        """Ask all threads to end: they do not end with the event loop."""
         for handle in [*self.background, *self.pings.values()]:
             handle.stop.set()
         if self.service is not None:
@@ -276,7 +276,9 @@ def _nothing() -> None:
 
 
 def _workers_of(app: Any) -> int | None:
-    """How many threads the bridge has, where it has a pool as a2wsgi's; None for any number."""
+    """Return how many threads the bridge has, if it has a pool like a2wsgi's; None for any
+    number.
+    """
     for thing in reachable(app):
         pool = getattr(thing, "executor", None)
         if isinstance(pool, ThreadPoolExecutor):

@@ -75,7 +75,7 @@ class _Run:
 
     @property
     def idle(self) -> bool:
-        """True when the app has taken every message and waits in ``receive()``, or has returned."""
+        """Whether the app has taken every message and waits in ``receive()``, or has returned."""
         return self.ended or (bool(self._receivers) and not self._messages and not self._next)
 
     async def _call(self) -> None:
@@ -133,14 +133,14 @@ class _Run:
         self._messages.append(message)
 
     async def _send(self, message: Any) -> None:
-        """Take what the app sends."""
+        """Process a message that the app sends."""
 
     def _ended(self, exc: BaseException | None) -> None:
-        """Take the end of the app: it returned, or raised `exc`."""
+        """Process the end of the app's call: it returned, or raised `exc`."""
 
 
 class _Mailbox:
-    """What arrived and was not read yet, for those who drive a scope by hand."""
+    """The unread messages of a scope that is driven by hand."""
 
     def __init__(self) -> None:
         self._arrived: list[Any] = []
@@ -153,7 +153,7 @@ class _Mailbox:
                 reader.set_result(None)
 
     async def get_soon(self, timeout: float) -> Any:
-        """`get`, with a turn of the loop first: most answers need no more, and no timer."""
+        """Do the same as `get` after a turn of the loop: most answers need no timer then."""
         if not self._arrived:
             await asyncio.sleep(0)
         return await self.get(timeout)

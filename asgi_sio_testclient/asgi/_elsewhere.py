@@ -1,5 +1,5 @@
-"""What a client and an app that stands for a server elsewhere know of each other:
-`asgi_sio_testclient.remote` has such an app.
+"""The interface of an app that stands for a server elsewhere, as `asgi_sio_testclient.remote`
+has.
 """
 
 from __future__ import annotations

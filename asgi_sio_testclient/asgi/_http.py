@@ -31,13 +31,15 @@ class Response:
 
 
 class ExchangeListener(Protocol):
-    """Takes what comes of an `HTTPExchange`, inside the app's own call."""
+    """The interface of a listener of an `HTTPExchange`. Its methods are called inside the app's
+    own call.
+    """
 
     def responded(self, response: Response) -> None:
-        """The response is whole."""
+        """Called when the response is complete."""
 
     def exchange_ended(self, exc: BaseException | None) -> None:
-        """The app's callable returned, or raised `exc`; it runs no more. `HTTPExchange.complete`
+        """Called when the app's callable has returned, or raised `exc`. `HTTPExchange.complete`
         tells whether it responded.
         """
 
@@ -78,7 +80,7 @@ class HTTPExchange(_Run):
         self._next.append({"type": "http.request", "body": body, "more_body": False})
 
     async def response(self, timeout: float = DEFAULT_TIMEOUT) -> Response:
-        """The response, once it is whole.
+        """Return the response, once it is complete.
 
         Raises:
             TimeoutError: it isn't, after `timeout` seconds.
@@ -88,7 +90,7 @@ class HTTPExchange(_Run):
         return cast("Response", await _by_hand(self._mailbox).get(timeout))
 
     def disconnect(self) -> None:
-        """The client goes away: the app's next ``receive()`` says ``http.disconnect``."""
+        """Disconnect: the app's next ``receive()`` returns ``http.disconnect``."""
         if not self.complete:
             self._feed({"type": "http.disconnect"})
 

@@ -58,7 +58,7 @@ class Lifespan(_Run):
     async def startup(
         self, timeout: float = DEFAULT_TIMEOUT, context: contextvars.Context | None = None
     ) -> None:
-        """Start the app, and return once it says that it has started, or shows that it has no
+        """Start the app; return when it has reported its startup, or has shown that it has no
         lifespan.
 
         Args:
@@ -73,7 +73,7 @@ class Lifespan(_Run):
         await self._answer(timeout)
 
     async def shutdown(self, timeout: float = DEFAULT_TIMEOUT) -> None:
-        """Shut the app down. Nothing is done where it has no lifespan.
+        """Shut the app down. Does nothing if the app has no lifespan.
 
         Raises:
             LifespanFailed: as in `startup`, or the app ended its lifespan by itself before.
@@ -87,7 +87,7 @@ class Lifespan(_Run):
             self.cancel()
 
     def cancel(self) -> None:
-        """End the app's lifespan task, whatever it is doing."""
+        """Cancel the app's lifespan task."""
         super().cancel()
 
     async def _answer(self, timeout: float) -> None:

@@ -19,11 +19,12 @@ _SINGLE_CALLABLE_ARGUMENTS = 3
 
 
 def single_callable(app: Any) -> ASGI3Application:
-    """`app` as an ASGI 3 callable; ASGI 2's two-step callables are wrapped by asgiref.
+    """Return `app` as an ASGI 3 callable; ASGI 2's two-step callables are wrapped by asgiref.
 
     asgiref takes a plain ``def app(scope, receive, send): return inner(scope, receive, send)`` for
-    a two-step callable, since it isn't a coroutine function; so what accepts three arguments is
-    left alone.
+    a two-step
+    callable, since it is no coroutine function; so a callable that accepts three arguments is not
+    wrapped.
     """
     if has_async_call(app):
         return cast("ASGI3Application", app)  # as asgiref finds, by a longer way
@@ -38,9 +39,7 @@ def single_callable(app: Any) -> ASGI3Application:
 
 
 def has_async_call(app: Any) -> bool:
-    """Whether it is an object with an ``async def __call__``: what `inspect.iscoroutinefunction`
-    finds in the end.
-    """
+    """Return whether `app` is an object with an ``async def __call__``."""
     code = getattr(type(app).__call__, "__code__", None)
     return code is not None and bool(code.co_flags & inspect.CO_COROUTINE)
 
@@ -65,7 +64,7 @@ def http_scope(
     server: tuple[str, int | None] | None = ("testserver", 80),
     state: Mapping[str, Any] | None = None,
 ) -> HTTPScope:
-    """The scope of one HTTP request, as uvicorn presents it.
+    """Return the scope of one HTTP request, as uvicorn makes it.
 
     Args:
         method: "GET", "POST", ...
@@ -107,7 +106,7 @@ def websocket_scope(
     subprotocols: Iterable[str] = (),
     state: Mapping[str, Any] | None = None,
 ) -> WebSocketScope:
-    """The scope of one websocket, as uvicorn presents it. Arguments as in `http_scope`."""
+    """Return the scope of one websocket, as uvicorn makes it. Arguments as in `http_scope`."""
     return {
         "type": "websocket",
         "asgi": {"version": "3.0", "spec_version": "2.4"},

@@ -44,26 +44,28 @@ class WebSocketClosed:
 
 
 class ClientDisconnected(OSError):
-    """What an app gets that sends to a websocket which is closed, as under uvicorn."""
+    """Raised in an app that sends to a websocket which is closed, as under uvicorn."""
 
 
 class WebSocketListener(Protocol):
-    """Takes what comes of a `WebSocketConnection`, inside the app's own call."""
+    """The interface of a listener of a `WebSocketConnection`. Its methods are called inside the
+    app's own call.
+    """
 
     def websocket_accepted(self, subprotocol: str | None, headers: Headers) -> None:
-        """The app accepted."""
+        """Called when the app has accepted."""
 
     def websocket_refused(self, response: Response) -> None:
-        """The app closed, or answered with a response, before it accepted."""
+        """Called when the app has closed, or answered with a response, before it accepted."""
 
     def websocket_message(self, data: str | bytes) -> None:
-        """The app sent a message."""
+        """Called with each message of the app."""
 
     def websocket_closed(self, closed: WebSocketClosed) -> None:
-        """The app closed."""
+        """Called when the app has closed."""
 
     def websocket_ended(self, exc: BaseException | None) -> None:
-        """The app's callable returned, or raised `exc`; it runs no more."""
+        """Called when the app's callable has returned, or raised `exc`."""
 
 
 class WebSocketConnection(_Run):
@@ -128,8 +130,8 @@ class WebSocketConnection(_Run):
         return cast("str | None", answer[0])
 
     def send(self, data: str | bytes) -> None:
-        """Hand the app one message. What is sent to a connection that has ended is lost, as on a
-        network.
+        """Send one message to the app. A message to a connection that has ended is discarded,
+        as on a network.
         """
         if self.state in {"refused", "closed"}:
             return
@@ -145,7 +147,7 @@ class WebSocketConnection(_Run):
             self._feed(message)
 
     async def receive(self, timeout: float = DEFAULT_TIMEOUT) -> str | bytes | WebSocketClosed:
-        """The app's next message, or `WebSocketClosed` when it closes.
+        """Return the app's next message, or `WebSocketClosed` when it closes.
 
         Raises:
             TimeoutError: nothing came within `timeout` seconds.
@@ -154,12 +156,12 @@ class WebSocketConnection(_Run):
         return cast("str | bytes | WebSocketClosed", await _by_hand(self._mailbox).get(timeout))
 
     def close(self, code: int = NORMAL_CLOSURE, reason: str = "") -> None:
-        """Close, as a client does that leaves in an orderly way."""
+        """Close the websocket in an orderly way."""
         self._disconnect({"type": "websocket.disconnect", "code": code, "reason": reason})
 
     def lose(self, code: int = NO_STATUS_RECEIVED) -> None:
-        """Lose the network: the app is told a code and no reason, and what it sends from now on
-        raises an OSError.
+        """Close like a lost network: the app gets a code and no reason, and its later
+        ``send()`` raises an OSError.
         """
         self._disconnect({"type": "websocket.disconnect", "code": code})
 
@@ -169,14 +171,14 @@ class WebSocketConnection(_Run):
         return self._gate is not None
 
     def pause(self) -> None:
-        """Stop reading: the app's next ``send()`` blocks, as it does when a client's buffers are
+        """Stop reading: the app's next ``send()`` blocks, as with a client whose buffers are
         full.
         """
         if self._gate is None:
             self._gate = asyncio.Event()
 
     def resume(self) -> None:
-        """Read on."""
+        """Read again after `pause`."""
         if self._gate is not None:
             self._gate.set()
             self._gate = None
@@ -211,7 +213,9 @@ class WebSocketConnection(_Run):
             raise RuntimeError(f"Unexpected ASGI message {kind!r}, the websocket is {self.state}.")
 
     def _answer(self, kind: str, message: Any) -> bool:
-        """Take the app's answer to the connection request; False where `kind` is no such answer."""
+        """Process the app's answer to the connection request; return whether `kind` is such an
+        answer.
+        """
         if kind == "websocket.accept":
             self.state = "open"
             self.subprotocol = message.get("subprotocol")
@@ -254,7 +258,7 @@ class WebSocketConnection(_Run):
 
 
 class _WebSocketMailbox:
-    """The listener of those who have none."""
+    """The listener of a connection that is given none."""
 
     def __init__(self, mailbox: _Mailbox) -> None:
         self._mailbox = mailbox

@@ -110,15 +110,15 @@ class App:
         return connection
 
     def ended(self, call: Call | WebSocketConnection, exc: BaseException | None) -> None:
-        """A call of the app is over."""
+        """Remove a call of the app that has ended."""
         self._calls.discard(call)
         # What this side made the app raise, by being gone, is no error of the app's.
         if isinstance(exc, Exception) and not isinstance(exc, ClientDisconnected):
             self.app_raised(exc)
 
     def responded(self, call: Call, response: Response) -> None:
-        """Take note of Engine.IO's first and last words over long-polling; also where nobody waits
-        for the response any more.
+        """Note the first and last Engine.IO packets over long-polling, also if nobody waits for
+        the response any more.
         """
         scope = call.exchange.scope
         query = _query(scope)
@@ -134,7 +134,7 @@ class App:
             self._engines[sid][0].sockets.expire_poll(sid)
 
     def engine_opened(self, frame: str, *, polling: bool) -> None:
-        """Take note of an Engine.IO session, if `frame` opens one."""
+        """Note an Engine.IO session, if `frame` opens one."""
         engine = EngineIO()
         if not frame.startswith(OPEN_PACKET):
             return
@@ -148,13 +148,13 @@ class App:
                 self._engines[engine.sid] = instrumentation, polling
 
     def websocket_accepted(self, connection: WebSocketConnection) -> None:
-        """Take note of an upgrade: a session that goes on over a websocket ends with it."""
+        """Note an upgrade: a session that goes on over a websocket ends with the websocket."""
         sid = _query(connection.scope).get("sid", "")
         if sid in self._engines:
             self._engines[sid] = self._engines[sid][0], False
 
     def websocket_message(self, connection: WebSocketConnection, data: str | bytes) -> None:
-        """Take note of an Engine.IO session that a message of a websocket opens."""
+        """Note an Engine.IO session that a message of a websocket opens."""
         if isinstance(data, str) and "sid" not in _query(connection.scope):
             self.engine_opened(data, polling=False)
 
@@ -176,14 +176,13 @@ class App:
         """See `InstrumentedConnection`."""
 
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
-        """The app raised."""
+        """Note an exception of the app."""
         self.exceptions.append(exc)
 
     # -- the end
 
     async def stop(self) -> list[str]:
-        """End all that goes on, as a program does that ends: every connection is lost. Then wait
-        for handlers, shut the lifespan down, and end the rest.
+        """Abort every connection, wait for handlers, shut the lifespan down, and cancel the rest.
 
         Returns:
             a line for each handler that had to be cancelled.
@@ -267,12 +266,12 @@ class Call:
 
     @property
     def task(self) -> asyncio.Task[None] | None:
-        """What the app runs in."""
+        """The task in which the app runs."""
         return self.exchange.task
 
     @property
     def begun(self) -> Response:
-        """What there is of a response that the app has begun and not finished."""
+        """The part of a response that the app has begun and not finished."""
         exchange = self.exchange
         assert exchange._status is not None
         return Response(exchange._status, exchange._headers, b"".join(exchange._parts))
@@ -282,7 +281,7 @@ class Call:
         self.exchange.start()
 
     def lose(self) -> None:
-        """Drop the connection."""
+        """Abort the connection."""
         self._answered = True
         self.exchange.disconnect()
 

@@ -64,7 +64,7 @@ class ASGIConnector(aiohttp.BaseConnector):
         return protocol
 
     def abort_connections(self) -> None:
-        """Lose every connection, as the network does, and make no new one."""
+        """Abort every connection, and make no new one."""
         self.refuses = True
         for transport in list(self._transports):
             transport.close_by_server()
@@ -89,7 +89,7 @@ class _Transport(asyncio.Transport):
         return self._closing
 
     def close(self) -> None:
-        """Close from the client's end: the app learns of it at once."""
+        """Close from the client's end, and disconnect the app's call."""
         if not self._closing:
             self.close_by_server()
             self.connection.client_closed()
@@ -109,7 +109,7 @@ class _Transport(asyncio.Transport):
             self._protocol.data_received(data)
 
     def pause_reading(self) -> None:
-        """Aiohttp's flow control: what is in memory already needs none."""
+        """Do nothing: aiohttp's flow control is not needed for data in memory."""
 
     def resume_reading(self) -> None:
         """See `pause_reading`."""

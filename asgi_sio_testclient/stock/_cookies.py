@@ -1,5 +1,7 @@
-"""A cookie jar of httpx's with the face of aiohttp's, so that a login over the one is a login over
-the other. Decides nothing: which cookie goes where is the standard library's jar's business.
+"""A cookie jar of httpx with the interface of aiohttp's, so that a login over one is a login over
+the other.
+
+The standard library's jar inside decides which cookies are sent.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ Cookies = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 
 class HTTPXCookieJar:
-    """The jar of an httpx client, as far as aiohttp's sessions and their users touch a jar.
+    """The jar of an httpx client with those methods of a jar that aiohttp's sessions and their
+    users call.
 
     Args:
         http_context: whose jar it is.
@@ -43,7 +46,7 @@ class HTTPXCookieJar:
         return True
 
     def filter_cookies(self, request_url: URL) -> BaseCookie[str]:
-        """The cookies that go with a request to `request_url`."""
+        """Return the cookies for a request to `request_url`."""
         found: BaseCookie[str] = BaseCookie()
         header = self._http_context.cookie_header(str(request_url)).decode("latin-1")
         for pair in filter(None, header.split("; ")):
@@ -53,7 +56,7 @@ class HTTPXCookieJar:
         return found
 
     def update_cookies(self, cookies: Cookies, response_url: URL | None = None) -> None:
-        """Put cookies in: as set by `response_url`; without one they go with every request."""
+        """Add cookies, as set by `response_url`; without a URL they are sent with every request."""
         pairs = cookies.items() if isinstance(cookies, Mapping) else cookies
         for name, value in pairs:
             if response_url and isinstance(value, Morsel):
@@ -65,12 +68,12 @@ class HTTPXCookieJar:
                 self._http_context.http.cookies.set(name, text)
 
     def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
-        """Put in what the Set-Cookie headers of a response set."""
+        """Add the cookies of the Set-Cookie headers of a response."""
         values = [header.encode("latin-1") for header in headers]
         self._http_context.store_cookies(str(response_url), values)
 
     def clear(self) -> None:
-        """Throw all cookies away."""
+        """Remove all cookies."""
         self._http_context.jar.clear()
 
 

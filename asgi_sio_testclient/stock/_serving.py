@@ -45,17 +45,17 @@ then."""
 
 
 class Wire(Protocol):
-    """What carries bytes back to the client."""
+    """The interface that carries bytes back to the client."""
 
     def deliver(self, data: bytes) -> None:
-        """Hand the client `data`."""
+        """Send `data` to the client."""
 
     def close_by_server(self) -> None:
-        """End the connection from the server's end."""
+        """Close the connection from the server's end."""
 
 
 class Origin:
-    """Where a connection leads, as its scopes say it.
+    """The address of a connection, for its scopes.
 
     Args:
         host: of the server.
@@ -94,7 +94,7 @@ class Connection:
         self._websocket: _WebSocket | None = None
 
     def received(self, data: bytes) -> None:
-        """Take bytes from the client."""
+        """Process bytes from the client."""
         if self._websocket is not None:
             self._websocket.received(data)
             return
@@ -103,7 +103,7 @@ class Connection:
             pass
 
     def _take(self, event: Any) -> bool:
-        """Act on one event of h11's; return whether there may be another."""
+        """Process one event of h11; return whether there may be another."""
         match event:
             case h11.Request():
                 self._request, self._body = event, []
@@ -155,7 +155,7 @@ class Connection:
             self._websocket = websocket
 
     def _answered(self, call: Call, response: Response | None) -> None:
-        """Send the response, or what there is of one that the app broke off."""
+        """Send the response, or the part of it that the app sent before it ended."""
         whole = response is not None
         if response is None:
             response = call.begun
@@ -181,7 +181,7 @@ class Connection:
         self._wire.deliver(b"".join(self._http.send(event) or b"" for event in events))
 
     def client_closed(self) -> None:
-        """The client's end is gone."""
+        """Disconnect the app's call: the client has closed."""
         if self._websocket is not None:
             self._websocket.connection.lose()
         elif self._call is not None:
@@ -189,7 +189,7 @@ class Connection:
 
 
 class _WebSocket:
-    """A websocket: frames on the one side, an ASGI scope on the other, whose listener it is."""
+    """A websocket with frames on one side and an ASGI scope on the other, whose listener it is."""
 
     connection: WebSocketConnection
 
@@ -203,7 +203,7 @@ class _WebSocket:
         self._compresses = False
 
     def begin(self, headers: list[tuple[bytes, bytes]], *, secure: bool) -> None:
-        """Call the app with the scope of the request that `headers` are of."""
+        """Call the app with the scope of the request that has `headers`."""
         self._protocol.initiate_upgrade_connection(headers, self._path)
         request = next(iter(self._protocol.events()))
         assert isinstance(request, Request)
@@ -219,7 +219,7 @@ class _WebSocket:
         self.connection = self._app.websocket(scope, self)
 
     def received(self, data: bytes) -> None:
-        """Take bytes from the client."""
+        """Process bytes from the client."""
         self._protocol.receive_data(data)
         for event in self._protocol.events():
             self._take(event)
