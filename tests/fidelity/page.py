@@ -51,6 +51,10 @@ python-socketio's client, `TestClient` is as JavaScript's, but for the last line
 | a POST's content type | `text/plain` | `text/plain;charset=UTF-8` | as JavaScript's |
 | the NOOP of an upgrade | over the websocket | ends a pending GET | as JavaScript's |
 | CONNECT in an upgrade | after it, over the websocket | before it, over polling | after it |
+
+`TestClient` waits with CONNECT for the end of the upgrade, as python-socketio's client does. With
+CONNECT before the probe, its answer and the first events come over polling or over the websocket,
+whichever is faster; no test may depend on that.
 """
 
 BEYOND = """\
