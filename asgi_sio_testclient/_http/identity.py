@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import email.message
 import http.cookiejar as http_cookiejar
+import math
 import re
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
@@ -90,6 +92,7 @@ class HTTPContext:
         self.root_path = root_path
         self.client = client
         self._given_cookies = cookies
+        self._kept: _CookieHeader | None = None
         self._jar: http_cookiejar.CookieJar | None = None if http is None else http.cookies.jar
         self._overlay: http_cookiejar.CookieJar | None = None
         if http is not None and cookies is not None:
@@ -128,12 +131,24 @@ class HTTPContext:
         """Return the value of the Cookie header for `url`, b"" for none."""
         if self.http is None and self._jar is None and self._given_cookies is None:
             return b""
-        header = _jar_header(self.jar, url)
+        jar = self.jar
         if self._overlay is not None:
-            header = _overlay(header, _jar_header(self._overlay, url))
-        value = header.encode("latin-1")
-        check_header_value("header 'cookie'", value)
-        return value
+            return _encoded(_overlay(_jar_header(jar, url), _jar_header(self._overlay, url)))
+        if type(jar) is not http_cookiejar.CookieJar:
+            return _encoded(_jar_header(jar, url))  # of a subclass, which may decide in another way
+        return self._kept_header(jar, url)
+
+    def _kept_header(self, jar: Any, url: str) -> bytes:
+        """The header of a jar alone. It is kept until the jar is changed or a cookie expires: the
+        standard library takes as long for it as a request of long-polling for all the rest.
+        """
+        with jar._cookies_lock:
+            kept = self._kept
+            if kept is None or kept.until <= time.time() or kept.made_of != _made_of(jar, url):
+                header = _encoded(_jar_header(jar, url))
+                until = min((each.expires for each in jar if each.expires), default=math.inf)
+                kept = self._kept = _CookieHeader(header, _made_of(jar, url), until)
+            return kept.header
 
     def store_cookies(self, url: str, values: list[bytes]) -> None:
         """Put the cookies of Set-Cookie headers into the jar, as far as its policy allows."""
@@ -188,6 +203,26 @@ class _SetCookies:
 
     def info(self) -> email.message.Message:
         return self._message
+
+
+class _CookieHeader(NamedTuple):
+    """A Cookie header, what it was made of, and the time at which a cookie in the jar expires."""
+
+    header: bytes
+    made_of: tuple[object, ...]
+    until: float
+
+
+def _made_of(jar: Any, url: str) -> tuple[object, ...]:
+    """All that the header of a plain jar depends on, but for the time."""
+    cookies = [tuple(vars(cookie).values()) for cookie in jar]
+    return url, jar._policy, tuple(vars(jar._policy).values()), cookies
+
+
+def _encoded(header: str) -> bytes:
+    value = header.encode("latin-1")
+    check_header_value("header 'cookie'", value)
+    return value
 
 
 def _jar_header(jar: http_cookiejar.CookieJar, url: str) -> str:

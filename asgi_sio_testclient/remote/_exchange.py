@@ -95,14 +95,21 @@ async def _exchange_once(
             transport.write(body)
         message, payload = await _response(protocol)
         content = payload.read_nowait() if payload.is_eof() else await payload.read()
-        if transport.get_write_buffer_size():
-            protocol.force_close()  # the server answered before it had the body
     except BaseException:
-        protocol.abort()  # what is not written yet may never be taken
-        connection.close()
+        _abort(connection)
         raise
-    connection.release()
+    if transport.get_write_buffer_size():
+        _abort(connection)  # the server answered before it had the body
+    else:
+        connection.release()
     return message.code, message.raw_headers, content
+
+
+def _abort(connection: aiohttp.connector.Connection) -> None:
+    """End a connection, with what is not written yet: the server may never take it."""
+    protocol: Any = connection.protocol
+    protocol.abort()
+    connection.close()
 
 
 async def _response(protocol: Any) -> Any:

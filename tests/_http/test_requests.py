@@ -2,7 +2,9 @@
 
 import base64
 import gzip
+import time
 import zlib
+from http import cookiejar
 
 import httpx
 import pytest
@@ -322,6 +324,46 @@ def test_a_jar_that_replaces_the_http_clients_is_used():
     http.cookies = {"a": "new"}
     assert who.cookie_header(URL) == b"a=new"
     assert who.jar is http.cookies.jar
+
+
+def test_a_header_that_is_kept_follows_every_change_of_the_jar(monkeypatch):
+    http = http_client()
+    who, jar, other = http_context(http), http.cookies.jar, "http://testserver.local/other"
+    assert who.cookie_header(URL) == b""
+    http.cookies.set("a", "1", domain="testserver.local")
+    assert [who.cookie_header(URL) for _ in range(2)] == [b"a=1", b"a=1"]
+    http.cookies.set("a", "2", domain="testserver.local")
+    assert who.cookie_header(URL) == b"a=2"
+    (cookie,) = jar
+    cookie.value = "3"
+    assert who.cookie_header(URL) == b"a=3"
+    http.cookies.set("b", "4", domain="testserver.local", path="/other")
+    assert (who.cookie_header(URL), who.cookie_header(other)) == (b"a=3", b"b=4; a=3")
+    http.cookies.delete("b")
+    jar._policy.set_blocked_domains(["testserver.local"])
+    assert who.cookie_header(URL) == b""
+    jar.set_policy(cookiejar.DefaultCookiePolicy())
+    assert who.cookie_header(URL) == b"a=3"
+    cookie.expires = time.time() + 60
+    assert [who.cookie_header(URL) for _ in range(2)] == [b"a=3", b"a=3"]
+    later = time.time() + 61
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert who.cookie_header(URL) == b""
+    assert list(jar) == []
+
+
+def test_a_jar_of_another_class_is_asked_each_time():
+    class Counting(cookiejar.CookieJar):
+        asked = 0
+
+        def add_cookie_header(self, request):
+            self.asked += 1
+            super().add_cookie_header(request)
+
+    jar = Counting()
+    who = http_context(http_client(cookies=jar))
+    assert [who.cookie_header(URL) for _ in range(3)] == [b""] * 3
+    assert who.jar.asked == 3
 
 
 def test_a_cookie_header_that_was_given_stands_alone():

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 
 import httpx
 import pytest
@@ -153,11 +154,20 @@ async def test_a_response_before_the_body_was_taken_ends_the_connection():
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0, limit=1024) as server:
         port = server.sockets[0].getsockname()[1]
-        async with TestClient(f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
+        remote = RemoteServer(f"http://127.0.0.1:{port}")
+        async with TestClient(remote, timeout=PATIENCE) as client:
             response = await client.http.post("/", content=b"x" * 50_000_000)
             assert response.status_code == 413
-            (pool,) = client._running_app.app._pools.values()
+            (pool,) = remote._pools.values()
             assert pool.connector._conns == {}
+        to_server = [
+            each
+            for each in gc.get_objects()
+            if isinstance(each, asyncio.Transport)
+            and each._sock is not None
+            and each.get_extra_info("peername")[1] == port
+        ]
+        assert to_server == []
         over.set()
 
 
