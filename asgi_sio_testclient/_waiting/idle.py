@@ -32,8 +32,9 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from asgi_sio_testclient._waiting.rest import RestCheck
 
@@ -67,6 +68,8 @@ class _Watcher:
         then: called once that is so.
         rest: tells whether the app is at rest; None if that is not asked.
         turns: turns of the loop for which sources may still be MOVING.
+        notified: how often `IdleWatchers.notify` had been called when `turns` were given anew.
+        kind: what watchers have in common that wait for the same.
     """
 
     def __init__(
@@ -79,6 +82,8 @@ class _Watcher:
         self.then = then
         self.rest = rest
         self.turns = _TURNS
+        self.notified = 0
+        self.kind = sources, None if rest is None else rest.kind
         self._busy: SupportsIdle | None = None
 
     def look(self) -> IdleState:
@@ -108,14 +113,17 @@ class IdleWatchers:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.watchers: list[_Watcher] = []
+        self.watchers: dict[_Watcher, None] = {}  # in the order in which they came
         self.bound_notify = self.notify
+        self._kinds: Counter[Any] = Counter()
+        self._notified = 0
         self._looking = False
         self._next_look: asyncio.TimerHandle | None = None
 
     def clear(self) -> None:
         """Remove all watchers."""
         self.watchers.clear()
+        self._kinds.clear()
         if self._next_look is not None:
             self._next_look.cancel()
             self._next_look = None
@@ -139,25 +147,32 @@ class IdleWatchers:
             A function that removes the wait.
         """
         watcher = _Watcher(sources, then, rest)
-        self.watchers.append(watcher)
+        self.watchers[watcher] = None
+        self._kinds[watcher.kind] += 1
         if soon:
             self._look_soon()
-        else:
+        elif self._kinds[watcher.kind] == 1:
             self._look_at(watcher)
+        # Else the first of the kind has found that something is not idle.
 
         def remove() -> None:
             if watcher in self.watchers:
-                self.watchers.remove(watcher)
+                self._remove(watcher)
 
         return remove
+
+    def _remove(self, watcher: _Watcher) -> None:
+        del self.watchers[watcher]
+        self._kinds[watcher.kind] -= 1
+        if not self._kinds[watcher.kind]:
+            del self._kinds[watcher.kind]
 
     def notify(self) -> None:
         """Ask the sources again in the next turn of the loop, since the state of one may have
         changed.
         """
         if self.watchers:
-            for watcher in self.watchers:
-                watcher.turns = _TURNS
+            self._notified += 1
             self._look_soon()
 
     def _look_soon(self) -> None:
@@ -167,17 +182,32 @@ class IdleWatchers:
 
     def _look(self) -> None:
         self._looking = False
+        # Of many that wait for the same, the first is asked for all: a look of each would go over
+        # what all of them run.
+        busy, idle = set(), set()
         for watcher in list(self.watchers):
-            self._look_at(watcher)
+            if watcher.kind in idle:
+                self._remove(watcher)
+                watcher.then()
+            elif watcher.kind in busy:
+                continue
+            elif not self._look_at(watcher):
+                busy.add(watcher.kind)
+            elif watcher.rest is None or watcher.rest.is_certain:
+                idle.add(watcher.kind)
 
-    def _look_at(self, watcher: _Watcher) -> None:
+    def _look_at(self, watcher: _Watcher) -> bool:
+        """Look for one watcher, and call it where all is idle; whether that was so."""
+        if watcher.notified != self._notified:
+            watcher.notified, watcher.turns = self._notified, _TURNS
         state = watcher.look()
         if state is IdleState.IDLE:
             again_in = None if watcher.rest is None else watcher.rest.look()
             if again_in is None:
-                self.watchers.remove(watcher)
+                self._remove(watcher)
                 watcher.then()
-            elif again_in:
+                return True
+            if again_in:
                 self._look_in(again_in)
             else:
                 self._look_soon()
@@ -186,6 +216,7 @@ class IdleWatchers:
             self._look_soon()
         elif state is IdleState.MOVING:
             self._look_in(_SLOW_LOOK)
+        return False
 
     def _look_in(self, seconds: float) -> None:
         """Look again after `seconds`, for what does not call `notify`."""

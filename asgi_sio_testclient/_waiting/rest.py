@@ -121,6 +121,19 @@ class RestCheck:
             self._look_at_timer(timer)
         return self._conclude()
 
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What checks have in common that find the same in one turn of the loop."""
+        return self._grace, self._rounds, self._concerns
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the last look found the app at rest at first sight, so that another check of the
+        kind would, too.
+        """
+        waited_for = self._followed or self._tickers or self._seen_ready or self._tests_turn
+        return self._work.sees_ready_queue and not waited_for
+
     def describe(self) -> list[str]:
         """Return a line for each thing that the last look found at work."""
         return [str(thing) for thing in self.at_work]

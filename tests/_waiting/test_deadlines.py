@@ -1,6 +1,7 @@
 """Waits with a bound, and the question whether everything is quiet."""
 
 import asyncio
+import functools
 import gc
 import time
 
@@ -320,6 +321,74 @@ async def test_what_was_busy_the_last_time_is_asked_first(idle):
         await turns()
     assert [thing.asked for thing in others] == asked
     assert busy.asked == 6
+
+
+class Rest:
+    """Tells of an app that is at rest, certainly or not."""
+
+    kind = ("the same",)
+
+    def __init__(self, *, certain):
+        self.is_certain = certain
+        self.asked = 0
+
+    def look(self):
+        self.asked += 1
+
+
+def watch_together(idle, thing, number, rest_of):
+    """`number` watchers of one kind."""
+    done = []
+
+    def sources():
+        return (thing,)
+
+    forgets = [
+        idle.when_idle(sources, functools.partial(done.append, i), rest_of()) for i in range(number)
+    ]
+    return done, forgets
+
+
+async def test_of_many_that_wait_for_the_same_one_is_asked(idle):
+    busy, rest = Thing(IdleState.BUSY), Rest(certain=True)
+    done, _ = watch_together(idle, busy, 100, lambda: rest)
+    idle.notify()
+    await turns()
+    assert (busy.asked, rest.asked) == (2, 0)
+    busy.states = [IdleState.IDLE]
+    idle.notify()
+    await turns()
+    assert done == list(range(100))
+    assert (busy.asked, rest.asked) == (4, 1)
+    assert not idle.watchers
+
+
+async def test_without_rest_one_is_asked_for_many_too(idle):
+    busy = Thing(IdleState.BUSY)
+    done, _ = watch_together(idle, busy, 3, lambda: None)
+    busy.states = [IdleState.IDLE]
+    idle.notify()
+    await turns()
+    assert (done, busy.asked) == ([0, 1, 2], 3)
+
+
+async def test_what_one_waited_out_the_others_look_at_themselves(idle):
+    busy, rest = Thing(IdleState.BUSY), Rest(certain=False)
+    done, _ = watch_together(idle, busy, 3, lambda: rest)
+    busy.states = [IdleState.IDLE]
+    idle.notify()
+    await turns()
+    assert (done, rest.asked) == ([0, 1, 2], 3)
+
+
+async def test_the_next_one_is_asked_when_the_first_has_left(idle):
+    busy = Thing(IdleState.BUSY)
+    done, forgets = watch_together(idle, busy, 3, lambda: None)
+    forgets[0]()
+    busy.states = [IdleState.IDLE]
+    idle.notify()
+    await turns()
+    assert done == [1, 2]
 
 
 async def test_what_is_moving_is_looked_at_until_it_is_quiet_without_notify(idle):

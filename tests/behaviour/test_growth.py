@@ -1,5 +1,6 @@
 """What one client does costs the same beside many others: counted, not timed."""
 
+import asyncio
 import sys
 
 from asgi_sio_testclient import TestClient
@@ -55,3 +56,20 @@ async def test_a_clone_costs_the_same_beside_many():
         for _ in range(200):
             client.clone()
         assert await calls(clone) <= 1.2 * first
+
+
+async def test_negative_assertions_at_once_cost_the_same_for_each_of_many_clients():
+    async def negative(client):
+        await client.emit("quiet", "hello")
+        await client.assert_not_received()
+
+    async with TestClient(make_app(), timeout=60.0) as first:
+        clients = [first.clone() for _ in range(200)]
+        for client in clients:
+            await client.connect()
+
+        async def of(number):
+            return await calls(lambda: asyncio.gather(*map(negative, clients[:number]))) / number
+
+        few, many = await of(20), await of(200)
+        assert many < 1.5 * few
