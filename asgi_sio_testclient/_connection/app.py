@@ -389,15 +389,15 @@ class RunningApp:
 
     def why_stuck(self, rest: RestCheck, deadline: float) -> str:
         """Return why the handlers that are left will never end; "" if they may end."""
-        pending = self._handler_tasks()
-        if not pending:
-            return ""
+        work, pending = self.services.work, self._handler_tasks()
         waiting = {run.task for run in self._own_runs() if run.awaits_client}
+        if not pending or not all(
+            task in waiting or work.waits_for_nothing(task) for task in pending
+        ):
+            return ""
         if waiting == pending:
             return "waits for an ack, but no client is connected"
-        work = self.services.work
-        stuck = all(task in waiting or work.waits_for_nothing(task) for task in pending)
-        if not stuck or work.may_be_woken(deadline) or rest.look() is not None:
+        if work.may_be_woken(deadline) or rest.look() is not None:
             return ""
         return "waits for a future that nothing will set"
 

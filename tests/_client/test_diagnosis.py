@@ -148,3 +148,19 @@ def test_the_name_that_may_have_been_meant(name, names, meant):
 )
 def test_an_event_on_one_line(event, text):
     assert show_event(event) == text
+
+
+async def test_what_the_engine_logged_and_the_test_has_seen_is_no_cause(caplog):
+    async def boom(sid):
+        raise LookupError("no such user")
+
+    sio = socketio.AsyncServer(async_mode="asgi", async_handlers=False)
+    sio.on("boom", boom)
+    async with client_of(sio) as client:
+        await client.connect()
+        await client.emit("boom")
+        with pytest.raises(LookupError, match="no such user"):
+            await client.settle()
+        assert "message async handler error" in caplog.text
+        line = await headline(client.await_event("never", timeout=SHORT))
+    assert "the server logged" not in line

@@ -175,3 +175,13 @@ async def test_the_task_of_a_handler_has_its_name():
     await table.run(asynchronous)
     [task] = table.tasks
     assert task.get_name().startswith("asynchronous")
+
+
+async def test_what_ends_the_process_is_raised_where_the_handler_runs():
+    def interrupt():
+        raise KeyboardInterrupt
+
+    table = Table()
+    with pytest.raises(KeyboardInterrupt):
+        await table.run(interrupt)
+    assert table.errors == []

@@ -185,3 +185,24 @@ async def test_an_error_is_raised_in_the_one_who_has_waited_longest():
     inbox.put(A)
     assert handed(second) == A
     assert not inbox.raise_in_first(error)
+
+
+async def test_a_predicate_that_is_interrupted():
+    """It is raised where the event arrives: it ends the process, and not only the test."""
+
+    def interrupt(event):
+        raise KeyboardInterrupt
+
+    inbox = Inbox()
+    waiter = waiting(inbox, match=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        inbox.put(A)
+    assert not waiter.future.done()
+
+
+def test_events_that_were_read_by_another_key_are_passed_over():
+    inbox = filled(*(ReceivedEvent(name, (n,)) for n in range(50) for name in "ab"))
+    assert taken(inbox, "a").data == 0
+    assert [taken(inbox).data for _ in range(5)] == [0, 1, 1, 2, 2]
+    assert taken(inbox, "a").data == 3
+    assert taken(inbox, "b").data == 3

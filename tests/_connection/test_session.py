@@ -5,6 +5,7 @@ import json
 import warnings
 
 import pytest
+import socketio
 
 from asgi_sio_testclient import (
     ConnectTimeout,
@@ -365,6 +366,57 @@ async def test_a_probe_that_is_never_answered_is_named_by_the_timeout():
             await client.connect(timeout=NEVER)
 
 
+async def test_frames_that_were_held_are_posted_after_an_upgrade_that_fails():
+    probed, go_on = asyncio.Event(), asyncio.Event()
+
+    async def script(wire):
+        await wire.accept()
+        assert await wire.receive() == "2probe"
+        probed.set()
+        await go_on.wait()
+        await wire.close()
+
+    app = upgraded(script)
+    async with client_of(app, "polling", "websocket") as client:
+        connecting = asyncio.ensure_future(client.connect())
+        await soon(probed.wait())
+        client.raw.send_text("6held")
+        go_on.set()
+        assert await soon(app.posted.get()) == "6held"
+        assert await soon(app.posted.get()) == "40"
+        app.answers.put_nowait('40{"sid":"x"}')
+        await soon(connecting)
+        assert client.transport == "polling"
+
+
+async def test_a_post_from_before_the_upgrade_that_is_not_answered_is_named():
+    posted, go_on = asyncio.Event(), asyncio.Event()
+
+    async def script(wire):
+        await wire.accept()
+        assert await wire.receive() == "2probe"
+        polled.answers.put_nowait("6")
+        await wire.send("3probe")
+        await wire.until_the_end()
+
+    async def app(scope, receive, send):
+        if scope["type"] == "http" and scope["method"] == "POST":
+            posted.set()
+            await go_on.wait()
+        await polled(scope, receive, send)
+
+    polled = Polled(websocket=script)
+    async with client_of(app, "polling", "websocket") as client:
+        connecting = asyncio.ensure_future(client.connect(timeout=NEVER))
+        await asyncio.sleep(0)
+        client.raw.send_text("6early")
+        await soon(posted.wait())
+        polled.answers.put_nowait(OPEN)
+        with pytest.raises(ConnectTimeout, match="a POST that was under way before the upgrade"):
+            await connecting
+        go_on.set()
+
+
 # -- polling
 
 
@@ -479,3 +531,68 @@ async def test_the_answer_to_a_post_that_comes_after_the_end_changes_nothing():
         go_on.set()
         await soon(client.disconnect())
         assert client.disconnect_reason == "transport close"
+
+
+# -- what keeps it busy
+
+
+async def test_a_packet_that_has_not_come_to_the_server_is_named():
+    held, go_on = asyncio.Event(), asyncio.Event()
+    server = socketio.ASGIApp(socketio.AsyncServer(async_mode="asgi"))
+
+    async def queueing(scope, receive, send):
+        queue = asyncio.Queue()
+
+        async def fill():
+            while True:
+                queue.put_nowait(await receive())
+
+        async def slow_receive():
+            message = await queue.get()
+            if message.get("text", "").startswith("42"):
+                held.set()
+                await go_on.wait()
+            return message
+
+        filling = asyncio.create_task(fill())
+        try:
+            await server(scope, slow_receive, send)
+        finally:
+            filling.cancel()
+
+    async with client_of(queueing) as client:
+        await client.connect()
+        await client.emit("e")
+        await soon(held.wait())
+        assert client.raw.why_busy().startswith("a packet is still with the server")
+        go_on.set()
+        await client.settle()
+        assert client.raw.why_busy() == ""
+
+
+async def test_leaving_cancels_the_connect_handlers_that_run_on_and_no_others():
+    sio = socketio.AsyncServer(async_mode="asgi", always_connect=True, namespaces="*")
+    started, go_on, ended = asyncio.Event(), asyncio.Event(), []
+
+    @sio.on("connect", namespace="/slow")
+    async def connect(sid, environ):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("connect")
+
+    @sio.on("hang")
+    async def hang(sid):
+        started.set()
+        await go_on.wait()
+        ended.append("hang")
+
+    async with client_of(socketio.ASGIApp(sio), timeout=60) as client:
+        await client.connect()
+        await client.emit("hang")
+        await soon(started.wait())
+        await client.connect("/slow", timeout=NEVER)
+        await client.disconnect()
+        assert ended == ["connect"]
+        go_on.set()
+    assert ended == ["connect", "hang"]

@@ -58,3 +58,12 @@ def test_a_received_packet_is_read_without_those_before_it():
     assert kept[0] == next(iter(kept))
     with pytest.raises(IndexError):
         kept[-1201]
+
+
+def test_a_transcript_keeps_as_many_packets_as_it_is_told():
+    kept = Transcript(Packet, "client", list)
+    kept.keep(3)
+    for number in range(100):
+        kept.note((float(number), SENT, "websocket", f"42[{number}]"))
+    assert len(kept) <= 6
+    assert [entry.frame for entry in kept][-1] == "42[99]"

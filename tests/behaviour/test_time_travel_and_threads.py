@@ -262,6 +262,28 @@ def test_a_server_that_runs_in_threads(thread):
             client.advance(1)
 
 
+def test_a_packet_on_its_way_through_the_threads_of_a_server(thread):
+    pytest.importorskip("a2wsgi")
+    sio = socketio.Server(async_mode="threading")
+    server = socketio.WSGIApp(sio)
+
+    def slow_middleware(environ, start_response):
+        if environ["REQUEST_METHOD"] == "POST" and packets:
+            thread.hang()
+        return server(environ, start_response)
+
+    packets = []
+    with SyncTestClient(slow_middleware, timeout=PATIENCE) as client:
+        client.connect()
+        packets.append("job")
+        client.emit("job")
+        with client.time_travel():
+            with pytest.raises(EventTimeout, match="threads, on their way to a handler"):
+                client.advance(10, timeout=0.2)
+            thread.may_end.set()
+            client.advance(1)
+
+
 def test_in_the_sync_client(sio, thread):
     @sio.event
     async def job(sid):

@@ -1,0 +1,40 @@
+"""Several calls of `connect` at once."""
+
+import asyncio
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import ConnectionRefused, TestClient
+
+A_MINUTE = 60
+
+
+async def test_a_refused_namespace_is_asked_for_again_while_the_call_still_waits(transports):
+    sio = socketio.AsyncServer(async_mode="asgi", namespaces="*")
+    go_on, refused, started = asyncio.Event(), [], asyncio.Event()
+
+    @sio.on("connect", namespace="/closed")
+    async def closed(sid, environ):
+        if not refused:
+            refused.append(sid)
+            raise socketio.exceptions.ConnectionRefusedError("members only")
+
+    @sio.on("connect", namespace="/slow")
+    async def slow(sid, environ):
+        started.set()
+        await go_on.wait()
+
+    app = socketio.ASGIApp(sio)
+    async with TestClient(app, transports=transports, timeout=A_MINUTE) as client:
+        await client.connect()
+        both = asyncio.create_task(client.connect("/closed", "/slow"))
+        await asyncio.wait_for(started.wait(), A_MINUTE)
+        again = asyncio.create_task(client.connect("/closed"))
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(ConnectionRefused, match="members only"):
+            await both
+        await again
+        assert client.is_connected("/closed")
+        assert client.is_connected("/slow")

@@ -1,0 +1,25 @@
+"""The assertion that no event arrives, for a time."""
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import TestClient, UnexpectedEvent
+
+
+async def test_a_time_without_an_event_in_time_travel():
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    async def remind(sid):
+        await sio.sleep(3600)
+        await sio.emit("reminder", to=sid)
+
+    @sio.event
+    async def order(sid):
+        sio.start_background_task(remind, sid)
+
+    async with TestClient(socketio.ASGIApp(sio)) as client, client.time_travel():
+        await client.connect()
+        await client.emit("order")
+        await client.assert_not_received(within=3500)
+        with pytest.raises(UnexpectedEvent, match="reminder"):
+            await client.assert_not_received(within=200)
