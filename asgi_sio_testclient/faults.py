@@ -3,7 +3,7 @@
 A `Schedule` decides what happens to each message, and writes it down. The same seed decides the
 same, message by message in each direction, so that a failing run can be run again.
 
-This module knows frames and what a message looks like; it has no clock and no connection: whoever
+This module works on encoded packets and has no clock and no connection: whoever
 has one makes `Wire` objects of the schedule, one a direction, and sends through them.
 """
 

@@ -19,15 +19,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self, TypeVar,
 
 import httpx
 
+from asgi_sio_testclient._client import habits
 from asgi_sio_testclient._client.connecting import ConnectCall
 from asgi_sio_testclient._client.dispatch import Dispatcher
-from asgi_sio_testclient._client.habits import (
-    check_callback,
-    no_attribute,
-    no_keyword,
-    no_keyword_to_send,
-    without_unknown,
-)
 from asgi_sio_testclient._client.handlers import check_subscription
 from asgi_sio_testclient._client.http import find_session, http_client
 from asgi_sio_testclient._client.inbox import Inbox, Match
@@ -35,7 +29,7 @@ from asgi_sio_testclient._client.leaving import begin_abort, begin_disconnect, b
 from asgi_sio_testclient._client.options import DEFAULT_TRANSPORTS, Options, Serializer, Transport
 from asgi_sio_testclient._client.receiving import NoEvent, next_event, next_events
 from asgi_sio_testclient._client.server_access import require_local_server, rooms_of, server_session
-from asgi_sio_testclient._client.settling import settle, wait_idle_and_raise
+from asgi_sio_testclient._client.settling import settle, wait_disconnected
 from asgi_sio_testclient._connection import virtual_time
 from asgi_sio_testclient._connection.app import RunningApp
 from asgi_sio_testclient._connection.arguments import check_namespace
@@ -144,7 +138,7 @@ class TestClient:
 
         def __getattr__(self, name: str) -> NoReturn:
             """Raise AttributeError; name the equivalent of an attribute of another client."""
-            no_attribute(self, name)
+            habits.no_attribute(self, name)
 
     def _set_up(self, running_app: RunningApp) -> None:
         options = self._options
@@ -197,7 +191,7 @@ class TestClient:
 
     # -- connecting
 
-    @without_unknown
+    @habits.without_unknown
     async def connect(
         self,
         *namespaces: str,
@@ -234,7 +228,7 @@ class TestClient:
         """
         self._dispatcher.require_running()
         if unknown:
-            no_keyword(namespaces, unknown)
+            habits.no_keyword(namespaces, unknown)
         names, opened_with = namespaces or (ROOT,), self._options.transports_of(transports)
         limit = self._options.timeout_of(timeout)
         call = ConnectCall(self._dispatcher, self._http_context, names, opened_with, limit)
@@ -252,25 +246,20 @@ class TestClient:
             Exception: what the disconnect handler raised.
         """
         session = begin_disconnect(self._dispatcher, namespace)
-        if session is not None:
-            limit = self._options.timeout
-            await wait_idle_and_raise(self._dispatcher, lambda: [session], limit, "disconnect")
+        await wait_disconnected(self._dispatcher, session, "disconnect")
 
     async def abort(self) -> None:
         """Close without a DISCONNECT, like a lost network: the app's reason is "transport close".
 
-        A server notices the loss of a polling client only when a ping times out. `abort` does not
-        wait for that: the server's "ping timeout" happens at once. Returns when the app's
-        disconnect handler has ended.
+        Over polling, where a server would notice that after a timeout only, its "ping timeout"
+        happens at once. Returns when the app's disconnect handler has ended.
 
         Raises:
             EventTimeout: the disconnect handler did not end in time.
             Exception: what the disconnect handler raised.
         """
         session = begin_abort(self._dispatcher)
-        if session is not None:
-            limit = self._options.timeout
-            await wait_idle_and_raise(self._dispatcher, lambda: [session], limit, "abort")
+        await wait_disconnected(self._dispatcher, session, "abort")
 
     def is_connected(self, namespace: str | None = None) -> bool:
         """Return whether the client is connected to `namespace` ("*": to any)."""
@@ -301,7 +290,7 @@ class TestClient:
 
     # -- sending
 
-    @without_unknown
+    @habits.without_unknown
     async def emit(
         self,
         event: str,
@@ -325,12 +314,12 @@ class TestClient:
             ValueError: "connect", "connect_error" and "disconnect" are reserved.
         """
         if unknown:
-            no_keyword_to_send("emit", event, unknown)
+            habits.no_keyword_to_send("emit", event, unknown)
         if callback is not None:
-            check_callback(callback)
+            habits.check_callback(callback)
         self._dispatcher.send_event(event, args, namespace or ROOT, callback)
 
-    @without_unknown
+    @habits.without_unknown
     async def send(
         self,
         *args: Any,
@@ -340,10 +329,10 @@ class TestClient:
     ) -> None:
         """Send the event "message"; arguments and errors are those of `emit`."""
         if unknown:
-            no_keyword_to_send("send", "", unknown)
+            habits.no_keyword_to_send("send", "", unknown)
         await self.emit("message", *args, namespace=namespace, callback=callback)
 
-    @without_unknown
+    @habits.without_unknown
     async def call(
         self,
         event: str,
@@ -370,9 +359,8 @@ class TestClient:
             Exception: what the event's handler raised.
         """
         if unknown:
-            no_keyword_to_send("call", event, unknown)
-        dispatcher = self._dispatcher
-        namespace = namespace or ROOT
+            habits.no_keyword_to_send("call", event, unknown)
+        dispatcher, namespace = self._dispatcher, namespace or ROOT
         limit = self._options.timeout if timeout is None else self._options.timeout_of(timeout)
         ack: Any = dispatcher.send_event(event, args, namespace, awaited=True)
         try:
@@ -513,8 +501,6 @@ class TestClient:
         """
         assertion = NoEvent(self._dispatcher, event, namespace or ROOT, match, within)
         await assertion.hold(self._options.timeout, grace)
-
-    # -- answering the server
 
     @overload
     def on(

@@ -158,7 +158,7 @@ class WaitDiagnostics:
         return ConnectTimeout(waiting_for, limit, cause, self.details())
 
     def refused(self, refusals: dict[str, Any]) -> ConnectionRefused:
-        """A namespace said no. For one that nobody serves: which there are."""
+        """Return the error for refused namespaces, with the existing ones if one does not exist."""
         unknown = next((name for name in refusals if refusals[name] == _NOBODY_SERVES), None)
         if self.instrumentation is None or unknown is None:
             return ConnectionRefused(refusals, places=self._refused_at(refusals))

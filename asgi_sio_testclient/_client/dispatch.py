@@ -102,7 +102,7 @@ class Dispatcher:
         self.transcript.options = options
         running_app.clients.append(self)
 
-    # -- what the session tells, see SessionListener
+    # -- callbacks of the session, see SessionListener
 
     def session_ready(self) -> None:
         """Send the CONNECTs that wait for the session."""
@@ -155,7 +155,7 @@ class Dispatcher:
         """
         exc = ungrouped(exc)
         if isinstance(exc, UsageError) and exc in self.errors.all:
-            return  # told when the server was found, deep in the app's own call
+            return  # reported when the server was found, within the app's own call
         self.errors.all.append(exc)
         if self.options.raise_app_exceptions or ends_test(exc) or isinstance(exc, UsageError):
             self.errors.deliver(exc, run)

@@ -218,7 +218,7 @@ def raise_at_exit(
     strict: bool,
     own: Sequence[BaseException] = (),
 ) -> None:
-    """Raise, or add to what the block raised, what nobody has seen yet.
+    """Raise the failures that no call has raised, or add them as notes to what the block raised.
 
     Args:
         body: what the block raised.

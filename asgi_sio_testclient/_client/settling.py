@@ -15,7 +15,7 @@ from asgi_sio_testclient._waiting.rest import RestCheck
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import Dispatcher
 
-__all__ = ["settle", "wait_idle", "wait_idle_and_raise"]
+__all__ = ["settle", "wait_disconnected", "wait_idle", "wait_idle_and_raise"]
 
 __tracebackhide__ = True
 
@@ -45,6 +45,20 @@ async def settle(dispatcher: Dispatcher, limit: float, grace: float | None) -> N
     await wait_idle_and_raise(dispatcher, running_app.idle_sources, limit, "settle", rest)
 
 
+async def wait_disconnected(
+    dispatcher: Dispatcher, session: SupportsIdle | None, what: str
+) -> None:
+    """Wait until the app's disconnect handler has ended in `session`; None needs no wait.
+
+    Raises:
+        EventTimeout: the handler did not end within the client's timeout; `what` is the call.
+        Exception: what the app raised because of this client.
+    """
+    if session is not None:
+        limit = dispatcher.options.timeout
+        await wait_idle_and_raise(dispatcher, lambda: [session], limit, what)
+
+
 async def wait_idle_and_raise(
     dispatcher: Dispatcher,
     sources: Callable[[], Iterable[SupportsIdle]],
@@ -59,7 +73,7 @@ async def wait_idle_and_raise(
         sources: returns what has to be idle.
         limit: seconds.
         what: the call that waits, for the error.
-        rest: tells whether the app is at rest; None where that is not asked.
+        rest: checks whether the app is at rest; None if only the sources matter.
 
     Raises:
         EventTimeout: they were not idle after `limit`.

@@ -259,7 +259,7 @@ class RunningApp:
             if running_app is self or not mine.isdisjoint(running_app._related()):
                 yield running_app
                 yield from running_app._busy_sessions()
-        # A broker in memory (asgi_sio_testclient.pubsub) knows what is under way between nodes.
+        # A broker in memory (asgi_sio_testclient.pubsub) counts the messages between nodes.
         yield from (thing for thing in mine if hasattr(thing, "quiet"))
 
     def _busy_sessions(self) -> Iterator[IdleSession]:

@@ -111,7 +111,7 @@ class HTTPContext:
     def _own_jar(self) -> http_cookiejar.CookieJar:
         given = httpx.Cookies(_cookies(self._given_cookies)).jar
         jar = http_cookiejar.CookieJar()
-        cookiejar: Any = http_cookiejar  # typeshed does not know this function
+        cookiejar: Any = http_cookiejar  # typeshed lacks this function
         _, host = cookiejar.eff_request_host(urllib.request.Request(self.origin.url))
         for cookie in given:
             # A cookie without a domain would stand beside the one of that name that the app sets at

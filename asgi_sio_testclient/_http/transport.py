@@ -44,7 +44,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         timeout: seconds for a request that sets no timeout of its own.
         origin: where the app seems to be, or is.
         note: takes each request when it begins.
-        explain: says what is wrong with the app that raised something; "" where it does not know.
+        explain: returns what is wrong with the app that raised an exception; "" if unknown.
         isolate: each request is handled in a context of its own.
         admit: called before each request; what it raises is raised in the request.
     """

@@ -113,8 +113,8 @@ class SocketIO:
         """Take one message from the server; None while a packet's attachments are still to come.
 
         Raises:
-            ProtocolError: it is malformed, or an attachment came that nobody announced, or another
-                packet in its place.
+            ProtocolError: the packet is malformed, or an attachment arrived without its packet, or
+                another packet in place of an attachment.
         """
         if self._fast is not None and self._incomplete is None:
             incoming = self._fast.decode(message)
@@ -152,7 +152,7 @@ class SocketIO:
             self._incomplete = None
             return _checked(packet)
         if self.packet_class.uses_binary_events and not isinstance(message, str):
-            raise ValueError("an attachment that nobody announced")
+            raise ValueError("an attachment that no packet announced")
         try:
             packet = self.packet_class(encoded_packet=message)
         except Exception as exc:

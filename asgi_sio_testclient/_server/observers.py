@@ -3,7 +3,7 @@
 `observers` is empty unless a tool is in use, and then nothing here is installed. With an observer,
 three attributes of the server's instances are wrapped, and unwrapped by
 `ServerObservation.restore`: ``_trigger_event``, the one place from which python-socketio calls
-handlers; ``_handle_event_internal``, which knows the ack id; ``emit`` of the client manager.
+handlers; ``_handle_event_internal``, which has the ack id; ``emit`` of the client manager.
 References are to python-socketio 5.18.
 """
 
@@ -175,7 +175,7 @@ class ServerObservation:
 
     def _wrap(self, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
         original = getattr(owner, name)
-        # start_background_task() knows the handler's task by the function's name.
+        # start_background_task() recognises the handler's task by the function's name.
         replacement = functools.wraps(original)(functools.partial(wrapper, original))
         self._hooks.put(owner, name, replacement)
 
@@ -259,7 +259,7 @@ class ServerObservation:
     def _ended(self, result: HandlerResult) -> None:
         call = _event_call.get()
         if call is not None and call.result is None:
-            call.result = result  # told once the ack has been sent, or not
+            call.result = result  # reported once the ack has been sent, or not
         else:
             _tell_ended(result)
 

@@ -12,4 +12,4 @@ __all__ = ["observers"]
 __tracebackhide__ = True
 
 observers: list[ServerObserver] = []
-"""Those that are told: see `observers.add_observer`."""
+"""The observers in use: see `observers.add_observer`."""

@@ -1,4 +1,4 @@
-"""`ServerInstrumentation`: what the rest of the package knows of an instrumented server.
+"""`ServerInstrumentation`: the interface of an instrumented server for the rest of the package.
 
 `asyncio_server.AsyncioInstrumentation` and `threaded_server.ThreadedInstrumentation` implement it.
 Both are composed of the same parts, `Handlers`, `Clients`, `ServerLog` and `ServerHooks`, and of
@@ -30,7 +30,7 @@ __tracebackhide__ = True
 class ServerSockets(Protocol):
     """The Engine.IO connections of one server, by session id. An unknown id is a closed one."""
 
-    def knows(self, eio_sid: str) -> bool:
+    def has_connection(self, eio_sid: str) -> bool:
         """Return whether the server has a connection with that id."""
         ...
 
@@ -81,7 +81,7 @@ class ServerInstrumentation(Protocol):
         sessions: the instrumented connections, by Engine.IO sid.
         runs: the handlers that run now.
         handlers: the app's handlers.
-        clients: what the server knows of its clients.
+        clients: the rooms and ids of the server's clients.
         sockets: the server's Engine.IO connections.
         log: what the server emitted and logged lately.
         hooks: the hooks on the server.

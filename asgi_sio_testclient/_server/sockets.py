@@ -30,7 +30,7 @@ class AsyncSockets:
         self._eio = eio
         self._loop = loop
 
-    def knows(self, eio_sid: str) -> bool:
+    def has_connection(self, eio_sid: str) -> bool:
         """See `protocol.ServerSockets`."""
         return eio_sid in self._eio.sockets
 
@@ -121,7 +121,7 @@ class ThreadedSockets:
         """Hold the connection of a message: the server may drop it before `release`."""
         self._used[eio_sid] = self._eio.sockets.get(eio_sid)
 
-    def knows(self, eio_sid: str) -> bool:
+    def has_connection(self, eio_sid: str) -> bool:
         """See `protocol.ServerSockets`."""
         return eio_sid in self._eio.sockets
 

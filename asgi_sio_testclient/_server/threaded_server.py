@@ -143,7 +143,7 @@ class ThreadedInstrumentation:
             if run.owner is None or not reaches_test(exc):
                 raise
             run.error = exc
-            # It reaches the test; nobody else would hear it but threading.excepthook.
+            # It reaches the test; else only threading.excepthook would report it.
             self._threads.call_in_loop(report, run.owner, exc, run)
         finally:
             run.ended = perf_counter()

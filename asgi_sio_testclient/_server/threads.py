@@ -123,7 +123,7 @@ class ServerThreads:
 
     def call_in_loop(self, call: Callable[..., object], *args: Any) -> None:
         """Make a call in the event loop."""
-        # A loop that is closed has nobody left who would want to know.
+        # Nothing is to be reported in a closed loop.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, *args)
 

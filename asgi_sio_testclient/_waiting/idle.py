@@ -66,7 +66,7 @@ class _Watcher:
 
     Attributes:
         then: called once that is so.
-        rest: tells whether the app is at rest; None if that is not asked.
+        rest: checks whether the app is at rest; None if only the sources matter.
         turns: turns of the loop for which sources may still be MOVING.
         notified: how often `IdleWatchers.notify` had been called when `turns` were given anew.
         kind: what watchers have in common that wait for the same.

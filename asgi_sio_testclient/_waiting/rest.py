@@ -43,7 +43,7 @@ _TURNS_OF_THE_TEST = 200  # of the loop, that tasks of the test's are waited for
 _UNSEEN_TURNS = 10  # of a loop that does not show what is ready to run: as many as any answer takes
 _READY_LOOKS = 1000  # looks that find a thing ready each time, until it is taken for a ticker
 _TICKERS_READY_LOOKS = 50
-_FIRST_POLL = 0.001  # seconds until the next look at what tells nothing: it doubles each time
+_FIRST_POLL = 0.001  # seconds until the next look at what does not notify: doubled each time
 _LAST_POLL = 0.005
 
 
@@ -145,7 +145,7 @@ class RestCheck:
         self.at_work.append(thing)
         self._again_at = min(self._again_at, again_at)
 
-    # -- what tells nothing of its end, and what is ready
+    # -- what does not call notify at its end, and what is ready
 
     def _look_at_executor_calls(self) -> None:
         calls = self._work.executor_calls

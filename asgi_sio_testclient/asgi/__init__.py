@@ -4,7 +4,7 @@ What the app sends is handed over inside its own ``await send(...)``: to a liste
 given, else to a mailbox that the by-hand methods read. So there is no reader task, and when
 ``send()`` returns the message can be seen.
 
-This module knows ASGI and nothing of Engine.IO or Socket.IO. The app runs in plain asyncio tasks;
+This package uses neither Engine.IO nor Socket.IO. The app runs in plain asyncio tasks;
 nothing here holds a cancel scope or a task group open. Source of the rules: the ASGI specification
 3.0 and its www and lifespan pages; where it leaves room, uvicorn 0.54.
 """

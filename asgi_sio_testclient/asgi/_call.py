@@ -62,7 +62,7 @@ class _Run:
     def cancel(self) -> None:
         """Cancel the call of the app.
 
-        The end of the call is told in every case: a task that is cancelled before its first step
+        The end of the call is always reported: a task that is cancelled before its first step
         runs nothing of its coroutine.
         """
         if self.task is not None:
@@ -99,7 +99,7 @@ class _Run:
         self._ended(exc)
 
     async def _receive(self) -> Message:
-        # Called first, since whoever watches wants to know that the app is about to wait.
+        # Called first: the callback is for the time before the app waits.
         if self.on_receive is not None:
             self.on_receive()
         if self._messages or self._next:

@@ -2,7 +2,7 @@
 of all that it began.
 
 Instruments python-socketio's server through the same `RunningApp` that `TestClient` uses; so
-nothing of the server's is left behind either. Knows nothing of aiohttp.
+nothing of the server's is left behind either. aiohttp is not used here.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class App:
         except ProtocolError:
             return
         for instrumentation in self._running_app.instrumentations:
-            if instrumentation.sockets.knows(engine.sid):
+            if instrumentation.sockets.has_connection(engine.sid):
                 instrumentation.sessions[engine.sid] = self
                 self._engines[engine.sid] = instrumentation, polling
 
@@ -221,7 +221,7 @@ class App:
                 and not self._running_app.instrumentations
                 and call.task is not None
             ):
-                # Nobody is known who could be told to let it go.
+                # Without an instrumented server nothing can release it.
                 call.task.cancel()
 
     def _time_out(self, sids: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 
 The requests, their cookies, redirects, timeouts and errors are aiohttp's. What is added: the
 connections lead into an app, whose lifespan and whose end go with the session's, and `http` brings
-its headers, its auth and its cookie jar. Knows nothing of Engine.IO.
+its headers, its auth and its cookie jar. Engine.IO is not used here.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class ASGIClientSession:
 
     @property
     def _session(self) -> aiohttp.ClientSession:
-        """Aiohttp's session, made when it is first needed: it wants a running event loop."""
+        """Aiohttp's session, made when it is first needed: it needs a running event loop."""
         if self._made is None:
             connector = ASGIConnector(self._app, self._client)
             session = aiohttp.ClientSession(

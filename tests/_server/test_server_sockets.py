@@ -25,7 +25,7 @@ def sockets_of(request):
 
 async def test_an_unknown_connection_is_a_closed_one(sockets_of):
     sockets = sockets_of()
-    assert not sockets.knows("gone")
+    assert not sockets.has_connection("gone")
     assert not sockets.is_open("gone")
     assert not sockets.has_output("gone")
     assert not sockets.sends("gone")
@@ -38,6 +38,6 @@ async def test_an_unknown_connection_is_a_closed_one(sockets_of):
 async def test_time_passes_for_the_connections_that_were_pinged(sockets_of):
     pinged, new = SimpleNamespace(last_ping=100.0), SimpleNamespace(last_ping=None)
     sockets = sockets_of(one=pinged, other=new)
-    assert sockets.knows("one")
+    assert sockets.has_connection("one")
     sockets.pass_time(25.0)
     assert (pinged.last_ping, new.last_ping) == (75.0, None)
