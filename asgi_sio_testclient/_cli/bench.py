@@ -211,20 +211,8 @@ def build_parser(prog: str) -> Parser:
 
 def _add_load_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    option(
-        "--calls",
-        metavar="N",
-        type=target.whole(1),
-        default=1000,
-        help="how many are measured (default: 1000)",
-    )
-    option(
-        "--warmup",
-        metavar="N",
-        type=target.whole(0),
-        default=100,
-        help="how many are sent before, unmeasured (default: 100)",
-    )
+    target.add_count(parser, "--calls", 1, 1000, "how many are measured")
+    target.add_count(parser, "--warmup", 0, 100, "how many are sent before, unmeasured")
     option(
         "--concurrency",
         metavar="N",

@@ -113,20 +113,10 @@ def build_parser(prog: str) -> Parser:
         default=[],
         help="events whose handlers are fuzzed (default: all)",
     )
-    option(
-        "--max-examples",
-        metavar="N",
-        type=target.whole(1),
-        default=200,
-        help="how many each handler gets, until one fails (default: 200)",
+    target.add_count(
+        parser, "--max-examples", 1, 200, "how many each handler gets, until one fails"
     )
-    option(
-        "--seed",
-        metavar="N",
-        type=target.whole(0),
-        default=0,
-        help="of the generated values (default: 0)",
-    )
+    target.add_count(parser, "--seed", 0, 0, "of the generated values")
     option(
         "--allow",
         metavar="EXCEPTION",

@@ -299,6 +299,14 @@ _header = _pair(":", "'Name: value'")
 _cookie = _pair("=", "name=value")
 
 
+def add_count(
+    parser: argparse.ArgumentParser, name: str, least: int, default: int, meaning: str
+) -> None:
+    """Add an option that takes a whole number; its help is `meaning` and the default."""
+    text = f"{meaning} (default: {default})"
+    parser.add_argument(name, metavar="N", type=whole(least), default=default, help=text)
+
+
 def whole(least: int) -> Callable[[str], int]:
     """A type for argparse: a whole number, `least` or more."""
 
