@@ -87,7 +87,7 @@ class WaitDiagnostics:
     def no_event(
         self, event: str | None, namespace: str, match: Any, limit: float, come: tuple[int, int]
     ) -> EventTimeout:
-        """`await_event` (`come`: 0 of 1) or `await_events` came to their timeout."""
+        """Return the error of `await_event` (`come`: 0 of 1) or `await_events` at their timeout."""
         wanted = "event" if event is None else f"event {event!r}"
         where = "any namespace" if namespace == ALL else f"namespace {namespace!r}"
         which = "" if match is None else f" that {getattr(match, '__qualname__', match)} takes"
@@ -108,7 +108,7 @@ class WaitDiagnostics:
         return self._timeout(headline, event, namespace, limit, missed)
 
     def no_ack(self, event: str, namespace: str, limit: float) -> EventTimeout:
-        """`call` came to its timeout."""
+        """Return the error of `call` at its timeout."""
         running = [run for run in self.running if run.event == event]
         if self.errors:
             cause = self._raised(self.errors[0])
@@ -125,7 +125,9 @@ class WaitDiagnostics:
         return self._timeout(headline, event, namespace, limit)
 
     def never_acked(self, ack: Ack, run: HandlerRun) -> EventTimeout:
-        """The handler has ended, all output has arrived, and no ack was among it."""
+        """Return the error of `call` if the handler ended, all output arrived, and the ack is
+        missing.
+        """
         cause = self._nobody_handles(ack.event, run.namespace)
         if run.error is not None:
             cause = f"the handler raised {run.error!r} ({run.name})"
@@ -133,7 +135,7 @@ class WaitDiagnostics:
         return self._timeout(f"{cause}: no ack for {ack.event!r}", ack.event, run.namespace, None)
 
     def still_running(self, what: str, limit: float) -> EventTimeout:
-        """`settle`, `disconnect` or `abort` came to their timeout."""
+        """Return the error of `settle`, `disconnect` or `abort` at their timeout."""
         cause = self.why_busy() or "the app is still at work"
         if self.at_work:
             cause = f"still at work: {self.at_work[0]}"
@@ -142,12 +144,14 @@ class WaitDiagnostics:
         return self._timeout(f"{cause}: {what} did not end within {limit:g} s", None, None, limit)
 
     def settles_in_handler(self, handler: str) -> EventTimeout:
-        """`settle` was called by what it waits for."""
+        """Return the error of a `settle` that would wait for its own caller."""
         headline = f"settle() waits for its own caller: {handler}, and can never end"
         return self._timeout(headline, None, None, None)
 
     def connect_timeout(self, waiting_for: str, limit: float, handshake: str) -> ConnectTimeout:
-        """`connect` came to its timeout; `handshake`: where one stands that is not through."""
+        """Return the error of `connect` at its timeout; `handshake`: why a handshake has not
+        succeeded.
+        """
         cause = handshake
         if self.errors:
             cause = self._raised(self.errors[0])
@@ -176,7 +180,7 @@ class WaitDiagnostics:
         return {namespace: place for namespace, place in latest.items() if place}
 
     def ended(self, reason: str, detail: str) -> NotConnected:
-        """The connection ended while something was awaited of it."""
+        """Return the error of a wait whose connection has ended."""
         text = f"the connection ended: {reason}"
         return NotConnected(f"{detail}: {text}" if detail else text, reason, self.details())
 
@@ -185,7 +189,7 @@ class WaitDiagnostics:
     def _why_no_event(
         self, event: str | None, namespace: str, match: Any, missed: Missed | None
     ) -> str:
-        """The likeliest cause, in the order of certainty."""
+        """Return the likeliest cause, the most certain first."""
         return (
             (self._raised(self.errors[0]) if self.errors else "")
             or self._why_not_taken(event, namespace, match)
@@ -198,12 +202,12 @@ class WaitDiagnostics:
         )
 
     def _raised(self, exc: BaseException) -> str:
-        """What was raised, and whose it is."""
+        """Return the text of what was raised, and of who raised it."""
         own = any(exc is other for other in self.own_errors)
         return f"{'a handler of this client' if own else 'the app'} raised {exc!r}"
 
     def _missed(self, event: str | None, namespace: str) -> Missed | None:
-        """The app emitted the event, and not to this client."""
+        """Return why an emit of the event did not reach this client."""
         if self.instrumentation is None or event is None:
             return None
         emits = [emit for emit in self.instrumentation.log.emits if emit.event == event]
@@ -223,7 +227,7 @@ class WaitDiagnostics:
         return missed
 
     def _why_not_taken(self, event: str | None, namespace: str, match: Any) -> str:
-        """It, or something like it, is among the unread events."""
+        """Return whether the event, or a similar one, is among the unread events."""
         same_name = [seen for seen in self.received if seen.name == event]
         here = [seen for seen in same_name if seen.namespace == namespace]
         if match is not None and here:
@@ -235,7 +239,7 @@ class WaitDiagnostics:
         return cause_first("arrive", "a similar name", text) if similar else ""
 
     def _broker_failed(self) -> str:
-        """The client manager has lost its broker, and no event has come since."""
+        """Return the failure of the client manager's broker, if no event has arrived since."""
         failure = None if self.instrumentation is None else self.instrumentation.log.broker_failure
         if failure is None:
             return ""
@@ -246,13 +250,15 @@ class WaitDiagnostics:
         return f"broker failed: the server's client manager logged {words!r} {ago:.1f} s ago"
 
     def _came_since(self, when: float) -> bool:
-        """An event has come since then."""
+        """Return whether an event has arrived since then."""
         latest = self.transcript[-_CONTEXT:]
         came = [entry.time for entry in latest if entry.direction == RECEIVED and entry.event]
         return bool(came) and self.transcript._origin + came[-1] > when
 
     def _server_logged(self) -> str:
-        """The Engine.IO server logged an exception and went on, and no event has come since."""
+        """Return what the Engine.IO server logged before it went on, if no event has arrived
+        since.
+        """
         for logged in reversed(
             self.instrumentation.log.logged if self.instrumentation is not None else ()
         ):
@@ -263,7 +269,7 @@ class WaitDiagnostics:
         return ""
 
     def _why_gone(self, event: str | None, namespace: str) -> str:
-        """It arrived and was taken, or arrived in part."""
+        """Return whether the event was taken by a handler, or arrived in part."""
         if self.incomplete is not None:
             name, come, announced = self.incomplete
             return f"{announced - come} of {announced} attachments of {name!r} never came"
@@ -278,7 +284,7 @@ class WaitDiagnostics:
         return f"{arrived} arrived, and {taken} taken by this client's handler {name}"
 
     def _why_nothing_ran(self) -> str:
-        """What the server did, or did not do, about the last event."""
+        """Return what the server did with the last event, or why it did nothing."""
         cause = self._nobody_handles(*self.emitted) if self.emitted is not None else ""
         cause = cause or self._blocked()
         if cause:
@@ -293,7 +299,9 @@ class WaitDiagnostics:
         return f"nothing arrived; {ran.name} ran and sent this client nothing"
 
     def _why_no_task(self, event: str) -> str:
-        """A task of the app's that ended or never ran; one that names `event`, if that is given."""
+        """Return a task of the app that ended or never ran; one that names `event`, if that is
+        given.
+        """
         ended = [] if self.instrumentation is None else self.instrumentation.ended_before()
         for text, tasks in (
             ("a task ended with an earlier client", ended),
@@ -305,14 +313,14 @@ class WaitDiagnostics:
         return ""
 
     def _waits(self, run: HandlerRun) -> str:
-        """A running handler: what ack of the test's it waits for, or where it is."""
+        """Return the ack for which a running handler waits, or its place."""
         if self.unanswered and run.event != "disconnect":
             wanted = self.unanswered[0].name
             return f"no client.on({wanted!r}) gives the ack that {run.name} awaits"
         return f"still running: {run}"
 
     def _blocked(self) -> str:
-        """A handler that held the loop beyond the deadline."""
+        """Return a handler that blocked the loop beyond the deadline."""
         for run in reversed(self.transcript.handlers):
             if run.duration is not None and run.duration >= self.late_by > _BLOCKED:
                 return f"a handler blocked the event loop for {run.duration:.1f} s ({run.name})"
@@ -340,7 +348,7 @@ class WaitDiagnostics:
     # -- the further lines
 
     def details(self) -> list[str]:
-        """Events, errors, handlers, the transcript's end."""
+        """Return lines with events, errors, handlers and the end of the transcript."""
         lines = _block("arrived and not taken:", [show_event(event) for event in self.received])
         lines += _block("raised:", [self._raised(error) for error in self.errors])
         lines += _block("still running:", self._still_running())
@@ -373,7 +381,7 @@ _BLOCKED = 0.05  # seconds that a deadline may be late without the loop having b
 
 
 def near(name: str | None, names: set[str]) -> str | None:
-    """The name among `names` that `name` may have meant."""
+    """Return the name among `names` that `name` may stand for."""
     if name is None:
         return None
     others = sorted(names - {name})
@@ -386,7 +394,7 @@ def near(name: str | None, names: set[str]) -> str | None:
 
 
 def show_event(event: ReceivedEvent) -> str:
-    """An event on one line, its arguments shortened."""
+    """Return an event on one line, its arguments shortened."""
     namespace = "" if event.namespace == "/" else f" in {event.namespace}"
     args = ", ".join(shorten(arg) for arg in event.args)
     return printable(f"{event.name}({args}){namespace}".replace("\n", "\\n"))
