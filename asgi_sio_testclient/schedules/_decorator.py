@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, overload
+from unittest import TestCase
 
 from asgi_sio_testclient import UsageError
 from asgi_sio_testclient.schedules._explore import RUNS, Explorer
@@ -60,7 +61,17 @@ def _explorer(test: Test, args: Any, kwargs: Any, seed: int, io: Any) -> Explore
     from asgi_sio_testclient.schedules._explore import _scenario_of  # noqa: PLC0415
 
     scenario = _scenario_of(functools.partial(test, *args, **kwargs))
-    return Explorer(scenario, seed=seed, io=io, name=test.__name__, arguments=bool(args or kwargs))
+    name = _name_of(test, args)
+    return Explorer(scenario, seed=seed, io=io, name=name, arguments=bool(args or kwargs))
+
+
+def _name_of(test: Test, args: Any) -> str:
+    """What the line for a replay calls a test: a method is that of a new instance."""
+    name = test.__name__
+    if not args or not hasattr(type(args[0]), name):
+        return name
+    given = f'"{name}"' if isinstance(args[0], TestCase) else ""
+    return f"{type(args[0]).__name__}({given}).{name}"
 
 
 def _check(test: Test, arguments: dict[Any, Any]) -> None:

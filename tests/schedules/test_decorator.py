@@ -1,5 +1,7 @@
 """`explored` without a test runner."""
 
+import unittest
+
 import pytest
 from booking import build, two_book
 
@@ -40,6 +42,30 @@ class Methods:
     async def test_racy(self):
         assert isinstance(self, Methods)
         await two_book(build())
+
+
+class Cases(unittest.TestCase):
+    @explored
+    async def racy(self):
+        await two_book(build())
+
+
+@pytest.mark.parametrize(
+    ("run", "line"),
+    [
+        (lambda: Methods().test_racy(), 'replay(Methods().test_racy, "'),
+        (lambda: Cases("racy").racy(), 'replay(Cases("racy").racy, "'),
+    ],
+)
+def test_the_line_for_a_method_outside_of_pytest(run, line, monkeypatch):
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    with pytest.raises(AssertionError, match="sold 2 times") as caught:
+        run()
+    assert line in caught.value.__notes__[-1]
+    code = caught.value.__notes__[-1].partition(line)[2].partition('"')[0]
+    replayed = f'{line}{code}")'
+    with pytest.raises(AssertionError, match="sold 2 times"):
+        eval(replayed, {"replay": replay, "Methods": Methods, "Cases": Cases})
 
 
 def test_a_method_is_explored_and_replayed():
