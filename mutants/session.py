@@ -115,7 +115,8 @@ def tests_of(module: Path) -> list[str]:
 
 
 def command(files: Iterable[str], *options: str) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *options, *files]
+    quick = ("-q", "-x", "-p", "no:cacheprovider", "-m", "not proof")
+    return [sys.executable, "-m", "pytest", *quick, *options, *files]
 
 
 # -- one worker

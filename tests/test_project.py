@@ -82,6 +82,15 @@ def test_the_supported_pythons_are_the_tested_ones() -> None:
     assert PROJECT["requires-python"] == f">={supported[0]}"
 
 
+def test_every_test_file_of_a_folder_exists() -> None:
+    """The list by which mutants are tried also says where a folder's tests are."""
+    listed = tomllib.loads((ROOT / "mutants" / "mutants.toml").read_text(encoding="utf-8"))["tests"]
+    there = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert [name for names in listed.values() for name in names if name not in there] == []
+    folders = {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert set(listed) <= folders
+
+
 def test_ci_can_be_run() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 

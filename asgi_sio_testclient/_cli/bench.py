@@ -87,7 +87,7 @@ class _Bench:
             await target.connect(client, arguments.namespace)
             with self._screen.bar() as show:
 
-                def show(progress: bench.Progress) -> None:
+                def report_progress(progress: bench.Progress) -> None:
                     if self.progress is None:
                         self._check_baseline(progress)
                         self.progress = progress
@@ -106,7 +106,7 @@ class _Bench:
                         rate=arguments.rate,
                         namespace=arguments.namespace,
                         app=arguments.app,
-                        progress=show,
+                        progress=report_progress,
                     )
                 except ValueError as error:
                     raise CommandLineError(str(error)) from None

@@ -1,7 +1,6 @@
 """`python -m asgi_sio_testclient bench`, as it is typed: what it prints, writes and returns."""
 
 import asyncio
-import io
 import json
 import os
 import pty
@@ -14,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from terminals import Terminal
 
 from asgi_sio_testclient import TestClient, bench
 from asgi_sio_testclient._cli import main, screen as screens
@@ -192,13 +192,6 @@ class TestFigures:
         monkeypatch.setattr(sys, "stdout", terminal)
         assert main(["bench", module, "echo", "--calls", "20"]) == 0
         assert "\x1b[" in terminal.getvalue()
-
-
-class Terminal(io.StringIO):
-    """What a stream into a terminal says of itself."""
-
-    def isatty(self):
-        return True
 
 
 class TestFiles:

@@ -15,6 +15,7 @@ import textwrap
 from importlib.metadata import version
 
 import pytest
+from terminals import Terminal
 
 from asgi_sio_testclient import ConnectionRefused, TestClient, __version__
 from asgi_sio_testclient._cli import COMMANDS, main
@@ -634,13 +635,6 @@ sys.exit(code or str(optional & set(sys.modules) or "nothing else"))
         )
 
         assert (done.stdout, done.stderr) == ("3\n", "nothing else\n")
-
-
-class Terminal(io.StringIO):
-    """What a stream into a terminal says of itself."""
-
-    def isatty(self):
-        return True
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What people expect of a command in a shell: a script, completion, one line for a mistake."""
 
-import io
 import json
 import os
 import re
@@ -11,6 +10,7 @@ import types
 from pathlib import Path
 
 import pytest
+from terminals import Terminal
 
 from asgi_sio_testclient import _cli
 from asgi_sio_testclient._cli import main
@@ -94,13 +94,6 @@ def test_a_dollar_sign_in_a_plot(tmp_path, capsys):
     assert (tmp_path / "price.svg").stat().st_size
 
 
-class Terminal(io.StringIO):
-    """What a stream into a terminal says of itself."""
-
-    def isatty(self):
-        return True
-
-
 @pytest.mark.parametrize("rich", [True, False], ids=["rich", "plain"])
 @pytest.mark.parametrize("columns", [20, 40, 200])
 def test_terminals_of_any_width(columns, rich, monkeypatch):
@@ -112,7 +105,7 @@ def test_terminals_of_any_width(columns, rich, monkeypatch):
     out, err = Terminal(), Terminal()
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
-    assert main(["bench", "habits:app", EVENT, "--calls", "20"]) == 0
+    assert main(["bench", "habits:app", EVENT, "--calls", "20"]) == 0, err.getvalue()
     shown = out.getvalue()
     assert "\x1b" not in shown
     assert "\N{HORIZONTAL ELLIPSIS}" not in shown
