@@ -126,18 +126,14 @@ class _TimedInbox(Inbox):
         if self._number not in self._unread:
             self.arrived[id(event)] = self._number / SECOND
         elif len(self._unread.events) > UNREAD_EVENTS:
-            self._unread.oldest(None, ALL)
+            dropped: Any = self._unread.oldest(None, ALL)
+            self.arrived.pop(id(dropped[1]), None)
 
     def take(self, event: str | None, namespace: str, match: Match | None) -> Numbered | None:
         numbered = super().take(event, namespace, match)
         if numbered is not None:
             self.arrived[id(numbered[1])] = numbered[0] / SECOND
         return numbered
-
-    def put_back(self, numbered: Numbered) -> None:
-        super().put_back(numbered)
-        if numbered[0] in self._unread:
-            del self.arrived[id(numbered[1])]
 
 
 class MeasuredClient(TestClient):

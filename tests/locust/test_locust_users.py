@@ -87,7 +87,7 @@ def test_failures_are_grouped_and_users_go_on(server):
     assert errors == FAILURES
     assert len(run.report["errors"]) == len(FAILURES)
     assert {message for message, _ in run.report["exceptions"]} == {
-        "the arguments of 'say' can't be serialised: Object of type type is not JSON serializable",
+        "can't serialise the arguments of 'say': Object of type type is not JSON serializable",
         "not two",
     }
     requests = run.report["requests"]
