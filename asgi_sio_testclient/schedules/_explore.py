@@ -285,6 +285,8 @@ class Explorer:
             outcome = self._run(small, listen=self._listener(stories))
             mermaid = _mermaid(seen)
         if outcome.error is None:
+            if not isinstance(error, Exception):
+                raise error  # not the scenario's, such as the failure that pytest-timeout raises
             raise NotRepeatable(
                 None, "a schedule failed", "and passed when it was run again", _BUILD_IN_THE_TEST
             ) from error

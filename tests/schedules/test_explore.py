@@ -314,6 +314,20 @@ def test_a_schedule_that_fails_only_once_is_not_repeatable():
     assert str(caught.value.__cause__).startswith("once")
 
 
+def test_an_outcome_that_does_not_come_again_is_raised_as_it_is():
+    """pytest-timeout raises it, in whatever runs at that time."""
+    runs = []
+
+    async def scenario():
+        await asyncio.sleep(0.01)
+        runs.append(1)
+        if len(runs) == 5:
+            pytest.fail("Timeout >60.0s")
+
+    with pytest.raises(pytest.fail.Exception, match="Timeout >60"):
+        explore(scenario)
+
+
 # -- replay
 
 
