@@ -329,7 +329,7 @@ class RestCheck:
             self._next_turn = True
         if self.at_work:
             self._start_rounds_again()
-        elif not self._next_turn and self._rounds:
+        elif self._tickers and not self._next_turn and self._rounds:
             self._look_at_tickers()
         if self._next_turn:
             return 0

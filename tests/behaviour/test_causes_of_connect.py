@@ -20,6 +20,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from asgi_sio_testclient import (
     ConnectionRefused,
     ConnectTimeout,
+    EventTimeout,
     HandshakeFailed,
     SyncTestClient,
     TestClient,
@@ -496,6 +497,28 @@ async def test_what_the_engine_logs_and_answers_200_is_quoted(monkeypatch, level
     )
     assert sio.eio.logger is logger
     assert ("too deep" in caplog.text) is (level == logging.ERROR)
+
+
+async def test_what_the_engine_logged_before_an_event_came_is_no_cause(monkeypatch):
+    sio = server()
+
+    @sio.event
+    async def say(sid):
+        await sio.emit("said", to=sid)
+
+    class Socket(engineio.async_socket.AsyncSocket):
+        async def handle_post_request(self, environ):
+            await super().handle_post_request(environ)
+            raise RecursionError("too deep")
+
+    monkeypatch.setattr(engineio.async_server.async_socket, "AsyncSocket", Socket)
+    async with TestClient(socketio.ASGIApp(sio), transports=("polling",)) as client:
+        await client.connect()
+        await client.emit("say")
+        await client.await_event("said")
+        with pytest.raises(EventTimeout, match=r"^nothing arrived; .*say ran") as caught:
+            await client.await_event("other", timeout=0.05)
+    assert "too deep" not in str(caught.value)
 
 
 INSTRUMENT_TWICE = """

@@ -2,6 +2,8 @@
 # ruff: noqa: PT012, PT031 (what is said at the end of a block needs the block)
 
 import asyncio
+import socket
+import threading
 import time
 
 import pytest
@@ -194,3 +196,80 @@ async def test_another_client_of_the_loop_keeps_what_its_handlers_began(sio, app
         async with TestClient(app, timeout=A_MINUTE, strict=True) as leaves:
             await leaves.connect()
         assert [task.done() for task in kept] == [False, True]
+
+
+async def test_a_call_in_a_thread_of_another_app_is_not_waited_for(sio, app):
+    may_end = threading.Event()
+
+    @sio.event
+    async def work(sid):
+        asyncio.get_running_loop().run_in_executor(None, may_end.wait)
+
+    other = socketio.ASGIApp(socketio.AsyncServer(async_mode="asgi", namespaces="*"))
+    async with TestClient(app, timeout=A_MINUTE) as client:
+        await client.connect()
+        await client.call("work")
+        async with TestClient(other, timeout=A_MINUTE) as second:
+            await second.connect()
+        may_end.set()
+
+
+async def test_a_handler_beside_a_socket_is_given_its_time(sio, app):
+    near, far = socket.socketpair()
+
+    @sio.event
+    async def work(sid):
+        await asyncio.get_running_loop().create_future()
+
+    _, writer = await asyncio.open_connection(sock=near)
+    with far, pytest.warns(LeakWarning, match=r"a handler that did not end within 0\.1 s: .*work"):
+        async with TestClient(app, timeout=0.1) as client:
+            await client.connect(timeout=A_MINUTE)
+            await client.emit("work")
+    writer.close()
+    await writer.wait_closed()
+
+
+def test_a_handler_under_uvloop_is_given_its_time(sio, app):
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed")
+
+    @sio.event
+    async def work(sid):
+        await asyncio.get_running_loop().create_future()
+
+    async def main():
+        async with TestClient(app, timeout=0.1) as client:
+            await client.connect(timeout=A_MINUTE)
+            await client.emit("work")
+
+    with (
+        pytest.warns(LeakWarning, match=r"a handler that did not end within 0\.1 s: .*work"),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(main())
+
+
+async def test_a_librarys_task_that_a_handler_began(sio, app):
+    may_end, kept = threading.Event(), []
+
+    @sio.event
+    async def work(sid):
+        kept.append(asyncio.create_task(asyncio.to_thread(may_end.wait)))
+
+    with pytest.warns(LeakWarning, match=r"work that did not end within 0\.1 s"):
+        async with TestClient(app, timeout=0.1) as client:
+            await client.connect(timeout=A_MINUTE)
+            await client.emit("work")
+    may_end.set()
+
+
+async def test_a_thread_of_the_lifespan(sio):
+    ran = []
+
+    async def up():
+        await asyncio.to_thread(ran.append, 1)
+
+    async with TestClient(socketio.ASGIApp(sio, on_startup=up), strict=True) as client:
+        await client.connect()
+        await client.settle()
+    assert ran == [1]

@@ -104,6 +104,20 @@ async def test_a_wait_is_told_as_soon_as_the_app_is_at_rest(sio, app):
             await client.await_event("ordered")
 
 
+async def test_two_that_fail_before_the_app_is_at_rest(sio, app):
+    @sio.event
+    async def order(sid):
+        sio.start_background_task(fail)
+        sio.start_background_task(fail)
+
+    async with TestClient(app, timeout=A_MINUTE) as client:
+        await client.connect()
+        await client.emit("order")
+        for _ in range(2):
+            with pytest.raises(LookupError):
+                await client.await_event("ordered")
+
+
 @pytest.mark.parametrize("wait", ["await_event", "await_events", "call", "settle"])
 async def test_a_wait_that_fails_raises_it(sio, app, wait):
     tasks, began, go_on = [], asyncio.Event(), asyncio.Event()

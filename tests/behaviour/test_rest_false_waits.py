@@ -86,6 +86,43 @@ async def test_beside_other_waits_of_the_tests(app):
         await task
 
 
+async def test_beside_a_chain_of_timers_that_has_no_end(sio, app):
+    timers = []
+
+    def again():
+        timers.append(asyncio.get_running_loop().call_later(0.02, again))
+
+    sio.on("begin", lambda sid: again())
+    async with TestClient(app, timeout=A_MINUTE) as client:
+        await client.connect()
+        await client.emit("begin")
+        await client.settle()
+        await client.emit("say")
+        with pytest.raises(UnexpectedEvent):
+            await client.assert_not_received("said")
+        timers[-1].cancel()
+
+
+async def test_beside_timeouts_that_have_no_end(sio, app):
+    tasks = []
+
+    async def heartbeat():
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await asyncio.Event().wait()
+
+    sio.on("begin", lambda sid: tasks.append(asyncio.create_task(heartbeat())))
+    async with TestClient(app, timeout=A_MINUTE) as client:
+        await client.connect()
+        await client.emit("begin")
+        await client.settle()
+        await client.emit("say")
+        with pytest.raises(UnexpectedEvent):
+            await client.assert_not_received("said")
+        tasks[0].cancel()
+
+
 async def test_in_virtual_time_beside_a_ticker(sio, app):
     async def tick():
         while True:

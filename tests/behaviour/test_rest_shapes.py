@@ -179,6 +179,19 @@ def call_later_chain(app):
 
 
 @shape
+def future_that_a_timer_sets(app):
+    def finish(future):
+        future.set_result(None)
+
+    @app.on_say
+    async def say(sid):
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        future.add_done_callback(lambda _: app.task(app.answer(sid)))
+        loop.call_later(0.05, finish, future)
+
+
+@shape
 def debounce(app):
     timers = {}
 
@@ -521,6 +534,57 @@ def worker_at_a_socket(app):
         await app.answer(sid)
 
     app.worker(work)
+
+
+@shape
+def worker_at_an_anyio_socket(app):
+    async def serve(reader, writer):
+        while data := await reader.readline():
+            await asyncio.sleep(0.15)
+            writer.write(data)
+        writer.close()
+
+    async def up():
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        app.stream = await anyio.connect_tcp(*server.sockets[0].getsockname())
+
+        async def down():
+            await app.stream.aclose()
+            server.close()
+
+        app.cleanup.append(down)
+
+    app.at_startup(up)
+
+    async def work(sid):
+        await app.stream.send(b"x\n")
+        await app.stream.receive()
+        await app.answer(sid)
+
+    app.worker(work)
+
+
+@shape
+def task_that_is_woken_once_and_reads_on(app):
+    app.opens_sockets()
+    wake = asyncio.Queue()
+
+    async def serve():
+        reader, writer = app.far
+        while data := await reader.readline():
+            asyncio.get_running_loop().call_later(0.06, writer.write, data)
+
+    async def run():
+        reader, writer = app.near
+        sid = await wake.get()
+        for _ in range(4):
+            writer.write(b"x\n")
+            await reader.readline()
+        await app.answer(sid)
+
+    app.at_startup(lambda: app.task(serve()))
+    app.at_startup(lambda: app.task(run()))
+    app.on_say(wake.put_nowait)
 
 
 @shape
