@@ -1,5 +1,7 @@
 """Several namespaces on one connection."""
 
+import asyncio
+
 import pytest
 import socketio
 from apps import Recorder, lab
@@ -181,3 +183,46 @@ async def test_two_servers_behind_one_app(transports):
         assert len(one.journal.kinds("connect")) == len(two.journal.kinds("connect")) == 1
     one.assert_forgotten()
     two.assert_forgotten()
+
+
+async def calls_at_once(client, sio, first, second):
+    """The outcomes of two calls of `connect`, the second while a handler holds up the first."""
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    @sio.on("connect", namespace="/slow")
+    async def connect(sid, environ):
+        entered.set()
+        await go_on.wait()
+
+    calls = [asyncio.create_task(client.connect(*first))]
+    await entered.wait()
+    calls.append(asyncio.create_task(client.connect(*second)))
+    await asyncio.sleep(0)
+    go_on.set()
+    return await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def test_two_calls_that_connect_at_once(transports):
+    sio = socketio.AsyncServer(async_mode="asgi", namespaces=["/", "/slow", "/fast"])
+    async with TestClient(socketio.ASGIApp(sio), transports=transports) as client:
+        await client.connect()
+        assert await calls_at_once(client, sio, ["/slow"], ["/fast"]) == [client, client]
+        assert client.is_connected("/slow")
+        assert client.is_connected("/fast")
+
+
+async def test_a_refused_namespace_is_asked_for_again_meanwhile(transports):
+    sio = socketio.AsyncServer(async_mode="asgi", namespaces=["/", "/slow"])
+    asked = []
+
+    @sio.on("connect", namespace="/fast")
+    async def connect(sid, environ):
+        asked.append(sid)
+        return len(asked) > 1
+
+    async with TestClient(socketio.ASGIApp(sio), transports=transports) as client:
+        await client.connect()
+        first, second = await calls_at_once(client, sio, ["/fast", "/slow"], ["/fast"])
+        assert isinstance(first, ConnectionRefused)
+        assert second is client
+        assert client.is_connected("/fast")

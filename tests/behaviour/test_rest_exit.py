@@ -10,7 +10,7 @@ import pytest
 import socketio
 
 import asgi_sio_testclient
-from asgi_sio_testclient import Leak, LeakWarning, TestClient
+from asgi_sio_testclient import EventTimeout, Leak, LeakWarning, TestClient
 
 A_MINUTE = 60
 every_transport = pytest.mark.parametrize(
@@ -273,3 +273,41 @@ async def test_a_thread_of_the_lifespan(sio):
         await client.connect()
         await client.settle()
     assert ran == [1]
+
+
+async def test_a_librarys_task_at_rest_is_left_alone(sio, app):
+    near, far = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=near)
+    listeners = []
+
+    @sio.event
+    async def listen(sid):
+        listeners.append(asyncio.create_task(reader.readline()))
+
+    async with TestClient(app, strict=True) as client:
+        await client.connect()
+        await client.call("listen")
+        await client.settle()
+    with far:
+        assert not listeners[0].done()
+        far.send(b"still there\n")
+        assert await listeners[0] == b"still there\n"
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_task_of_the_lifespan_that_ended_is_no_failure_of_a_handlers(sio):
+    ended = []
+
+    async def begin():
+        raise LookupError("nobody asks")
+
+    async def up():
+        ended.append(asyncio.create_task(begin()))
+
+    async with TestClient(socketio.ASGIApp(sio, on_startup=up)) as client:
+        await client.connect()
+        await asyncio.wait(ended)
+        with pytest.raises(EventTimeout, match=r"^nothing arrived"):
+            await client.await_event("never", timeout=0.05)
+    assert isinstance(ended[0].exception(), LookupError)
