@@ -60,6 +60,7 @@ _ALL = 100  # percent
 OWN_OPTIONS = {"connect", "namespaces", "portable"}
 SECTION = "Socket.IO transcript"
 _SHOWN_PACKETS = 20
+_SHOWN_CLIENTS = 4
 _TRANSCRIPTS = pytest.StashKey[list[Any]]()
 
 
@@ -431,10 +432,23 @@ def pytest_runtest_makereport(
         failure.finish(report)
     always = report.when == "call" and item.config.getoption("sio_transcript")
     if report.failed or always:
-        for transcript in transcripts:
+        for transcript in transcripts if always else _latest(transcripts):
             shown = str(transcript) if always else _last_packets(transcript)
             report.sections.append((f"{SECTION} of {transcript.name}", shown))
+        if not always and len(transcripts) > _SHOWN_CLIENTS:
+            more = f"of {len(transcripts) - _SHOWN_CLIENTS} other clients"
+            report.sections.append((f"{SECTION} {more}", "(--sio-transcript shows them)"))
     return report
+
+
+def _latest(transcripts: list[Any]) -> list[Any]:
+    """The few in which something happened last, in the order of the clients."""
+
+    def moment(transcript: Any) -> float:
+        return float(transcript._origin + transcript[-1].time) if len(transcript) else 0.0
+
+    latest = sorted(transcripts, key=moment)[-_SHOWN_CLIENTS:]
+    return [transcript for transcript in transcripts if any(transcript is one for one in latest)]
 
 
 def _last_packets(transcript: Any) -> str:

@@ -140,7 +140,12 @@ class World:
         self._ended: asyncio.Future[None] = self._loop.create_future()
         options = {**self._settings.options, "raise_app_exceptions": False}
         self._base = TestClient(self._app, **options)
-        self._run(self._base.__aenter__())
+        try:
+            self._run(self._base.__aenter__())
+        except BaseException:
+            _cancel_all(self._loop)
+            self._loop.close()
+            raise
         self._started = True
 
     def _close(self) -> list[str]:

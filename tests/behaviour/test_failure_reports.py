@@ -542,6 +542,28 @@ async def test_many(ann):
 """
 
 
+CROWD = """
+from asgi_sio_testclient import TestClient
+from board import app
+from conftest import LOGIN
+
+async def test_crowd(ann):
+    clients = [ann.clone() for _ in range(6)]
+    for client in clients[:5]:
+        await client.connect()
+    await ann.call("join_depot", "north")
+    assert False
+"""
+
+
+def test_the_clients_of_a_crowd_that_were_heard_last(failing):
+    (report,) = reports(failing(source=CROWD)).values()
+    shown = re.findall(r"Socket.IO transcript of (client\d+|\d+ other clients)", report)
+    assert len(shown) == 5
+    assert shown[0] == "client1"
+    assert shown[-1].endswith("other clients")
+
+
 def test_the_last_packets_of_many(failing):
     (report,) = reports(failing(source=MANY)).values()
     (number,) = re.findall(r"\((\d+) earlier packets; --sio-transcript shows them\)", report)

@@ -1,0 +1,111 @@
+"""What a run does where the app fails around its handlers."""
+
+import asyncio
+import logging
+import threading
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import LifespanFailed, coverage, fuzz
+from asgi_sio_testclient._server import observers
+
+
+def made(handler, *, startup=None, shutdown=None):
+    sio = socketio.AsyncServer(async_mode="asgi")
+    sio.on("work", handler)
+    return socketio.ASGIApp(sio, on_startup=startup, on_shutdown=shutdown)
+
+
+async def sound(sid, data):
+    return repr(data)
+
+
+def test_a_startup_that_fails_leaves_the_logging_as_it_was():
+    def startup():
+        raise OSError("no database")
+
+    before = logging.root.manager.disable
+    with pytest.raises(LifespanFailed, match="no database"):
+        fuzz.run(made(sound, startup=startup))
+    assert logging.root.manager.disable == before
+
+
+def test_a_startup_that_fails_the_second_time():
+    started = []
+
+    def startup():
+        started.append(1)
+        if len(started) > 1:
+            raise OSError("the port is taken")
+
+    async def hangs(sid, data):
+        await asyncio.Event().wait()
+
+    with pytest.raises(LifespanFailed, match="the port is taken"):
+        fuzz.run(made(hangs, startup=startup), max_examples=3)
+
+
+def test_a_shutdown_that_fails_is_no_fault_of_a_handler():
+    def shutdown():
+        raise OSError("disk full")
+
+    assert not fuzz.run(made(sound, shutdown=shutdown), max_examples=3).failures
+
+
+def test_a_handler_that_is_cancelled_has_not_failed():
+    async def gives_up(sid, data):
+        raise asyncio.CancelledError
+
+    assert not fuzz.run(made(gives_up), max_examples=2).failures
+
+
+def test_an_app_that_takes_no_more_clients():
+    sio = socketio.AsyncServer(async_mode="asgi")
+    connected = []
+
+    @sio.on("connect")
+    async def connect(sid, environ):
+        connected.append(sid)
+        return len(connected) < 9
+
+    sio.on("work", sound)
+    assert not fuzz.run(socketio.ASGIApp(sio), "work", max_examples=8).failures
+
+
+def test_in_a_thread_of_its_own():
+    reports = []
+    app = made(sound)
+    thread = threading.Thread(target=lambda: reports.append(fuzz.run(app, max_examples=3)))
+    thread.start()
+    thread.join(60)
+    assert not reports[0].failures
+
+
+def test_a_setup_that_fails_later_is_raised_as_it_is():
+    calls = []
+
+    def setup(client):
+        calls.append(client)
+        if len(calls) > 60:
+            raise RuntimeError("no more accounts")
+
+    with pytest.raises(RuntimeError, match="no more accounts"):
+        fuzz.run(made(sound), max_examples=20, setup=setup)
+    assert len(calls) > 60
+
+
+def test_direct_calls_count_where_the_event_is_known():
+    sio = socketio.AsyncServer(async_mode="asgi")
+    sio.on("once", sound)
+    twice = sio.on("first")(sio.on("second")(lambda sid: None))
+    with coverage.record() as counted:
+        fuzz.run(socketio.ASGIApp(sio), "once", max_examples=1)
+        before = {entry.event: entry.ran for entry in counted.handlers}
+        for observer in observers.observers:
+            observer.called_directly(sound.__code__)
+            observer.called_directly(twice.__code__)
+        after = {entry.event: entry.ran for entry in counted.handlers}
+    assert after["once"] == before["once"] + 1
+    assert after["first"] == before["first"]
+    assert after["second"] == before["second"]
