@@ -157,6 +157,15 @@ class TestConformance:
         result = await conformance._result(case, conformance.Probe(server, "/engine.io/"))
         assert result.answer == f"connection refused: nothing listens at {HOST}:{unused_tcp_port}"
 
+    async def test_a_server_that_ends_the_connection_without_a_response(self):
+        async with await asyncio.start_server(lambda _, writer: writer.close(), HOST, 0) as peer:
+            at = f"{HOST}:{peer.sockets[0].getsockname()[1]}"
+            server = RemoteServer(f"http://{at}")
+            case = next(case for case in CASES if case.section == "message, polling")
+            result = await conformance._result(case, conformance.Probe(server, "/engine.io/"))
+        assert not result.conforms
+        assert result.notes == (f"connection lost: {at} ended it without a response",)
+
 
 class TestRepeated:
     """What `conformance.run` does with a case that differs."""
