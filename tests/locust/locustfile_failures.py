@@ -103,6 +103,8 @@ class Mistake(Base):
     async def unserializable(self):
         await self.client.call("say", object)
 
+
+class MistakeInSet(Base):
     @task
     class Set(TaskSet):
         @task

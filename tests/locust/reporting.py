@@ -39,7 +39,9 @@ def remember(environment, **_):
 
 
 def _quit_after(least):
-    """End the run as soon as the statistics have so many requests, by type and name."""
+    """End the run as soon as the statistics have so many requests, by type and name, or so many
+    different exceptions.
+    """
     while any(_count(*key.split(" ", 1)) < count for key, count in least.items()):
         gevent.sleep(0.02)
     # First the users: after `quit` a master waits half a second for the workers' last reports.
@@ -48,6 +50,8 @@ def _quit_after(least):
 
 
 def _count(kind, name):
+    if kind == "EXCEPTIONS":
+        return len(runner.exceptions)
     # Looked up anew: the statistics are cleared when a run begins.
     entry = runner.environment.stats.entries.get((name, kind))
     return 0 if entry is None else entry.num_requests
