@@ -19,7 +19,8 @@ from asgi_sio_testclient import TestClient, bench
 from asgi_sio_testclient._cli import main, screen as screens
 from asgi_sio_testclient.bench import _plot as plot
 
-WAIT = 60.0
+# Seconds; a bound against a hang. On a busy machine a process imports for half a minute.
+WAIT = 100.0
 APP = """
     import asyncio
 
@@ -423,7 +424,8 @@ def interrupted(*arguments):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
 class TestCtrlC:
-    OPTIONS = ("--warmup", "2", "--timeout", "0.5")
+    # So long a call may take on a busy machine, and so long the end waits for the one that hangs.
+    OPTIONS = ("--warmup", "2", "--timeout", "2")
 
     def test_reports_what_was_measured_so_far(self, module, tmp_path):
         code, out, err = interrupted("hang_after", "7", *self.OPTIONS, "--json", "report.json")
@@ -482,7 +484,8 @@ class TestHistogram:
 @pytest.mark.skipif(sys.platform == "win32", reason="pty is Unix only")
 def test_a_real_terminal_shows_the_bar(module):
     controller, terminal = pty.openpty()
-    command = [sys.executable, "-m", "asgi_sio_testclient", "bench", module, "echo", "--calls=100"]
+    command = [sys.executable, "-m", "asgi_sio_testclient", "bench", module, "echo"]
+    command += ["--calls=100", f"--timeout={WAIT:g}"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal) as process:
         os.close(terminal)
         shown = b"".join(iter(lambda: read(controller), b""))
