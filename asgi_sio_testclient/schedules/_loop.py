@@ -81,9 +81,10 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
             self._creating.pop()
         return task
 
-    def _new_path(self) -> tuple[int, ...]:
+    def _new_path(self, task: asyncio.Task[Any] | None = None) -> tuple[int, ...]:
         parent = asyncio.current_task(self) if self.is_running() else None
-        path = () if parent is None else self.path(parent)
+        # asyncio.Task(..., eager_start=True) is the current task before anybody has asked for it.
+        path = () if parent is None or parent is task else self.path(parent)
         number = self._children[path] = self._children.get(path, 0) + 1
         return (*path, number)
 
@@ -95,7 +96,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
         if known is None:
             creating = self._creating[-1] if self._creating else None
             if creating is None or creating[0] is None:
-                known = self._new_path()  # asyncio.Task(...), made directly
+                known = self._new_path(task)  # asyncio.Task(...), made directly
             else:
                 known, creating[0] = creating[0], None
             task.sio_path = known  # type: ignore[attr-defined]

@@ -233,6 +233,20 @@ def test_a_task_made_without_the_loop():
     assert outcome_of(scenario, records=True).error is None
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 and later")
+def test_an_eager_task_made_without_the_loop():
+    """aiohttp makes such tasks."""
+
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        for _ in range(2):
+            await asyncio.Task(asyncio.sleep(0.01), loop=loop, eager_start=True)
+
+    outcome = outcome_of(scenario, records=True)
+    assert outcome.error is None
+    assert len({point.key for point in outcome.points}) == len(outcome.points) == 2
+
+
 def test_a_sleep_outside_of_a_task():
     async def scenario():
         def callback():
