@@ -62,11 +62,11 @@ def main(argv: Sequence[str], prog: str) -> int:
     paths = {"engine.io": arguments.engineio_path, "socket.io": arguments.socketio_path}
     with contextlib.redirect_stdout(sys.stderr):
         app = target.load_app(arguments.app, factory=arguments.factory)
+        # Of an address; from an app they are the app's own.
+        misuse = (ImportError, ValueError) if target.is_url(arguments.app) else ()
         try:
             results = asyncio.run(conformance.run(app, arguments.suite, paths=paths))
-        except (ImportError, ValueError) as error:
-            if not target.is_url(arguments.app):
-                raise
+        except misuse as error:
             raise CommandLineError(f"{target.shown(arguments.app)}: {error}") from None
     if not results:
         nowhere = " nor ".join(paths.values())

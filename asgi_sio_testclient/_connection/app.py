@@ -22,7 +22,10 @@ from asgi_sio_testclient._server.find import (
 )
 from asgi_sio_testclient._server.instrumentation import instrument, restore
 from asgi_sio_testclient._server.origins import note
-from asgi_sio_testclient._server.protocol import ServerInstrumentation
+from asgi_sio_testclient._server.protocol import (
+    ServerInstrumentation,
+    ThreadedServerInstrumentation,
+)
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
 from asgi_sio_testclient._waiting.idle import IdleState, SupportsIdle
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
@@ -166,7 +169,7 @@ class RunningApp:
             return None
         return self.instrument(self._bare_server)
 
-    def threaded_instrumentation(self) -> ServerInstrumentation | None:
+    def threaded_instrumentation(self) -> ThreadedServerInstrumentation | None:
         """Return the instrumentation of the app's server if the server runs in threads; else None.
 
         Raises:
@@ -178,7 +181,9 @@ class RunningApp:
             eio = find_threaded_server(self.app)
             if eio is not None:
                 instrumentation = self.given_instrumentation = self.instrument(eio)
-        return instrumentation if instrumentation is not None and instrumentation.threaded else None
+        if instrumentation is None or not instrumentation.threaded:
+            return None
+        return cast("ThreadedServerInstrumentation", instrumentation)
 
     @property
     def instrumentations(self) -> list[ServerInstrumentation]:

@@ -159,9 +159,8 @@ class AsyncioInstrumentation:
     ) -> Any:
         ORIGIN.set((run, run.owner))
         run.started = perf_counter()
-        if run.task is None:
-            # An eager task runs before create_task() has returned it.
-            run.task = asyncio.current_task()
+        # Here as well: an eager task runs before create_task() has returned it.
+        run.task = asyncio.current_task()
         try:
             return await target(*args)
         except BaseException as exc:
@@ -301,10 +300,6 @@ class AsyncioInstrumentation:
     ) -> AbstractAsyncContextManager[MutableMapping[str, Any]]:
         """See `protocol.ServerInstrumentation`."""
         return self.sio.session(sid, namespace)  # type: ignore[no-any-return]
-
-    def shielded_app(self, app: Any, connection: InstrumentedConnection) -> Any:
-        """See `protocol.ServerInstrumentation`: tasks can be cancelled."""
-        return app
 
     # -- cleaning up
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+from asgi_sio_testclient._server.hooks import InstanceHooks
+
 __all__ = ["BrokerConnections", "ManagerLogger"]
 
 __tracebackhide__ = True
@@ -40,21 +42,22 @@ class BrokerConnections:
     def __init__(self, manager: Any) -> None:
         self._manager = manager
         self._opened: list[Any] = []
+        self._hooks = InstanceHooks()
 
     def install(self) -> None:
         """Note the connections from now on."""
         self._connect = self._manager._redis_connect
-        self._manager._redis_connect = self._redis_connect
+        self._hooks.put(self._manager, "_redis_connect", self._redis_connect)
 
     def _redis_connect(self) -> None:
         self._connect()
         self._opened += [self._manager.pubsub, self._manager.redis]
 
     async def close(self) -> None:
-        """Close the connections that were opened."""
+        """Close the connections that were opened, and note none from now on."""
+        self._hooks.restore()
         opened, self._opened = self._opened, []
         for connection in opened:
             await connection.aclose()
         if opened:
             self._manager.connected = False
-            del self._manager._redis_connect

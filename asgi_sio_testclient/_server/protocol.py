@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
     from asgi_sio_testclient._waiting.services import LoopServices
 
-__all__ = ["ServerInstrumentation", "ServerSockets"]
+__all__ = ["ServerInstrumentation", "ServerSockets", "ThreadedServerInstrumentation"]
 
 __tracebackhide__ = True
 
@@ -118,14 +118,6 @@ class ServerInstrumentation(Protocol):
         """Return the server's session dictionary of a client."""
         ...
 
-    def shielded_app(self, app: Any, connection: InstrumentedConnection) -> Any:
-        """Return `app`, whose calls must not be cancelled half-way where threads serve them.
-
-        Raises:
-            UsageError: the app's bridge has no thread left for one more client.
-        """
-        ...
-
     def handle_failure(self, exc: BaseException) -> bool:
         """Report the failure of a task that nobody waits for to the client it was begun for.
 
@@ -170,3 +162,15 @@ class ServerInstrumentation(Protocol):
 
     async def close_brokers(self) -> None:
         """Close the connections to brokers that were opened in this event loop."""
+
+
+class ThreadedServerInstrumentation(ServerInstrumentation, Protocol):
+    """One instrumented server that runs in threads."""
+
+    def shielded_app(self, app: Any, connection: InstrumentedConnection) -> Any:
+        """Return `app` so that its calls, which threads serve, are not cancelled half-way.
+
+        Raises:
+            UsageError: the app's bridge has no thread left for one more client.
+        """
+        ...

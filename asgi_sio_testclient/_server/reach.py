@@ -160,9 +160,9 @@ async def _try(app: Any, scope: Any) -> _Reached:
                 reached.app, reached.path = values["self"], values["scope"]["path"]
             elif is_entry(frame):
                 reached.server = True
-                if not found.done():
-                    found.set_result(None)
             frame = frame.f_back
+        if reached.server and not found.done():
+            found.set_result(None)
 
     async def receive() -> Any:
         nonlocal asked

@@ -8,7 +8,7 @@ Without a recording none of this is installed. The hooks are on the instances: t
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from time import perf_counter
 from types import FrameType
@@ -72,7 +72,10 @@ class Recorder:
         run = self._begin_run(event, namespace, sid) if own else self._current_run()
         if run is None:
             return await self._trigger(event, namespace, *args)
-        self._recording.runs.append(run)
+        if run.error is None:
+            self._recording.runs.append(run)
+        # Else a connect handler is called again with fewer arguments, after a TypeError.
+        run.error = None
         token = _RUN.set(run)
         try:
             waits = self._recording.waits
@@ -118,9 +121,6 @@ class _Recorded:
     def __await__(self) -> Any:
         return self
 
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
     def __next__(self) -> Any:
         return self.send(None)
 
@@ -142,11 +142,6 @@ class _Recorded:
     def cr_frame(self) -> Any:
         """The coroutine's frame; None where it has ended."""
         return self._coroutine.cr_frame
-
-    @property
-    def cr_code(self) -> Any:
-        """The coroutine's code."""
-        return self._coroutine.cr_code
 
     @property
     def cr_await(self) -> Any:

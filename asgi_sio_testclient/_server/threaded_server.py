@@ -280,7 +280,7 @@ class ThreadedInstrumentation:
         return session()
 
     def shielded_app(self, app: Any, connection: InstrumentedConnection) -> Any:
-        """See `protocol.ServerInstrumentation`."""
+        """See `protocol.ThreadedServerInstrumentation`."""
         return self._requests.shield(app, connection)
 
     # -- cleaning up

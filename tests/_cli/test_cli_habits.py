@@ -159,6 +159,17 @@ def test_without_argcomplete(monkeypatch, capsys):
     assert "asgi-sio-testclient" in capsys.readouterr().out
 
 
+def test_a_broken_pipe_of_the_apps_own(monkeypatch):
+    """What is printed goes to no pipe, and not even to a descriptor."""
+    Path("pipes.py").write_text(APP.replace("return 1", "raise BrokenPipeError('to the printer')"))
+    out, err = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    assert main(["emit", "pipes:app", EVENT]) == 1
+    sys.modules.pop("pipes")
+    assert "to the printer" in err.getvalue()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPIPE")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(

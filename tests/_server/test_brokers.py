@@ -16,6 +16,7 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import EventTimeout, SyncTestClient, TestClient, UnexpectedEvent
+from asgi_sio_testclient._server.brokers import BrokerConnections
 from asgi_sio_testclient._waiting.idle import IdleState
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker, InMemoryManager
 
@@ -527,3 +528,15 @@ async def test_the_managers_logger_is_given_back():
         await client.call("join", "room")
     assert manager.logger is own
     await manager.close()
+
+
+async def test_a_manager_that_never_connected_is_left_as_it_was():
+    pytest.importorskip("redis")
+    manager = socketio.AsyncRedisManager("redis://127.0.0.1:1")
+    before = manager._redis_connect
+    brokers = BrokerConnections(manager)
+    brokers.install()
+    assert manager._redis_connect != before
+    await brokers.close()
+    assert manager._redis_connect == before
+    await brokers.close()

@@ -6,7 +6,7 @@ import engineio
 import pytest
 import socketio
 
-from asgi_sio_testclient import ConnectionRefused, TestClient, UsageError
+from asgi_sio_testclient import ConnectionRefused, SyncTestClient, TestClient, UsageError
 from asgi_sio_testclient._server.find import engineio_server_of, find_server
 from asgi_sio_testclient._server.instrumentation import instrument, restore
 from asgi_sio_testclient._waiting.services import LoopServices
@@ -123,6 +123,50 @@ async def test_a_type_error_of_a_disconnect_handler_is_raised_once(sio, leave):
             await leave(client)
     assert "disconnect" in caught.value.__notes__[0]
     assert len(client.app_exceptions) == 1
+
+
+async def test_a_handler_that_exits_within_the_servers_own_call():
+    """python-engineio logs it and goes on; it is no failure of the test's."""
+    sio = socketio.AsyncServer(async_mode="asgi", async_handlers=False)
+
+    @sio.event
+    def leave(sid):
+        raise SystemExit
+
+    sio.on("ask", lambda sid: "answer")
+    async with TestClient(app_of(sio)) as client:
+        await client.connect()
+        await client.emit("leave")
+        assert await client.call("ask") == "answer"
+        assert client.app_exceptions == []
+
+
+def test_a_handler_that_exits_within_a_threaded_servers_own_call():
+    pytest.importorskip("a2wsgi")
+    sio = socketio.Server(async_mode="threading", async_handlers=False)
+
+    @sio.event
+    def leave(sid):
+        raise SystemExit
+
+    sio.on("ask", lambda sid: "answer")
+    with SyncTestClient(socketio.WSGIApp(sio), timeout=SOON) as client:
+        client.connect()
+        client.emit("leave")
+        assert client.call("ask") == "answer"
+        assert client.app_exceptions == []
+
+
+async def test_a_background_task_of_nobodys_fails(sio):
+    async def fail():
+        raise LookupError("no orders")
+
+    async with TestClient(app_of(sio)) as client:
+        await client.connect()
+        sio.start_background_task(fail)
+        with pytest.raises(LookupError, match="no orders") as caught:
+            await client.await_event("order")
+    assert "a background task" in caught.value.__notes__[0]
 
 
 # -- an Engine.IO server without Socket.IO

@@ -15,6 +15,7 @@ import socketio
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from asgi_sio_testclient import (
@@ -267,6 +268,23 @@ def test_the_inner_app_of_a_wrapper_at_another_path(transports):
         client.connect()
 
 
+class Closed(socketio.ASGIApp):
+    """One that serves nobody at present."""
+
+    async def __call__(self, scope, receive, send):
+        await Response(status_code=503)(scope, receive, send)
+
+
+async def test_the_inner_app_of_a_wrapper_that_leads_to_no_server():
+    inner = starlette()
+    wrapped = Closed(server(), inner)
+    async with TestClient(inner, transports=("polling",)) as client:
+        with pytest.raises(HandshakeFailed) as caught:
+            await client.connect()
+    assert "ASGIApp around this app" not in str(caught.value)
+    assert wrapped.other_asgi_app is inner
+
+
 async def test_an_app_without_any_server(transports):
     async with TestClient(starlette(), transports=transports) as client:
         with pytest.raises(HandshakeFailed) as caught:
@@ -415,6 +433,45 @@ async def test_refusals_of_clients_that_connect_at_once(transports):
     assert "in demand: raise" in str(errors[0])
     assert "which returned False" in str(errors[1])
     assert "_trigger_event" not in vars(sio)
+
+
+async def test_an_event_handler_returns_false_while_a_connect_handler_runs():
+    sio = server()
+    started, gate = asyncio.Event(), asyncio.Event()
+
+    @sio.event
+    async def connect(sid, environ, auth):
+        if not auth:
+            return True
+        started.set()
+        await gate.wait()
+        return False
+
+    @sio.event
+    async def ask(sid):
+        return False
+
+    async with TestClient(socketio.ASGIApp(sio)) as client:
+        await client.connect()
+        connecting = asyncio.create_task(client.clone().connect(auth="other"))
+        await asyncio.wait_for(started.wait(), 60)
+        assert await client.call("ask") is False
+        gate.set()
+        with pytest.raises(ConnectionRefused, match="in test_an_event_handler_returns_false"):
+            await connecting
+
+
+async def test_a_refusal_of_an_object_has_no_line():
+    class Refuses:
+        def __call__(self, *args):
+            return False
+
+    sio = server()
+    sio.on("connect", Refuses())
+    async with TestClient(socketio.ASGIApp(sio)) as client:
+        with pytest.raises(ConnectionRefused) as caught:
+            await client.connect()
+    assert caught.value.places == {}
 
 
 async def test_a_namespace_that_nobody_serves_has_no_line(transports):

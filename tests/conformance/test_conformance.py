@@ -403,6 +403,13 @@ async def test_command_names_the_rules_where_nothing_echoes(servers_are_silent, 
     assert hint.startswith("The app did not echo (socket.io: message: echoes an event). Where")
 
 
+def test_command_tells_of_no_rule_where_the_app_echoes():
+    case = only("refuses a missing and an unknown EIO")[0]
+    found = [Result(case, "something else")]
+    *_, summary = the_command.table(found, 80)
+    assert summary == "1 of 1 cases differ from the specification"
+
+
 def test_command_tells_where_it_looked(capsys):
     arguments = ["tests.conformance.servers:both", "--factory", "--engineio-path=x"]
 

@@ -1044,3 +1044,12 @@ def test_without_the_extra_it_says_what_to_install():
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert "pip install 'asgi-sio-testclient[stock]'" in done.stderr
+
+
+async def test_a_wsgi_app_needs_a_bridge():
+    def wsgi(environ, start_response):
+        start_response("200 OK", [])
+        return [b""]
+
+    with pytest.raises(TypeError, match=r"a WSGI app; expected ASGI: a2wsgi\.WSGIMiddleware"):
+        ASGIClientSession(wsgi)

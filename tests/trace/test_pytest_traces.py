@@ -148,6 +148,38 @@ def test_an_explored_test_shows_its_last_run(run: Any) -> None:
     assert "schedule" in {lane[0] for lane in page(path)["lanes"]}
 
 
+FAIL_TWICE = """
+    import pytest
+    import socketio
+
+    @pytest.fixture
+    def sio_app():
+        return socketio.ASGIApp(socketio.AsyncServer(async_mode="asgi"))
+
+    @pytest.fixture
+    def broken():
+        yield
+        raise OSError("at the end")
+
+    async def test_fails_and_its_fixture_does(broken, sio_client):
+        assert sio_client.sid == "the test"
+
+    async def test_wants_a_fixture_that_is_not_there(sio_client, nobodys):
+        pass
+"""
+
+
+def test_what_failed_first_stands_on_the_page(run: Any) -> None:
+    result, pages = run("--sio-trace=on", source=FAIL_TWICE)
+    result.assert_outcomes(failed=1, errors=2)
+    problems = {path.name: page(path)["problems"][0][0] for path in pages}
+    first = problems["test_it.py-test_fails_and_its_fixture_does.html"]
+    assert "the test" in first
+    assert "at the end" not in first
+    second = problems["test_it.py-test_wants_a_fixture_that_is_not_there.html"]
+    assert "nobodys" in second
+
+
 def test_an_unknown_mode_is_refused(run: Any) -> None:
     result, _ = run("--sio-trace=sometimes")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
