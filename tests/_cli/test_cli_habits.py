@@ -1,5 +1,6 @@
 """What people expect of a command in a shell: a script, completion, one line for a mistake."""
 
+import io
 import json
 import os
 import re
@@ -162,8 +163,8 @@ def test_without_argcomplete(monkeypatch, capsys):
 def test_a_broken_pipe_of_the_apps_own(monkeypatch):
     """What is printed goes to no pipe, and not even to a descriptor."""
     Path("pipes.py").write_text(APP.replace("return 1", "raise BrokenPipeError('to the printer')"))
-    out, err = io.StringIO(), io.StringIO()
-    monkeypatch.setattr(sys, "stdout", out)
+    err = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
     monkeypatch.setattr(sys, "stderr", err)
     assert main(["emit", "pipes:app", EVENT]) == 1
     sys.modules.pop("pipes")
