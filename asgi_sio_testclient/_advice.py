@@ -29,6 +29,7 @@ _ENTRIES = tuple(
         (r"not entered: ", "not-entered"),
         (r"this client was entered in another event loop", "entered-in-another-loop"),
         (r"server not found: ", "session-without-server"),
+        (r"the lifespan would run twice", "lifespan-run-by-the-http-client"),
         (r"async_mode is ", "async-mode-of-aiohttp"),
         (r"connect\(\) takes no URL", "connect-to-a-url"),
         (r"connect\(\) takes no namespaces=", "namespaces-as-a-keyword"),

@@ -4,10 +4,11 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import fastapi.testclient
 import socketio
 from fastapi import FastAPI
 
-from asgi_sio_testclient import TestClient
+from asgi_sio_testclient import SyncTestClient, TestClient
 
 from .catalogue import AT_TIMEOUT, KNOWN_EARLY, SHORT, Family, server
 
@@ -157,3 +158,27 @@ async def lifespan_switched_off():
     async with TestClient(socketio.ASGIApp(sio, shop), lifespan=False) as client:
         await client.connect()
         await client.call("order", "tea")
+
+
+@faults.fault(
+    "Hands over an entered TestClient of Starlette's, which has run the lifespan.",
+    first_line="UsageError: the lifespan would run twice: the client given as http= was entered, and has started the app; don't enter it, or pass lifespan=False",
+    cause="the lifespan would run twice",
+    within=KNOWN_EARLY,
+    remedy="Don't enter that client, or pass `lifespan=False`.",
+)
+async def lifespan_run_by_the_http_client():
+    started = []
+
+    @asynccontextmanager
+    async def lifespan(app):
+        started.append(app)
+        yield
+
+    app = FastAPI(lifespan=lifespan)
+
+    def enter():
+        with fastapi.testclient.TestClient(app) as http, SyncTestClient(app, http=http):
+            """Never entered."""
+
+    await asyncio.to_thread(enter)
