@@ -3,11 +3,26 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import growth, machine, measures, memory, method, peers, profile, report
+from benchmarks import (
+    forms,
+    growth,
+    instructions,
+    machine,
+    measures,
+    memory,
+    method,
+    once,
+    payloads,
+    peers,
+    profile,
+    report,
+    scale,
+)
 
-SECTIONS = ("memory", "growth", "profile")
+SECTIONS = ("memory", "growth", "profile", "forms", "scale", "once", "payloads", "instructions")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -89,7 +104,33 @@ def _measure(options: argparse.Namespace) -> dict:
     if wanted("profile"):
         _progress("profile")
         run["profile"] = profile.measure("call", 2.0 if options.quick else 8.0)
+    run |= _measure_more(options, wanted, slice_ns)
     _progress("")
+    return run
+
+
+def _measure_more(
+    options: argparse.Namespace, wanted: Callable[[str], bool], slice_ns: int
+) -> dict:
+    run: dict = {}
+    if wanted("forms"):
+        clients = forms.QUICK_CLIENTS if options.quick else forms.CLIENTS
+        run["forms"] = forms.measure(method.MIN_ROUNDS, slice_ns, clients, _progress)
+        run["forms_clients"] = clients
+    if wanted("scale"):
+        run["scale"] = (
+            scale.measure(scale.QUICK_SIZES, scale.QUICK_UNREAD, _progress)
+            if options.quick
+            else scale.measure(progress=_progress)
+        )
+    if wanted("once"):
+        run["once"] = once.measure(once.QUICK_TESTS if options.quick else once.TESTS, _progress)
+    if wanted("payloads"):
+        big = payloads.QUICK_SIZES_MIB if options.quick else payloads.SIZES_MIB
+        run["payloads"] = payloads.measure_all(big, _progress)
+    if wanted("instructions") and not options.quick and instructions.is_available():
+        _progress("instructions")
+        run["instructions"] = instructions.measure(measures.GOALS, workers=2)
     return run
 
 

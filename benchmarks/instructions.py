@@ -90,6 +90,11 @@ def per_operation(operation: str, side: str) -> float:
     return (count(operation, side, 2 * step) - count(operation, side, step)) / step
 
 
+def is_available() -> bool:
+    """Whether valgrind is there."""
+    return shutil.which("valgrind") is not None
+
+
 def measure(operations, workers: int) -> dict[str, dict[str, float]]:
     """`{operation: {"floor": instructions, "ours": instructions}}`."""
     pairs = [(operation, side) for operation in operations for side in SIDES]
@@ -126,7 +131,7 @@ def main() -> int:
     unknown = sorted(set(options.operations) - set(GOALS))
     if unknown:
         parser.error(f"{', '.join(unknown)}: none of {', '.join(GOALS)}")
-    if shutil.which("valgrind") is None:
+    if not is_available():
         print("valgrind is not installed; see `python -m benchmarks` for times")
         return 2
     found = measure(options.operations or list(GOALS), options.workers)

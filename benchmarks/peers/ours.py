@@ -3,9 +3,9 @@
 import contextlib
 import functools
 
-from asgi_sio_testclient import TestClient
+from asgi_sio_testclient import SyncTestClient, TestClient
 from benchmarks.app import make_app
-from benchmarks.method import Contender, on_a_loop, whole_tests
+from benchmarks.method import Contender, in_this_thread, on_a_loop, whole_tests
 from benchmarks.peers import CALL, CONNECT, EMIT_EVENT, NEGATIVE, POLLING_CALL, TEST
 
 
@@ -61,6 +61,13 @@ def _test(transport="websocket"):
     return whole_tests(one_test)
 
 
+@contextlib.contextmanager
+def _sync_call():
+    with SyncTestClient(make_app()) as client:
+        client.connect()
+        yield functools.partial(client.call, "echo", "hello")
+
+
 def contenders():
     return [
         Contender(
@@ -74,6 +81,12 @@ def contenders():
                 TEST: _test(),
                 NEGATIVE: _within(nothing),
             },
+        ),
+        Contender(
+            "ours_sync",
+            "asgi-sio-testclient, SyncTestClient",
+            {CALL: in_this_thread(_sync_call)},
+            variant=True,
         ),
         Contender(
             "ours_polling",

@@ -19,7 +19,7 @@ LINGERS = Cannot("its goodbye over polling waits up to 45 s for the server to en
 
 
 @contextlib.asynccontextmanager
-async def _server(app):
+async def serve(app):
     config = uvicorn.Config(app, port=0, log_level="error", loop="asyncio", lifespan="on")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
@@ -75,7 +75,7 @@ def _within(operation, transport):
     async def opened():
         app = make_app()
         lingering = app.engineio_server if transport == "polling" else None
-        async with _server(app) as url, _client(url, transport, lingering) as client:
+        async with serve(app) as url, _client(url, transport, lingering) as client:
             yield functools.partial(operation, client)
 
     return on_a_loop(opened)
@@ -84,7 +84,7 @@ def _within(operation, transport):
 def _connect(transport):
     @contextlib.asynccontextmanager
     async def opened():
-        async with _server(make_app()) as url:
+        async with serve(make_app()) as url:
 
             async def cycle():
                 async with _client(url, transport):
@@ -97,7 +97,7 @@ def _connect(transport):
 
 def _test(transport):
     async def one_test():
-        async with _server(make_app()) as url, _client(url, transport) as client:
+        async with serve(make_app()) as url, _client(url, transport) as client:
             await _call(client)
 
     return whole_tests(one_test)
