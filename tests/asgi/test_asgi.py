@@ -444,6 +444,34 @@ async def test_whoever_asks_is_called_before_each_receive():
     await app.finish()
 
 
+def first_step_at_once(loop, coroutine, **options):
+    """A task factory that begins a coroutine before the task is there, as
+    `asyncio.eager_task_factory` of Python 3.12 does; for a first step that awaits one turn.
+    """
+    assert coroutine.send(None) is None
+
+    async def rest():
+        await asyncio.sleep(0)
+        await asyncio.create_task(coroutine)
+
+    loop.set_task_factory(None)
+    return asyncio.Task(rest(), loop=loop, **options)
+
+
+async def test_an_eager_task_does_not_call_the_app_before_start_has_returned():
+    called = []
+
+    async def app(scope, receive, send):
+        called.append(scope["type"])
+
+    asyncio.get_running_loop().set_task_factory(first_step_at_once)
+    run = exchange(app)
+    task = run.start()
+    assert not called
+    await asyncio.wait_for(task, SOON)
+    assert called == ["http"]
+
+
 # -- WebSocketConnection
 
 

@@ -766,6 +766,11 @@ class TestOpenLoop:
         )
         assert len(seen) >= 2
 
+    async def test_no_pause_while_a_call_is_under_way(self, client):
+        """Each takes longer than the time to the next one."""
+        report = await bench.measure(client, "nap", 0.3, calls=4, warmup=0, rate=8)
+        assert report.count == 4
+
     async def test_errors_are_counted(self, client):
         report = await bench.measure(client, "fail_every", 4, calls=20, warmup=0, rate=1000)
         assert (report.count, report.errors) == (15, {"ZeroDivisionError": 5})
