@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -508,9 +509,14 @@ def _nothing() -> None:
 
 
 def _title(task: asyncio.Task[Any]) -> str:
-    coroutine = task.get_coro()
+    eager = task.done() and task.get_loop().get_task_factory() is not None
+    coroutine = None if _CRASHES_ON_ENDED_EAGER_TASKS and eager else task.get_coro()
     name = getattr(coroutine, "__qualname__", type(coroutine).__qualname__)
     return f"task {task.get_name()!r} ({name})"
+
+
+# https://github.com/python/cpython/issues/112125
+_CRASHES_ON_ENDED_EAGER_TASKS = (3, 12) <= sys.version_info < (3, 12, 2)
 
 
 def _begun_by(origin: Any) -> str:
