@@ -212,6 +212,10 @@ class _CookieHeader(NamedTuple):
     made_of: tuple[object, ...]
     until: float
 
+    def __repr__(self) -> str:
+        # Cookies are secrets, and pytest shows local variables.
+        return f"<{type(self).__name__} of {len(self.header)} bytes>"
+
 
 def _made_of(jar: Any, url: str) -> tuple[object, ...]:
     """All that the header of a plain jar depends on, but for the time."""
