@@ -515,8 +515,8 @@ def _title(task: asyncio.Task[Any]) -> str:
     return f"task {task.get_name()!r} ({name})"
 
 
-# https://github.com/python/cpython/issues/112125
-_CRASHES_ON_ENDED_EAGER_TASKS = (3, 12) <= sys.version_info < (3, 12, 2)
+# https://github.com/python/cpython/issues/122332
+_CRASHES_ON_ENDED_EAGER_TASKS = (3, 12) <= sys.version_info < (3, 12, 5)
 
 
 def _begun_by(origin: Any) -> str:
