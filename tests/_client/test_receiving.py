@@ -1,5 +1,7 @@
 """The assertion that no event arrives, for a time."""
 
+import asyncio
+
 import pytest
 import socketio
 
@@ -23,3 +25,23 @@ async def test_a_time_without_an_event_in_time_travel():
         await client.assert_not_received(within=3500)
         with pytest.raises(UnexpectedEvent, match="reminder"):
             await client.assert_not_received(within=200)
+
+
+async def test_an_event_that_comes_within_the_time_stays_unread():
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    async def remind(sid):
+        await asyncio.sleep(0.3)
+        await sio.emit("reminder", to=sid)
+
+    @sio.event
+    async def order(sid):
+        sio.start_background_task(remind, sid)
+
+    async with TestClient(socketio.ASGIApp(sio)) as client:
+        await client.connect()
+        await client.assert_not_received(within=0)
+        await client.emit("order")
+        with pytest.raises(UnexpectedEvent, match="reminder"):
+            await client.assert_not_received(within=60)
+        assert [event.name for event in client.get_received()] == ["reminder"]
