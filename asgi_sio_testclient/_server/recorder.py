@@ -7,6 +7,7 @@ Without a recording none of this is installed. The hooks are on the instances: t
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
@@ -167,8 +168,12 @@ def _caller() -> str:
     )
 
 
+_LOOP_RUNS = (asyncio.Handle._run.__code__, asyncio.Runner.run.__code__)
+
+
 def _stack() -> Iterable[FrameType]:
+    """The frames from the caller's up to the event loop's: what runs the loop makes no emit."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    while frame is not None and frame.f_code not in _LOOP_RUNS:
         yield frame
         frame = frame.f_back
