@@ -16,7 +16,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from pathlib import PurePath
 from time import perf_counter
 from types import CodeType, CoroutineType
@@ -56,7 +56,7 @@ WORKER: tuple[Any, Any] = ("a worker", None)
 # client that it belongs to: a handler's run, an HTTP request, and all that they began.
 ORIGIN: ContextVar[Any] = ContextVar("asgi_sio_testclient_origin", default=None)
 
-_FRESH_PER_CALL = 32  # fresh tasks that are looked at before each packet, on an average
+_MANY_FRESH = 32  # fresh tasks, from which on they are looked at once in a turn of the loop
 _SWEEP = 64  # tracked tasks, beside twice those that run, that may be over
 
 
@@ -228,7 +228,7 @@ class Work:
         self._failed = failed
         self._run_in_executor: Any = loop.run_in_executor
         self._sweep_at = _SWEEP
-        self._calls_skipped = 0
+        self._looked_in_this_turn = False
 
     @functools.cached_property
     def _outside(self) -> weakref.WeakKeyDictionary[Any, tuple[WaitsFor | None, float]]:
@@ -319,6 +319,7 @@ class Work:
         record = self.tracked[reference] = TrackedTask(reference, origin)
         self.fresh.append(record)
         self.unnoted = True
+        self._looked_in_this_turn = False
         return record
 
     # -- tasks
@@ -337,11 +338,8 @@ class Work:
         """
         if not self._knows_earlier_tasks:
             self._adopt_earlier_tasks()
-        if self._calls_skipped < len(self.fresh) // _FRESH_PER_CALL:
-            # A test with a thousand tasks of its own, each of which sends a packet.
-            self._calls_skipped += 1
+        if self._looked_in_this_turn:
             return
-        self._calls_skipped = 0
         left = []
         for record in self.fresh:
             task = record.ref()
@@ -359,6 +357,13 @@ class Work:
                 left.append(record)
         self.fresh[:] = left
         self.unnoted = bool(left)
+        if len(left) > _MANY_FRESH:
+            # A test with a thousand tasks of its own, each of which sends a packet in one turn.
+            self._looked_in_this_turn = True
+            self.loop.call_soon(self._turn_is_over, context=Context())
+
+    def _turn_is_over(self) -> None:
+        self._looked_in_this_turn = False
 
     def _adopt_earlier_tasks(self) -> None:
         """Track tasks that were begun before the hooks were installed, such as a fixture's
