@@ -98,13 +98,13 @@ _REASONS = """\
 Time on a shared machine is noise of 10 % and more; the guard and these goals go by instructions,
 where valgrind is installed. Where a goal is missed:
 
-- enter, connect, exit, and the whole test: a half of what is added is the client itself (its parts
-  are made anew for each test, and checked), a quarter the connection, the rest the hooks on the
-  server and their removal.
+- enter, connect, exit, and the whole test: what is added is spread over many places. The client's
+  and the connection's parts are made anew for each test, and checked; the server is given hooks,
+  and they are removed.
 - nothing came: the floor sends the packet and looks no further. To know that nothing came, each
   handler, queue and timer of the app has to have come to rest, which takes some turns of the loop.
-- leaving: the growth is python-socketio's own, which looks for each client's rooms in all rooms of
-  the namespace: the goal holds as a ratio to the floor.
+- leaving: what the server does for a client that leaves grows with the number of its clients, as
+  the floor's own growth shows; the rest of the growth is this client's.
 """
 
 _NOTES = """\

@@ -382,7 +382,7 @@ class TestComparison:
         slower = sum(one.compare(other).verdict == "slower" for one, other in pairs)
         assert slower <= len(pairs) / 100
 
-    def test_runs_on_which_the_margin_was_not_chosen(self):
+    def test_runs_recorded_beside_more_processes_than_processors(self):
         text = Path(__file__).with_name("bench_series_later.json").read_text()
         series = {
             name: [recorded_report(*run) for run in runs] for name, runs in json.loads(text).items()
