@@ -31,7 +31,8 @@ _STAMP = re.compile(
     r"|\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{16,}\b"
     r"|(?<![\w-])(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[\w-]{20,}(?![\w-])"
 )
-_OPEN = re.compile(r'0\{"sid":"([^"]+)"')
+# The server's JSON module may sort the keys, and put spaces between them, as Flask's does.
+_OPEN = re.compile(r'0\{.*?"sid":\s*"([^"]+)"')
 
 
 class Network:

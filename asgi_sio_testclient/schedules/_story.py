@@ -35,7 +35,8 @@ _TRIGGER_EVENT = socketio.AsyncServer._trigger_event.__code__
 _TRIGGER_CALLBACK = AsyncManager.trigger_callback.__code__
 _EVENT = re.compile(r'(?:42|45\d+-)(?:(/[^,]*),)?\d*\["((?:[^"\\]|\\.)*)"')
 _CONNECT = re.compile(r"40(?:(/[^,]*),)?")
-_CONNECTED = re.compile(r'40(?:(/[^,]*),)?\{"sid":"([^"]+)"')
+# The server's JSON module may sort the keys, and put spaces between them, as Flask's does.
+_CONNECTED = re.compile(r'40(?:(/[^,]*),)?\{.*?"sid":\s*"([^"]+)"')
 _EXIT = TestClient.__aexit__.__code__
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import itertools
+import json
 import queue
 import re
 import socket
@@ -16,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
 import booking
+import engineio
 import pytest
 import socketio
 from booking import build
@@ -588,6 +590,45 @@ def test_a_client_that_is_gone_is_named():
     for failure in failures:
         assert "handler `add` of client 1 goes on" in failure.story
     assert not any("packet 41 of client 2" in failure.story for failure in failures)
+
+
+class SortedJSON:
+    """As Flask's, which Flask-SocketIO gives to its server: keys are sorted."""
+
+    loads = staticmethod(json.loads)
+
+    @staticmethod
+    def dumps(value, **options):
+        return json.dumps(value, sort_keys=True)
+
+
+def test_clients_of_a_server_that_writes_json_otherwise_have_numbers(transports, monkeypatch):
+    # python-engineio and python-socketio keep the module in their classes.
+    for module in (engineio, socketio):
+        monkeypatch.setattr(module.packet.Packet, "json", module.packet.Packet.json)
+
+    async def scenario():
+        sio = socketio.AsyncServer(async_mode="asgi", json=SortedJSON)
+        rows = []
+
+        @sio.event
+        async def add(sid):
+            count = len(rows)
+            await booking.sleeping()
+            assert count == len(rows)
+            rows.append(sid)
+
+        async with TestClient(socketio.ASGIApp(sio), transports=transports) as a, a.clone() as b:
+            await a.connect()
+            await b.connect()
+            await a.emit("add")
+            await asyncio.sleep(0.2)
+            await b.emit("add")
+            await a.settle()
+
+    story = explore(scenario, seed=1, raises=False).failure.story
+    assert "handler `add` of client 1" in story
+    assert 'packet 42["add"] of client 2 arrives' in story
 
 
 def test_tasks_of_one_name_are_numbered():
