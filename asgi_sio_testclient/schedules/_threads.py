@@ -7,7 +7,7 @@ so a run does not depend on how fast a thread is. The loop's own executor has on
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import concurrent.futures.thread
 import queue
 import sys
 import threading
