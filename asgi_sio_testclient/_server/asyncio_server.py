@@ -159,8 +159,9 @@ class AsyncioInstrumentation:
     ) -> Any:
         ORIGIN.set((run, run.owner))
         run.started = perf_counter()
-        # Here as well: an eager task runs before create_task() has returned it.
-        run.task = asyncio.current_task()
+        if run.task is None:
+            # An eager task runs before create_task() has returned it.
+            run.task = asyncio.current_task()
         try:
             return await target(*args)
         except BaseException as exc:
