@@ -16,7 +16,7 @@ AT_TIMEOUT = SHORT + 4.0
 #: Characters behind the type that pytest's summary shows of a first line at 80 columns.
 SHOWN_IN_SUMMARY = 34
 #: A scenario that still runs then hangs; it is ended, so that the other faults are looked at.
-HANGS = 8.0
+HANGS = 60.0
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ async def too_many_timers_under_time_travel():
 
     async def tick():
         while True:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.002)
             await sio.emit("tick")
 
     @sio.event
