@@ -254,10 +254,12 @@ class _TestsThread(Executor):
     def work_until_ended(self, call: _Call) -> None:
         """Make a call, and work in the test's thread until it has ended."""
         call.start(lambda: self._work.put(None))
-        # The end of a call that was interrupted may still be in the queue.
-        while not call.ended:
+        while True:
             while (work := self._work.get()) is not None:
                 work()
+            if call.ended:
+                return
+            # That was the end of a call that was interrupted.
 
 
 def _django_is_under_test() -> bool:
