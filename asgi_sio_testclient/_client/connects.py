@@ -20,8 +20,7 @@ class PendingConnect:
         answer: a future that is done once the server has answered, or no answer can arrive.
         is_answered: whether the server has answered, or no answer can arrive.
         is_refused: whether the answer is a refusal: CONNECT_ERROR, or, with
-            ``always_connect=True``, a
-            DISCONNECT with data that follows CONNECT.
+            ``always_connect=True``, a DISCONNECT with data that follows CONNECT.
         refusal: the data of the refusal.
     """
 

@@ -1,8 +1,7 @@
 """The state of one client: its namespaces, inbox and acks, and the errors of the app because of it.
 
 The session calls a `Dispatcher` from inside the app's own ``send()``; `TestClient` reads it.
-Nothing
-in this module waits.
+Nothing in this module waits.
 """
 
 from __future__ import annotations

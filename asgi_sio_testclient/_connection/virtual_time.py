@@ -98,8 +98,7 @@ class _Clock:
     """The clock of one event loop, and how far it is ahead of the real one.
 
     It stays ahead after `time_travel`: if it went back, timers that were set meanwhile would wait
-    for
-    that long again.
+    for that long again.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

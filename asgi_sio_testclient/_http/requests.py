@@ -2,10 +2,8 @@
 into the jar.
 
 httpx's clients, httpx2's and Starlette's TestClient are recognised by their attributes: `headers`,
-`cookies`,
-`base_url`, `auth`. The standard library's cookie jar, which these clients have inside, decides
-which
-cookies are sent. Engine.IO's packets are not used here.
+`cookies`, `base_url`, `auth`. The standard library's cookie jar, which these clients have inside,
+decides which cookies are sent. Engine.IO's packets are not used here.
 """
 
 from __future__ import annotations

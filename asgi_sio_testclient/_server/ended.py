@@ -1,8 +1,7 @@
 """Tasks of an app that run no more, or never ran: for a wait for what they would have emitted.
 
 An app that begins a loop only once, by a flag, has no such loop with the next client: the loop
-ended
-together with the event loop, or with the last client, in which it was begun.
+ended together with the event loop, or with the last client, in which it was begun.
 """
 
 from __future__ import annotations

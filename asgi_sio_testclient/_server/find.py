@@ -38,10 +38,8 @@ def find_server() -> Any:
     """Return the Engine.IO server that waits for the caller's ``receive()`` or ``send()``, or None.
 
     The server is the `self` of ``engineio.AsyncServer.handle_request`` in the call stack, however
-    the app wraps
-    it: mounts, middleware, closures. A search through the app's attributes would need a rule for
-    each wrapper,
-    and finds no server in a closure.
+    the app wraps it: mounts, middleware, closures. A search through the app's attributes would need
+    a rule for each wrapper, and finds no server in a closure.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -100,8 +98,7 @@ def bare_server(app: Any) -> Any:
     or None.
 
     For such an app the call stack is not searched; and its lifespan, without hooks and around no
-    other app,
-    only answers (engineio.ASGIApp.lifespan).
+    other app, only answers (engineio.ASGIApp.lifespan).
     """
     if type(app) is not socketio.ASGIApp:
         return None
@@ -166,8 +163,7 @@ def find_threaded_server(app: Any) -> Any:
     """Return the Engine.IO server in threading mode of a WSGI app behind an ASGI app, or None.
 
     Requests to such a server run in other threads, so that it is in no call stack here; it is found
-    through the
-    attributes of the bridge, of Flask and of wrappers.
+    through the attributes of the bridge, of Flask and of wrappers.
     """
     one_at_a_time = False
     for thing in reachable(app):

@@ -58,8 +58,7 @@ def _own_error(exc: BaseException, handler: str) -> BaseException:
     """Return the exception that a connect or disconnect handler raised itself.
 
     python-socketio calls such a handler with one argument more, and without it after any TypeError.
-    So the
-    last exception may be the failure of one of the two calls, or have it as context.
+    So the last exception may be the failure of one of the two calls, or have it as context.
     """
     context = exc.__context__
     if (

@@ -1,10 +1,8 @@
 """Finds where an app has its Socket.IO server, for the error of a handshake that found none.
 
 Attributes of the app give candidates. Each candidate is tried before it is named: the app is called
-with a
-handshake's request, and the call is cancelled as soon as the server is in the call stack, before
-the server
-has read anything.
+with a handshake's request, and the call is cancelled as soon as the server is in the call stack,
+before the server has read anything.
 """
 
 from __future__ import annotations

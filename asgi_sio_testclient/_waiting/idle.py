@@ -140,8 +140,7 @@ class IdleWatchers:
         given.
 
         `soon` defers the first look to the next turn of the loop: the caller is within a call of
-        the app,
-        which may go on.
+        the app, which may go on.
 
         Returns:
             A function that removes the wait.

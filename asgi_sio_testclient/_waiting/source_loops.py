@@ -1,8 +1,7 @@
 """The loops in the source around a suspended line.
 
 Whether a task that sleeps in a loop will ever leave the loop is read from the source, since a frame
-has no
-such information.
+has no such information.
 """
 
 from __future__ import annotations

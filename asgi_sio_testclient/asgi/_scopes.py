@@ -22,9 +22,8 @@ def single_callable(app: Any) -> ASGI3Application:
     """Return `app` as an ASGI 3 callable; ASGI 2's two-step callables are wrapped by asgiref.
 
     asgiref takes a plain ``def app(scope, receive, send): return inner(scope, receive, send)`` for
-    a two-step
-    callable, since it is no coroutine function; so a callable that accepts three arguments is not
-    wrapped.
+    a two-step callable, since it is no coroutine function; so a callable that accepts three
+    arguments is not wrapped.
     """
     if has_async_call(app):
         return cast("ASGI3Application", app)  # as asgiref finds, by a longer way
