@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import gc
 import linecache
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import CodeType, FrameType, ModuleType
@@ -28,6 +29,7 @@ __all__ = [
     "is_stand_in",
     "names_of",
     "place",
+    "profiled",
     "running",
 ]
 
@@ -108,6 +110,17 @@ def running(stop: Iterable[CodeType] = ()) -> list[FrameType]:
         frames.append(frame)
         frame = frame.f_back
     return frames[::-1]
+
+
+@contextlib.contextmanager
+def profiled(note: Callable[[FrameType, str, Any], object]) -> Iterator[None]:
+    """Call `note` for what happens within the block, as `sys.setprofile` does."""
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
 
 
 def awaited(task: asyncio.Task[Any]) -> list[FrameType]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import dis
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
-from asgi_sio_testclient.schedules._frames import Frames, Owner
+from asgi_sio_testclient.schedules._frames import Frames, Owner, profiled
 from asgi_sio_testclient.schedules._run import Outcome
 
 __all__ = ["remarks_on"]
@@ -96,12 +95,10 @@ class _Calls:
     @contextlib.contextmanager
     def noted(self) -> Iterator[None]:
         """Within it, calls are noted."""
-        before = sys.getprofile()
-        sys.setprofile(self._note)
         try:
-            yield
+            with profiled(self._note):
+                yield
         finally:
-            sys.setprofile(before)
             self._entered.clear()
 
     def _note(self, frame: FrameType, event: str, argument: Any) -> None:

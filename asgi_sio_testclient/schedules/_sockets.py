@@ -12,7 +12,7 @@ from typing import Any
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
 from asgi_sio_testclient import UsageError
-from asgi_sio_testclient.schedules._frames import awaited
+from asgi_sio_testclient.schedules._frames import awaited, running
 
 __all__ = ["refuse"]
 
@@ -29,7 +29,8 @@ def refuse(name: str) -> Any:
     real = getattr(asyncio.SelectorEventLoop, name)
 
     async def method(loop: Any, *args: Any, **options: Any) -> Any:
-        frames = _callers()
+        *callers, _ = running()
+        frames = callers[::-1]
         if not any(loop.recorder.outside.has(frame) for frame in frames if loop.recorder.outside):
             loop.fatal = _refusal(loop, name, frames)
             raise loop.fatal
@@ -37,16 +38,6 @@ def refuse(name: str) -> Any:
 
     method.__name__ = name
     return method
-
-
-def _callers() -> list[FrameType]:
-    """Innermost first."""
-    frames: list[FrameType] = []
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and frame.f_code is not asyncio.Handle._run.__code__:
-        frames.append(frame)
-        frame = frame.f_back
-    return frames
 
 
 def _refusal(loop: Any, name: str, frames: list[FrameType]) -> UsageError:

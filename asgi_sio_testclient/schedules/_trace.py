@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
 from asgi_sio_testclient import TestClientError
-from asgi_sio_testclient.schedules._frames import Frames, Owner, names_of, place
+from asgi_sio_testclient.schedules._frames import Frames, Owner, names_of, place, profiled
 
 __all__ = ["ClockReads", "NotRepeatable", "compare"]
 
@@ -83,15 +82,9 @@ class ClockReads:
         self._frames = frames
         self._found: dict[str, str] = {}
 
-    @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
+    def watched(self) -> AbstractContextManager[None]:
         """Within it, reads are noted."""
-        before = sys.getprofile()
-        sys.setprofile(self._note)
-        try:
-            yield
-        finally:
-            sys.setprofile(before)
+        return profiled(self._note)
 
     def _note(self, frame: FrameType, event: str, argument: Any) -> None:
         if event == "c_call" and getattr(argument, "__name__", "") in _CLOCKS:
