@@ -31,6 +31,7 @@ _ENTRIES = tuple(
         (r"server not found: ", "session-without-server"),
         (r"the lifespan would run twice", "lifespan-run-by-the-http-client"),
         (r"async_mode is ", "async-mode-of-aiohttp"),
+        (r"the server logged ", "logged-by-the-server"),
         (r"connect\(\) takes no URL", "connect-to-a-url"),
         (r"connect\(\) takes no namespaces=", "namespaces-as-a-keyword"),
         (r"connect\(\) takes no wait_timeout=", "wait-timeout-as-a-keyword"),

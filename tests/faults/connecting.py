@@ -390,3 +390,24 @@ async def upgrade_without_noop():
         answers_the_probe_only, transports=("polling", "websocket"), timeout=SHORT
     ) as client:
         await client.connect()
+
+
+@faults.fault(
+    "Instruments python-engineio with code that fails: the server logs that, and answers as if nothing were.",
+    first_line="ConnectTimeout: the server logged 'Unknown receive error': LookupError('no span for this packet') <n> s ago: no answer to CONNECT of namespace '/' within 0.2 s",
+    cause="the server logged",
+    within=AT_TIMEOUT,
+    remedy="The message quotes what the server logged; its log has the traceback.",
+)
+async def logged_by_the_server():
+    sio, app = server()
+    original = sio.eio._trigger_event
+
+    async def traced(event, *args, **options):
+        if event == "message":
+            raise LookupError("no span for this packet")
+        return await original(event, *args, **options)
+
+    sio.eio._trigger_event = traced
+    async with TestClient(app, timeout=SHORT) as client:
+        await client.connect()
