@@ -52,9 +52,20 @@ python-socketio's client, `TestClient` is as JavaScript's, but for the last line
 | the NOOP of an upgrade | over the websocket | ends a pending GET | as JavaScript's |
 | CONNECT in an upgrade | after it, over the websocket | before it, over polling | after it |
 
-`TestClient` waits with CONNECT for the end of the upgrade, as python-socketio's client does. With
-CONNECT before the probe, its answer and the first events come over polling or over the websocket,
-whichever is faster; no test may depend on that.
+`TestClient` waits with CONNECT for the end of the upgrade, as python-socketio's client does; that
+client's recordings of upgrades are what `TestClient` is compared with above, and it can't follow
+both.
+JavaScript's client POSTs CONNECT and opens the websocket at the same moment, on two connections. An
+app can see two things of that:
+
+- A connect handler finds `eio.transport(sid)` at "polling". Under the two other clients it finds
+  "websocket".
+- The answer to CONNECT, and what the connect handler emits, come in a GET or over the websocket:
+  it depends on which of the two requests the server takes first.
+
+The packets, their order, the handlers' arguments and the reason of the end are the same. With
+`transports=("polling",)` a connect handler runs under `TestClient` as it does under JavaScript's
+client during an upgrade.
 """
 
 BEYOND = """\

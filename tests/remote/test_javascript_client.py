@@ -40,11 +40,17 @@ class Record:
         self.content_types = set()
         self.noops = []
         self.reasons = []
+        self.connected_over = []
         self.over = threading.Event()
-        sio = socketio.AsyncServer(async_mode="asgi", **options)
+        self._sio = sio = socketio.AsyncServer(async_mode="asgi", **options)
+        sio.on("connect", self._connected)
         sio.on("echo", lambda sid, value: value)
         sio.on("disconnect", self._disconnected)
         self._app = socketio.ASGIApp(sio)
+
+    def _connected(self, sid, environ):
+        sid = self._sio.manager.eio_sid_from_sid(sid, "/")
+        self.connected_over.append(self._sio.eio.transport(sid))
 
     def _disconnected(self, sid, reason):
         self.reasons.append(reason)
@@ -114,11 +120,14 @@ def test_the_client_is_as_the_javascript_client(name):
     theirs = through_uvicorn(javascript, name, ping_interval=8, ping_timeout=4)
     ours = in_memory(name)
     if name == "upgrade":
+        assert (theirs.connected_over, ours.connected_over) == (["polling"], ["websocket"])
         # The one difference: JavaScript's client sends CONNECT over polling, before the probe.
         assert theirs.packets.index("40") == 0
         theirs.packets.insert(ours.packets.index("40"), theirs.packets.pop(0))
         theirs.content_types.clear()
+        theirs.connected_over = ours.connected_over
     assert ours.packets == theirs.packets
+    assert ours.connected_over == theirs.connected_over
     assert ours.content_types == theirs.content_types
     assert ours.noops[:1] == theirs.noops[:1]
     assert ours.reasons == theirs.reasons == ["client disconnect"]
@@ -132,3 +141,4 @@ def test_where_the_stock_client_differs():
     assert "40{}" in polling.packets
     assert polling.content_types == {"text/plain"}
     assert "http" not in upgrade.noops
+    assert upgrade.connected_over == ["websocket"]
