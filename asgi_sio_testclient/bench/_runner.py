@@ -1,8 +1,8 @@
-"""Sends the calls of `measure()`, and notes when each was due, sent and answered.
+"""Sends the calls of `measure()`, and records when each call was due, sent and answered.
 
-Nothing but the calls themselves may be on the clock: what costs time besides, such as progress,
-collecting garbage or reading the transcript, is done between rounds of calls, when none is under
-way. Only an open loop, which can't pause, does some of it while others wait.
+Nothing but the calls is measured. Other work that takes time (progress, garbage collection,
+reading the transcript) is done between rounds of calls, while no call is pending. An open loop
+can't pause, and does some of this work while calls are pending: see `_open_loop`.
 """
 
 from __future__ import annotations
@@ -20,31 +20,21 @@ from asgi_sio_testclient._client.client import TestClient
 from asgi_sio_testclient._connection import transcript
 from asgi_sio_testclient._exceptions import EventTimeout, NotConnected, TestClientError, UsageError
 from asgi_sio_testclient.bench._calibration import measure
+from asgi_sio_testclient.bench._open_loop import CALLS_A_ROUND, ROUND_NS, SECOND, OpenLoop
 from asgi_sio_testclient.bench._report import SLICES, LatencyReport, Sample
 from asgi_sio_testclient.bench._subject import Subject
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._server.runs import HandlerRun
 
-__all__ = ["Measurement", "Plan", "Progress", "Watcher", "first_line", "still_collector", "until"]
+__all__ = ["Measurement", "Plan", "Progress", "Watcher", "first_line", "still_collector"]
 
 __tracebackhide__ = True
 
 Watcher = Callable[["Progress"], object]
 
-SECOND = 1_000_000_000
-ROUND_NS = SECOND // 20
-"""A round of calls ends then, and in between is time for all the rest."""
-CALLS_A_ROUND = 5_000
-"""As many handlers as the transcript keeps are twice that."""
 FEWEST_CALLS_A_ROUND = 10
 """For each concurrent caller: in a round of one or two calls, all callers would begin together."""
-SPIN_NS = 2_000_000
-"""A timer of the event loop is late by up to a millisecond, the resolution of epoll, and by what
-the system adds: the last two before an arrival are spent turning the loop."""
-HOUSEKEEPING_NS = 3_000_000
-"""At most so long takes it to read the transcript, run the calibration loop and draw a bar."""
-LONGEST_NS = 2 * SECOND
 TIMEOUTS_IN_A_ROW = 3
 
 
@@ -119,15 +109,15 @@ class Measurement:
         self._messages: dict[str, str] = {}
         # when the calibration loop ran, and what it took, in seconds
         self._calibrations: list[tuple[float, float]] = []
-        self._told = 0
+        self._reported_ns = 0
         self.warming_up = False
         self._elapsed = 0
         self._began: int | None = None
-        self._sent = 0
-        self._rested = self._rested_at = 0
+        self.sent = 0
+        self.housekept_ns = self.housekept_at = 0
         self._timeouts = 0
         self._proved = False
-        self._stopped: str | None = None
+        self.stopped: str | None = None
         self._fatal: Exception | None = None
 
     async def run(self) -> None:
@@ -139,7 +129,7 @@ class Measurement:
             NotConnected: there was no connection to begin with.
         """
         self.warming_up = self._plan.warmup > 0
-        self._tell()
+        self._report_progress()
         if self.warming_up:
             await self._warm_up()
         with still_collector():
@@ -152,8 +142,8 @@ class Measurement:
                 self._clock_off()
         if self._plan.goes_on:
             await self._drain()
-        self._between()
-        self._tell()
+        self.housekeep()
+        self._report_progress()
 
     # -- closed loop
 
@@ -164,7 +154,7 @@ class Measurement:
         finally:
             self._discard_warm_up()
         self.warming_up = False
-        self._tell()
+        self._report_progress()
 
     def _discard_warm_up(self) -> None:
         self._messages.clear()
@@ -179,12 +169,12 @@ class Measurement:
         # The calibration loop runs between rounds: once for each slice of the timeline, or oftener.
         fewest = FEWEST_CALLS_A_ROUND * self._plan.concurrency
         size = min(CALLS_A_ROUND, max(-(-calls // SLICES), fewest))
-        while self._left and self._stopped is None:
+        while self._left and self.stopped is None:
             self._room = size
             self._clock_on()
             await self._round(self._plan.operation)
             self._clock_off()
-            self._between()
+            self.housekeep()
             uncollected += size - self._room
             if uncollected >= CALLS_A_ROUND:
                 gc.collect()
@@ -201,13 +191,14 @@ class Measurement:
             raise self._fatal
 
     async def _worker(self, operation: Callable[[], Awaitable[object]], ends: int) -> None:
+        # The same as `call`, without its call, which would be part of the figure.
         clock, note = perf_counter_ns, self.samples.append
         begin = 0
-        while self._left > 0 and self._room > 0 and begin < ends and self._stopped is None:
+        while self._left > 0 and self._room > 0 and begin < ends and self.stopped is None:
             self._left -= 1
             self._room -= 1
-            number = self._sent
-            self._sent += 1
+            number = self.sent
+            self.sent += 1
             begin = clock()
             try:
                 await operation()
@@ -221,72 +212,40 @@ class Measurement:
     # -- open loop
 
     async def _open_loop(self, rate: float) -> None:
-        places = asyncio.Semaphore(self._plan.concurrency) if self._plan.concurrency > 1 else None
-        arrivals: set[asyncio.Task[None]] = set()
         self._clock_on()
-        start = perf_counter_ns()
-        try:
-            for number in range(self._plan.calls):
-                due = start + round(number * SECOND / rate)
-                await self._housekeeping(due, arrivals)
-                await until(due)
-                if self._stopped is not None:
-                    break
-                task = asyncio.create_task(self._arrival(due, places))
-                arrivals.add(task)
-                task.add_done_callback(arrivals.discard)
-            await asyncio.gather(*arrivals)
-        finally:
-            for task in arrivals:
-                task.cancel()
-            await asyncio.gather(*arrivals, return_exceptions=True)
+        await OpenLoop(self, self._plan.calls, rate, self._plan.concurrency).run()
         if self._fatal is not None:
             raise self._fatal
 
-    async def _housekeeping(self, due: int, arrivals: set[asyncio.Task[None]]) -> None:
-        """Do the rest while nothing is under way and the next arrival is far enough; where that
-        never happens, now and then nevertheless, and at one call's expense.
+    async def call(self, due: int) -> None:
+        """Send one call that was due at a time of `perf_counter_ns()`, and record its times or
+        its error.
         """
-        now = perf_counter_ns()
-        if now - self._rested < ROUND_NS and self._sent - self._rested_at < CALLS_A_ROUND:
-            return
-        await _sleep_until(due - 2 * HOUSEKEEPING_NS)
-        while arrivals and due - perf_counter_ns() > HOUSEKEEPING_NS:  # noqa: ASYNC110 (as in until)
-            await asyncio.sleep(0)
-        if not arrivals and due - perf_counter_ns() > HOUSEKEEPING_NS:
-            self._between()
-        elif now - self._rested > LONGEST_NS or self._sent - self._rested_at >= CALLS_A_ROUND:
-            self._between(calibrate=False)
+        number = self.sent
+        self.sent += 1
+        sent = perf_counter_ns()
+        try:
+            await self._plan.operation()
+        except Exception as exc:  # noqa: BLE001 (whatever the app raises is counted)
+            self._failed(exc)
+        else:
+            self.samples.append((number, due, sent, perf_counter_ns()))
+            if not self._proved:
+                self._prove(None)
 
-    async def _arrival(self, due: int, places: asyncio.Semaphore | None) -> None:
-        async with contextlib.AsyncExitStack() as stack:
-            if places is not None:
-                await stack.enter_async_context(places)
-            number = self._sent
-            self._sent += 1
-            sent = perf_counter_ns()
-            try:
-                await self._plan.operation()
-            except Exception as exc:  # noqa: BLE001 (whatever the app raises is counted)
-                self._failed(exc)
-            else:
-                self.samples.append((number, due, sent, perf_counter_ns()))
-                if not self._proved:
-                    self._prove(None)
-
-    # -- what went wrong
+    # -- errors
 
     def _failed(self, exc: Exception) -> None:
         if not self._proved:
             self._prove(exc)
         if isinstance(exc, NotConnected):
-            self._stopped = first_line(exc)
+            self.stopped = first_line(exc)
         elif self._is_misuse(exc):
             self._fatal = exc
         elif isinstance(exc, EventTimeout) and exc.timeout is not None:
             self._timed_out()
         if self._fatal is not None:
-            self._stopped = first_line(self._fatal)
+            self.stopped = first_line(self._fatal)
             return
         self._count(exc)
 
@@ -304,7 +263,7 @@ class Measurement:
         """A thousand calls that nobody answers, of five seconds each: who would see the end?"""
         self._timeouts += 1
         if not self.samples and self._timeouts >= max(TIMEOUTS_IN_A_ROW, self._plan.concurrency):
-            self._stopped = f"{self._timeouts} calls timed out, and none was answered"
+            self.stopped = f"{self._timeouts} calls timed out, and none was answered"
 
     def _prove(self, exc: Exception | None) -> None:
         """After the first call: does anything in the app handle the event at all?"""
@@ -314,9 +273,9 @@ class Measurement:
             where = f"{self._plan.event!r} in namespace {self._plan.namespace!r}"
             hint = f" ({exc.headline})" if isinstance(exc, EventTimeout) else ""
             self._fatal = UsageError(f"nothing in the app handles {where}{hint}")
-            self._stopped = str(self._fatal)
+            self.stopped = str(self._fatal)
 
-    # -- besides
+    # -- between calls
 
     def _clock_on(self) -> None:
         self._began = perf_counter_ns()
@@ -326,22 +285,26 @@ class Measurement:
             self._elapsed += perf_counter_ns() - self._began
             self._began = None
 
-    def _between(self, *, calibrate: bool = True) -> None:
-        """What costs time."""
+    def housekeep(self, *, calibrate: bool = True) -> None:
+        """Do the work that takes time and must not be measured.
+
+        Args:
+            calibrate: whether to run the calibration loop, too.
+        """
         self._handlers.read()
         # Events that the handler sent besides its answer; nobody reads them, and they add up.
         self._client.get_received(self._plan.namespace)
         if calibrate:
             self._calibrations.append((perf_counter_ns() / SECOND, measure()))
-        # An open loop comes here seldom enough.
-        if self._plan.rate is not None or perf_counter_ns() - self._told >= ROUND_NS:
-            self._tell()
-        self._rested, self._rested_at = perf_counter_ns(), self._sent
+        # An open loop does this seldom enough.
+        if self._plan.rate is not None or perf_counter_ns() - self._reported_ns >= ROUND_NS:
+            self._report_progress()
+        self.housekept_ns, self.housekept_at = perf_counter_ns(), self.sent
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         if self._watcher is not None:
             self._watcher(self._progress)
-        self._told = perf_counter_ns()
+        self._reported_ns = perf_counter_ns()
 
     async def _drain(self) -> None:
         """Wait for handlers that go on after their answers, and count those that fail."""
@@ -353,7 +316,7 @@ class Measurement:
                 # The server isn't known, or the handler doesn't end: no use to ask again.
                 failed = False
                 if isinstance(exc, EventTimeout):
-                    self._stopped = self._stopped or first_line(exc)
+                    self.stopped = self.stopped or first_line(exc)
             except Exception as exc:  # noqa: BLE001 (as in _worker)
                 self._count(exc)
             else:
@@ -373,7 +336,7 @@ class Measurement:
             errors=self.errors,
             messages=self._messages,
             notes=self._handlers.notes,
-            interrupted=interrupted or self._stopped,
+            interrupted=interrupted or self.stopped,
         )
 
     def _sample(self, number: int, due: int, sent: int, end: int) -> Sample:
@@ -448,22 +411,6 @@ class _Handlers:
         """When the handler for that call started and ended; None where that isn't known."""
         run = self._runs[number] if number < len(self._runs) and not self._incomplete else None
         return run if isinstance(run, tuple) else None
-
-
-async def until(due: int) -> None:
-    """Return when `perf_counter_ns()` is `due`, after one turn of the loop at least: arrivals that
-    are late may not keep the app from its work.
-    """
-    await asyncio.sleep(0)
-    await _sleep_until(due - SPIN_NS)
-    while perf_counter_ns() < due:  # noqa: ASYNC110 (it waits for the clock)
-        await asyncio.sleep(0)
-
-
-async def _sleep_until(when: int) -> None:
-    left = when - perf_counter_ns()
-    if left > 0:
-        await asyncio.sleep(left / SECOND)
 
 
 @contextlib.contextmanager

@@ -16,8 +16,9 @@ from typing import Any
 from asgi_sio_testclient._client.client import TestClient
 from asgi_sio_testclient._connection.transcript import TranscriptEntry
 from asgi_sio_testclient._exceptions import EventTimeout, NotConnected, UsageError
+from asgi_sio_testclient.bench._open_loop import SECOND, until
 from asgi_sio_testclient.bench._report import LatencyReport, Sample
-from asgi_sio_testclient.bench._runner import SECOND, first_line, still_collector, until
+from asgi_sio_testclient.bench._runner import first_line, still_collector
 from asgi_sio_testclient.bench._subject import Subject, name_of
 
 __all__ = ["swarm"]

@@ -28,7 +28,7 @@ from asgi_sio_testclient import (
     bench,
 )
 from asgi_sio_testclient._connection import transcript
-from asgi_sio_testclient.bench import _runner as bench_runner, _subject as subjects
+from asgi_sio_testclient.bench import _open_loop, _runner as bench_runner, _subject as subjects
 from asgi_sio_testclient.bench._format import duration
 from asgi_sio_testclient.bench._statistics import bucketed, mann_whitney, percentile, sliced
 
@@ -741,7 +741,7 @@ class TestOpenLoop:
         assert report.waited.max > report.handler.min
 
     async def test_progress_goes_on_when_there_is_no_pause(self, client, monkeypatch):
-        monkeypatch.setattr(bench_runner, "CALLS_A_ROUND", 10)
+        monkeypatch.setattr(_open_loop, "CALLS_A_ROUND", 10)
         seen = []
         await bench.measure(
             client,
