@@ -35,9 +35,6 @@ from asgi_sio_testclient._waiting.work import TrackedTask, was_set_off
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._connection.base import BaseSession
-    from asgi_sio_testclient._connection.idleness import IdleSession
-    from asgi_sio_testclient._connection.session import EngineSession
     from asgi_sio_testclient._connection.transcript import Transcript
     from asgi_sio_testclient._server.runs import HandlerRun
 
@@ -53,6 +50,57 @@ class AppClient(Protocol):
 
     def app_raised(self, exc: BaseException) -> None:
         """Called when the app has raised because of this client."""
+
+
+class IdleSource(SupportsIdle, Protocol):
+    """A source of idleness that notes when something happens.
+
+    Attributes:
+        unsettled: whether something may be under way, in either direction.
+    """
+
+    unsettled: bool
+
+    @property
+    def settled(self) -> bool:
+        """Whether the source is idle, and sets `unsettled` before that changes."""
+
+
+class AppSession(IdleSource, Protocol):
+    """A connection to the running app.
+
+    Attributes:
+        instrumentation: the instrumentation of the connection's server; None until it is detected.
+    """
+
+    instrumentation: ServerInstrumentation | None
+
+    @property
+    def sid(self) -> str:
+        """The Engine.IO session id, "" before the handshake."""
+
+    @property
+    def running_app(self) -> RunningApp:
+        """The running app to which the session is a connection."""
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """The calls of the app that still run for the session."""
+
+    def why_busy(self) -> str:
+        """Return what keeps the session from being idle; "" if the session is idle."""
+
+    def in_threads(self) -> list[str]:
+        """Return a line if the server's threads have not taken all that was sent, else none."""
+
+    def still_connected(self) -> list[str]:
+        """Return a line for each namespace in which the server counts the session as connected."""
+
+    def drop(self) -> None:
+        """Close the connection without a CLOSE packet, like a lost network."""
+
+    async def wait_closed(self, timeout: float) -> None:
+        """Wait until no call of the app runs for the session, for at most `timeout` seconds."""
 
 
 class RunningApp:
@@ -93,8 +141,8 @@ class RunningApp:
         self._isolate = isolate
         self._lifespan: asgi.Lifespan | None = None
         self._instrumentations: dict[Any, ServerInstrumentation] = {}
-        self._sessions: dict[EngineSession, None] = {}  # in the order in which they began
-        self.unsettled: set[IdleSession] = set()
+        self._sessions: dict[AppSession, None] = {}  # in the order in which they began
+        self.unsettled: set[IdleSource] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._begun_now: list[str] = []  # handlers of the test's whose tasks are being made
         self._ending: list[asyncio.Task[Any]] = []
@@ -190,13 +238,13 @@ class RunningApp:
         """The instrumentations of all servers that were found or given."""
         return list(self._instrumentations.values())
 
-    def add_session(self, session: EngineSession) -> None:
+    def add_session(self, session: AppSession) -> None:
         """Add a session that begins."""
         self._sessions[session] = None
 
-    def session_over(self, session: BaseSession) -> None:
+    def session_over(self, session: AppSession) -> None:
         """Remove a session for which no call of the app runs any more."""
-        self._sessions.pop(session, None)  # type: ignore[call-overload]
+        self._sessions.pop(session, None)
         self.unsettled.discard(session)
         if session.instrumentation is not None and session.sid:
             self._ending += session.instrumentation.release_connection(session.sid)
@@ -267,7 +315,7 @@ class RunningApp:
         # A broker in memory (asgi_sio_testclient.pubsub) counts the messages between nodes.
         yield from (thing for thing in mine if hasattr(thing, "quiet"))
 
-    def _busy_sessions(self) -> Iterator[IdleSession]:
+    def _busy_sessions(self) -> Iterator[IdleSource]:
         """Yield the sessions on which something is under way. Only sessions on which something
         happened since the last look are asked, whatever the number of clients.
         """
@@ -328,7 +376,7 @@ class RunningApp:
         server.
         """
         runs = self.running_handlers()
-        return [run for run in runs if cast("EngineSession", run.owner)._running_app is self]
+        return [run for run in runs if cast("AppSession", run.owner).running_app is self]
 
     def awaited_outside(self) -> list[str]:
         """Return a line for each handler, request or task of theirs that waits for a thread or

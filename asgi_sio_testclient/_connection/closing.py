@@ -95,7 +95,7 @@ class ClosingSession(SendingSession):
         """Close the engine, and each transport by a call of `how`."""
         self._unsettle()
         if self._link is not None:
-            self._link.cut()
+            self._link.abort()
             self._link = None
         self.engine.close()
         self._step("close")

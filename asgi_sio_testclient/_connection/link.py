@@ -53,7 +53,7 @@ class DisturbedLink:
         self._sent.flush()
         self._received.flush()
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """End the connection; frames that are held back never arrive."""
         self._sent.cut()
         self._received.cut()
