@@ -95,7 +95,7 @@ def _measure(options: argparse.Namespace) -> dict:
     sizes = growth.QUICK_SIZES if options.quick else growth.SIZES
     if wanted("memory"):
         run["memory"] = {}
-        for who in growth.CROWDS:
+        for who in growth.USERS:
             _progress(f"memory: {who}")
             run["memory"][who] = memory.measure(who, sizes[-1])
     if wanted("growth"):

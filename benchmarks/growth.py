@@ -1,12 +1,14 @@
-"""Does it stay flat: cost per call, per connect and per broadcast recipient as clients are added.
+"""The cost per call, per connect and per broadcast recipient as clients are added.
 
-What is looked at is a contender's growth over the floor's own: the server slows down as well.
+The figure is a contender's growth divided by the floor's own: the server slows down as well.
 """
 
 import asyncio
+import statistics
 
-from benchmarks.crowd import CROWDS, crowd
+from benchmarks.measures import FLOOR
 from benchmarks.method import clocked, collector, now
+from benchmarks.users import USERS, users
 
 SIZES = (1, 10, 100, 1_000, 10_000)
 QUICK_SIZES = (1, 10, 100, 1_000)
@@ -19,7 +21,7 @@ METRICS = {
 
 async def _climb(who: str, sizes) -> dict[str, list[float]]:
     found = {metric: [] for metric in METRICS}
-    async with crowd(who) as clients:
+    async with users(who) as clients:
         for size in sizes:
             await clients.grow_to(size)
             found["call"].append(await _warm(clients.call, 300))
@@ -47,8 +49,8 @@ async def _broadcasts(clients, size) -> float:
 
 def measure(rounds: int, sizes, progress) -> dict:
     """`{who: {metric: [[ns at each size], one list per round]}}`."""
-    found = {who: {metric: [] for metric in METRICS} for who in CROWDS}
-    names = list(CROWDS)
+    found = {who: {metric: [] for metric in METRICS} for who in USERS}
+    names = list(USERS)
     for number in range(rounds):
         shift = number % len(names)
         for who in names[shift:] + names[:shift]:
@@ -56,3 +58,17 @@ def measure(rounds: int, sizes, progress) -> dict:
             for metric, ns in asyncio.run(_climb(who, sizes)).items():
                 found[who][metric].append(ns)
     return found
+
+
+def growth_over_floor(run: dict, who: str, metric: str) -> list[float]:
+    """Per size: the median over the rounds of (who's growth from one client) / (the floor's)."""
+    each = []
+    for mine, floors in zip(run["growth"][who][metric], run["growth"][FLOOR][metric], strict=True):
+        each.append([(m / mine[0]) / (f / floors[0]) for m, f in zip(mine, floors, strict=True)])
+    return [statistics.median(at_size) for at_size in zip(*each, strict=True)]
+
+
+def growth_times(run: dict, who: str, metric: str) -> list[float]:
+    """Per size: the median time in microseconds."""
+    rounds = run["growth"][who][metric]
+    return [statistics.median(at_size) / 1e3 for at_size in zip(*rounds, strict=True)]

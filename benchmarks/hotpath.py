@@ -9,7 +9,7 @@ import functools
 from collections.abc import Awaitable, Callable
 
 from asgi_sio_testclient import TestClient
-from benchmarks import crowd
+from benchmarks import users
 from benchmarks.app import make_app
 from benchmarks.floor import PollingFloor, WebSocketFloor
 from benchmarks.peers import ours as our_client
@@ -31,7 +31,7 @@ RECIPIENTS = 50
 @contextlib.asynccontextmanager
 async def floor(operation: str):
     if operation == "broadcast":
-        async with _crowd("floor") as broadcast:
+        async with _users("floor") as broadcast:
             yield broadcast
         return
     driver = PollingFloor if operation == "polling_call" else WebSocketFloor
@@ -54,7 +54,7 @@ async def floor(operation: str):
 @contextlib.asynccontextmanager
 async def ours(operation: str):
     if operation == "broadcast":
-        async with _crowd("ours") as broadcast:
+        async with _users("ours") as broadcast:
             yield broadcast
         return
     app = make_app()
@@ -74,8 +74,8 @@ async def ours(operation: str):
 
 
 @contextlib.asynccontextmanager
-async def _crowd(who: str):
-    async with crowd.crowd(who) as clients:
+async def _users(who: str):
+    async with users.users(who) as clients:
         await clients.grow_to(RECIPIENTS)
         yield clients.broadcast
         await clients.close()

@@ -11,11 +11,11 @@ import subprocess
 import sys
 import tracemalloc
 
-from benchmarks.crowd import crowd
+from benchmarks.users import users
 
 
 async def _measure(who: str, size: int) -> dict:
-    async with crowd(who) as clients:
+    async with users(who) as clients:
         await clients.grow_to(1)
         await clients.connect_one_more()
         before = _held()

@@ -10,9 +10,8 @@ mpl.rcParams.update({"svg.hashsalt": "benchmarks", "svg.fonttype": "none", "font
 
 from matplotlib import pyplot as plt  # noqa: E402 - the backend is chosen before
 
-from benchmarks.growth import METRICS  # noqa: E402
+from benchmarks.growth import METRICS, growth_over_floor  # noqa: E402
 from benchmarks.measures import MEASURES, OURS  # noqa: E402
-from benchmarks.report import growth_over_floor  # noqa: E402
 
 OUR_COLOUR, OTHER_COLOUR, FLOOR_COLOUR = "#1b7f79", "#9aa5b1", "#444444"
 

@@ -5,7 +5,7 @@ import statistics
 from pathlib import Path
 
 from benchmarks import forms, once, payloads
-from benchmarks.growth import METRICS
+from benchmarks.growth import METRICS, growth_over_floor, growth_times
 from benchmarks.hotpath import GOALS
 from benchmarks.measures import FLOOR, MEASURES, OURS
 
@@ -274,20 +274,6 @@ def _memory_table(run: dict) -> str:
         "Starlette's lives on a thread, httpx-ws needs a task group held open per client, and two "
         "sockets per client put uvicorn's and the stock client's memory partly into the kernel.\n"
     )
-
-
-def growth_over_floor(run: dict, who: str, metric: str) -> list[float]:
-    """Per size: the median over the rounds of (who's growth from one client) / (the floor's)."""
-    each = []
-    for mine, floors in zip(run["growth"][who][metric], run["growth"][FLOOR][metric], strict=True):
-        each.append([(m / mine[0]) / (f / floors[0]) for m, f in zip(mine, floors, strict=True)])
-    return [statistics.median(at_size) for at_size in zip(*each, strict=True)]
-
-
-def growth_times(run: dict, who: str, metric: str) -> list[float]:
-    """Per size: the median time in microseconds."""
-    rounds = run["growth"][who][metric]
-    return [statistics.median(at_size) / 1e3 for at_size in zip(*rounds, strict=True)]
 
 
 def _growth_lines(run: dict) -> list[str]:

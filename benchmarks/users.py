@@ -1,7 +1,7 @@
-"""Many clients of one app in one process: what growth and memory are measured on.
+"""Many clients of one app in one process: growth and memory are measured on them.
 
-Each crowd can grow, make one of its clients call, connect and close one more, and hear a
-broadcast. The stock driver and the peers with a thread or two sockets per client are not here:
+Each group of users can grow, let one client call, connect and close one more client, and receive
+a broadcast. The stock driver and the peers with a thread or two sockets per client are not here:
 they hit other limits first.
 """
 
@@ -18,7 +18,7 @@ from benchmarks.floor import WebSocketFloor
 LONG_S = 60.0  # a collection among 10,000 clients takes longer than the communicator's own second
 
 
-class Crowd:
+class Users:
     """Clients are visited with a stride, so that none stays in the processor's cache for long."""
 
     def __init__(self, app) -> None:
@@ -46,7 +46,7 @@ class Crowd:
         self.clients.clear()
 
 
-class FloorCrowd(Crowd):
+class FloorUsers(Users):
     def new(self):
         return WebSocketFloor(self.app)
 
@@ -66,7 +66,7 @@ class FloorCrowd(Crowd):
             await future
 
 
-class OurCrowd(Crowd):
+class OurUsers(Users):
     first: TestClient  # nobody's: it only keeps the app running for its clones
 
     def new(self):
@@ -87,7 +87,7 @@ class OurCrowd(Crowd):
             await client.await_event("news")
 
 
-class AsgirefCrowd(Crowd):
+class AsgirefUsers(Users):
     def new(self):
         return ApplicationCommunicator(self.app, wire.websocket_scope())
 
@@ -115,14 +115,14 @@ class AsgirefCrowd(Crowd):
         return await client.receive_output(timeout=LONG_S)
 
 
-CROWDS = {"floor": FloorCrowd, "ours": OurCrowd, "asgiref": AsgirefCrowd}
+USERS = {"floor": FloorUsers, "ours": OurUsers, "asgiref": AsgirefUsers}
 
 
 @contextlib.asynccontextmanager
-async def crowd(who):
-    gathered = CROWDS[who](make_app())
-    if isinstance(gathered, OurCrowd):
-        async with TestClient(gathered.app) as gathered.first:
-            yield gathered
+async def users(who):
+    group = USERS[who](make_app())
+    if isinstance(group, OurUsers):
+        async with TestClient(group.app) as group.first:
+            yield group
     else:
-        yield gathered
+        yield group
