@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self, TypeVar,
 import httpx
 
 from asgi_sio_testclient._client import habits
+from asgi_sio_testclient._client.closing import begin_abort, begin_disconnect, begin_exit, enter
 from asgi_sio_testclient._client.connecting import ConnectCall
 from asgi_sio_testclient._client.dispatch import Dispatcher
 from asgi_sio_testclient._client.handlers import check_subscription
 from asgi_sio_testclient._client.http import find_session, http_client
 from asgi_sio_testclient._client.inbox import Inbox, Match
-from asgi_sio_testclient._client.leaving import begin_abort, begin_disconnect, begin_exit, enter
 from asgi_sio_testclient._client.options import DEFAULT_TRANSPORTS, Options, Serializer, Transport
 from asgi_sio_testclient._client.receiving import NoEvent, next_event, next_events
 from asgi_sio_testclient._client.server_access import require_local_server, rooms_of, server_session
@@ -151,7 +151,7 @@ class TestClient:
             record_awaits(self, recording)
         self._http_context = options.http_context()
 
-    # -- entering and leaving
+    # -- start and end
 
     async def __aenter__(self) -> Self:
         """Start the app's lifespan. `connect` opens the connection.
@@ -185,9 +185,9 @@ class TestClient:
             LifespanFailed: the app's shutdown failed.
             Leak: something was left over, with ``strict=True``.
         """
-        leaving = begin_exit(self._dispatcher, exc)
-        if leaving is not None:
-            await leaving.run()
+        client_exit = begin_exit(self._dispatcher, exc)
+        if client_exit is not None:
+            await client_exit.run()
 
     # -- connecting
 

@@ -88,7 +88,7 @@ async def enter(dispatcher: Dispatcher) -> None:
         dispatcher.asked.clear()
 
 
-def begin_exit(dispatcher: Dispatcher, exc: BaseException | None) -> Leaving | None:
+def begin_exit(dispatcher: Dispatcher, exc: BaseException | None) -> ClientExit | None:
     """Return the end of an ``async with``; None in another event loop, where `exc` gets a note.
 
     Args:
@@ -106,15 +106,15 @@ def begin_exit(dispatcher: Dispatcher, exc: BaseException | None) -> Leaving | N
     ):
         add_note(exc, "the client is not closed: it was entered in another event loop")
         return None
-    return Leaving(dispatcher, exc)
+    return ClientExit(dispatcher, exc)
 
 
-class Leaving:
+class ClientExit:
     """The end of a client's ``async with``.
 
     Args:
-        dispatcher: the client that leaves. If it started the running app, the app and the client's
-            clones end with it.
+        dispatcher: the client whose block ends. If that client started the running app, the app and
+            the client's clones end, too.
         exc: what the block raised.
 
     Attributes:

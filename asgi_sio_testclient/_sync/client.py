@@ -91,7 +91,7 @@ class SyncTestClient:
         # The client that `http` returned last, and the async client behind it.
         self._http: tuple[httpx.Client, httpx.AsyncClient] | None = None
 
-    # -- entering and leaving
+    # -- start and end
 
     if not TYPE_CHECKING:
 

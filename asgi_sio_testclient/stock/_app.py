@@ -194,7 +194,7 @@ class App:
         if not running_app.running:
             return []
         try:
-            self._drop_connections()
+            self._abort_connections()
             self._time_out(sid for sid, (_, polling) in self._engines.items() if polling)
             running_app.stop_services()
             for task in self._tasks(self._calls):
@@ -213,15 +213,14 @@ class App:
             await running_app.wait_closed(tasks | running_app.release(), self._timeout)
         return late
 
-    def _drop_connections(self) -> None:
+    def _abort_connections(self) -> None:
         for call in list(self._calls):
-            call.lose()
-            if (
-                isinstance(call, Call)
-                and not self._running_app.instrumentations
-                and call.task is not None
-            ):
-                # Without an instrumented server nothing can release it.
+            if isinstance(call, WebSocketConnection):
+                call.lose()
+                continue
+            call.abort()
+            if not self._running_app.instrumentations and call.task is not None:
+                # Without an instrumented server nothing can release the call.
                 call.task.cancel()
 
     def _time_out(self, sids: Iterable[str]) -> None:
@@ -280,7 +279,7 @@ class Call:
         """Call the app."""
         self.exchange.start()
 
-    def lose(self) -> None:
+    def abort(self) -> None:
         """Abort the connection."""
         self._answered = True
         self.exchange.disconnect()
