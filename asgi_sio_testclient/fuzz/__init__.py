@@ -1,7 +1,8 @@
-"""Fuzzing: every handler of an app gets generated payloads, and has to hold.
+"""Fuzzing: call every handler of an app with generated payloads, and report the handlers that fail.
 
-A handler holds where it ends, raises nothing but what is allowed, and leaves the server able to
-answer another client. ``python -m asgi_sio_testclient fuzz MODULE:APP`` is the same from the shell.
+A handler fails if it never ends, if it raises an exception that is not allowed, or if the server
+accepts no other client afterwards. ``python -m asgi_sio_testclient fuzz MODULE:APP`` does the same
+from the shell.
 
 Needs the extra "fuzz" (Hypothesis).
 """
@@ -45,32 +46,35 @@ def run(
 ) -> Report:
     """Fuzz the handlers of an app.
 
-    The app's lifespan runs once, and again after a handler that never ended; each example has a
-    client of its own. Time is virtual: a handler may sleep for hours.
+    Each example is sent by a new client. The app's lifespan is started once, and started again
+    after a handler that never ended. The event loop's clock is virtual: a handler that sleeps for
+    hours takes no time.
 
     Args:
-        app: as `TestClient` takes it.
-        events: the events whose handlers are fuzzed; all where none is given.
-        namespace: only handlers of this namespace; None for all.
-        max_examples: how many examples each handler gets until one fails.
-        seed: of the generated values.
+        app: the app, as `TestClient` takes it.
+        events: the events whose handlers are fuzzed; without events, all handlers.
+        namespace: fuzz the handlers of this namespace only; None for all namespaces.
+        max_examples: the most examples that are sent to one handler.
+        seed: the seed of the generated values. The same seed gives the same values.
         arity: how many arguments are sent; None for as many as each handler takes.
         allow: exceptions that handlers may raise, subclasses included: classes, or names such as
             ``"ValueError"`` and ``"shop.errors.SoldOut"``.
         auth: the auth payload of each connection.
-        setup: called with each client before it connects, to log in; sync or async.
-        recorded: arguments to begin with: the path of a HAR file, of a text file with a frame on
-            each line, or a transcript.
-        sequences: above 0, send sequences of up to so many events of all handlers instead, with
-            `max_examples` sequences in all.
-        progress: called with a line of text for each handler, before it is fuzzed.
+        setup: called with each client before the client connects, for example to log in; sync or
+            async.
+        recorded: arguments to begin with: the path of a HAR file, the path of a text file with
+            one Engine.IO packet on each line, or a transcript.
+        sequences: if above 0, send sequences of events of all handlers instead, each with at most
+            that many events, and `max_examples` sequences in all.
+        progress: called with a line of text before each handler is fuzzed.
         options: arguments of `TestClient`.
 
     Returns:
-        the failures, each with the smallest example that was found.
+        The failures, each with the smallest failing example that was found.
 
     Raises:
-        UsageError: within a running event loop; or no handler fits.
+        UsageError: `run` is called within a running event loop; or no handler has that event and
+            namespace.
         TestClientError: the app has no Socket.IO server.
         ValueError: `recorded` has no events.
     """
@@ -101,7 +105,7 @@ def _require_no_loop() -> None:
 
 
 def _chosen(targets: list[Target], events: tuple[str, ...]) -> list[Target]:
-    """The targets with those events.
+    """Return the targets of `events`; all targets if `events` is empty.
 
     Raises:
         UsageError: an event has no handler, or there is no handler at all.
@@ -121,6 +125,8 @@ def _silent(_: str) -> None:
 
 
 class _Runner:
+    """Fuzzes targets in a running app, and collects the failures."""
+
     def __init__(
         self, world: World, max_examples: int, seed: int, progress: Callable[[str], None]
     ) -> None:
@@ -132,7 +138,7 @@ class _Runner:
         self._connected: dict[str, bool] = {}
 
     def handlers(self, targets: list[Target]) -> Report:
-        """Fuzz one handler after the other.
+        """Fuzz one handler after the other, and return the report.
 
         Raises:
             UsageError: the app refuses connections to a namespace.
@@ -150,7 +156,10 @@ class _Runner:
         return self._report(examples)
 
     def _handler(self, target: Target) -> int:
-        """Fuzz until that handler fails; what others raise meanwhile is kept apart."""
+        """Fuzz one handler until that handler fails, and return how many examples were sent.
+
+        A failure of another handler is collected, too, and does not end the search.
+        """
         if not self._connected.get(target.namespace, True):
             return 0
         done = 0
@@ -164,7 +173,12 @@ class _Runner:
         return done
 
     def _connects(self, namespace: str) -> bool:
-        """Whether a client with the given auth can connect; a failure of the handler is kept."""
+        """Return whether a client with the given auth can connect to a namespace; collect a failure
+        of the connect handler.
+
+        Raises:
+            UsageError: the app refuses the connection.
+        """
         calls = (Call(namespace, "connect", (self._world.auth,)),)
         fault = self._world.run(calls)
         if fault is not None:
@@ -172,12 +186,12 @@ class _Runner:
         elif self._world.refusal is not None:
             raise UsageError(
                 f"the app refuses connections to {namespace!r}: {self._world.refusal.data!r}; "
-                "give auth= or setup= (--auth or --setup), or namespace= of another one"
+                "give auth= or setup= (--auth or --setup), or the namespace= of another namespace"
             )
         return fault is None
 
     def sequences(self, targets: list[Target], length: int) -> Report:
-        """Send sequences of events."""
+        """Send sequences of at most `length` events, and return the report."""
         done = 0
         while done < self._max_examples:
             count, found = search_sequences(
@@ -194,6 +208,9 @@ class _Runner:
         return self._report({_ALL: done})
 
     def _add(self, found: Found, label: tuple[str, str]) -> tuple[str, str]:
+        """Collect a failure, and return the namespace and event of the handler that failed: those
+        of the fault, or `label`. Further failures of that handler are ignored.
+        """
         label = found.fault.label or label
         fault = found.fault
         failure = Failure(*label, fault.error, found.calls, found.examples, fault.traceback)

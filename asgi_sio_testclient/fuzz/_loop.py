@@ -1,7 +1,7 @@
 """An event loop whose clock jumps to the next timer, and the guard against handlers that never end.
 
-A handler that sleeps for an hour ends at once; one that waits for something that never comes has
-waited for a day of virtual time when it is given up. What blocks the thread is interrupted.
+A handler that sleeps for an hour ends at once. A handler that still waits after a day of virtual
+time is reported. A handler that blocks the thread is interrupted by a signal.
 """
 
 from __future__ import annotations
@@ -20,25 +20,27 @@ __all__ = ["Guard", "HandlerHang", "VirtualLoop"]
 
 __tracebackhide__ = True
 
-_SPINNING = 200  # turns of the loop without rest, after which the clock moves by itself
-_STEP = 0.001  # seconds of virtual time for each turn then
+_SPINNING = 200  # turns of the loop in a row with a ready callback, after which the clock moves
+_STEP = 0.001  # seconds of virtual time for each turn after that
 _THREAD_WAIT = 0.02  # real seconds in which another thread may answer before the clock jumps
 _SOCKET_WAIT = 1.0  # real seconds in which a socket of the app may answer
-_SLOP = 1e-6
-_LOOK = 0.05  # seconds between two looks of the guard
-_WALL = 10  # a blocked thread that uses no CPU is given so much more time
-_ENTRY = "_trigger_event"  # from where python-socketio calls handlers
+_SLOP = 1e-6  # seconds; the clock jumps a little beyond the timer
+_CHECK_INTERVAL = 0.05  # real seconds between two checks of the guard
+_WALL = 10  # the limit of real time, as a multiple of the limit of CPU time
+_ENTRY = "_trigger_event"  # python-socketio calls handlers from this function
 
 
 class HandlerHang(BaseException):
-    """A handler never ends. No Exception: the app must not handle it."""
+    """A handler never ends. Not an Exception: an ``except Exception`` of the app must not handle
+    this error.
+    """
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """asyncio's own loop on a virtual clock.
+    """asyncio's event loop with a virtual clock.
 
     Attributes:
-        turns: how often the loop has gone round.
+        turns: how many turns the loop has made.
     """
 
     def __init__(self) -> None:
@@ -46,59 +48,63 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.turns = 0
         self._spun = 0
         self._threads = 0
-        self._others = threading.active_count()
+        self._idle_threads = threading.active_count()
         super().__init__(_Selector(self))
         self.set_exception_handler(lambda *_: None)
 
     def time(self) -> float:
-        """Seconds of virtual time."""
+        """Return the virtual time in seconds."""
         return self._virtual
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
-        """As asyncio's; the clock stands while a thread works."""
+        """Do the same as asyncio's method; the virtual clock stands still while a thread works."""
         future = super().run_in_executor(executor, func, *args)
         self._threads += 1
         future.add_done_callback(self._thread_ended)
         return future
 
     def note_threads(self) -> None:
-        """Take the threads that there are now for idle ones."""
-        self._others = threading.active_count()
+        """Count the threads that exist now as idle: the clock does not wait for them."""
+        self._idle_threads = threading.active_count()
 
     def _thread_ended(self, _: object) -> None:
         self._threads -= 1
 
     def turn(self) -> None:
-        """The loop goes round, and has something to do."""
+        """Count a turn of the loop in which a callback is ready."""
         self.turns += 1
         self._spun += 1
         if self._spun > _SPINNING:
             self._virtual += _STEP
 
     def real_wait(self, sockets: int) -> float | None:
-        """Real seconds to wait before the clock may jump; None while it must stand."""
+        """Return the real seconds to wait before the clock may jump; None if the clock must stand.
+
+        Args:
+            sockets: how many sockets are registered with the selector.
+        """
         self.turns += 1
         self._spun = 0
         if self._threads:
             return None
         if sockets > 1:  # the loop's own is the first
             return _SOCKET_WAIT
-        return _THREAD_WAIT if threading.active_count() > self._others else 0.0
+        return _THREAD_WAIT if threading.active_count() > self._idle_threads else 0.0
 
     def jump(self, seconds: float) -> None:
-        """Move the clock."""
+        """Move the virtual clock forward."""
         self._virtual += seconds + _SLOP
 
 
 class _Selector(selectors.DefaultSelector):
-    """Waits for nothing but other threads and sockets; for the rest the clock jumps."""
+    """Waits for other threads and for sockets only. Timers are not waited for: the clock jumps."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> Any:
-        """As a selector's."""
+        """Return the ready files, as `selectors.BaseSelector.select` does."""
         if timeout is not None and timeout <= 0:
             self._loop.turn()
             return super().select(0)
@@ -108,7 +114,7 @@ class _Selector(selectors.DefaultSelector):
             return ready
         wait = self._loop.real_wait(len(self.get_map()))
         if wait is None or timeout is None:
-            return super().select(_LOOK)
+            return super().select(_CHECK_INTERVAL)
         ready = super().select(wait) if wait else []
         if not ready:
             self._loop.jump(timeout)
@@ -116,10 +122,11 @@ class _Selector(selectors.DefaultSelector):
 
 
 class Guard:
-    """Interrupts a handler that blocks the thread, or keeps the loop busy, for too long.
+    """Interrupts a handler that blocks the thread, or keeps the event loop busy, for too long.
 
     Args:
-        seconds: of CPU time. A thread that is blocked without using any gets ten times as much.
+        seconds: the limit of CPU time. The limit of real time, for a thread that is blocked and
+            uses no CPU, is ten times as long.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -129,14 +136,19 @@ class Guard:
         self._stop = threading.Event()
 
     @contextmanager
-    def watch(self, loop: VirtualLoop, stuck: Callable[[], None]) -> Iterator[None]:
-        """Guard the loop's run within the block; `stuck` is called where the loop never rests."""
+    def guard(self, loop: VirtualLoop, stuck: Callable[[], None]) -> Iterator[None]:
+        """Guard the event loop within the ``with`` block.
+
+        A handler that makes no turn of the loop possible gets a `HandlerHang` from a signal. If the
+        loop turns without end, `stuck` is called in the loop. Without signals, or outside the main
+        thread, nothing is guarded.
+        """
         if self._signal is None or not self._main:
             yield
             return
         previous = signal.signal(self._signal, self._interrupt)
         self._stop.clear()
-        thread = threading.Thread(target=self._look, args=(loop, stuck), daemon=True)
+        thread = threading.Thread(target=self._check, args=(loop, stuck), daemon=True)
         thread.start()
         loop.note_threads()
         try:
@@ -146,10 +158,10 @@ class Guard:
             thread.join()
             signal.signal(self._signal, previous)
 
-    def _look(self, loop: VirtualLoop, stuck: Callable[[], None]) -> None:
+    def _check(self, loop: VirtualLoop, stuck: Callable[[], None]) -> None:
         began = turned = _clocks()
         turns = loop.turns
-        while not self._stop.wait(_LOOK):
+        while not self._stop.wait(_CHECK_INTERVAL):
             if loop.turns != turns:
                 turns, turned = loop.turns, _clocks()
             if self._is_over(turned):
@@ -159,6 +171,7 @@ class Guard:
                 began = _clocks()
 
     def _is_over(self, since: tuple[float, float], times: int = 1) -> bool:
+        """Return whether a multiple of a limit has passed since two clocks had these values."""
         cpu, wall = _clocks()
         limit = times * self.seconds
         return cpu - since[0] > limit or wall - since[1] > _WALL * limit
@@ -172,4 +185,5 @@ class Guard:
 
 
 def _clocks() -> tuple[float, float]:
+    """Return the CPU time of the process and the real time, in seconds."""
     return time.process_time(), time.monotonic()

@@ -1,4 +1,4 @@
-"""Arguments that were recorded: in a browser's HAR file, in a list of frames, in a transcript."""
+"""Reads recorded arguments: from a browser's HAR file, a list of packets, or a transcript."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Arguments = dict[tuple[str, str], list[tuple[Any, ...]]]
 
 
 def read_recording(source: Any) -> Arguments:
-    """The arguments of each event that a client sent, by namespace and event.
+    """Return the arguments of each event that a client sent, by namespace and event.
 
     Args:
-        source: the path of a HAR file, or of a text file with an Engine.IO frame on each line, such
-            as ``42["say","hello"]``; or a transcript.
+        source: the path of a HAR file; or of a text file with one Engine.IO packet on each line,
+            such as ``42["say","hello"]``; or a transcript.
 
     Raises:
-        ValueError: there is no event in it.
+        ValueError: the recording has no event that a client sent.
         OSError: the file cannot be read.
     """
     if isinstance(source, str | Path):
@@ -52,6 +52,7 @@ def read_recording(source: Any) -> Arguments:
 
 
 def _frames(text: str) -> Iterator[str | bytes]:
+    """Yield the Engine.IO packets that a client sent, from a HAR file's text or a list of lines."""
     try:
         recording = json.loads(text)
     except ValueError:
@@ -70,6 +71,7 @@ def _frames(text: str) -> Iterator[str | bytes]:
 
 
 def _events(frames: Iterable[str | bytes]) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
+    """Yield the namespace, the event and the arguments of each EVENT packet in `frames`."""
     waiting: Any = None
     for frame in frames:
         try:
@@ -93,7 +95,7 @@ def _events(frames: Iterable[str | bytes]) -> Iterator[tuple[str, str, tuple[Any
 
 
 def _message(data: Any) -> Any:
-    """A Socket.IO packet; None where it can't be read."""
+    """Decode a Socket.IO packet; return None for data that can't be decoded."""
     try:
         return Packet(encoded_packet=data)
     except Exception:  # noqa: BLE001 (a malformed packet raises any type)

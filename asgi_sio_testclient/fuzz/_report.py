@@ -1,4 +1,4 @@
-"""What was found, for people and for tests."""
+"""The report of a fuzzing run, as text and as data."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["Failure", "Report"]
 __tracebackhide__ = True
 
 _LIBRARIES = ("socketio", "engineio", "asgi_sio_testclient", "asyncio", "concurrent")
-_MESSAGE = 300
-_ENDS = 8  # frames
+_MESSAGE = 300  # characters of an error's message that are shown
+_ENDS = 8  # frames of a long traceback that are shown at each end
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Failure:
 
     Attributes:
         namespace: where the handler is registered.
-        event: the event it is registered for.
-        error: what it raised, or what says that it never ended.
-        calls: the smallest example that was found: what a client sent.
-        examples: how many examples were run until then.
-        traceback: of the error, from the app's first frame on.
+        event: the event for which the handler is registered.
+        error: the exception that the handler raised; a `HandlerHang` if the handler never ended.
+        calls: the smallest failing example that was found: the events that the client sent.
+        examples: how many examples were run until the first failure.
+        traceback: the traceback of the error.
     """
 
     namespace: str
@@ -41,14 +41,14 @@ class Failure:
 
     @property
     def headline(self) -> str:
-        """``FAILED NAMESPACE EVENT - ExceptionType: message``."""
+        """The line ``FAILED NAMESPACE EVENT - ExceptionType: message``."""
         text = " ".join(str(self.error).split())
         message = f": {text[:_MESSAGE]}" if text else ""
         return f"FAILED {self.namespace} {self.event} - {type(self.error).__name__}{message}"
 
     @property
     def lines(self) -> list[str]:
-        """Lines to paste into a test."""
+        """The calls as lines of Python, to be pasted into a test."""
         return [_line(call) for call in self.calls]
 
     def __str__(self) -> str:
@@ -63,8 +63,8 @@ class Report:
 
     Attributes:
         failures: one for each handler that failed.
-        examples: how many examples each handler got, by namespace and event; of sequences, all
-            under the key ``("*", "*")``.
+        examples: how many examples were sent to each handler, by namespace and event; the number
+            of sequences has the key ``("*", "*")``.
     """
 
     failures: tuple[Failure, ...]
@@ -75,7 +75,7 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """How many handlers held, and after how many examples."""
+        """One line: how many handlers were fuzzed, with how many examples, and how many failed."""
         total = sum(self.examples.values())
         failed = len(self.failures)
         handlers = f"{len(self.examples)} handler{'' if len(self.examples) == 1 else 's'}"
@@ -95,7 +95,7 @@ def _line(call: Call) -> str:
 
 
 def _formatted(error: BaseException, frames: TracebackType | None) -> Iterator[str]:
-    """A traceback; of one that is long, the ends."""
+    """Yield the lines of a traceback; of a long traceback, only its first and last frames."""
     lines = traceback.format_tb(frames)
     if len(lines) > 2 * _ENDS:
         lines[_ENDS:-_ENDS] = [f"  ... {len(lines) - 2 * _ENDS} frames ...\n"]
@@ -105,6 +105,7 @@ def _formatted(error: BaseException, frames: TracebackType | None) -> Iterator[s
 
 
 def _app_frames(whole: TracebackType | None) -> TracebackType | None:
+    """Return the traceback from the first frame of the app on; without such a frame, all of it."""
     for frame in _frames(whole):
         module = frame.tb_frame.f_globals.get("__name__", "")
         if module.partition(".")[0] not in _LIBRARIES:
@@ -119,5 +120,5 @@ def _frames(found: TracebackType | None) -> Iterator[TracebackType]:
 
 
 def _printable(text: str) -> str:
-    """Lone surrogates can't be written to a terminal or a file."""
+    """Escape lone surrogates, which can't be written to a terminal or a file."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,6 @@
-"""The search for failing examples: simple faults in order, then Hypothesis, which shrinks."""
+"""The search for failing examples: first simple wrong values in a fixed order, then examples from
+Hypothesis, which also makes a failing example smaller.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +21,15 @@ __all__ = ["Found", "search_handler", "search_sequences"]
 
 __tracebackhide__ = True
 
-_SHARE = 0.6  # of the examples are simple faults
-_ROUNDS = 3
-_MOST_SEEDS = 12
-_SHRINKING = 400  # examples after the first failure
-_HANGS = 12  # of them that may hang
-_REDUCING = 100  # examples that make a simple fault smaller
-_MOST_PLACES = 24
-_MANY_TURNS = 1000  # of the event loop: an example that takes hours of virtual time
-_DEEPEST = 6
+_SHARE = 0.6  # the part of the examples that are simple wrong values
+_ROUNDS = 3  # runs of Hypothesis; each takes up what the runs before have found
+_MOST_SEEDS = 12  # examples with new behaviour that a run takes up
+_SHRINKING = 400  # the most examples after the first failure
+_HANGS = 12  # the most of them that never end
+_REDUCING = 100  # examples that make a simple wrong value smaller
+_MOST_PLACES = 24  # values in a failing example that are removed one by one
+_MANY_TURNS = 1000  # turns of the event loop: an example that takes hours of virtual time
+_DEEPEST = 6  # levels of lists and mappings from which values are removed
 
 Calls = tuple[Call, ...]
 
@@ -37,8 +39,8 @@ class Found(Exception):
 
     Attributes:
         calls: the calls.
-        fault: what went wrong.
-        examples: how many examples were run before it was found.
+        fault: the failure.
+        examples: how many examples were run until the first failure.
     """
 
     def __init__(self, calls: Calls, fault: Fault, examples: int) -> None:
@@ -49,11 +51,22 @@ class Found(Exception):
 
 
 class _Enough(BaseException):
-    """Ends Hypothesis' shrinking."""
+    """Raised to end Hypothesis' shrinking."""
 
 
 class _Property:
-    """Runs examples and keeps the smallest that fails."""
+    """Runs examples, and keeps the smallest failing example.
+
+    Args:
+        world: the running app.
+        seen: outcomes of examples that are known already.
+        repeat: whether an example that does not fail is run a second time on one connection.
+
+    Attributes:
+        examples: how many examples were run until the first failure.
+        found: the smallest failing example; None before the first failure.
+        new: examples with an outcome that was not in `seen`.
+    """
 
     def __init__(self, world: World, seen: set[str], *, repeat: bool) -> None:
         self.examples = 0
@@ -66,7 +79,12 @@ class _Property:
         self._hangs = _HANGS
 
     def __call__(self, calls: Calls) -> Fault | None:
-        """Run an example; one that holds is run once more on the same connection."""
+        """Run an example, and return its failure, or None. With `repeat`, an example that does not
+        fail is run with its call sent twice on one connection.
+
+        Raises:
+            _Enough: enough examples were run after the first failure.
+        """
         if self.found is not None:
             self._left -= 1
             if not self._left or not self._hangs:
@@ -103,6 +121,7 @@ class _Property:
 
 
 def _size(calls: Calls) -> tuple[int, int]:
+    """Return the size of an example, for comparison: the number of calls, then their length."""
     return len(calls), sum(len(literal(call.args)) for call in calls)
 
 
@@ -112,7 +131,7 @@ def search_handler(
     """Search for a failing example of one handler.
 
     Returns:
-        how many examples were run, and the failing one.
+        How many examples were run, and the smallest failing example, or None.
     """
     seen: set[str] = set()
     check = _Property(world, seen, repeat=True)
@@ -131,7 +150,7 @@ def search_handler(
             if check.failed():
                 break
     elif check.found is not None and not check.found.fault.fatal:
-        # The simple faults are nearly small; Hypothesis takes away what is not needed.
+        # A simple wrong value is nearly the smallest; Hypothesis removes the values beside it.
         _explore(check, _smaller(check.found.calls, target.counts), _REDUCING, seed)
     return check.examples, check.found
 
@@ -139,10 +158,10 @@ def search_handler(
 def search_sequences(
     world: World, targets: Sequence[Target], *, max_examples: int, seed: int, length: int
 ) -> tuple[int, Found | None]:
-    """Search for a failing sequence of events of all handlers.
+    """Search for a failing sequence of at most `length` events of all handlers.
 
     Returns:
-        how many examples were run, and the failing one.
+        How many sequences were run, and the smallest failing sequence, or None.
     """
     check = _Property(world, set(), repeat=False)
     calls = st.lists(
@@ -167,17 +186,17 @@ def _explore(
     examples: int,
     seed: int,
 ) -> None:
-    """Run Hypothesis; `check` keeps what it finds.
+    """Run Hypothesis: call `check` with examples of the strategy. `check` keeps the failures.
 
     Raises:
-        Exception: the example could not be run.
+        Exception: `check` raised; so the example could not be run.
     """
     if examples < 1:
         return
     broken: list[Exception] = []
 
-    # Each setting is given that the active profile could change: Hypothesis loads another one where
-    # it finds itself in CI, and prints a decorator that is of no use here.
+    # Each setting is given that the active profile could change: in CI, Hypothesis loads another
+    # profile, and prints a decorator that is of no use here.
     @hypothesis.seed(seed)
     @hypothesis.settings(
         max_examples=examples,
@@ -201,10 +220,11 @@ def _explore(
         if fault is not None:
             if isinstance(fault.error, HandlerHang | SystemExit):
                 raise _Failed
-            # Hypothesis tells failures apart by their place in the app.
+            # Hypothesis distinguishes failures by their line in the app.
             raise fault.error
 
-    # What an example raises is in `check`; Hypothesis may call it flaky, where the app remembers.
+    # `check` has the exception of the example. Hypothesis may raise Flaky in its place, if the app
+    # has state that makes the same example pass the next time.
     with contextlib.suppress(_Enough, Exception):
         holds()
     if broken:
@@ -212,11 +232,14 @@ def _explore(
 
 
 class _Failed(Exception):
-    """A handler that never ends."""
+    """Raised to Hypothesis in the place of a `HandlerHang` or SystemExit, which would end it."""
 
 
 def _smaller(calls: Calls, counts: Sequence[int]) -> st.SearchStrategy[Calls]:
-    """Parts of a failing example. False is Hypothesis' simplest boolean: it stands for removed."""
+    """Return a strategy for parts of a failing example: fewer calls, arguments and values.
+
+    A value for which False is drawn is removed: False is the boolean to which Hypothesis shrinks.
+    """
     places = min(max(len(list(_places(call.args))) for call in calls), _MOST_PLACES)
     return st.builds(
         lambda count, length, kept: tuple(
@@ -230,7 +253,7 @@ def _smaller(calls: Calls, counts: Sequence[int]) -> st.SearchStrategy[Calls]:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, ...]]:
-    """Paths of what can be removed from arguments, as deep as simple faults are made."""
+    """Yield the paths of the values that can be removed from arguments, outer values first."""
     waiting: list[tuple[tuple[Any, ...], Any]] = [((), value)]
     while waiting:
         path, inner = waiting.pop(0)
@@ -243,8 +266,9 @@ def _places(value: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _parts(args: tuple[Any, ...], kept: Sequence[bool]) -> tuple[Any, ...]:
+    """Return the arguments without the values for whose path `kept` has False."""
     removed = [path for path, keep in zip(_places(args), kept, strict=False) if not keep]
-    # From the end of a list on, so that the places before stay where they are.
+    # Backwards, so that the indexes of earlier values in a list stay valid.
     for path in reversed(removed):
         with contextlib.suppress(KeyError, IndexError, TypeError):
             args = replaced(args, path, MISSING)

@@ -1,4 +1,4 @@
-"""The handlers of an app that can be fuzzed, with what their code says about the arguments."""
+"""The handlers of an app that can be fuzzed, and what their code tells about the arguments."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["Call", "Target", "targets_of"]
 
 __tracebackhide__ = True
 
-ANY_NAMESPACE = "/fuzz"  # where a handler of every namespace is called
-ANY_EVENT = "fuzz"
+ANY_NAMESPACE = "/fuzz"  # the namespace in which a handler of namespace "*" is called
+ANY_EVENT = "fuzz"  # an event for which a handler of event "*" is called
 RESERVED = {"connect", "disconnect"}
-_MORE = 3  # arguments tried for *args
+_MORE = 3  # the most arguments that are sent for *args
 
 Recorded = Mapping[tuple[str, str], Sequence[tuple[Any, ...]]]
 
@@ -32,7 +32,8 @@ class Call:
 
     Attributes:
         namespace: the namespace.
-        event: the event; "connect" stands for a connection with `args` as the auth payload.
+        event: the name of the event. "connect" stands for a new connection, whose auth payload is
+            the first of `args`.
         args: the arguments.
     """
 
@@ -46,13 +47,13 @@ class Target:
     """One handler.
 
     Attributes:
-        handler: the handler as it is registered.
-        namespace: the namespace in which it is called.
-        events: the events that lead to it.
-        shapes: of its arguments.
-        counts: how many arguments are sent.
-        constants: of its code.
-        seeds: recorded arguments, and those that led to something new.
+        handler: the handler as the server has registered it.
+        namespace: the namespace in which the handler is called.
+        events: the events for which the handler is called; more than one for a catch-all handler.
+        shapes: one shape for each argument of the handler.
+        counts: the numbers of arguments that are sent.
+        constants: the constants in the handler's code.
+        seeds: recorded arguments, and arguments that led to new behaviour.
     """
 
     handler: RegisteredHandler
@@ -65,11 +66,11 @@ class Target:
 
     @property
     def label(self) -> tuple[str, str]:
-        """Namespace and event, as they are registered."""
+        """The namespace and the event for which the handler is registered; either may be "*"."""
         return self.handler.namespace, self.handler.event
 
     def strategy(self) -> st.SearchStrategy[Call]:
-        """Calls of this handler."""
+        """Return a Hypothesis strategy for calls of this handler."""
         return st.builds(
             Call,
             st.just(self.namespace),
@@ -78,7 +79,7 @@ class Target:
         )
 
     def systematic(self) -> Iterator[Call]:
-        """Calls with one fault each."""
+        """Yield calls in which one value is wrong or missing, in a fixed order."""
         for count in self.counts:
             if not count:
                 for event in self.events:
@@ -99,12 +100,12 @@ def targets_of(
     arity: int | None = None,
     recorded: Recorded | None = None,
 ) -> list[Target]:
-    """The targets among the handlers of a server.
+    """Return a target for each handler to which a client can send something.
 
     Args:
-        handlers: as they are registered.
-        arity: the number of arguments to send; None for as many as a handler takes.
-        recorded: arguments by namespace and event.
+        handlers: the handlers of a server, as they are registered.
+        arity: the number of arguments to send; None for as many as each handler takes.
+        recorded: recorded arguments by namespace and event.
     """
     handlers = list(handlers)
     named = {(handler.namespace, handler.event) for handler in handlers}
@@ -150,7 +151,12 @@ def _target(
 
 
 def _counts(function: Any, skip: int) -> tuple[int, int]:
-    """The least and the greatest number of arguments that a client may send."""
+    """Return the least and the greatest number of arguments that a client may send to a handler.
+
+    Args:
+        function: the handler.
+        skip: how many arguments the server adds before those of the client.
+    """
     signature = signature_of(function)
     if signature is None:
         return 0, 2

@@ -1,4 +1,7 @@
-"""Texts that parsers take: a handler that guards its parser is only reached below by those."""
+"""Texts that parsers accept, such as dates, UUIDs and texts of a pattern.
+
+A handler that parses its argument first runs no further line with any other text.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ __all__ = ["examples_of", "parsed_by", "text_of_pattern"]
 
 __tracebackhide__ = True
 
-_MOST_LENGTH = 1000
+_MOST_LENGTH = 1000  # of generated texts and bytes
 _LEAP_DAY = dt.datetime(2024, 2, 29, 12, 30, 15, tzinfo=dt.UTC)
 _UUID = "123e4567-e89b-42d3-a456-426614174000"
 _BY_PARSER: dict[str, tuple[Any, ...]] = {
@@ -36,7 +39,7 @@ _BY_PARSER: dict[str, tuple[Any, ...]] = {
     "urlsplit": ("http://example.com:80/x?y=1", "http://example.com:x/"),
     "literal_eval": ("1", "{}", "[]", "'x'"),
 }
-# By the name of a class; a model's field may be of it.
+# By the name of a class, which may be the type of a model's field.
 _BY_TYPE: dict[str, tuple[Any, ...]] = {
     "datetime": _BY_PARSER["fromisoformat"][:3],
     "date": ("2024-02-29",),
@@ -56,16 +59,18 @@ _BY_TYPE: dict[str, tuple[Any, ...]] = {
 
 
 def examples_of(kind: type) -> tuple[Any, ...]:
-    """What a client may send for a value of a class of the standard library or of pydantic."""
+    """Return payloads for a value of a class of the standard library or of pydantic; () for any
+    other class.
+    """
     return next((_BY_TYPE[name.__name__] for name in kind.__mro__ if name.__name__ in _BY_TYPE), ())
 
 
 def parsed_by(name: str, constants: Iterable[Any]) -> tuple[Any, ...]:
-    """What a function takes, as far as its name and its constant arguments tell.
+    """Return values that a parsing function accepts, by its name; () for other functions.
 
     Args:
-        name: of the function, without its module.
-        constants: arguments besides the one that is parsed: formats and patterns.
+        name: the name of the function, without its module.
+        constants: the constants among the function's arguments, such as a format or a pattern.
     """
     texts = [constant for constant in constants if isinstance(constant, str)]
     if name in _FORMATTED:
@@ -101,9 +106,10 @@ _FORMATTED: dict[str, Callable[[str], Iterator[Any]]] = {
 
 
 def text_of_pattern(pattern: str) -> list[str]:
-    """Texts that a regular expression matches: the shortest, and one with all that is optional.
+    """Return texts that a regular expression matches: the shortest text, and a text with every
+    optional part.
 
-    Look-arounds are left out, so that such a pattern may not match them.
+    Look-arounds are ignored: a pattern that has them may not match the texts.
     """
     try:
         tree = parser.parse(pattern)
@@ -113,6 +119,7 @@ def text_of_pattern(pattern: str) -> list[str]:
 
 
 def _sample(tree: Iterable[Any], groups: dict[int, str], more: bool) -> str:
+    """Return a text for a parsed pattern; with `more`, the text has its optional parts, too."""
     return "".join(_part(kind, value, groups, more) for kind, value in tree)
 
 
@@ -155,7 +162,7 @@ _CATEGORIES = {
 
 
 def _of_class(parts: list[Any], more: bool) -> str:
-    """A character of a class such as ``[a-z_]``."""
+    """Return a character of a class such as ``[a-z_]``: the first, or with `more` the last."""
     allowed: list[str] = []
     refused: list[str] = []
     for kind, value in parts:

@@ -373,7 +373,7 @@ class World:
             task.cancel()
 
         try:
-            with self._guard.watch(self._loop, cancel):
+            with self._guard.guard(self._loop, cancel):
                 return self._loop.run_until_complete(task)
         except asyncio.CancelledError:
             raise HandlerHang("the app keeps the event loop busy and does not end") from None
