@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["advice"]
+__all__ = ["BEGIN", "advice"]
 
 __tracebackhide__ = True
 
-_PAGE = "faults.html"
+BEGIN = "what to do: faults.html#"
 # The first that fits; `faults` in tests/ has the mistake that leads to each.
 _ENTRIES = tuple(
     (re.compile(pattern), entry)
@@ -145,4 +145,4 @@ def advice(text: str) -> str:
     """
     line = text.partition("\n")[0]
     entry = next((entry for pattern, entry in _ENTRIES if pattern.match(line)), None)
-    return "" if entry is None else f"what to do: {_PAGE}#{entry}"
+    return "" if entry is None else f"{BEGIN}{entry}"

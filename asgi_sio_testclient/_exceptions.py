@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import socketio.exceptions
 
@@ -52,9 +52,26 @@ def cause_first(word: str, cause: str, text: str) -> str:
 
 
 class TestClientError(Exception):
-    """Base of every error that the client itself raises."""
+    """Base of every error that the client itself raises.
+
+    The first of its notes is the address of the entry in *What went wrong?*, where there is one.
+    """
 
     __test__ = False
+    _notes: list[str] | None = None
+
+    @property
+    def __notes__(self) -> list[str]:
+        """The notes, as `BaseException.add_note` and tracebacks use them."""
+        if self._notes is None:
+            self._notes = advice_on(
+                str(self)
+            )  # not in __init__: subclasses write the text from attributes
+        return self._notes
+
+    @__notes__.setter
+    def __notes__(self, notes: list[str]) -> None:
+        self._notes = notes
 
     def __str__(self) -> str:
         return printable(super().__str__())
@@ -343,6 +360,27 @@ def _leaves(exc: BaseException) -> Iterator[BaseException]:
         return
     for part in exc.exceptions:
         yield from _leaves(part)
+
+
+Raised = TypeVar("Raised", bound=BaseException)
+
+
+def with_advice(exc: Raised) -> Raised:
+    """Add the address of the entry in *What went wrong?*, and return the exception.
+
+    For the built-in exceptions that the client raises; a `TestClientError` has it as it is.
+    """
+    for line in advice_on(str(exc)):
+        exc.add_note(line)
+    return exc
+
+
+def advice_on(text: str) -> list[str]:
+    """Return the line with the address of the entry that an error's text has, or nothing."""
+    from asgi_sio_testclient._advice import advice  # noqa: PLC0415 (90 patterns, for errors only)
+
+    line = advice(text)
+    return [line] if line else []
 
 
 def add_note(exc: BaseException, note: str) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
 import pytest
 
-from asgi_sio_testclient._advice import advice
+from asgi_sio_testclient._advice import BEGIN as ADVICE
 from asgi_sio_testclient._exceptions import TestClientError
 from asgi_sio_testclient._waiting.suspended import is_library, is_own
 
@@ -69,7 +69,6 @@ class FailureReport:
         """
         if self._has_packets:
             _leave_out_packets(self._exc)
-        self._say_where_to_read_on()
         if self._full_trace or not self._through_client:
             return
         self._excinfo.traceback = type(self._excinfo.traceback)(_shown(self._excinfo.tb))
@@ -87,14 +86,6 @@ class FailureReport:
         for exc, cause in itertools.zip_longest(shown, shown[1:]):
             if _before(exc) is not cause:
                 self._link(exc, cause)
-
-    def _say_where_to_read_on(self) -> None:
-        """Add the entry of the documentation to an error that the client raised."""
-        innermost = list(_entries(self._exc.__traceback__))[-1]
-        if isinstance(self._exc, TestClientError) or is_own(innermost.tb_frame.f_code):
-            line = advice(str(self._exc))
-            if line:
-                self._set(self._exc, __notes__=[*getattr(self._exc, "__notes__", ()), line])
 
     def _shorten(self, exc: BaseException) -> None:
         """Give an exception a traceback without libraries, until `finish`."""
@@ -123,7 +114,8 @@ class FailureReport:
         """
         self._undo.close()
         if isinstance(self._exc, TestClientError):
-            _leave_out_module(report.longrepr)
+            _change_lines(report.longrepr, _leave_out_module)
+        _change_lines(report.longrepr, _advice_below_first_line)
         crash = getattr(report.longrepr, "reprcrash", None)
         if isinstance(self._exc, pytest.UsageError) and crash is None:
             # Of a fixture of the plugin: no frame is left, and nothing for the summary either.
@@ -212,16 +204,30 @@ def _leave_out_packets(exc: BaseException) -> None:
         exc.details = details[: details.index(_PACKETS)]  # type: ignore[attr-defined]
 
 
-def _leave_out_module(longrepr: Any) -> None:
-    """Write an error's name as tests import it: the cause stands further left then."""
+def _change_lines(longrepr: Any, change: Callable[[list[str]], list[str]]) -> None:
     for traceback, _, _ in getattr(longrepr, "chain", ()):
         for entry in traceback.reprentries:
-            entry.lines = [
-                line.replace(f"{TestClientError.__module__}.", "", 1)
-                if line.startswith(_ERROR)
-                else line
-                for line in entry.lines
-            ]
+            entry.lines = change(entry.lines)
+
+
+def _leave_out_module(lines: list[str]) -> list[str]:
+    """Write an error's name as tests import it: the cause stands further left then."""
+    return [
+        line.replace(f"{TestClientError.__module__}.", "", 1) if line.startswith(_ERROR) else line
+        for line in lines
+    ]
+
+
+def _advice_below_first_line(lines: list[str]) -> list[str]:
+    """Put the address of the documentation's entry below an error's first line: pytest writes
+    notes behind the whole message.
+    """
+    of_error = [i for i, line in enumerate(lines) if line.startswith(_ERROR)]
+    links = [i for i in of_error if lines[i].removeprefix(_ERROR).lstrip().startswith(ADVICE)]
+    if not links:
+        return lines
+    first, link = of_error[0] + 1, links[0]
+    return [*lines[:first], lines[link], *lines[first:link], *lines[link + 1 :]]
 
 
 def _first_line(text: str) -> str:

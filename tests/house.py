@@ -49,8 +49,8 @@ ROOMS: dict[str, Room] = {
         "What a test receives: imports the standard library only.", standard_library_only=True
     ),
     "_exceptions": Room(
-        "The tree of errors: imports `_events` and python-socketio's exceptions.",
-        frozenset({"_events"}),
+        "The tree of errors: imports `_events`, `_advice` and python-socketio's exceptions.",
+        frozenset({"_advice", "_events"}),
         title="events, errors",
         row=0,
     ),

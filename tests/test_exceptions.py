@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import traceback
 from dataclasses import dataclass
 
 import pytest
@@ -21,7 +22,8 @@ from asgi_sio_testclient import (
     UnexpectedEvent,
     UsageError,
 )
-from asgi_sio_testclient._exceptions import add_note
+from asgi_sio_testclient._client.options import check_match
+from asgi_sio_testclient._exceptions import add_note, with_advice
 
 URL = "http://testserver/socket.io/"
 EVENT = ReceivedEvent("e", (1,))
@@ -168,3 +170,36 @@ def test_a_long_namespace_does_not_hide_the_cause():
     name = "/warehouse-of-the-northern-region"
     assert str(ConnectionRefused({name: "no"})) == f"refused: namespace {name!r} refused: no"
     assert str(ConnectionRefused({"/chat": "no"})) == "namespace '/chat' refused: no"
+
+
+REFUSED = ConnectionRefused({"/": {"message": "no"}})
+ENTRY = "what to do: faults.html#refused-with-words"
+
+
+@pytest.mark.parametrize(
+    "again", [REFUSED, copy.copy(REFUSED), pickle.loads(pickle.dumps(REFUSED))]
+)
+def test_every_traceback_has_the_entry_of_the_documentation(again):
+    assert traceback.format_exception_only(again)[-1].strip() == ENTRY
+
+
+def test_further_notes_follow_the_entry():
+    error = ConnectionRefused({"/": {"message": "no"}})
+    error.add_note("while ordering tea")
+    assert error.__notes__ == [ENTRY, "while ordering tea"]
+    assert copy.copy(error).__notes__ == error.__notes__
+    error.__notes__ = []
+    assert traceback.format_exception_only(error)[-1].strip().endswith("refused: no")
+
+
+def test_an_error_without_an_entry_has_no_notes():
+    assert TestClientError("something else").__notes__ == []
+
+
+def test_a_built_in_error_of_the_client_has_the_entry():
+    async def mine(event): ...
+
+    with pytest.raises(TypeError) as raised:
+        check_match(mine)
+    assert raised.value.__notes__ == ["what to do: faults.html#async-predicate"]
+    assert with_advice(KeyError("app's own")).args == ("app's own",)

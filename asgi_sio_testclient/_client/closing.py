@@ -20,6 +20,7 @@ from asgi_sio_testclient._exceptions import (
     TestClientError,
     UsageError,
     add_note,
+    advice_on,
     ends_test,
 )
 from asgi_sio_testclient._protocol.names import ALL, CLIENT_DISCONNECT, TRANSPORT_CLOSE
@@ -249,7 +250,8 @@ def raise_at_exit(
     if leaks and strict:
         raise Leak(leaks)
     for leak in leaks:
-        warnings.warn(f"left over at exit: {leak}", LeakWarning, stacklevel=4)
+        text = f"left over at exit: {leak}"
+        warnings.warn("\n".join((text, *advice_on(text))), LeakWarning, stacklevel=4)
 
 
 def _whose(failures: Sequence[BaseException], own: Sequence[BaseException]) -> str:

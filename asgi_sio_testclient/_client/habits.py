@@ -8,6 +8,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
+from asgi_sio_testclient._exceptions import with_advice
+
 __all__ = [
     "check_callback",
     "check_names",
@@ -69,7 +71,7 @@ def no_attribute(owner: object, name: str) -> NoReturn:
         raise AttributeError(f"{kind!r} object has no attribute {name!r}", name=name, obj=owner)
     if kind.startswith("Sync"):
         spelling = spelling.replace("await ", "").replace("async for", "for")
-    raise AttributeError(f"no .{name} on {kind}: write {spelling}")
+    raise with_advice(AttributeError(f"no .{name} on {kind}: write {spelling}"))
 
 
 def no_keyword(names: Iterable[Any], unknown: Mapping[str, Any]) -> NoReturn:
@@ -92,7 +94,7 @@ def no_keyword(names: Iterable[Any], unknown: Mapping[str, Any]) -> NoReturn:
         spelling = f"connect(timeout={value})"
     if spelling is None:
         raise TypeError(f"connect() got an unexpected keyword argument {name!r}")
-    raise TypeError(f"connect() takes no {name}=: write {spelling}")
+    raise with_advice(TypeError(f"connect() takes no {name}=: write {spelling}"))
 
 
 def no_keyword_to_send(call: str, event: str, unknown: Mapping[str, Any]) -> NoReturn:
@@ -105,7 +107,7 @@ def no_keyword_to_send(call: str, event: str, unknown: Mapping[str, Any]) -> NoR
     if spelling is None:
         raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
     written = spelling.format(call=call, event=event and f"{event!r}, ")
-    raise TypeError(f"{call}() takes no {name}=: write {written}")
+    raise with_advice(TypeError(f"{call}() takes no {name}=: write {written}"))
 
 
 def check_callback(callback: Any) -> None:
@@ -115,7 +117,7 @@ def check_callback(callback: Any) -> None:
         TypeError: `callback` can't be called.
     """
     if callback is True:
-        raise TypeError("callback is True: write call(), which returns the ack")
+        raise with_advice(TypeError("callback is True: write call(), which returns the ack"))
     if callback is not None and not callable(callback):
         raise TypeError(f"callback is {callback!r}; expected a callable")
 
@@ -131,18 +133,22 @@ def check_names(names: Iterable[Any], unknown: Mapping[str, Any]) -> None:
         if not isinstance(name, str):
             if isinstance(name, list | tuple | set) and _are_names(name):
                 kind = type(name).__name__
-                raise TypeError(f"namespace is a {kind}: write {_connect(name)}")
+                raise with_advice(TypeError(f"namespace is a {kind}: write {_connect(name)}"))
         elif "://" in name:
             asked = unknown.get("namespaces")
             several = _connect(asked) if asked and _are_names(asked) else "connect()"
-            raise ValueError(
-                f"connect() takes no URL: write {several}, since the app is given to "
-                "TestClient(app); a query goes into query="
+            raise with_advice(
+                ValueError(
+                    f"connect() takes no URL: write {several}, since the app is given to "
+                    "TestClient(app); a query goes into query="
+                )
             )
         elif "?" in name:
             # Not the query itself, which may hold a token.
-            raise ValueError(
-                f"a query in a namespace: write connect({name.partition('?')[0]!r}, query=...)"
+            raise with_advice(
+                ValueError(
+                    f"a query in a namespace: write connect({name.partition('?')[0]!r}, query=...)"
+                )
             )
 
 

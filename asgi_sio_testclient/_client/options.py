@@ -24,7 +24,7 @@ from asgi_sio_testclient._connection.arguments import (
     checked_http,
     is_url,
 )
-from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient._exceptions import UsageError, with_advice
 from asgi_sio_testclient._http.identity import HTTPContext, check_header_value, check_headers
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient._http.wsgi import WSGIBridge, is_wsgi
@@ -157,7 +157,9 @@ class Options:
         if not all(isinstance(name, str) for name in names):
             raise TypeError(f"transports is {transports!r}; expected names out of {TRANSPORTS}")
         if not names or not set(names) <= set(TRANSPORTS):
-            raise ValueError(f"transports is {transports!r}; expected some of {TRANSPORTS}")
+            raise with_advice(
+                ValueError(f"transports is {transports!r}; expected some of {TRANSPORTS}")
+            )
         return names
 
     def timeout_of(self, timeout: float | None) -> float:
@@ -218,12 +220,12 @@ def check_match(match: Any) -> None:
             f"match is {match!r}; expected a predicate: lambda event: event.data == ..."
         )
     if inspect.iscoroutinefunction(match):
-        raise TypeError(f"match is async: {match!r}; expected a plain function")
+        raise with_advice(TypeError(f"match is async: {match!r}; expected a plain function"))
 
 
 def check_event(event: Any) -> None:
     if event is not None and not isinstance(event, str):
-        raise TypeError(f"event is {event!r}; expected its name, a str")
+        raise with_advice(TypeError(f"event is {event!r}; expected its name, a str"))
 
 
 async def resolve_auth(auth: Any) -> Any:

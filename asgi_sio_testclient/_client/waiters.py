@@ -10,7 +10,7 @@ from typing import Any
 
 from asgi_sio_testclient._client.unread import Key, Numbered
 from asgi_sio_testclient._events import ReceivedEvent
-from asgi_sio_testclient._exceptions import reaches_test
+from asgi_sio_testclient._exceptions import reaches_test, with_advice
 from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._waiting.deadlines import fail
 
@@ -61,8 +61,8 @@ def matches(match: Match, event: ReceivedEvent) -> bool:
     if inspect.isawaitable(result):
         if inspect.iscoroutine(result):
             result.close()
-        raise TypeError(
-            f"match is async: {match!r} returned an awaitable; expected a plain function"
+        raise with_advice(
+            TypeError(f"match is async: {match!r} returned an awaitable; expected a plain function")
         )
     return bool(result)
 

@@ -9,6 +9,7 @@ from typing import Any
 import engineio
 import socketio
 
+from asgi_sio_testclient._exceptions import with_advice
 from asgi_sio_testclient._http.werkzeug import WerkzeugClient, is_werkzeug_client
 from asgi_sio_testclient._protocol.names import ALL
 
@@ -26,16 +27,22 @@ def is_url(app: Any) -> bool:
 
 def _check_app(app: Any) -> None:
     if isinstance(app, str):
-        raise TypeError(
-            f"app is the str {app!r}; expected the ASGI app itself: import it; or the URL of a "
-            "live server, such as 'http://localhost:8000'"
+        raise with_advice(
+            TypeError(
+                f"app is the str {app!r}; expected the ASGI app itself: import it; or the URL of a "
+                "live server, such as 'http://localhost:8000'"
+            )
         )
     if isinstance(app, _ASYNC):
-        raise TypeError("app is the server; expected the ASGI app around it: socketio.ASGIApp(sio)")
+        raise with_advice(
+            TypeError("app is the server; expected the ASGI app around it: socketio.ASGIApp(sio)")
+        )
     if isinstance(app, _THREADED) or isinstance(getattr(app, "server", None), _THREADED):
-        raise TypeError(
-            "app is the server; expected the WSGI app around it, such as Flask's, or an ASGI app "
-            "around that: a2wsgi.WSGIMiddleware(app)"
+        raise with_advice(
+            TypeError(
+                "app is the server; expected the WSGI app around it, such as Flask's, or an ASGI "
+                "app around that: a2wsgi.WSGIMiddleware(app)"
+            )
         )
     if type(app).__module__.partition(".")[0] == "aiohttp":
         raise TypeError(
@@ -58,9 +65,11 @@ def checked_http(http: Any) -> Any:
         return WerkzeugClient(http)
     missing = [name for name in ("base_url", "cookies", "headers") if not hasattr(http, name)]
     if missing or isinstance(http, type):
-        raise TypeError(
-            f"http is {http!r}; expected an httpx client, or Starlette's or FastAPI's TestClient, "
-            "or Flask's"
+        raise with_advice(
+            TypeError(
+                f"http is {http!r}; expected an httpx client, or Starlette's or FastAPI's "
+                "TestClient, or Flask's"
+            )
         )
     return http
 
@@ -84,7 +93,9 @@ def check_namespace(namespace: Any) -> None:
     if not isinstance(namespace, str):
         raise TypeError(f"namespace is {namespace!r}; expected a str such as '/chat'")
     if namespace != ALL and not namespace.startswith("/"):
-        raise ValueError(f"namespace is {namespace!r}; did you mean {'/' + namespace!r}?")
+        raise with_advice(
+            ValueError(f"namespace is {namespace!r}; did you mean {'/' + namespace!r}?")
+        )
 
 
 def check_timeout(timeout: Any, name: str = "timeout") -> None:
@@ -97,4 +108,4 @@ def check_timeout(timeout: Any, name: str = "timeout") -> None:
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
         raise TypeError(f"{name} is {timeout!r}; expected seconds")
     if not timeout >= 0:
-        raise ValueError(f"{name} is {timeout!r}; expected seconds, 0 or more")
+        raise with_advice(ValueError(f"{name} is {timeout!r}; expected seconds, 0 or more"))

@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from asgi_sio_testclient._exceptions import EventTimeout, UsageError
+from asgi_sio_testclient._exceptions import EventTimeout, UsageError, with_advice
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._connection.app import RunningApp
@@ -68,7 +68,9 @@ async def advance(running_app: RunningApp, seconds: float, limit: float) -> None
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise TypeError(f"seconds is {seconds!r}; expected a number of seconds")
     if not 0 <= seconds < _NEVER:
-        raise ValueError(f"seconds is {seconds!r}; expected a finite number, 0 or more")
+        raise with_advice(
+            ValueError(f"seconds is {seconds!r}; expected a finite number, 0 or more")
+        )
     _require_running(running_app)
     clock = _CLOCKS.get(running_app.loop)
     if clock is None or not clock.travellers:

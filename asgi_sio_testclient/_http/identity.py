@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
+from asgi_sio_testclient._exceptions import with_advice
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient._version import __version__
 
@@ -47,7 +48,9 @@ def check_headers(raw: Iterable[tuple[bytes, bytes]]) -> None:
     """
     for name, value in raw:
         if not _is_token(name):
-            raise ValueError(f"header name {name!r} is no token: no network carries it")
+            raise with_advice(
+                ValueError(f"header name {name!r} is no token: no network carries it")
+            )
         check_header_value(f"header {name.decode('ascii')!r}", value)
 
 
@@ -62,7 +65,7 @@ def check_header_value(what: str, value: bytes) -> None:
     if found is not None:
         char = "NUL" if found.group() == b"\0" else "newline"
         hint = "; strip() it" if value != value.strip() else ""
-        raise ValueError(f"{char} in the value of {what}: no network carries it{hint}")
+        raise with_advice(ValueError(f"{char} in the value of {what}: no network carries it{hint}"))
 
 
 class HTTPContext:

@@ -15,6 +15,7 @@ from socketio.packet import (
     packet_names,
 )
 
+from asgi_sio_testclient._exceptions import with_advice
 from asgi_sio_testclient._protocol.names import name_of
 
 __tracebackhide__ = True
@@ -61,14 +62,18 @@ def packet_class_for(serializer: Any, json_module: Any) -> type[Packet]:
 
         packet_class = MsgPackPacket
     elif isinstance(serializer, str):
-        raise ValueError(
-            f"serializer is {serializer!r}; expected one of {SERIALIZERS} or a Packet class"
+        raise with_advice(
+            ValueError(
+                f"serializer is {serializer!r}; expected one of {SERIALIZERS} or a Packet class"
+            )
         )
     elif isinstance(serializer, type) and issubclass(serializer, Packet):
         packet_class = serializer
     else:
-        raise TypeError(
-            f"serializer is {serializer!r}; expected one of {SERIALIZERS} or a Packet class"
+        raise with_advice(
+            TypeError(
+                f"serializer is {serializer!r}; expected one of {SERIALIZERS} or a Packet class"
+            )
         )
     if json_module is None:
         return packet_class  # type: ignore[no-any-return]

@@ -26,7 +26,7 @@ from socketio.packet import (
     Packet,
 )
 
-from asgi_sio_testclient._exceptions import ProtocolError
+from asgi_sio_testclient._exceptions import ProtocolError, with_advice
 from asgi_sio_testclient._protocol.fast_text import FAST_TEXT, is_stock
 from asgi_sio_testclient._protocol.names import ROOT
 from asgi_sio_testclient._protocol.packets import (
@@ -168,7 +168,7 @@ class SocketIO:
         try:
             encoded = self.packet_class(kind, data=data, namespace=namespace, id=id).encode()
         except (TypeError, ValueError, OverflowError, RecursionError) as exc:
-            raise TypeError(f"can't serialise {what}: {exc}") from exc
+            raise with_advice(TypeError(f"can't serialise {what}: {exc}")) from exc
         return encoded if isinstance(encoded, list) else (encoded,)
 
 
@@ -193,9 +193,11 @@ _PLAIN = {BINARY_EVENT: EVENT, BINARY_ACK: ACK}
 
 def _check_name(event: Any) -> None:
     if not isinstance(event, str):
-        raise TypeError(f"event is {event!r}; expected its name, a str")
+        raise with_advice(TypeError(f"event is {event!r}; expected its name, a str"))
     if event in RESERVED:
-        raise ValueError(
-            f"a reserved name: event is {event!r}, which no client sends; connect() and "
-            "disconnect() are the calls"
+        raise with_advice(
+            ValueError(
+                f"a reserved name: event is {event!r}, which no client sends; connect() and "
+                "disconnect() are the calls"
+            )
         )

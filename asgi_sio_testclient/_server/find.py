@@ -11,7 +11,7 @@ from typing import Any
 import engineio
 import socketio
 
-from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient._exceptions import UsageError, with_advice
 from asgi_sio_testclient._server.origins import frames
 
 __tracebackhide__ = True
@@ -140,9 +140,11 @@ def engineio_server_of(server: Any) -> Any:
     missing += _lacks(eio, _ENGINE_PARTS)
     if not missing and not isinstance(server, type):
         return eio
-    raise TypeError(
-        f"server is {server!r}; expected a socketio.AsyncServer, or what has its parts: "
-        f"{', '.join(missing)} are missing"
+    raise with_advice(
+        TypeError(
+            f"server is {server!r}; expected a socketio.AsyncServer, or what has its parts: "
+            f"{', '.join(missing)} are missing"
+        )
     )
 
 

@@ -529,9 +529,20 @@ def test_errors_of_the_client_say_where_to_read_on(failing):
     assert "what to do: faults.html#namespace-without-slash" in report
 
 
+def test_where_to_read_on_stands_below_the_first_line(failing):
+    (report,) = reports(failing("-k", "unexpected", source=NO_SLASH)).values()
+    message = [line.removeprefix("E").strip() for line in report.splitlines() if line[:2] == "E "]
+    assert message[0].startswith("UnexpectedEvent: expected no 'tick'")
+    assert message[1] == "what to do: faults.html#unexpected-event"
+    assert message[2].startswith("ReceivedEvent(name='tick'")
+
+
 NO_SLASH = """
 async def test_slash(ann):
     await ann.connect("board")
+
+async def test_unexpected(ann):
+    await ann.assert_not_received("tick")
 """
 
 MANY = """

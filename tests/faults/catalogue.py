@@ -97,7 +97,9 @@ async def read(fault: Fault) -> Reading:
     seconds = clock() - started
     if shown is None:
         return Reading("(nothing: the fault went unnoticed)", "", seconds)
-    notes = "\n".join(getattr(shown, "__notes__", ()))
+    # A warning is no error that carries notes: its text has further lines.
+    further = str(shown).split("\n")[1:] if isinstance(shown, Warning) else ()
+    notes = "\n".join((*further, *getattr(shown, "__notes__", ())))
     return Reading(repeatable(headline(shown)), repeatable(notes), seconds)
 
 

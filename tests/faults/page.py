@@ -17,8 +17,9 @@ test: a real app, the mistake, the literal first line, and a bound on the time u
 *At once* means long before any timeout: the cause is known, so nothing is waited for. *At the
 timeout* means that only the clock can tell.
 
-pytest's report of an error of the client ends with the address of its entry here: `what to do:
-faults.html#wrong-path`.
+Each error of the client carries the address of its entry here as a note, which Python and pytest
+print with it: `what to do: faults.html#wrong-path`. What the app raised is raised as it is: its
+traceback leads to the line.
 
 What differs between two runs is blanked out: `<sid>` is a session id, `<line>` a line number.
 """

@@ -34,6 +34,7 @@ async def test_fault(fault):
 
     assert reading.first_line == fault.first_line
     assert fault.note in reading.notes
+    assert advice(reading.first_line.partition(": ")[2]) in reading.notes
     assert reading.seconds <= fault.within
     assert asyncio.all_tasks() == tasks_before
     gc.collect()  # a task whose exception nobody retrieves complains when it is collected
