@@ -54,6 +54,7 @@ class App:
 
     Attributes:
         exceptions: what the app raised.
+        running_app: the lifespan, the instrumented servers, and their end.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class App:
         self.receiving: object | None = None
         self.handled = 0
         self._timeout = timeout
-        self._running_app = RunningApp(app, server, lifespan=lifespan)
+        self.running_app = RunningApp(app, server, lifespan=lifespan)
         self._starting = asyncio.Lock()
         self._calls: set[Call | WebSocketConnection] = set()
         self._engines: dict[str, tuple[ServerInstrumentation, bool]] = {}
@@ -76,18 +77,18 @@ class App:
             LifespanFailed: it failed.
         """
         async with self._starting:
-            if not self._running_app.running:
-                await self._running_app.start(self._timeout)
+            if not self.running_app.running:
+                await self.running_app.start(self._timeout)
 
     @property
     def running(self) -> bool:
         """Whether the lifespan has started and not ended."""
-        return self._running_app.running
+        return self.running_app.running
 
     @property
     def state(self) -> dict[str, Any] | None:
         """The lifespan's state."""
-        return self._running_app.state
+        return self.running_app.state
 
     # -- calls
 
@@ -104,7 +105,7 @@ class App:
         `websocket_accepted`, `websocket_message` and `ended`.
         """
         connection = WebSocketConnection(
-            self._running_app.app, scope, listener=listener, on_receive=self._detect_server
+            self.running_app.app, scope, listener=listener, on_receive=self._detect_server
         )
         self._begin(connection)
         return connection
@@ -142,7 +143,7 @@ class App:
             engine.receive(frame)
         except ProtocolError:
             return
-        for instrumentation in self._running_app.instrumentations:
+        for instrumentation in self.running_app.instrumentations:
             if instrumentation.sockets.has_connection(engine.sid):
                 instrumentation.sessions[engine.sid] = self
                 self._engines[engine.sid] = instrumentation, polling
@@ -165,7 +166,7 @@ class App:
     def _detect_server(self) -> None:
         eio = find_server()
         if eio is not None:
-            self._running_app.instrument(eio)
+            self.running_app.instrument(eio)
 
     # -- what the instrumentation reports, see `InstrumentedConnection`
 
@@ -190,7 +191,7 @@ class App:
         Raises:
             LifespanFailed: the shutdown failed.
         """
-        running_app = self._running_app
+        running_app = self.running_app
         if not running_app.running:
             return []
         try:
@@ -219,7 +220,7 @@ class App:
                 call.lose()
                 continue
             call.abort()
-            if not self._running_app.instrumentations and call.task is not None:
+            if not self.running_app.instrumentations and call.task is not None:
                 # Without an instrumented server nothing can release the call.
                 call.task.cancel()
 
@@ -227,7 +228,7 @@ class App:
         for sid in sids:
             instrumentation = self._engines[sid][0]
             if instrumentation.sockets.is_open(sid):
-                self._running_app.time_out(instrumentation, sid)
+                self.running_app.time_out(instrumentation, sid)
 
     @staticmethod
     def _tasks(calls: Iterable[Call | WebSocketConnection]) -> list[asyncio.Task[None]]:
@@ -260,7 +261,7 @@ class Call:
         self._on_answer = answered
         self._answered = False
         self.exchange = HTTPExchange(
-            app._running_app.app, scope, body, listener=self, on_receive=app._detect_server
+            app.running_app.app, scope, body, listener=self, on_receive=app._detect_server
         )
 
     @property
