@@ -1,4 +1,4 @@
-"""What a handler's code says about its arguments: keys, types, constants and models.
+"""What a handler's code tells about its arguments: keys, types, constants and models.
 
 `shapes_of` reads the source of the handler, and of the app's functions to which the handler passes
 its arguments, and returns one `Shape` for each argument. No code of the app is run.
@@ -24,10 +24,10 @@ __all__ = ["Shape", "constants_of", "shapes_of", "signature_of"]
 
 __tracebackhide__ = True
 
-_DEPTH = 4  # calls of the app's own functions that are followed
+_DEPTH = 4  # nested calls of the app's own functions that are followed
 _MOST_CONSTANTS = 60
-_CALL = "__call__"  # of an instance that is a handler
-_MOST_LENGTH = 1000
+_CALL = "__call__"  # the function of a handler that is an instance of a class
+_MOST_LENGTH = 1000  # lengths above are ignored
 _SCALARS = (str, int, float, bytes, bool)
 
 
@@ -36,13 +36,14 @@ class Shape:
     """What is known about one value.
 
     Attributes:
-        keys: the shapes of a mapping's values, by key.
-        item: the shape of a sequence's items.
+        keys: if the value is a mapping, the shapes of its values, by key.
+        item: if the value is a sequence, the shape of its items.
         kinds: names of types: "int", "float", "str", "list", "dict", "bool", "bytes".
-        values: constants that the code compares the value with, and texts that its parser takes.
-        members: constants that the code looks for in the value, whatever that is.
-        lengths: lengths that the code compares the value's with.
-        decoded: of what a JSON text stands for.
+        values: constants that the code compares with the value, and texts that the code's parser
+            accepts.
+        members: constants that the code tests with ``in``: keys, items or parts of a text.
+        lengths: numbers that the code compares with the value's length.
+        decoded: if the value is JSON text, the shape of the decoded value.
         annotations: annotations and models for the value.
     """
 
@@ -56,17 +57,17 @@ class Shape:
     decoded: Shape | None = None
 
     def key(self, name: Any) -> Shape:
-        """The shape of the value at that key."""
+        """Return the shape of the value at a key; add the key if it is new."""
         return self.keys.setdefault(name, Shape())
 
     def items(self) -> Shape:
-        """The shape of the items."""
+        """Return the shape of the items; from now on, the value counts as a sequence."""
         if self.item is None:
             self.item = Shape()
         return self.item
 
     def add_values(self, values: Iterable[Any]) -> None:
-        """Add constants; of a number its neighbours as well."""
+        """Add constants; with an integer, also the integers before and after it."""
         for value in values:
             near = [value]
             if type(value) is int and abs(value) < 2**31:
@@ -76,7 +77,7 @@ class Shape:
                     self.values.append(constant)
 
     def add_length(self, length: int) -> None:
-        """Add a length of a text, of bytes or of a list, and its neighbours."""
+        """Add the length of a text, of bytes or of a list, and the lengths before and after it."""
         if 0 < length <= _MOST_LENGTH:
             self.lengths += [length, length + 1, length - 1]
 
@@ -87,11 +88,12 @@ class Shape:
 
 
 def _contains(values: Iterable[Any], value: Any) -> bool:
+    """Return whether `value` is in `values`, with its type: 1 and True differ."""
     return any(type(other) is type(value) and other == value for other in values)
 
 
 def plain_function(handler: Any) -> Any:
-    """The function below ``partial``, ``functools.wraps`` and bound methods."""
+    """Return the function inside of ``partial``, ``functools.wraps`` and bound methods."""
     while True:
         inner = getattr(handler, "__wrapped__", None) or getattr(handler, "func", None)
         if inner is None:
@@ -103,7 +105,9 @@ def plain_function(handler: Any) -> Any:
 
 
 def signature_of(handler: Any) -> inspect.Signature | None:
-    """The signature without ``self``, with the annotations resolved where that is possible."""
+    """Return the signature without ``self``, with the annotations resolved if that is possible;
+    None for a callable without a signature.
+    """
     try:
         return inspect.signature(handler, eval_str=True)
     except Exception:  # noqa: BLE001 (evaluating an annotation runs code of the app)
@@ -114,11 +118,13 @@ def signature_of(handler: Any) -> inspect.Signature | None:
 
 
 def shapes_of(handler: Any, skip: int) -> list[Shape]:
-    """One shape for each argument that clients send; the last one serves those of ``*args``.
+    """Return one shape for each argument that a client sends; for a handler with ``*args``, the
+    last shape is that of each of these arguments.
 
     Args:
         handler: the handler.
-        skip: how many arguments the server adds in front: the sid, and a catch-all's.
+        skip: how many arguments the server adds before those of the client: the sid, and the event
+            and namespace for a catch-all handler.
     """
     signature = signature_of(handler)
     if signature is None:
@@ -144,7 +150,9 @@ def shapes_of(handler: Any, skip: int) -> list[Shape]:
 
 
 def _wrapped_functions(handler: Any) -> Iterator[Any]:
-    """The functions of a handler's decorators, and the innermost: each may check the arguments."""
+    """Yield the functions of a handler's decorators, and the decorated function: each of them may
+    check the arguments.
+    """
     innermost = plain_function(handler)
     outer = handler
     while outer is not None and getattr(outer, "__func__", outer) is not innermost:
@@ -155,7 +163,7 @@ def _wrapped_functions(handler: Any) -> Iterator[Any]:
 
 
 def _by_position(function: Any, named: list[tuple[str, Shape]]) -> dict[str, Shape]:
-    """The shapes by the names that a function has for its arguments."""
+    """Return the shapes by the names that `function` has for the arguments in `named`."""
     code = getattr(function, "__code__", None)
     if code is None:
         return {}
@@ -167,13 +175,14 @@ def _by_position(function: Any, named: list[tuple[str, Shape]]) -> dict[str, Sha
 
 
 def _owner_of(handler: Any) -> Any:
+    """Return the instance to which a handler is bound, or None."""
     while isinstance(handler, functools.partial):
         handler = handler.func
     return getattr(handler, "__self__", None)
 
 
 def constants_of(handler: Any) -> list[Any]:
-    """The constants of a handler's code, and of the app's functions that its code names."""
+    """Return the constants in a handler's code, and in the app's functions that this code names."""
     found = Shape()
     function = plain_function(handler)
     seen: set[types.CodeType] = set()
@@ -183,6 +192,7 @@ def constants_of(handler: Any) -> list[Any]:
 
 
 def _codes(function: Any, seen: set[types.CodeType], depth: int) -> Iterator[types.CodeType]:
+    """Yield the code of a function, of functions in it, and of the app's functions it names."""
     code = getattr(function, "__code__", None)
     if code is None or code in seen or not depth:
         return
@@ -199,12 +209,13 @@ def _codes(function: Any, seen: set[types.CodeType], depth: int) -> Iterator[typ
 
 
 def _is_near(function: Any, other: Any) -> bool:
-    """Whether both functions are of one top-level package."""
+    """Return whether both functions are of the same top-level package."""
     names = (str(thing.__module__).partition(".")[0] for thing in (function, other))
     return next(names) == next(names)
 
 
 def _flat(values: Iterable[Any]) -> Iterator[Any]:
+    """Yield the scalars in `values` and in the tuples and sets in `values`."""
     for value in values:
         if isinstance(value, tuple | frozenset):
             yield from _flat(value)
@@ -213,7 +224,9 @@ def _flat(values: Iterable[Any]) -> Iterator[Any]:
 
 
 def table_values(value: Any) -> list[Any]:
-    """The scalars that a container of the app holds: a mapping's keys, an enumeration's values."""
+    """Return the scalars in a container of the app: the keys of a mapping, the items of a list or
+    set, the values of an enumeration; [] for anything else.
+    """
     if isinstance(value, type) and issubclass(value, enum.Enum):
         return [member.value for member in value]
     if isinstance(value, dict | list | tuple | set | frozenset):
@@ -235,7 +248,7 @@ _KINDS = {"int", "float", "str", "list", "dict", "bool", "bytes"}
 
 
 class _Reader:
-    """Follows arguments through the syntax tree of a function."""
+    """Follows arguments through the syntax tree of a function, and adds to their shapes."""
 
     def __init__(self) -> None:
         self._seen: set[Any] = set()
@@ -245,7 +258,14 @@ class _Reader:
         self._names: dict[str, Shape] = {}
 
     def read(self, function: Any, names: dict[str, Shape], owner: Any, depth: int = _DEPTH) -> None:
-        """Add to the shapes in `names` what the function's source says about them."""
+        """Read the source of a function, and add to the shapes of its arguments.
+
+        Args:
+            function: the function.
+            names: the shapes by the names of the arguments.
+            owner: the instance to which the function is bound, or None.
+            depth: how many nested calls of the app's functions are followed.
+        """
         tree = _tree_of(function)
         code = getattr(function, "__code__", None)
         if tree is None or code in self._seen or not depth:
@@ -285,6 +305,7 @@ class _Reader:
             self._visit(child)
 
     def _bind(self, target: ast.expr, value: ast.expr) -> None:
+        """Give the names in an assignment's target the shapes of the assigned values."""
         if isinstance(target, ast.Tuple | ast.List):
             if isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts):
                 for left, right in zip(target.elts, value.elts, strict=True):
@@ -300,6 +321,7 @@ class _Reader:
         self._name(target, shape)
 
     def _name(self, target: ast.expr, shape: Shape | None) -> None:
+        """Give a name that shape, or no shape any more."""
         if isinstance(target, ast.Name):
             if shape is None:
                 self._names.pop(target.id, None)
@@ -307,6 +329,7 @@ class _Reader:
                 self._names[target.id] = shape
 
     def _iterate(self, target: ast.expr, iterated: ast.expr) -> None:
+        """Give the names in a loop's target the shapes of the items."""
         shape = self._shape(iterated)
         match iterated:
             case ast.Call(func=ast.Attribute(value=owner, attr="items" | "values")):
@@ -332,7 +355,9 @@ class _Reader:
     # -- expressions
 
     def _shape(self, node: ast.AST | None) -> Shape | None:
-        """The shape of an expression's value, where it is an argument or a part of one."""
+        """Return the shape of an expression's value if the value is an argument or a part of an
+        argument; else None.
+        """
         match node:
             case ast.Name(id=name):
                 return self._names.get(name)
@@ -378,7 +403,9 @@ class _Reader:
         return shape.items()
 
     def _parse(self, node: ast.Call) -> Shape | None:
-        """What a parser takes, and the shape of what it returns of a JSON text."""
+        """Add the values that a parsing function accepts to the shapes of its arguments; for
+        ``json.loads``, return the shape of the decoded value, else None.
+        """
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
         found = None
         constants = [constant for arg in node.args for constant in self._constants(arg)]
@@ -432,6 +459,7 @@ class _Reader:
         return None
 
     def _method(self, shape: Shape, method: str, args: list[ast.expr]) -> Shape | None:
+        """Add to the shape of a value whose method is called; return the shape of the result."""
         constants = [arg.value for arg in args if isinstance(arg, ast.Constant)]
         match method, args:
             case "get" | "pop" | "setdefault", [ast.Constant(value=str() as key), *_]:
@@ -451,7 +479,9 @@ class _Reader:
         return shape if method in _OF_STR and method not in {"split", "encode"} else None
 
     def _into(self, node: ast.Call) -> None:
-        """An argument goes into a model, an enumeration, or another function of the app."""
+        """Add to the shapes of the values that are passed to a model, an enumeration, or another
+        function of the app.
+        """
         target = self._resolve(node.func)
         model = self._resolve(node.func.value) if isinstance(node.func, ast.Attribute) else None
         double = [keyword.value for keyword in node.keywords if keyword.arg is None]
@@ -581,7 +611,7 @@ class _Reader:
                     self._names[name] = shape
 
     def _resolve(self, node: ast.AST) -> Any:
-        """The app's object that a name or an attribute stands for; None where that is unknown."""
+        """Return the app's object for a name or an attribute; None if the object is unknown."""
         match node:
             case ast.Name(id="self") if self._owner is not None:
                 return self._owner
@@ -619,7 +649,7 @@ def _nonlocals(function: Any) -> dict[str, Any]:
 
 def _tree_of(function: Any) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     try:
-        # Of a function, the source would be that of the innermost one that it wraps.
+        # By its code: for a function, inspect returns the source of the function that it wraps.
         source = inspect.getsource(getattr(function, "__code__", function))
         tree = ast.parse(textwrap.dedent(source))
     except (OSError, TypeError, SyntaxError, ValueError):

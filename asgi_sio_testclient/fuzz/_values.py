@@ -1,6 +1,7 @@
-"""Generated arguments: by the shapes that a handler's code gives, and any others.
+"""Generated arguments: values that fit the shapes of a handler's arguments, and any other values.
 
-`systematic` gives the simple faults in order; `arguments` is a Hypothesis strategy for the rest.
+`systematic` yields arguments with one simple wrong value, in a fixed order. `arguments` returns a
+Hypothesis strategy for all other arguments.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ _SHORT = 4  # bytes
 _BYTE = range(256)
 _DEPTHS = (3, 120, 480, 900)
 MISSING = object()
-_READABLE = 20  # levels, and equal characters
+_READABLE = 20  # levels, or equal characters, that are written out in a literal
 _LONG = "x" * 5000
 
 
@@ -70,7 +71,9 @@ def fill(shape: Shape, depth: int = _DEPTH) -> None:
 
 
 def _add_members(shape: Shape) -> None:
-    """What the code looks for by `in`: keys, items or texts, as the value is."""
+    """Add the constants that the code tests with `in`: as keys, items or texts, by the kind of the
+    value.
+    """
     members, shape.members = shape.members, []
     if not members:
         return
@@ -96,7 +99,7 @@ def _add_lengths(shape: Shape) -> None:
 
 
 def _add_json(shape: Shape, decoded: Shape) -> None:
-    """JSON texts: simple faults in what they stand for."""
+    """Add JSON texts, each with one simple wrong value in the decoded value."""
     values = systematic([decoded], ())
     for (value,) in itertools.islice(values, _MOST_JSON):
         try:
@@ -151,7 +154,7 @@ def _add_type(shape: Shape, kind: type, args: tuple[Any, ...], depth: int) -> No
 
 
 def _fields_of(kind: type) -> dict[str, tuple[Any, tuple[Any, ...]]] | None:
-    """Name, annotation and bounds of the fields of a model; None where the type is none."""
+    """Return annotation and bounds of the fields of a model, by name; None for other types."""
     model_fields = getattr(kind, "model_fields", None)  # pydantic's
     if isinstance(model_fields, dict):
         return {
@@ -189,7 +192,7 @@ def _add_bounds(shape: Shape, bounds: Iterable[Any]) -> None:
 
 
 def default(shape: Shape, variant: int = 0, depth: int = _DEPTH) -> Any:
-    """A value that the code may well accept; `variant` chooses among the constants."""
+    """Return a value that the code is likely to accept; `variant` selects among the constants."""
     if shape.keys and depth:
         return {key: default(child, variant, depth - 1) for key, child in shape.keys.items()}
     if shape.item is not None and depth and not shape.kinds & {"str"}:
@@ -217,25 +220,25 @@ _DEFAULTS: tuple[tuple[set[str], Any], ...] = (
 
 
 def nested(depth: int, key: str | None = None) -> Any:
-    """A list in a list in a list, or mappings with that key."""
+    """Return lists nested `depth` deep; with `key`, mappings of that key nested `depth` deep."""
     value: Any = [] if key is None else {}
     for _ in range(depth):
         value = [value] if key is None else {key: value}
     return value
 
 
-# -- simple faults, in order
+# -- simple wrong values, in a fixed order
 
 
 def systematic(
     shapes: Sequence[Shape], constants: Sequence[Any], seeds: Sequence[tuple[Any, ...]] = ()
 ) -> Iterator[tuple[Any, ...]]:
-    """Arguments with one fault each: a value missing, or another in its place.
+    """Yield arguments in which one value is removed, or replaced by a wrong value.
 
     Args:
-        shapes: one for each argument.
-        constants: of the handler's code.
-        seeds: recorded arguments; the faults are made in them.
+        shapes: one shape for each argument.
+        constants: the constants in the handler's code.
+        seeds: recorded arguments, in which values are removed and replaced, too.
     """
     bases = [*seeds[:3]]
     for variant in range(_VARIANTS):
@@ -253,6 +256,7 @@ def systematic(
 
 
 def _paths(base: tuple[Any, ...], shapes: Sequence[Shape]) -> list[tuple[tuple[Any, ...], Shape]]:
+    """Return the paths of the values in some arguments, innermost first, with their shapes."""
     found = [
         entry
         for index, value in enumerate(base)
@@ -296,7 +300,7 @@ def _holds(values: Iterable[Any], value: Any) -> bool:
 
 
 def replaced(base: tuple[Any, ...], path: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
-    """`base` with another value at `path`; `MISSING` removes the value. Nothing is changed."""
+    """Return a copy of `base` with `value` at `path`; `MISSING` removes the value there."""
     changed: list[Any] = list(base)
     owner: Any = changed
     for step in path[:-1]:
@@ -310,7 +314,7 @@ def replaced(base: tuple[Any, ...], path: tuple[Any, ...], value: Any) -> tuple[
 
 
 def literal(value: Any) -> str:
-    """Python source for a value."""
+    """Return Python source for a value; deeply nested values as a call of `nested`."""
     depth, key = depth_of(value)
     if depth > _READABLE:
         for name in (None, key):
@@ -328,7 +332,9 @@ def literal(value: Any) -> str:
 
 
 def depth_of(value: Any) -> tuple[int, Any]:
-    """How many levels of lists and mappings there are, and the key of the first mapping."""
+    """Return how many levels of lists and mappings a value has, and the first key of its first
+    mapping, or None.
+    """
     depth, key, level = 0, None, [value]
     while level := [item for item in level if isinstance(item, dict | list | tuple)]:
         depth += 1
@@ -339,7 +345,7 @@ def depth_of(value: Any) -> tuple[int, Any]:
 
 
 def children_of(value: Any) -> Iterable[Any]:
-    """The values in a list, a tuple or a mapping; none of anything else."""
+    """Return the values in a list, a tuple or a mapping; () for anything else."""
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list | tuple) else ()
@@ -362,13 +368,14 @@ def arguments(
     constants: Sequence[Any],
     seeds: Sequence[tuple[Any, ...]],
 ) -> st.SearchStrategy[tuple[Any, ...]]:
-    """Arguments of one event.
+    """Return a strategy for the arguments of one event.
 
     Args:
-        shapes: one for each argument; the last one serves those after it.
-        counts: how many arguments there may be.
-        constants: of the handler's code.
-        seeds: arguments that were recorded, or led to something new; they are changed in a place.
+        shapes: one shape for each argument; further arguments have the last shape.
+        counts: the numbers of arguments.
+        constants: the constants in the handler's code.
+        seeds: arguments that were recorded, or that led to new behaviour; one value in them is
+            changed.
     """
     anything = json_values(constants)
 
@@ -424,7 +431,7 @@ def _draw_mapping(draw: Any, shape: Shape, anything: Any, depth: int) -> dict[An
 _INTEGERS = st.one_of(
     st.sampled_from([0, 1, -1, 2, 10, 100, 2**63, -(2**63), 10**30, 10**99]),
     st.integers(-1000, 1000),
-    # None between: what takes memory by the figure would take all there is.
+    # None in between: an app that allocates that many bytes would use all memory.
     st.integers(2**62, 10**99),
 )
 _FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -447,7 +454,9 @@ _KINDS: dict[str, st.SearchStrategy[Any]] = {
 
 
 def json_values(constants: Sequence[Any]) -> st.SearchStrategy[Any]:
-    """Any JSON value, and binary; constants of the code among the texts and the keys."""
+    """Return a strategy for any JSON value, and for bytes; the constants of the code are among the
+    texts and the keys.
+    """
     texts = [constant for constant in constants if isinstance(constant, str)]
     keys = st.one_of(st.sampled_from(texts), st.text(max_size=5)) if texts else st.text(max_size=5)
     scalars = st.one_of(_SCALARS, st.sampled_from(list(constants))) if constants else _SCALARS

@@ -1,4 +1,4 @@
-"""The running app under the fuzzer: sends the calls of one example, and says what went wrong."""
+"""The running app that is fuzzed: sends the calls of an example, and returns the failure."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ __all__ = ["Fault", "Settings", "World"]
 
 __tracebackhide__ = True
 
-DAY = 90_000.0  # seconds of virtual time after which a handler never ends: a day and an hour
+DAY = 90_000.0  # seconds of virtual time, a day and an hour: a handler that runs on never ends
 _ARRIVAL = 1.0  # seconds of virtual time in which a packet arrives
-_DEEP = 100
-_RECURSION = 20_000
+_DEEP = 100  # levels of a value whose encoding needs a higher recursion limit
+_RECURSION = 20_000  # that recursion limit
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Settings:
         auth: the auth payload of each connection.
         setup: called with each client before it connects; sync or async.
         allow: names of exceptions that handlers may raise.
-        block: seconds for which a handler may block the event loop.
+        block: seconds of CPU time for which a handler may block the event loop.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
@@ -61,14 +61,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Fault:
-    """What went wrong in an example.
+    """The failure of an example.
 
     Attributes:
         error: the exception.
-        namespace, event: of the handler that raised it, as it is registered; None where that is
-            the handler under test.
-        fatal: whether the running app can't be used any more.
-        traceback: of the error, as the app raised it.
+        label: namespace and event of the handler that raised `error`, as registered; None if that
+            is the handler that is fuzzed.
+        fatal: whether the running app has to be restarted.
+        traceback: the traceback of `error`, as the app raised it.
     """
 
     error: BaseException
@@ -81,18 +81,20 @@ class Fault:
 
 
 class World:
-    """A running app; `start` and `close` it, or use it as a context manager.
+    """A running app, as a context manager that starts the app and shuts it down.
 
     Args:
         app: the app.
-        settings: how clients connect.
+        settings: how clients connect, and what counts as a failure.
 
     Attributes:
-        handlers: what the servers have registered.
-        ignored: labels of handlers whose failures are known.
-        outcome: of the last example: what the handlers did, as far as a client could tell.
-        refusal: of the last example: what refused a connection; None where none was refused.
-        turns: of the event loop, that the last example took.
+        handlers: the handlers that the servers have registered, by namespace, event and code.
+        namespaces: the namespaces that the servers accept.
+        ignored: labels of handlers that have failed already; their failures are not reported again.
+        outcome: what the last example led to, a line each: exceptions, emitted events, acks and
+            refusals.
+        refusal: the refusal of a connection in the last example; None if none was refused.
+        turns: how many turns of the event loop the last example took.
     """
 
     def __init__(self, app: Any, settings: Settings) -> None:
@@ -111,7 +113,7 @@ class World:
 
     def __enter__(self) -> Self:
         add_observer(self)
-        # A handler that raises never acks, which is no news here.
+        # A handler that raises sends no ack, of which a warning would tell at each exit.
         self._warnings = warnings.catch_warnings()
         self._warnings.__enter__()
         warnings.simplefilter("ignore", LeakWarning)
@@ -120,7 +122,7 @@ class World:
         try:
             self._start()
         except BaseException:
-            self._leave()
+            self._restore()
             raise
         return self
 
@@ -128,9 +130,10 @@ class World:
         try:
             self._close()
         finally:
-            self._leave()
+            self._restore()
 
-    def _leave(self) -> None:
+    def _restore(self) -> None:
+        """Undo what `__enter__` has changed: the observer, logging and warnings."""
         remove_observer(self)
         logging.disable(self._logging)
         self._warnings.__exit__(None, None, None)
@@ -149,7 +152,7 @@ class World:
         self._started = True
 
     def _close(self) -> list[str]:
-        """Shut the app down; returns what was left over."""
+        """Shut the app down, and return a line for each warning and error of the shutdown."""
         if not self._started:
             return []
         self._started = False
@@ -164,11 +167,11 @@ class World:
         return [str(getattr(entry, "message", entry)) for entry in caught]
 
     def restart(self) -> None:
-        """Begin anew, with the app's lifespan: a handler that never ends is cancelled."""
+        """Shut the app down, which cancels a handler that never ends, and start the app again."""
         self._close()
         self._start()
 
-    # -- the observer's methods
+    # -- the methods of `ServerObserver`
 
     def handlers_found(
         self, namespaces: Iterable[str], handlers: Iterable[RegisteredHandler]
@@ -188,14 +191,14 @@ class World:
             self._faults.append(Fault(error, label))
         self.outcome.append(f"{label} {type(error).__name__}")
         if label[1] not in {"connect", "disconnect"}:
-            self._loop.call_soon_threadsafe(self._has_ended)
+            self._loop.call_soon_threadsafe(self._note_end)
 
     def called_directly(self, code: CodeType) -> None:
         """See `ServerObserver`."""
 
     def event_unhandled(self, namespace: str, event: str) -> None:
         """See `ServerObserver`."""
-        self._loop.call_soon_threadsafe(self._has_ended)
+        self._loop.call_soon_threadsafe(self._note_end)
 
     def event_emitted(self, namespace: str, event: str) -> None:
         """See `ServerObserver`."""
@@ -218,10 +221,10 @@ class World:
     # -- running
 
     def discover(self) -> None:
-        """Connect once, so that the servers and their handlers are known.
+        """Connect once, so that the servers are detected and `handlers` is filled.
 
         Raises:
-            TestClientError: the app has no Socket.IO server there.
+            TestClientError: the connection failed, and no server was detected.
         """
         self._run(self._discover())
 
@@ -239,15 +242,16 @@ class World:
                 try:
                     await other.connect(auth=self._settings.auth)
                 except TestClientError:
-                    # One connection at a time is allowed: the check goes without.
+                    # The app allows one connection at a time: no second client can check that the
+                    # server still accepts connections.
                     self._exclusive = True
         self._faults.clear()
 
     def run(self, calls: Sequence[Call]) -> Fault | None:
-        """Send calls one after the other, by a client of their own.
+        """Send calls one after the other, with a new client.
 
         Returns:
-            what went wrong, or None.
+            The failure, or None.
         """
         self._faults.clear()
         self.outcome = []
@@ -329,12 +333,12 @@ class World:
         """Wait until the handler of the event that was sent has ended.
 
         Raises:
-            HandlerHang: it never does.
+            HandlerHang: the handler still runs after a day of virtual time.
         """
         await asyncio.wait({self._ended}, timeout=_ARRIVAL)
         running = [run for run in client.transcript.handlers if run.ended is None]
         if running:
-            # Where none runs, the server did not take the packet.
+            # If no handler runs, the server has ignored the packet.
             name = str(running[-1])
             await asyncio.wait({self._ended}, timeout=DAY)
             if not self._ended.done():
@@ -342,11 +346,17 @@ class World:
         # What the handler began in the background may raise, too.
         await asyncio.sleep(_ARRIVAL)
 
-    def _has_ended(self) -> None:
+    def _note_end(self) -> None:
+        """Note that the handler of the event that was sent has ended."""
         if not self._ended.done():
             self._ended.set_result(None)
 
     async def _check_another(self, namespace: str) -> None:
+        """Check that another client can still connect, or is still refused.
+
+        Raises:
+            TestClientError: the server no longer answers.
+        """
         async with self._base.clone() as other:
             await self._set_up(other)
             with contextlib.suppress(ConnectionRefused):
@@ -359,10 +369,10 @@ class World:
                 await result
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run in the loop, guarded.
+        """Run a coroutine in the loop, with the guard, and return the result.
 
         Raises:
-            HandlerHang: the loop does not come to rest.
+            HandlerHang: the app blocks the loop, or keeps the loop busy.
         """
         asyncio.set_event_loop(self._loop)
         task = self._loop.create_task(coroutine)
@@ -382,7 +392,7 @@ class World:
 
 
 def _acknowledge(*_: object) -> None:
-    """Answer what the server asks of the client."""
+    """Acknowledge an event of the server, without arguments."""
 
 
 def _names_of(kind: type) -> Iterator[str]:
@@ -391,7 +401,9 @@ def _names_of(kind: type) -> Iterator[str]:
 
 
 def _fits_connect(auth: Any) -> bool:
-    """Whether a CONNECT packet can carry it: no bytes, and no number, which would be an ack id."""
+    """Return whether a CONNECT packet can carry an auth payload: without bytes, and not a number,
+    which would be decoded as an ack id.
+    """
     if isinstance(auth, int | float) and not isinstance(auth, bool):
         return False
     level = [auth]
@@ -406,7 +418,9 @@ _LIBRARIES = ("socketio", "engineio", "asgi_sio_testclient", "asyncio", "json")
 
 
 def _is_of_the_app(error: BaseException) -> bool:
-    """Whether the app's own code raised: what a server says to a malformed packet is no fault."""
+    """Return whether the app's own code raised: an error of the server about a malformed packet is
+    no failure of the app.
+    """
     traceback = error.__traceback__
     while traceback is not None:
         module = traceback.tb_frame.f_globals.get("__name__", "")
@@ -417,7 +431,9 @@ def _is_of_the_app(error: BaseException) -> bool:
 
 
 def _is_own_recursion(error: RecursionError) -> bool:
-    """Whether the app's own code went too deep, and not the encoding of what it passed on."""
+    """Return whether the app's own code recursed too deep, and not the encoding of a value that
+    the app sent.
+    """
     modules = []
     traceback = error.__traceback__
     while traceback is not None:
@@ -429,7 +445,9 @@ def _is_own_recursion(error: RecursionError) -> bool:
 
 
 def _outline(value: Any, depth: int = 3) -> str:
-    """What an answer looks like, without its figures: to tell new behaviour from known."""
+    """Return the outline of an ack, without numbers and words, which distinguishes new behaviour
+    from known behaviour.
+    """
     if isinstance(value, dict) and depth:
         return "{" + ",".join(f"{k}:{_outline(v, depth - 1)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple) and depth:
@@ -441,7 +459,9 @@ def _outline(value: Any, depth: int = 3) -> str:
 
 @contextlib.contextmanager
 def _deep_enough(value: Any) -> Iterator[None]:
-    """Let deep values be encoded, which takes frames for each level."""
+    """Raise the recursion limit within the block if `value` is deep: encoding a value takes stack
+    frames for each level.
+    """
     if depth_of(value)[0] < _DEEP:
         yield
         return
