@@ -132,6 +132,7 @@ class ConnectCall:
             query,
             running_app.state,
             remote_timeout=None if running_app.elsewhere is None else self._limit,
+            address=running_app.address,
             isolate=self._dispatcher.options.isolate_context,
         )
         if requests.has_auth:
@@ -234,4 +235,6 @@ class ConnectCall:
         waiting_for, handshake = f"answer to CONNECT of namespace {namespace!r}", ""
         if dispatcher.session is not None and not dispatcher.session.ready:
             waiting_for, handshake = "Engine.IO handshake", dispatcher.session.handshake_stands()
+        if self._running_app.address:
+            waiting_for += f" from {self._running_app.address}"
         return dispatcher.diagnostics().connect_timeout(waiting_for, self._limit, handshake)

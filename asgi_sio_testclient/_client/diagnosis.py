@@ -63,6 +63,7 @@ class WaitDiagnostics:
         why_busy: says what keeps a connection from being idle; "" for nothing.
         recipient: gives the client that waited, as an emit of the server addresses it.
         other_emits: what servers emitted that this client is not connected to, latest first.
+        address: host and port of a server elsewhere; "" where the app is in this process.
     """
 
     instrumentation: ServerInstrumentation | None
@@ -81,6 +82,7 @@ class WaitDiagnostics:
     recipient: Callable[[], Recipient]
     why_busy: Callable[[], str]
     other_emits: Iterable[Emitted]
+    address: str
 
     # -- the errors
 
@@ -121,7 +123,8 @@ class WaitDiagnostics:
                 or self._server_logged()
                 or "the server did not answer"
             )
-        headline = f"{cause}: no ack for {event!r} within {limit:g} s"
+        source = f" from {self.address}" if self.address else ""
+        headline = f"{cause}: no ack for {event!r}{source} within {limit:g} s"
         return self._timeout(headline, event, namespace, limit)
 
     def never_acked(self, ack: Ack, run: HandlerRun) -> EventTimeout:

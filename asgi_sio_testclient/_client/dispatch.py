@@ -500,6 +500,7 @@ class Dispatcher:
             recipient=self._recipient,
             why_busy=self.running_app.why_busy,
             other_emits=self._other_emits(),
+            address=self.running_app.address,
         )
 
     def _other_emits(self) -> Iterator[Emitted]:

@@ -114,6 +114,7 @@ class RunningApp:
 
     Attributes:
         elsewhere: the URL of the server, if `app` forwards to a server elsewhere; else None.
+        address: host and port of that server, for error texts; else "".
         running: whether the app was started and not released.
         clients: all clients of the app; the first one started it.
         transcripts: a function that returns the transcripts of all clients.
@@ -128,6 +129,7 @@ class RunningApp:
     def __init__(self, app: Any, server: Any, *, lifespan: bool, isolate: bool = False) -> None:
         self.app = app
         self.elsewhere = app.url if isinstance(app, Elsewhere) else None
+        self.address = app.address if isinstance(app, Elsewhere) else ""
         self.running = False
         self.clients: list[AppClient] = []
         self.test_endings: list[BaseException] = []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import httpx
 
 from asgi_sio_testclient._exceptions import reaches_test
-from asgi_sio_testclient._http.requests import decoded_body
+from asgi_sio_testclient._http.requests import decoded_body, first_line
 from asgi_sio_testclient._protocol.engineio import batches, encode_payload, split_payload
 from asgi_sio_testclient._protocol.names import TRANSPORT_ERROR, EncodedPacket
 from asgi_sio_testclient.asgi import HTTPExchange, Response
@@ -215,7 +215,7 @@ class PollingTransport:
         if not self.sid and (response.status != OK or not body.startswith(OPEN_PACKET)):
             self._refused(request, Response(response.status, response.headers, body))
         elif response.status != OK:
-            self._fail(request, _response_line(response))
+            self._fail(request, self._response_line(response))
         else:
             frames = split_payload(body)
             self._empty_answers = self._empty_answers + 1 if frames in _NO_DATA else 0
@@ -230,7 +230,7 @@ class PollingTransport:
         if response.status == OK:
             self._flush()
         elif self._listener is not None:
-            self._fail(request, _response_line(response))
+            self._fail(request, self._response_line(response))
         if self._closing and self._post is None:
             self._listener = None
         self._watcher.activity()
@@ -257,19 +257,20 @@ class PollingTransport:
             self._fail(request, str(exc) if isinstance(exc, RemoteFailure) else f"the app {how}")
         self._watcher.activity()
 
+    def _response_line(self, response: Response) -> str:
+        """Return a refusal as one line."""
+        try:
+            body = decoded_body(response).decode(errors="replace")
+        except httpx.DecodingError as exc:
+            body = f"and a body that can't be decoded: {exc}"
+        address = self._requests.address
+        status = f"{response.status} from {address}:" if address else str(response.status)
+        return f"{status} {first_line(body)}".rstrip(" :")
+
     def _check_quiet(self) -> None:
         if self._when_idle is not None and self._get is None and self.idle:
             when_idle, self._when_idle = self._when_idle, None
             when_idle()
-
-
-def _response_line(response: Response) -> str:
-    """Return a refusal as one line."""
-    try:
-        body = decoded_body(response).decode(errors="replace")
-    except httpx.DecodingError as exc:
-        body = f"and a body that can't be decoded: {exc}"
-    return f"{response.status} {body}"
 
 
 class _Request:

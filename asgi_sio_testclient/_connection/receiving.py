@@ -82,6 +82,8 @@ class ReceivingSession(ClosingSession):
             else:
                 self._listener.session_message(message)
         except ProtocolError as exc:
+            if self._requests.address:
+                exc.problem += f" from {self._requests.address}"
             self._fail(exc)
         if self._services.idle.watchers:
             self._services.idle.notify()

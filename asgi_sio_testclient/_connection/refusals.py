@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from asgi_sio_testclient._connection.websocket import WebSocketTransport
 from asgi_sio_testclient._exceptions import HandshakeFailed
+from asgi_sio_testclient._http.requests import first_line
 from asgi_sio_testclient._http.urls import masked_url
 from asgi_sio_testclient._waiting.suspended import suspended_at
 from asgi_sio_testclient.asgi import Response
@@ -75,7 +76,7 @@ def handshake_failed(url: str, response: Response, socketio_path: str) -> Handsh
     may be wrong.
     """
     body = response.body.decode(errors="replace")
-    reason = body.strip().splitlines()[0] if body.strip() else ""
+    reason = first_line(body)
     if reason.startswith(_JSON_STRING) and reason.endswith(_JSON_STRING):
         # engineio.BaseServer._bad_request() sends its message as JSON.
         reason = reason[1:-1].replace('\\"', '"')

@@ -128,6 +128,8 @@ class WebSocketTransport:
         detail = f"{self._requests.peer} closed the websocket with code {closed.code}"
         if closed.reason:
             detail += f": {closed.reason}"
+        if self._requests.address:
+            detail += f" ({self._requests.address})"
         self._listener.transport_closed(self, self.url, TRANSPORT_CLOSE, detail)
 
     def websocket_ended(self, exc: BaseException | None) -> None:

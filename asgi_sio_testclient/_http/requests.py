@@ -25,7 +25,7 @@ from asgi_sio_testclient.asgi._elsewhere import EXTENSION
 if TYPE_CHECKING:
     from asgiref.typing import HTTPScope, WebSocketScope
 
-__all__ = ["ConnectionRequests", "decoded_body"]
+__all__ = ["ConnectionRequests", "decoded_body", "first_line"]
 
 __tracebackhide__ = True
 
@@ -48,12 +48,14 @@ class ConnectionRequests:
         state: the lifespan's state.
         remote_timeout: seconds that the client waits for the answer to the handshake; given only
             where the server is elsewhere.
+        address: host and port of that server; "" where the app is in this process.
         isolate: each request is handled in a context of its own.
 
     Attributes:
         url: where the server is, for the cookie jar.
         has_auth: whether `authorize` is to be called.
         peer: who answers, for error texts: "the app", or "the server" where that is elsewhere.
+        address: as given.
     """
 
     def __init__(
@@ -64,10 +66,12 @@ class ConnectionRequests:
         query: Mapping[str, Any] | str | None = None,
         state: Mapping[str, Any] | None = None,
         remote_timeout: float | None = None,
+        address: str = "",
         *,
         isolate: bool = False,
     ) -> None:
         self.peer = "the app" if remote_timeout is None else "the server"
+        self.address = address
         self._remote_timeout = remote_timeout
         self._http_context = http_context
         self._origin = http_context.origin
@@ -200,6 +204,11 @@ def decoded_body(response: asgi.Response) -> bytes:
     return httpx.Response(
         response.status, headers=list(response.headers), content=response.body
     ).content
+
+
+def first_line(body: str) -> str:
+    """Return the first line of a body that is not blank; "" for a body without one."""
+    return next(iter(body.strip().splitlines()), "")
 
 
 # Its own generator: a test that seeds the global one must not find that a connect used it. What it

@@ -90,9 +90,9 @@ def query_prefix(query: Mapping[str, Any] | str | None) -> str:
 
 
 def masked_url(url: str) -> str:
-    """Return a URL of the app with the values of its query masked."""
+    """Return a URL with user and password and the values of its query masked."""
     base, mark, query = url.partition("?")
-    return base + mark + masked_query(query.partition("&t=")[0])
+    return _without_userinfo(base) + mark + masked_query(query.partition("&t=")[0])
 
 
 def masked_query(query: str) -> str:

@@ -23,10 +23,12 @@ class Elsewhere:
 
     Attributes:
         url: scheme, host and port of the server, for error texts.
+        address: host and port alone.
         base_url: the same for a client's requests: with user and password where there are any.
     """
 
     url: str
+    address: str
     base_url: str
 
 

@@ -17,11 +17,13 @@ __all__ = ["FAILURES", "Stage", "failure", "where"]
 
 __tracebackhide__ = True
 
-FAILURES = (aiohttp.ClientError, OSError)
-"""What a request, a handshake or a connection that is lost raises; TimeoutError is an OSError."""
+FAILURES = (aiohttp.ClientError, OSError, UnicodeError)
+"""What a request, a handshake or a connection that is lost raises. TimeoutError is an OSError; a
+host's name that no encoding of DNS takes raises UnicodeError.
+"""
 
 _REFUSED = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorCertificateError)
-_NOT_CONNECTED = (*_REFUSED, aiohttp.ConnectionTimeoutError)
+_NOT_CONNECTED = (*_REFUSED, aiohttp.ConnectionTimeoutError, UnicodeError)
 _WITHOUT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL")
 _SHOWN_CHARACTERS = 60
 
@@ -62,6 +64,10 @@ def _words_for(exc: BaseException, url: URL, stage: Stage | None, limit: float) 
     at = where(url)
     if isinstance(exc, _REFUSED):
         return _not_connected(exc, url)
+    if isinstance(exc.__cause__, ssl.SSLError):
+        return _no_tls(at, exc.__cause__)  # the server refused after its side of the handshake
+    if isinstance(exc, UnicodeError):
+        return f"no such host: {url.host!r} (port {url.port}): no valid host name"
     if isinstance(exc, TimeoutError):
         if stage is not None and stage.connected:
             return f"no answer: {at} took the connection and sent no response within {limit:g} s"

@@ -45,6 +45,7 @@ class RemoteServer(Elsewhere):
 
     Attributes:
         url: scheme, host and port of the server.
+        address: host and port alone.
         base_url: the same for a client's ``base_url``: with user and password where they were
             given.
     """
@@ -63,6 +64,7 @@ class RemoteServer(Elsewhere):
                 "RemoteServer needs aiohttp: pip install 'asgi-sio-testclient[remote]'"
             )
         self.url = target.origin
+        self.address = target.address
         self.base_url = target.url
         self._tls = _tls(verify)
         self._requests = Requests(target, _seconds(connect_timeout), _header_pairs(headers))

@@ -40,6 +40,11 @@ class Target:
     host: str
     port: int
 
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 def parse_target(url: Any) -> Target:
     """Split the URL of a server.

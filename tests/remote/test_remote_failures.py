@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import re
+import socket
 import ssl
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from live import Node, serve
 from yarl import URL
 
-from asgi_sio_testclient import HandshakeFailed, NotConnected, TestClient
+from asgi_sio_testclient import HandshakeFailed, NotConnected, TestClient, TestClientError
 from asgi_sio_testclient.asgi import websocket_scope
 from asgi_sio_testclient.remote import RemoteServer, _failures
 
@@ -23,6 +24,10 @@ CERTIFICATE = Path(__file__).parents[1] / "fidelity" / "localhost.pem"
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 SOON = 0.5  # seconds: what silence takes here
+PATIENCE = 60  # seconds; a bound against a hang
+OPENING = b'0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":9}'
+CONNECTED = b'40{"sid":"y"}'
+HTML = b"<html>\r\n<head>\r\n"
 
 pytestmark = pytest.mark.filterwarnings("ignore:loop is closed:ResourceWarning")
 
@@ -87,6 +92,13 @@ async def test_a_closed_port(transports, unused_tcp_port):
 async def test_a_host_without_address(transports):
     text = await failure("http://no-such-host.invalid", transports)
     assert "no such host: 'no-such-host.invalid' (port 80): " in text
+
+
+async def test_a_host_that_has_no_valid_name(transports):
+    for host in ("a..b", "a" * 64 + ".invalid"):
+        text = await failure(f"http://{host}:81", transports)
+        assert f"no such host: '{host}' (port 81): no valid host name" in text
+        assert type(await request_failure(f"http://{host}:81")) is httpx.ConnectError
 
 
 async def test_a_port_that_says_nothing(transports):
@@ -158,6 +170,32 @@ async def test_a_version_of_tls_that_is_not_spoken(transports, ours, theirs):
     assert f"TLS failed: localhost:{port}" in text
 
 
+async def test_a_certificate_of_the_client_that_the_server_asks_for(transports):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=CERTIFICATE)
+    context.load_cert_chain(CERTIFICATE)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def serve(listening):  # with TLS 1.3 the client's side of the handshake succeeds
+        for _ in range(2):  # a GET is sent again
+            peer, _ = listening.accept()
+            tls = context.wrap_socket(peer, server_side=True, do_handshake_on_connect=False)
+            with pytest.raises(ssl.SSLError):
+                tls.do_handshake()
+            with socket.socket(fileno=tls.detach()) as plain:
+                plain.settimeout(PATIENCE)
+                plain.shutdown(socket.SHUT_WR)
+                while plain.recv(65_536):  # a close before that may overtake the alert
+                    pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(PATIENCE)
+        port = listening.getsockname()[1]
+        serving = asyncio.create_task(asyncio.to_thread(serve, listening))
+        text = await failure(f"https://localhost:{port}", transports, verify=CERTIFICATE)
+        await serving
+    assert f"TLS failed: localhost:{port}: tlsv13 alert certificate required" in text
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -221,6 +259,13 @@ async def test_a_redirection_of_a_handshake(transports):
         assert "redirected to /elsewhere?token=***" in await failure(url, transports)
 
 
+async def test_a_redirection_with_a_password(transports):
+    answer = b"HTTP/1.1 302 Found\r\nLocation: https://u:s3cret@h/?token=s3cret\r\n\r\n"
+    async with answering(answer) as port:
+        text = await failure(f"http://127.0.0.1:{port}", transports)
+    assert "redirected to https://***@h/?token=*** (" in text
+
+
 @pytest.mark.parametrize("transports", ["websocket", "polling", ("polling", "websocket")])
 async def test_a_server_that_dies(transports):
     with Node() as node:
@@ -240,11 +285,116 @@ async def test_a_server_that_dies(transports):
                 await client.connect()
 
 
-async def accept_websocket(reader, writer):
-    request = await reader.readuntil(b"\r\n\r\n")
-    key = re.search(rb"(?i)sec-websocket-key: (\S+)", request)[1]
+def accepted(head):
+    """The response that accepts a websocket."""
+    key = re.search(rb"(?i)sec-websocket-key: (\S+)", head)[1]
     accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
-    writer.write(SWITCHED + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+    return SWITCHED + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+
+
+async def accept_websocket(reader, writer):
+    writer.write(accepted(await reader.readuntil(b"\r\n\r\n")))
+
+
+def response(body, status=b"200 OK"):
+    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+
+@contextlib.asynccontextmanager
+async def talking(*packets, then=None):
+    """A server that sends `packets`, one for each GET or all over a websocket, and nothing after
+    that, or `then`; its address. A POST is answered.
+    """
+    left, over = list(packets), asyncio.Event()
+
+    async def serve_one(reader, writer):
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await talk(reader, writer)
+        writer.close()
+
+    async def talk(reader, writer):
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            if b"websocket" in head:
+                writer.write(accepted(head))
+                for packet in packets:
+                    writer.write(bytes([0x81, len(packet)]) + packet)
+                writer.write(then or b"")
+                await reader.read()
+                return
+            if head.startswith(b"POST"):
+                await reader.readexactly(int(re.search(rb"content-length: (\d+)", head)[1]))
+                writer.write(response(b"ok"))
+            elif left or then is not None:
+                writer.write(response(left.pop(0)) if left else then)
+            else:
+                await over.wait()
+                return
+
+    async with await asyncio.start_server(serve_one, "127.0.0.1", 0) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        over.set()
+
+
+async def first_line(at, transports, use):
+    async with TestClient(f"http://{at}", transports=transports, timeout=SOON) as client:
+        with pytest.raises(TestClientError) as caught:
+            await use(client)
+        text = str(caught.value).splitlines()[0]
+        await client.abort()
+    assert "app" not in text
+    return text
+
+
+async def connect(client):
+    await client.connect()
+
+
+async def connect_and_call(client):
+    await client.connect()
+    await client.call("e")
+
+
+async def test_a_server_that_never_answers_connect(transports):
+    async with talking(OPENING) as at:
+        text = await first_line(at, transports, connect)
+    assert text == f"no answer to CONNECT of namespace '/' from {at} within 0.5 s"
+
+
+async def test_a_websocket_on_which_nothing_comes():
+    async with talking() as at:
+        text = await first_line(at, "websocket", connect)
+    assert text == (
+        "the server accepted the websocket and sent nothing: "
+        f"no Engine.IO handshake from {at} within 0.5 s"
+    )
+
+
+async def test_a_call_that_is_never_answered(transports):
+    async with talking(OPENING, CONNECTED) as at:
+        text = await first_line(at, transports, connect_and_call)
+    assert text == f"the server did not answer: no ack for 'e' from {at} within 0.5 s"
+
+
+async def test_another_protocol_over_a_websocket():
+    async with talking(b"hello") as at:
+        text = await first_line(at, "websocket", connect)
+    assert text == f"malformed Engine.IO packet from {at}: 'hello'"
+
+
+async def test_a_gateway_that_answers_in_the_place_of_the_server():
+    for status, body, said in (
+        (b"502 Bad Gateway", HTML, "502 from {}: <html>: the connection ended"),
+        (b"503 Unavailable", b"", "503 from {}: the connection ended"),
+    ):
+        async with talking(OPENING, then=response(body, status)) as at:
+            text = await first_line(at, "polling", connect)
+        assert text.startswith(said.format(at))
+
+
+async def test_a_websocket_that_the_server_closes():
+    async with talking(OPENING, then=b"\x88\x05\x03\xf0bad") as at:
+        text = await first_line(at, "websocket", connect)
+    assert text.startswith(f"the server closed the websocket with code 1008: bad ({at})")
 
 
 async def test_a_frame_that_breaks_the_protocol():
