@@ -36,6 +36,8 @@ PROPERTIES = (
     "tests/_protocol/test_socketio.py",
 )
 SITE = Path("docs", "_build", "html")
+# For pytest, which selects the quick tests only where nothing is said: tests/conftest.py.
+ALL_BUT_PROOFS = ("-m", "not proof")
 
 
 def group(name: str) -> list[str]:
@@ -97,8 +99,8 @@ def build_site(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests on the running interpreter, without the proofs; what the machine lacks is
-    skipped with a reason.
+    """Run the quick tests on the running interpreter: all but those marked `slow` or `proof`. What
+    the machine lacks is skipped with a reason.
     """
     install_tests(session)
     run_tests(session, "python")
@@ -130,8 +132,9 @@ def locust(session: nox.Session) -> None:
 
 @nox.session(requires=["locust"])
 def coverage(session: nox.Session) -> None:
-    """Run the tests on the running interpreter, and hold their branch coverage, with what those of
-    Locust cover. The proofs have no part in it: what only a proof shows lacks a test.
+    """Run the tests on the running interpreter, quick and slow, and hold their branch coverage,
+    with what those of Locust cover. The proofs have no part in it: what only a proof shows lacks a
+    test.
 
     It needs a machine on which no test is skipped: with the commands in `COMMANDS`.
     """
@@ -143,7 +146,7 @@ def coverage(session: nox.Session) -> None:
     if missing:
         session.warn(f"not installed: {', '.join(missing)}; the tests that need them are skipped")
     install_tests(session)
-    run_tests(session, "coverage run")
+    run_tests(session, "coverage run", *ALL_BUT_PROOFS)
     session.run("coverage", "combine", "--quiet")
     if session.posargs:  # Part of the tests covers part of the code.
         session.run("coverage", "report", "--fail-under=0")
@@ -159,9 +162,9 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("python", INSTALLED)
 def tests_all(session: nox.Session) -> None:
-    """Run the tests on each supported interpreter that is installed."""
+    """Run the tests, quick and slow, on each supported interpreter that is installed."""
     install_tests(session)
-    run_tests(session, "python")
+    run_tests(session, "python", *ALL_BUT_PROOFS)
 
 
 @nox.session
@@ -176,7 +179,7 @@ def lowest(session: nox.Session) -> None:
     )
     session.run("uv", "pip", "install", "-e", EXTRAS, *group("tests"), "--constraint", str(pins))
     session.run("uv", "pip", "list", "--quiet")
-    run_tests(session, "python")
+    run_tests(session, "python", *ALL_BUT_PROOFS)
 
 
 @nox.session

@@ -53,17 +53,17 @@ TRANSPORTS = (("websocket",), ("polling",), ("polling", "websocket"))
 TRANSPORT_IDS = ("websocket", "polling", "upgrade")
 
 
-# -- the proofs: what takes long, and shows once more what other tests show
+# -- what a run without arguments leaves out; `markers` in pyproject.toml says what the marks mean
 
 
 def pytest_configure(config):
-    """Leave the tests out that are marked `proof`, unless something was asked for: a path, the name
-    of a test, or a mark. The workers of xdist get the same option.
+    """Leave the tests out that are marked `slow` or `proof`, unless the command line selects tests:
+    by a path, a name, or a mark. The workers of xdist get the same option.
     """
     option = config.option
-    asked_for = config.args_source is config.ArgsSource.ARGS
-    if not (asked_for or option.markexpr or option.keyword):
-        option.markexpr = "not proof"
+    selects = config.args_source is config.ArgsSource.ARGS or option.markexpr or option.keyword
+    if not selects:
+        option.markexpr = "not slow and not proof"
 
 
 # -- the coverage tool's tracer doubles the time of whatever runs under it, ours or not

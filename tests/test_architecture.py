@@ -158,6 +158,7 @@ def test_the_picture_shows_every_folder() -> None:
     assert shown == {name for name, room in ROOMS.items() if room.row is not None}
 
 
+@pytest.mark.slow
 def test_modules_of_a_unit_import_each_other_in_one_order() -> None:
     within = {
         module: {other for other in our_imports(parse(module)) if unit(other) == unit(module)}

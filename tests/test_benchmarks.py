@@ -117,11 +117,13 @@ def test_the_report_says_who_cannot(contenders):
     assert "1.00 x (1.00-1.00)  the floor" in text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("briefly")
 def test_the_guard_counts_the_same_twice():
     assert guard.measure("call") == guard.measure("call")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("briefly")
 def test_the_guard_notices_a_slower_hot_path(monkeypatch):
     before = guard.measure("call")

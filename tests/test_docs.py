@@ -116,6 +116,7 @@ def name_of(page: Page) -> str:
 PAGES = list(pages())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if page.has_tests], ids=name_of)
 def test_examples_pass(
     page: Page, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch

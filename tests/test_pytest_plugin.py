@@ -440,8 +440,8 @@ def test_nothing_where_nothing_is_wanted(project):
 @pytest.mark.parametrize(
     "xdist",
     [
-        pytest.param((), id="alone"),
-        # tests/event_coverage has the plugin under xdist in every run.
+        pytest.param((), id="alone", marks=pytest.mark.slow),
+        # tests/event_coverage has the plugin under xdist, too.
         pytest.param(("-p", "xdist", "-n2"), id="xdist", marks=pytest.mark.proof),
     ],
 )
@@ -460,6 +460,7 @@ def test_randomly_and_xdist(project, xdist):
     assert printed.count("in a test that passed") == 3 * 2
 
 
+@pytest.mark.slow
 def test_benchmark(project, monkeypatch):
     pytest.importorskip("pytest_benchmark")
     # It measures nothing where it believes to be one of xdist's workers.

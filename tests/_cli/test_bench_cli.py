@@ -203,6 +203,7 @@ class TestFiles:
         assert report.count == 20
         assert report.subject.app == "shop:app"
 
+    @pytest.mark.slow
     def test_a_picture(self, run):
         pytest.importorskip("matplotlib")
         code, _, _ = run("echo", "--plot", "latency.svg")
@@ -221,6 +222,7 @@ class TestFiles:
         with pytest.raises(ValueError, match="nothing to draw"):
             plot.draw(report, tmp_path / "latency.svg")
 
+    @pytest.mark.slow
     async def test_a_picture_without_a_handler(self, tmp_path):
         pytest.importorskip("matplotlib")
         sample = bench.Sample(0.0, 0.001)
@@ -427,6 +429,7 @@ class TestCtrlC:
     # So long a call may take on a busy machine, and so long the end waits for the one that hangs.
     OPTIONS = ("--warmup", "2", "--timeout", "2")
 
+    @pytest.mark.slow
     def test_reports_what_was_measured_so_far(self, module, tmp_path):
         code, out, err = interrupted("hang_after", "7", *self.OPTIONS, "--json", "report.json")
         assert code == 130
@@ -481,6 +484,7 @@ class TestHistogram:
         assert screens.histogram_lines((), "#") == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pty is Unix only")
 def test_a_real_terminal_shows_the_bar(module):
     controller, terminal = pty.openpty()

@@ -568,6 +568,7 @@ class TestEmitFails:
 
 
 class TestAsAProcess:
+    @pytest.mark.slow
     def test_an_app_beside_the_current_directory(self, module, tmp_path):
         module(CHAT)
 
@@ -578,6 +579,7 @@ class TestAsAProcess:
 
         assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
 
+    @pytest.mark.slow
     def test_a_reader_that_has_seen_enough(self, module, tmp_path):
         module(CHAT)
         with subprocess.Popen(
@@ -594,6 +596,7 @@ class TestAsAProcess:
         assert process.returncode == 141
         assert err == b""
 
+    @pytest.mark.slow
     def test_ctrl_c(self, module, tmp_path):
         module(
             """
@@ -616,6 +619,7 @@ class TestAsAProcess:
         assert (done.returncode, done.stdout) == (130, "")
         assert "Traceback" not in done.stderr
 
+    @pytest.mark.slow
     def test_an_entry_point_has_no_current_directory_and_imports_what_it_needs(
         self, module, tmp_path
     ):
@@ -733,6 +737,7 @@ sys.exit(main())
         assert "\x1b" not in output
         assert "14 steps" in output
 
+    @pytest.mark.slow
     def test_colour_on_a_real_terminal(self, tmp_path):
         output = run_on_terminal(["-m", "asgi_sio_testclient", "demo"], cwd=tmp_path)
 

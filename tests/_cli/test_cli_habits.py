@@ -88,6 +88,7 @@ def test_json_to_standard_output(capsys):
     assert "printed by the app" in err
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_a_dollar_sign_in_a_plot(tmp_path, capsys):
     pytest.importorskip("matplotlib")
@@ -95,6 +96,7 @@ def test_a_dollar_sign_in_a_plot(tmp_path, capsys):
     assert (tmp_path / "price.svg").stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rich", [True, False], ids=["rich", "plain"])
 @pytest.mark.parametrize("columns", [20, 40, 200])
 def test_terminals_of_any_width(columns, rich, monkeypatch):
@@ -146,6 +148,7 @@ def complete(line):
         return pipe.read().split()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_completion():
     assert complete("sio-testclient con") == ["conformance"]
@@ -171,6 +174,7 @@ def test_a_broken_pipe_of_the_apps_own(monkeypatch):
     assert "to the printer" in err.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPIPE")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(

@@ -451,6 +451,7 @@ assert protocol.receive('2["e",{"a":[1]}]').data == ["e", {"a": [1]}]
 """
 
 
+@pytest.mark.slow
 def test_it_works_where_json_is_all_python():
     subprocess.run([sys.executable, "-c", WITHOUT_ACCELERATOR], check=True, timeout=60)
 

@@ -448,6 +448,7 @@ async def test_redis_carries_rooms_between_nodes(redis, transports):
         assert await one.call("ask", other.sid) == "answer"
 
 
+@pytest.mark.slow
 async def test_another_process_emits(redis):
     program = (
         "import sys, socketio; "

@@ -796,6 +796,7 @@ print(client.call("double", 21))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 def test_in_a_repl_that_is_left_without_a_goodbye(transport, tmp_path):
     # The app is in a module of its own: so the client goes before it when the interpreter ends.

@@ -51,6 +51,7 @@ def notifiers():
                     yield name
 
 
+@pytest.mark.slow
 def test_the_contract_lists_each_place_that_notifies():
     assert sorted(notifiers()) == sorted(CONTRACT)
 

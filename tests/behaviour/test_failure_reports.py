@@ -268,6 +268,7 @@ def test_without_sections_the_packets_stay_in_the_message(failing):
     assert "last packets" in report
 
 
+@pytest.mark.slow
 def test_full_trace_shows_every_frame(failing):
     (report,) = reports(failing("-k", "test_raises_deep", "--full-trace")).values()
     assert "asgi_sio_testclient/_client/client.py" in report

@@ -907,6 +907,7 @@ ENDINGS = (
 )
 
 
+@pytest.mark.slow
 def test_the_process_ends_at_once():
     """A thread that still polls for a client that has gone, whichever way, would hold it up for the
     45 s of the heartbeat.
@@ -922,6 +923,7 @@ def test_the_process_ends_at_once():
     assert time.perf_counter() - started < 30
 
 
+@pytest.mark.slow
 def test_the_process_ends_though_a_handler_does_not():
     program = PROCESS.format(body="await client.emit('stuck')", timeout=0.3)
     done = subprocess.run(

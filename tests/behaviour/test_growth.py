@@ -3,6 +3,8 @@
 import asyncio
 import sys
 
+import pytest
+
 from asgi_sio_testclient import TestClient
 from benchmarks.app import make_app
 
@@ -58,6 +60,7 @@ async def test_a_clone_costs_the_same_beside_many():
         assert await calls(clone) <= 1.2 * first
 
 
+@pytest.mark.slow
 async def test_negative_assertions_at_once_cost_the_same_for_each_of_many_clients():
     async def negative(client):
         await client.emit("quiet", "hello")

@@ -266,6 +266,7 @@ async def a_simple_test(app, transports):
         assert await client.receive(timeout=2) == ["reply", 1]
 
 
+@pytest.mark.slow
 # One that waits for an ack of the client that is no more: it is cancelled, and named.
 @pytest.mark.filterwarnings(
     "ignore:a handler that did not end within:asgi_sio_testclient.LeakWarning"

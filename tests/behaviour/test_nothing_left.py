@@ -304,6 +304,7 @@ class TestCancelled:
             assert asyncio.all_tasks() == before
             turns += 1
 
+    @pytest.mark.slow
     async def test_the_whole_block_at_any_await(self, app, transports):
         before = asyncio.all_tasks()
         turns, cancelled = 0, True

@@ -41,6 +41,7 @@ def run(*arguments):
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 # 8 frameworks under each of 15 runners: 6 s, and more on a shared core
 @pytest.mark.timeout(120)
 def test_every_runner_with_each_framework_and_none_of_them(tmp_path):
@@ -64,11 +65,13 @@ def test_unittest():
     assert "Ran 7 tests" in run("-X", "dev", "-m", "unittest", "unittest_case")
 
 
+@pytest.mark.slow
 def test_djangos_cases_with_their_database():
     printed = run(str(ROOT / "docs" / "examples" / "django_cases.py"))
     assert "Ran 4 tests" in printed
 
 
+@pytest.mark.slow
 def test_plain_asyncio_and_uvloop():
     pytest.importorskip("uvloop")
     printed = run("-X", "dev", "plain_run.py", "asyncio", "uvloop")

@@ -484,6 +484,7 @@ def runs_data(source):
             yield node.lineno, node.id
 
 
+@pytest.mark.slow
 def test_nothing_is_unpickled_or_evaluated():
     paths = sorted(ROOT.rglob("*.py"))
     assert len(paths) > 30

@@ -310,6 +310,7 @@ async def test_an_app_without_a_secret_key_has_none(make):
 # -- Django, whose settings are of a whole process
 
 
+@pytest.mark.slow
 def test_djangos_engines():
     done = subprocess.run(
         [sys.executable, "-W", "error", str(CASES)],

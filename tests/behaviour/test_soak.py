@@ -60,6 +60,7 @@ def test_the_slope_is_that_of_the_second_half():
     assert soak.slope([*filling, *rising]) == pytest.approx(48)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rise", "code"), [(0, 0), (17, 1)])
 def test_the_exit_code_says_whether_it_grows(monkeypatch, capsys, rise, code):
     monkeypatch.setattr(soak, "SAMPLES", 8)

@@ -257,6 +257,7 @@ async def takes_everything(scope, receive, send):
         pass
 
 
+@pytest.mark.slow
 async def test_bounded_to_the_last_ten_thousand():
     async with TestClient(takes_everything) as client:
         await client.connect()

@@ -376,12 +376,14 @@ class TestComparison:
         series = json.loads(Path(__file__).with_name("bench_series.json").read_text())
         return [recorded_report(*run) for run in series]
 
+    @pytest.mark.slow
     def test_the_same_code_twice_beside_a_busy_machine(self):
         runs = self.recorded()
         pairs = [(one, other) for one in runs for other in runs if one is not other]
         slower = sum(one.compare(other).verdict == "slower" for one, other in pairs)
         assert slower <= len(pairs) / 100
 
+    @pytest.mark.slow
     def test_runs_recorded_beside_more_processes_than_processors(self):
         text = Path(__file__).with_name("bench_series_later.json").read_text()
         series = {

@@ -378,6 +378,7 @@ def command(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_command_prints_the_table():
     done = command("tests.conformance.servers:app")
 

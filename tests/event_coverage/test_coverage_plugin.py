@@ -62,6 +62,7 @@ def run(pytester, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_off_by_default(run):
     done = run()
     assert done.ret == 0
@@ -69,7 +70,10 @@ def test_off_by_default(run):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("workers", [0, 2], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    "workers",
+    [pytest.param(0, id="alone"), pytest.param(2, id="xdist", marks=pytest.mark.slow)],
+)
 def test_the_table(run, workers):
     if workers:
         pytest.importorskip("xdist")
@@ -88,7 +92,16 @@ def test_the_table(run, workers):
     )
 
 
-@pytest.mark.parametrize(("least", "code"), [("66", 0), ("66.6", 0), ("67", 1), ("100", 1)])
+@pytest.mark.parametrize(
+    ("least", "code"),
+    [
+        ("67", 1),
+        *(
+            pytest.param(least, code, marks=pytest.mark.slow)
+            for least, code in [("66", 0), ("66.6", 0), ("100", 1)]
+        ),
+    ],
+)
 def test_fail_under(run, least, code):
     done = run(f"--sio-coverage-fail-under={least}")
     assert done.ret == code
@@ -98,6 +111,7 @@ def test_fail_under(run, least, code):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("least", ["much", "-1", "101", "nan"])
 def test_no_percentage(run, least):
     done = run(f"--sio-coverage-fail-under={least}")
@@ -105,6 +119,7 @@ def test_no_percentage(run, least):
     done.stderr.fnmatch_lines(["*expected a number from 0 to 100*"])
 
 
+@pytest.mark.slow
 def test_a_failed_test_stays_the_cause(run, pytester):
     pytester.makepyfile("def test_no(): assert 0")
     done = run("--sio-coverage-fail-under=0")
@@ -123,6 +138,7 @@ def test_the_json_file(run, pytester):
     assert data["percent"] == 66.67
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_written(run):
     done = run("--sio-coverage-json=nowhere/events.json")
     assert done.ret == pytest.ExitCode.TESTS_FAILED

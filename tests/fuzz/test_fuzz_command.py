@@ -65,6 +65,7 @@ def test_a_failure(capsys):
     assert "printed by the app" in err
 
 
+@pytest.mark.slow
 def test_what_it_prints_does_not_depend_on_hypothesis_profile(capsys):
     # As Hypothesis' own profile for CI, which it loads where it sees CI in the environment.
     hypothesis.settings.register_profile("elsewhere", derandomize=True, print_blob=True)

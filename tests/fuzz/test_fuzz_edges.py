@@ -31,6 +31,7 @@ def test_a_startup_that_fails_leaves_the_logging_as_it_was():
     assert logging.root.manager.disable == before
 
 
+@pytest.mark.slow
 def test_a_startup_that_fails_the_second_time():
     started = []
 

@@ -33,6 +33,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event", FAULTS)
 def test_a_fault_below_a_check_is_found(event):
     report = fuzz.run(guarded_app.app, event)

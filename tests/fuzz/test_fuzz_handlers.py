@@ -47,13 +47,17 @@ FAULTS = {
 }
 
 
-SLOW = {"sleeps_for_good", "deep"}  # others of their kind are found in every run
+PROOFS = {"sleeps_for_good", "deep"}  # others of their kind are found without them
+QUICK = {"missing_key", "none_name", "index", "sync_handler", "background"}
 
 
-@pytest.mark.parametrize(
-    "event",
-    [pytest.param(event, marks=pytest.mark.proof if event in SLOW else ()) for event in FAULTS],
-)
+def faults():
+    for event in FAULTS:
+        slow = () if event in QUICK else pytest.mark.slow
+        yield pytest.param(event, marks=pytest.mark.proof if event in PROOFS else slow)
+
+
+@pytest.mark.parametrize("event", list(faults()))
 def test_a_fault_is_found(world, event):
     report = fuzz.run(world.crashing, event)
     (failure,) = report.failures
@@ -65,7 +69,10 @@ def test_a_fault_is_found(world, event):
 @pytest.mark.parametrize(
     ("event", "why"),
     [
-        ("never_rests", "the handler blocks the event loop and does not end"),
+        pytest.param(
+            *("never_rests", "the handler blocks the event loop and does not end"),
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             *("spins", "the app keeps the event loop busy and does not end"),
             marks=pytest.mark.proof,
@@ -94,21 +101,28 @@ def test_other_namespaces(world, event, namespace, headline):
 @pytest.mark.parametrize(
     "event",
     [
-        "validates", "echo", "passes_on", "leaves", "answers_late", "ticks", "asks_back",
-        "sync_sound",
-        "in_a_thread", "waits_for_a_thread", "polls", "colour", "point", "no_arguments", "rooms",
-        "connect",
+        *["validates", "echo", "connect"],
+        *(
+            pytest.param(event, marks=pytest.mark.slow)
+            for event in [
+                *["passes_on", "leaves", "answers_late", "ticks", "asks_back", "sync_sound"],
+                *["in_a_thread", "waits_for_a_thread", "polls", "colour", "point"],
+                *["no_arguments", "rooms"],
+            ]
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_sound_handler_holds(world, event, examples):
     report = fuzz.run(world.all_sound, event, max_examples=examples)
     assert str(report) == f"1 handler, {report.examples['/', event]} examples: all held"
 
 
+@pytest.mark.slow
 def test_a_handler_may_sleep_for_hours(world):
     assert not fuzz.run(world.all_sound, "sleeps", max_examples=5).failures
 
 
+@pytest.mark.slow
 def test_small(world):
     """Hypothesis takes away what a failure does not need."""
     (failure,) = fuzz.run(world.crashing, "divides").failures
@@ -127,6 +141,7 @@ def test_the_report(world):
     assert last.endswith("1 failed")
 
 
+@pytest.mark.slow
 def test_a_long_traceback_is_cut(world):
     lines = str(fuzz.run(world.crashing, "deep")).splitlines()
     assert len(lines) < 80
@@ -139,6 +154,7 @@ async def test_a_failure_pasted_into_a_test(world):
             await client.call("deep", fuzz.nested(350))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_failure(world):
     first = fuzz.run(world.crashing, "divides", seed=7)
     second = fuzz.run(world.crashing, "divides", seed=7)

@@ -114,6 +114,7 @@ def in_memory(name):
     return record
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRANSPORTS)
 def test_the_client_is_as_the_javascript_client(name):
     # JavaScript's client ends over polling when the server gives its poll up: 45 s as it is.
@@ -133,6 +134,7 @@ def test_the_client_is_as_the_javascript_client(name):
     assert ours.reasons == theirs.reasons == ["client disconnect"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Unclosed:ResourceWarning")
 def test_where_the_stock_client_differs():
     # After its goodbye over polling, the stock client waits until the server gives its poll up.

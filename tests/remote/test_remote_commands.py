@@ -110,11 +110,13 @@ def test_bench(run, server_url):
 
 
 class TestConformance:
+    @pytest.mark.slow
     def test_the_official_server_passes(self):
         with Node(NODE_BY_THE_RULES.replace("OPTIONS", OPTIONS), OPTIONS) as node:
             done = run_process("conformance", node.url)
         assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "all 57 cases conform")
 
+    @pytest.mark.slow
     def test_python_socketio_as_in_memory(self):
         logging.disable(logging.CRITICAL)
         try:

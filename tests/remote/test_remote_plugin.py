@@ -75,6 +75,7 @@ def run(pytester):
     return run
 
 
+@pytest.mark.slow
 def test_without_a_url_all_run_in_memory(run):
     run().assert_outcomes(passed=8)
 
@@ -91,11 +92,13 @@ def test_portable_tests_run_against_the_server(run, server_url):
     )
 
 
+@pytest.mark.slow
 def test_over_several_transports(run, python_server):
     result = run(f"--sio-url={python_server}", "--sio-transports=websocket,polling,upgrade")
     result.assert_outcomes(passed=9, skipped=9)
 
 
+@pytest.mark.slow
 def test_a_url_that_is_refused(run):
     result = run("--sio-url=http://u:s3cret@h/chat")
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -52,11 +52,14 @@ KINDS = {
 
 
 def combinations():
-    """Each kind over one transport, and one over each; the others are proofs."""
+    """Every run has one kind over each transport; the slow tests have each kind over one, and the
+    proofs the rest.
+    """
     for number, kind in enumerate(KINDS):
         for position, transports in enumerate(TRANSPORTS):
-            is_first = kind == "sleeps" or position == number % len(TRANSPORTS)
-            marks = () if is_first else pytest.mark.proof
+            is_first = position == number % len(TRANSPORTS)
+            rest = pytest.mark.slow if is_first else pytest.mark.proof
+            marks = () if kind == "sleeps" else rest
             yield pytest.param(kind, transports, id=f"{kind}-{'+'.join(transports)}", marks=marks)
 
 
@@ -83,6 +86,7 @@ def test_eager_tasks(transports):
     assert explore(partial(scenario, fixed=True), runs=RUNS).failure is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fixed", [False, True])
 def test_requests_beside_events(fixed):
     async def scenario():
@@ -95,6 +99,7 @@ def test_requests_beside_events(fixed):
         assert "request POST /book" in found.failure.story
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fixed", [False, True])
 def test_two_apps_with_a_broker_in_memory(fixed):
     async def scenario():
@@ -170,6 +175,7 @@ def test_no_runs_are_the_plain_run_only():
     assert found.points > 0
 
 
+@pytest.mark.slow
 def test_the_same_seed_finds_the_same():
     first, second, other = (explore(racy_test, seed=seed, raises=False) for seed in (3, 3, 4))
     assert first.failure.code == second.failure.code

@@ -87,10 +87,11 @@ def run(pytester):
 @pytest.mark.parametrize(
     ("runner", "mark"),
     [
-        ("none", ""),
-        ("strict", "asyncio"),
         ("auto", ""),
-        ("anyio", "anyio"),
+        *(
+            pytest.param(runner, mark, marks=pytest.mark.slow)
+            for runner, mark in [("none", ""), ("strict", "asyncio"), ("anyio", "anyio")]
+        ),
         *(
             pytest.param(runner, mark, marks=pytest.mark.proof)
             for runner, mark in [
@@ -130,6 +131,7 @@ async def test_racy():
 """
 
 
+@pytest.mark.slow
 def test_the_number_of_runs(run):
     run("--sio-explore=0", test_it=ONE).assert_outcomes(passed=1)
     run("--sio-explore=1").assert_outcomes(passed=1)
@@ -150,6 +152,7 @@ def test_a_code_is_replayed(run):
     run(f"--sio-schedule={code}", test_it=fixed).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_the_last_failure_is_tried_first(run):
     first = run(test_it=ONE)
     first.stdout.fnmatch_lines(["E * found in run * of 200: *"])
@@ -167,12 +170,14 @@ def test_the_last_failure_is_tried_first(run):
     run("--sio-explore=1", test_it=ONE).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_a_kept_code_of_another_io_is_not_tried(run):
     run(test_it=ONE).assert_outcomes(failed=1)
     other = ONE.replace("@explored", "@explored(runs=1, io='booking.py')")
     run(test_it=other).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_a_kept_code_that_is_none_is_not_tried(run, pytester):
     run(test_it=ONE).assert_outcomes(failed=1)
     (kept,) = (pytester.path / ".pytest_cache" / "v" / "sio" / "schedules").iterdir()
@@ -180,6 +185,7 @@ def test_a_kept_code_that_is_none_is_not_tried(run, pytester):
     run("--sio-explore=1").assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_transcripts_are_those_of_the_last_run(run):
     result = run(test_it=ONE)
     result.stdout.fnmatch_lines(["*Socket.IO transcript of client1*", "*transcript of client2*"])
@@ -212,6 +218,7 @@ async def test_arguments(users, seats):
 """
 
 
+@pytest.mark.slow
 def test_sync_fixtures_are_kept(run):
     result = run(test_it=FIXTURES)
     result.assert_outcomes(passed=1, failed=1)

@@ -67,6 +67,7 @@ def test_a_correct_program_does_not_fail(name, seed):
     assert found.runs == RUNS_OF_CORRECT_ONES
 
 
+@pytest.mark.slow
 def test_a_code_is_good_in_another_process():
     names = ("c01_last_seat", "c08_online_counter", "c27_reconnect")
     failures = {

@@ -97,6 +97,7 @@ def page(path: Path) -> dict[str, Any]:
     return data
 
 
+@pytest.mark.slow
 def test_without_the_option_nothing_is_written(run: Any) -> None:
     _, pages = run()
     assert pages == []
@@ -128,6 +129,7 @@ def test_retain_on_failure_writes_those_that_failed(run: Any) -> None:
     assert any("await_event('never')" in text for text in texts)
 
 
+@pytest.mark.slow
 def test_a_page_of_an_earlier_run_goes_when_the_test_passes(
     run: Any, pytester: pytest.Pytester
 ) -> None:
@@ -139,6 +141,7 @@ def test_a_page_of_an_earlier_run_goes_when_the_test_passes(
     assert not stale.exists()
 
 
+@pytest.mark.slow
 def test_an_explored_test_shows_its_last_run(run: Any) -> None:
     _, pages = run("--sio-trace=on", source=EXPLORED)
     (path,) = pages
@@ -180,6 +183,7 @@ def test_what_failed_first_stands_on_the_page(run: Any) -> None:
     assert "nobodys" in second
 
 
+@pytest.mark.slow
 def test_an_unknown_mode_is_refused(run: Any) -> None:
     result, _ = run("--sio-trace=sometimes")
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -266,6 +266,7 @@ async def test_text_of_the_app_cannot_end_the_script(tmp_path: Path) -> None:
     assert page_data(tmp_path / "trace.html")["title"] == trace.title
 
 
+@pytest.mark.slow
 async def test_a_thousand_packets_are_less_than_a_megabyte(tmp_path: Path) -> None:
     sio = socketio.AsyncServer(async_mode="asgi")
     sio.on("echo", lambda sid, data: data)
