@@ -1,7 +1,8 @@
-"""A browser's recording as a test, or played again against an app.
+"""Tests from a browser's recordings, and replays of recordings against an app.
 
-`read_har` reads the HAR files of Chrome, Firefox and Playwright, `source_of_test` writes a test
-from one, and `replay` sends what was recorded and compares what comes back.
+`read_har` reads the HAR files of Chrome, Firefox and Playwright. `source_of_test` writes a test
+from a recording. `replay` sends the recorded packets and requests to an app, and compares the
+answers.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ __tracebackhide__ = True
 def source_of_test(
     recorded: Recorded, *, app: str = "", with_secrets: bool = False, ignore: Iterable[str] = ()
 ) -> str:
-    """The source of a module with one test, which does what was recorded.
+    """Return the source of a module with one test, which repeats the recording and asserts the
+    recorded answers.
 
     Args:
-        recorded: see `read_har`.
-        app: ``MODULE:APP``; without it the test takes the app from the fixture ``sio_app``.
-        with_secrets: whether passwords, tokens and cookies are written as they were recorded; else
-            the test takes them from environment variables.
+        recorded: the recording; see `read_har`.
+        app: ``MODULE:APP``. If this is "", the test takes the app from the fixture ``sio_app``.
+        with_secrets: whether recorded passwords, tokens and cookies are written into the source; if
+            not, the test takes them from environment variables.
         ignore: names of events that the test does not await.
     """
     plan = Plan(script_of(recorded), with_secrets=with_secrets, ignored=frozenset(ignore))

@@ -1,7 +1,7 @@
 """Reads a browser's recording: the Socket.IO connections and HTTP requests in a HAR file.
 
-Chrome, Firefox and Playwright write websocket frames as ``_webSocketMessages``; Playwright writes
-bodies and frames into files of their own where it is told to attach them.
+Chrome, Firefox and Playwright write websocket frames as ``_webSocketMessages``. With the option to
+attach content, Playwright writes bodies and frames into separate files.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ Attached = Callable[[str], bytes]
 
 
 class HARError(TestClientError):
-    """A file holds no recording that can be used; the text says what is wrong with it."""
+    """Raised for a file that has no usable recording; the text gives the cause."""
 
 
 @dataclass(eq=False)
 class RecordedRequest:
-    """One HTTP request that is not Socket.IO's.
+    """One HTTP request that does not belong to a Socket.IO connection.
 
     Attributes:
-        time: when it was sent, in seconds since the epoch.
-        ended: when the response was complete.
+        time: when the request was sent, in seconds since the epoch.
+        ended: when the response was complete, in seconds since the epoch.
         method: "GET", "POST", ...
         url: the whole URL.
-        headers: of the request, their names in lower case.
-        body: of the request; None without one.
-        body_type: its content type.
-        status: of the response.
-        response_type: its content type.
-        response: its body; None where the file does not have it.
+        headers: the headers of the request, their names in lower case.
+        body: the body of the request; None without a body.
+        body_type: the content type of the request's body.
+        status: the status of the response.
+        response_type: the content type of the response.
+        response: the body of the response; None if the file does not have the body.
         sets_cookies: whether the response sets cookies.
-        kind: the browser's resource type, such as "fetch"; "" where the file does not say.
+        kind: the browser's resource type, such as "fetch"; "" if the file does not have the type.
     """
 
     time: float
@@ -78,11 +78,13 @@ class RecordedSession:
     """One Engine.IO session.
 
     Attributes:
-        url: where it was opened.
-        headers: of the first request, their names in lower case.
-        query: what the page added to Engine.IO's own parameters.
-        frames: time, direction, transport and packet, in order of time.
-        closed: when the browser closed the websocket; 0 where the file does not say.
+        url: the URL of the first request.
+        headers: the headers of the first request, their names in lower case.
+        query: the parameters that the page added to Engine.IO's own parameters.
+        frames: time (seconds since the epoch), direction, transport and encoded packet of each
+            packet, in order of time.
+        closed: when the browser closed the websocket, in seconds since the epoch; 0 if the file
+            does not have the time.
     """
 
     url: str
@@ -93,36 +95,38 @@ class RecordedSession:
 
     @property
     def ended(self) -> float:
-        """When the session ended; infinite where the file does not say."""
+        """When the session ended, in seconds since the epoch; infinite if the file does not have
+        the time.
+        """
         last = self.frames[-1][0]
         return self.closed if self.closed > last + _CLOSED_AFTER else float("inf")
 
     @property
     def transports(self) -> tuple[str, ...]:
-        """The transports in the order in which they were used, as a client takes them."""
+        """The transports in the order of their use, as `TestClient` takes them."""
         used = dict.fromkeys(transport for _, _, transport, _ in self.frames)
         return ("polling", "websocket") if len(used) > 1 else tuple(used)
 
     @property
     def base_url(self) -> str:
-        """Scheme and host, as http or https."""
+        """The scheme (http or https) and the host of the URL."""
         parts = urlsplit(self.url)
         return f"{parts.scheme.replace('ws', 'http')}://{parts.netloc}"
 
     @property
     def path(self) -> str:
-        """Where Socket.IO is, without slashes around it."""
+        """The path of the Socket.IO endpoint, without slashes at its ends."""
         return urlsplit(self.url).path.strip("/")
 
 
 @dataclass(eq=False)
 class Recorded:
-    """What a HAR file holds.
+    """The content of a HAR file.
 
     Attributes:
-        name: of the file.
-        sessions: in the order in which they began.
-        requests: other HTTP requests, in the order in which they were sent.
+        name: the name of the file.
+        sessions: the Engine.IO sessions, in the order in which they began.
+        requests: the other HTTP requests, in the order in which they were sent.
     """
 
     name: str
@@ -135,7 +139,7 @@ def read_har(path: str | os.PathLike[str]) -> Recorded:
 
     Raises:
         OSError: the file can't be read.
-        HARError: it is no HAR file, or has no Socket.IO connection that can be used.
+        HARError: the file is no HAR file, or has no usable Socket.IO connection.
     """
     file = Path(path)
     text, attached = _open(file)
@@ -174,7 +178,12 @@ class _Reader:
         self._without_frames = ""
 
     def read(self, entry: Any) -> None:
-        """Take one entry of the file."""
+        """Read one entry of the file.
+
+        Raises:
+            HARError: the entry is a request of another version of Engine.IO than 4.
+            KeyError, TypeError, ValueError, AttributeError: the entry is malformed.
+        """
         request = entry["request"]
         query = dict(parse_qsl(urlsplit(request["url"]).query, keep_blank_values=True))
         if "EIO" not in query or "transport" not in query:
@@ -199,10 +208,10 @@ class _Reader:
             session.closed = _epoch(entry["startedDateTime"]) + took
 
     def result(self, name: str) -> Recorded:
-        """What was read.
+        """Return the sessions and requests that were read.
 
         Raises:
-            HARError: there is no Socket.IO connection with packets.
+            HARError: no entry belongs to a Socket.IO connection with packets.
         """
         sessions = [session for session in self._sessions.values() if _is_whole(session)]
         for session in sessions:
@@ -281,6 +290,7 @@ class _Reader:
 
 
 def _is_whole(session: RecordedSession) -> bool:
+    """Return whether a session has a packet of the client and the OPEN packet of the server."""
     return any(way == SENT for _, way, _, _ in session.frames) and any(
         _sid(frame) for _, way, _, frame in session.frames if way == RECEIVED
     )
@@ -291,7 +301,7 @@ def _headers(request: Any) -> dict[str, str]:
 
 
 def _sid(frame: EncodedPacket) -> str:
-    """The session id of an OPEN packet; "" for every other."""
+    """Return the session id in an OPEN packet; "" for any other packet."""
     if isinstance(frame, str) and frame.startswith("0{"):
         try:
             return str(json.loads(frame[1:])["sid"])
@@ -316,7 +326,13 @@ def _epoch(text: str) -> float:
 
 
 def _time(value: Any, started: float, number: int) -> float:
-    """A frame's time in seconds: Chrome writes seconds, Playwright milliseconds or -1."""
+    """Return a frame's time in seconds since the epoch.
+
+    Args:
+        value: the time in the file: seconds from Chrome, milliseconds or -1 from Playwright.
+        started: when the request started, for a frame without a time.
+        number: the position of the frame.
+    """
     if not isinstance(value, int | float) or value <= 0:
         return started + number * 1e-6
     return value / _MILLISECONDS if value > _MILLISECONDS_FROM else float(value)

@@ -1,4 +1,4 @@
-"""Templates as Python source."""
+"""Renders templates (see `_values`) as Python source."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LINE_OF_BASE64 = 76
 
 
 def expression(value: Any, indent: int = 0, before: int = 0) -> str:
-    """Source of an expression with that value.
+    """Return the source of an expression for a template, on one line or on several lines.
 
     Args:
-        value: a template.
-        indent: columns that further lines are indented by.
-        before: columns that are taken on the first line.
+        value: the template.
+        indent: the columns by which further lines are indented.
+        before: the columns that are used on the first line.
     """
     line = _on_one_line(value)
     if line is not None and before + len(line) <= _WIDTH:
@@ -79,7 +79,7 @@ def _scalar(value: Any) -> str:
 
 
 def _quoted(text: str | bytes) -> str:
-    # Double quotes, as formatters have them, where that needs no more escapes.
+    # Double quotes, as formatters write them, if that needs no further escapes.
     source = repr(text)
     prefix, quoted = source[: source.index(source[-1])], source.lstrip("b")
     return f'{prefix}"{quoted[1:-1]}"' if '"' not in quoted else source
@@ -93,7 +93,7 @@ def _f_string(text: Text) -> str:
                 repr(f"'{part}")[2:-1].replace('"', '\\"').replace("{", "{{").replace("}", "}}")
             )
         else:
-            # Python 3.11 allows no quotes of the string's own kind within braces.
+            # Python 3.11 does not allow the quotes of the string within braces.
             parts.append("{" + part.name.replace('"', "'") + "}")
     return 'f"' + "".join(parts) + '"'
 

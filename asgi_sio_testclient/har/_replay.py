@@ -1,4 +1,4 @@
-"""Plays a recording again against an app, and compares."""
+"""Sends a recording to an app again, and compares the answers with the recorded ones."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from asgi_sio_testclient import ConnectionRefused, LeakWarning, TestClient, Test
 from asgi_sio_testclient.har._file import Recorded
 from asgi_sio_testclient.har._plan import Handler, Plan
 from asgi_sio_testclient.har._steps import (
+    CloseConnection,
     Connect,
     Disconnect,
-    Dropped,
     Emit,
-    Leave,
     Receive,
     Request,
+    ServerDisconnect,
     Step,
     User,
     script_of,
@@ -48,12 +48,13 @@ _LONGEST = 600  # characters of a line
 
 @dataclass(eq=False)
 class Replay:
-    """What came of a replay.
+    """The result of a replay.
 
     Attributes:
-        recorded: a line for each step as it was recorded.
-        replayed: a line for each step as it went now; equal where the app did the same.
-        errors: what the app raised.
+        recorded: a line for each recorded step.
+        replayed: a line for each step of the replay; equal to `recorded` if the app answered the
+            same.
+        errors: the exceptions that the app raised.
     """
 
     recorded: list[str]
@@ -62,11 +63,11 @@ class Replay:
 
     @property
     def same(self) -> bool:
-        """Whether the app did what was recorded."""
+        """Whether the app answered as recorded."""
         return self.recorded == self.replayed
 
     def diff(self) -> list[str]:
-        """The lines of a unified diff; none where the app did the same."""
+        """Return the lines of a unified diff; [] if the app answered as recorded."""
         lines = difflib.unified_diff(
             self.recorded, self.replayed, "recorded", "now", n=3, lineterm=""
         )
@@ -76,20 +77,22 @@ class Replay:
 async def replay(
     recorded: Recorded, app: Any, *, timeout: float = 5.0, ignore: frozenset[str] = frozenset()
 ) -> Replay:
-    """Send each frame of a recording when what came before it has arrived, and compare.
+    """Send each recorded packet and request to an app, in order, and compare the answers.
+
+    A packet is sent once the events recorded before the packet have arrived.
 
     Args:
-        recorded: see `read_har`.
+        recorded: the recording; see `read_har`.
         app: an ASGI callable.
-        timeout: seconds to wait for one event at most.
+        timeout: the most seconds to wait for one event.
         ignore: names of events that are not compared.
 
     Raises:
-        HandshakeFailed: the app has no Socket.IO where the recording had it.
+        HandshakeFailed: the app has no Socket.IO endpoint at the recorded path.
     """
     plan = Plan(script_of(recorded), with_secrets=True, ignored=ignore)
     with warnings.catch_warnings():
-        # An ack that never came is a line of the diff.
+        # A missing ack is a line of the diff; the warning of it is not needed.
         warnings.simplefilter("ignore", LeakWarning)
         return await _Player(plan, app, timeout).play()
 
@@ -108,7 +111,7 @@ class _Player:
         self._replayed: list[str] = []
 
     async def play(self) -> Replay:
-        """Play the whole plan."""
+        """Repeat all steps of the plan, and return the result."""
         first, *others = self._plan.script.users
         session = first.session
         client = TestClient(
@@ -133,12 +136,12 @@ class _Player:
                 if self._plan.settles_before(step):
                     await self._settle()
                 await self._step(step)
-            await self._rest()
+            await self._note_unrecorded()
             errors = [error for one in self._clients.values() for error in one.app_exceptions]
         return Replay(self._recorded, self._replayed, errors)
 
     async def _settle(self) -> None:
-        # A handler may wait for what is sent later.
+        # A handler may wait for a packet of a later step: then `settle` times out.
         with contextlib.suppress(TestClientError):
             await self._clients[self._plan.script.users[0]].settle(_AFTER)
 
@@ -161,12 +164,12 @@ class _Player:
             await self._late_ack(emit)
 
     async def _end_of(self, step: Step, client: TestClient) -> None:
-        if isinstance(step, Dropped):
+        if isinstance(step, ServerDisconnect):
             await self._settle()
             now = "is connected" if client.is_connected(step.namespace) else "is disconnected"
             where = f"{step.user.name}: {step.namespace}"
             self._note(f"{where} is disconnected", f"{where} {now}")
-        elif isinstance(step, Leave) and client.transport is not None:
+        elif isinstance(step, CloseConnection) and client.transport is not None:
             await client.disconnect()
         elif isinstance(step, Disconnect) and client.is_connected(step.namespace):
             await client.disconnect(step.namespace)
@@ -226,7 +229,7 @@ class _Player:
         if future is None:
             return
         try:
-            values = await asyncio.wait_for(future, self._patience(gap))
+            values = await asyncio.wait_for(future, self._limit(gap))
         except TimeoutError:
             self._missing(what, tuple(self._values.received(step.ack)))
             return
@@ -236,7 +239,7 @@ class _Player:
     async def _receive(self, step: Receive, client: TestClient) -> None:
         handler = self._plan.handler_of(step)
         what = f"{step.user.name} <- {step.event!r} in {step.namespace}"
-        limit = self._patience(self._gap_before(step))
+        limit = self._limit(self._gap_before(step))
         try:
             if handler is not None:
                 args = await asyncio.wait_for(self._taken[handler].get(), limit)
@@ -281,8 +284,8 @@ class _Player:
             self._keep(self._values.captures(step), now)
             self._compare(f"{what}: response", True, self._values.received(answer), now)
 
-    async def _rest(self) -> None:
-        """What arrived and was not recorded."""
+    async def _note_unrecorded(self) -> None:
+        """Add a line for each event that arrived and was not recorded."""
         await self._settle()
         for user in self._plan.connected_users:
             ignored = self._plan.periodic(user)
@@ -311,7 +314,7 @@ class _Player:
         at = self._plan.steps.index(step)
         return step.time - self._plan.steps[at - 1].time if at else 0.0
 
-    def _patience(self, gap: float) -> float:
+    def _limit(self, gap: float) -> float:
         return min(self._timeout, max(gap, 0.0) + _AFTER)
 
     def _note(self, recorded: str, now: str) -> None:
@@ -338,7 +341,7 @@ class _Player:
             self._variables[capture.name] = value
 
     def _filled(self, template: Any) -> Any:
-        """A template with its references replaced by what this run has in their places."""
+        """Return the value of a template: references are replaced by the values of this replay."""
         return _filled(template, self._value_of)
 
     def _shown(self, template: Any) -> Any:
@@ -368,7 +371,13 @@ def _filled(template: Any, value_of: Callable[[Reference], Any]) -> Any:
 
 
 def _fits(expected: Any, now: Any, filled: Callable[[Any], Any]) -> bool:
-    """Whether a value is what a template stands for."""
+    """Return whether a value fits a template.
+
+    Args:
+        expected: the template.
+        now: the value.
+        filled: returns the value of a template that has no `ANYTHING` in it.
+    """
     if expected is ANYTHING:
         return True
     if isinstance(expected, dict) and isinstance(now, dict):

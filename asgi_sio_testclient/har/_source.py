@@ -1,4 +1,4 @@
-"""Writes a recording as the source of a test."""
+"""Writes the source of a test that repeats a recording."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from urllib.parse import parse_qsl, urlsplit
 from asgi_sio_testclient.har._plan import Plan
 from asgi_sio_testclient.har._render import expression
 from asgi_sio_testclient.har._steps import (
+    CloseConnection,
     Connect,
     Disconnect,
-    Dropped,
     Emit,
-    Leave,
     Receive,
     Request,
+    ServerDisconnect,
     Step,
     User,
 )
@@ -32,11 +32,11 @@ _LOCAL = re.compile(r"\W+")
 
 
 def source_of(plan: Plan, *, app: str = "") -> str:
-    """The source of a module with one test.
+    """Return the source of a module with one test.
 
     Args:
-        plan: what the test does.
-        app: ``MODULE:APP``; without it the test takes the fixture ``sio_app``.
+        plan: the steps of the test.
+        app: ``MODULE:APP``. If this is "", the test takes the app from the fixture ``sio_app``.
     """
     return _Writer(plan, app).module()
 
@@ -49,7 +49,7 @@ class _Writer:
         self._lines: list[str] = []
 
     def module(self) -> str:
-        """The whole source."""
+        """Return the source of the module."""
         body = self._body()
         parts = [self._docstring(), self._imports(body)]
         if self._values.secrets:
@@ -126,11 +126,11 @@ class _Writer:
         self._lines += [f"{' ' * _INDENT}{part}" if part else "" for part in line.split("\n")]
 
     def _add_raw(self, text: str) -> None:
-        """A statement whose further lines are indented already."""
+        """Add a statement whose further lines are already indented."""
         self._lines.append(f"{' ' * _INDENT}{text}")
 
     def _call(self, before: str, arguments: list[str], after: str = "") -> None:
-        """A statement with a call: on one line, or with a line for each argument."""
+        """Add a statement with a call: on one line, or with a line for each argument."""
         line = f"{before}({', '.join(arguments)}){after}"
         if _INDENT + len(line) <= _WIDTH or not arguments:
             self._add_raw(line)
@@ -165,7 +165,7 @@ class _Writer:
         return options
 
     def _answers(self) -> None:
-        """Handlers for the events that the browser acked."""
+        """Add the handlers for the events that the browser acknowledged."""
         for handler in self._plan.handlers:
             where = "" if handler.namespace == "/" else f", namespace={handler.namespace!r}"
             self._add(f"{handler.queue} = asyncio.Queue()")
@@ -195,11 +195,11 @@ class _Writer:
                 self._request(step)
             case Disconnect():
                 self._add(f"await {step.user.name}.disconnect({expression(step.namespace)})")
-            case Dropped():
+            case ServerDisconnect():
                 self._add("await " + step.user.name + ".settle()")
                 where = expression(step.namespace)
                 self._add(f"assert not {step.user.name}.is_connected({where})")
-            case Leave():
+            case CloseConnection():
                 self._add(f"await {step.user.name}.disconnect()")
         if step in self._plan.acked_after:
             for emit in self._plan.acked_after[step]:
@@ -346,7 +346,7 @@ _OWN = frozenset({"response", "refused", "answer", "left", "app", "sio_app", "as
 
 
 def _returned(values: Any) -> Any:
-    """An ack's values as `call` returns them, and as a handler returns them."""
+    """Return an ack's values as `call` returns them: None, one value, or a tuple."""
     values = tuple(values)
     if not values:
         return None

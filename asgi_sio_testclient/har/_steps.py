@@ -1,4 +1,4 @@
-"""What a browser did and got, step by step: from packets to emits, acks and events."""
+"""The steps of a recording: emits, acks, events and requests, made from the recorded packets."""
 
 from __future__ import annotations
 
@@ -14,8 +14,17 @@ from asgi_sio_testclient._protocol.packets import packet_class_for
 from asgi_sio_testclient.har._file import Recorded, RecordedRequest, RecordedSession
 
 __all__ = [
-    "Connect", "Disconnect", "Dropped", "Emit", "Leave", "Receive", "Request", "Script", "Step",
-    "User", "script_of",
+    "CloseConnection",
+    "Connect",
+    "Disconnect",
+    "Emit",
+    "Receive",
+    "Request",
+    "Script",
+    "ServerDisconnect",
+    "Step",
+    "User",
+    "script_of",
 ]  # fmt: skip
 
 __tracebackhide__ = True
@@ -23,15 +32,15 @@ __tracebackhide__ = True
 
 @dataclass(eq=False)
 class User:
-    """A client of the test: the sessions of one browser that follow one another.
+    """A client of the test: sessions of one browser that follow one another.
 
     Attributes:
-        name: of its variable.
-        session: the first of its sessions.
+        name: the name of the client's variable.
+        session: the first of the sessions.
         serializer: "default" or "msgpack".
-        until: when its last session ended, in seconds since the epoch; infinite where the file does
-            not say.
-        last: when the last packet of its last session travelled.
+        until: when the last session ended, in seconds since the epoch; infinite if the file does
+            not have the time.
+        last: when the last packet of the last session was sent or received.
     """
 
     name: str
@@ -43,12 +52,12 @@ class User:
 
 @dataclass(eq=False)
 class Step:
-    """One step.
+    """One step of a recording.
 
     Attributes:
-        time: when, in seconds since the epoch.
-        user: whose.
-        namespace: where.
+        time: when the step happened, in seconds since the epoch.
+        user: the client of the step.
+        namespace: the namespace of the step.
     """
 
     time: float
@@ -58,8 +67,12 @@ class Step:
 
 @dataclass(eq=False)
 class Connect(Step):
-    """A CONNECT packet. `refused` is the data of a refusal, in a tuple; None where it was
-    accepted, with `sid`.
+    """A CONNECT packet and its answer.
+
+    Attributes:
+        auth: the auth payload.
+        sid: the session id of the accepted connection; "" if the server refused.
+        refused: the data of the refusal, in a tuple; None if the server accepted.
     """
 
     auth: Any = None
@@ -69,8 +82,14 @@ class Connect(Step):
 
 @dataclass(eq=False)
 class Emit(Step):
-    """An event that was sent. `ack` are the values of its ack, None where none came although it
-    may have been `wanted`.
+    """An event that the client sent.
+
+    Attributes:
+        event: the name of the event.
+        args: the arguments.
+        ack: the values of the ack; None without an ack.
+        acked: when the ack arrived, in seconds since the epoch.
+        wanted: whether the client requested an ack.
     """
 
     event: str = ""
@@ -82,7 +101,13 @@ class Emit(Step):
 
 @dataclass(eq=False)
 class Receive(Step):
-    """An event that arrived. `answer` are the values of the ack for it, None without one."""
+    """An event that the client received.
+
+    Attributes:
+        event: the name of the event.
+        args: the arguments.
+        answer: the values of the ack that the client sent; None without an ack.
+    """
 
     event: str = ""
     args: tuple[Any, ...] = ()
@@ -91,17 +116,17 @@ class Receive(Step):
 
 @dataclass(eq=False)
 class Disconnect(Step):
-    """A namespace that the client left."""
+    """A DISCONNECT packet of the client: the client disconnects from one namespace."""
 
 
 @dataclass(eq=False)
-class Dropped(Step):
-    """A namespace that the server ended."""
+class ServerDisconnect(Step):
+    """A DISCONNECT packet of the server."""
 
 
 @dataclass(eq=False)
-class Leave(Step):
-    """The end of the connection by the client, where something follows it."""
+class CloseConnection(Step):
+    """The client closes the connection, and further steps follow."""
 
 
 @dataclass(eq=False)
@@ -113,12 +138,12 @@ class Request(Step):
 
 @dataclass(eq=False)
 class Script:
-    """What a recording comes to.
+    """The clients and steps of a recording.
 
     Attributes:
-        name: of the file.
+        name: the name of the file.
         users: the clients.
-        steps: in order of time.
+        steps: the steps, in order of time.
         packets: how many packets were recorded.
     """
 
@@ -129,7 +154,7 @@ class Script:
 
 
 def script_of(recorded: Recorded) -> Script:
-    """The steps of a recording."""
+    """Return the clients and steps of a recording."""
     users: list[User] = []
     steps: list[Step] = []
     for session in recorded.sessions:
@@ -139,16 +164,18 @@ def script_of(recorded: Recorded) -> Script:
             name = "client" if not users else f"client{len(users) + 1}"
             user = User(name, session, _serializer(session))
             users.append(user)
-        elif not isinstance(_last_of(steps, user), Disconnect | Dropped):
-            steps.append(Leave(min(user.until, began), user, "/"))
+        elif not isinstance(_last_of(steps, user), Disconnect | ServerDisconnect):
+            steps.append(CloseConnection(min(user.until, began), user, "/"))
         user.until, user.last = session.ended, session.frames[-1][0]
         steps += _Session(session, user).steps()
     steps += _requests(recorded, users[0])
     steps.sort(key=lambda step: step.time)
     last = steps[-1].time if steps else 0.0
     for user in users:
-        if user.until < last and not isinstance(_last_of(steps, user), Disconnect | Dropped):
-            steps.append(Leave(user.until, user, "/"))
+        if user.until < last and not isinstance(
+            _last_of(steps, user), Disconnect | ServerDisconnect
+        ):
+            steps.append(CloseConnection(user.until, user, "/"))
     steps.sort(key=lambda step: step.time)
     _put_causes_first(steps)
     packets = sum(len(session.frames) for session in recorded.sessions)
@@ -159,8 +186,8 @@ _MILLISECOND = 0.0021  # seconds: HTTP requests have no finer times than a milli
 
 
 def _put_causes_first(steps: list[Step]) -> None:
-    """Move what was sent behind what arrived in the same millisecond, where it has a text that had
-    not been seen before.
+    """Move a sent step behind a received step of the same millisecond if the sent step has a text
+    in it that first appears in the received step.
     """
     seen: set[str] = set()
     for step in list(steps):
@@ -177,6 +204,7 @@ def _put_causes_first(steps: list[Step]) -> None:
 
 
 def _long_texts(values: Any) -> set[str]:
+    """Return the words of at least eight characters in some values."""
     return set(re.findall(r"[\w-]{8,}", json.dumps(values, default=str)))
 
 
@@ -199,7 +227,7 @@ def _last_of(steps: list[Step], user: User) -> Step | None:
 
 
 def _serializer(session: RecordedSession) -> str:
-    """The serializer: "msgpack" where the CONNECT packet is binary, else "default"."""
+    """Return the serializer: "msgpack" if the CONNECT packet is binary, else "default"."""
     sent = (frame for _, way, _, frame in session.frames if way == "sent")
     first = next((frame for frame in sent if isinstance(frame, bytes) or frame[:1] in "4b"), "")
     return "msgpack" if isinstance(first, bytes) or first.startswith("b") else "default"
@@ -220,7 +248,7 @@ class _Session:
             self._transcript.note((time, way, transport, frame))
 
     def steps(self) -> list[Step]:
-        """The steps, in order."""
+        """Return the steps of the session, in order of time."""
         for entry in self._transcript:
             if entry.socketio_type is not None:
                 kind = entry.socketio_type.removeprefix("BINARY_")
@@ -279,7 +307,7 @@ class _Session:
         self._add(Disconnect(entry.time, self._user, namespace))
 
     def _received_disconnect(self, entry: TranscriptEntry, namespace: str) -> None:
-        self._add(Dropped(entry.time, self._user, namespace))
+        self._add(ServerDisconnect(entry.time, self._user, namespace))
 
 
 # -- HTTP
@@ -289,7 +317,9 @@ _FETCHED = frozenset({"xhr", "fetch", ""})
 
 
 def _requests(recorded: Recorded, user: User) -> Iterator[Step]:
-    """The requests to the app's own host that do or tell something: no pages, scripts, pictures."""
+    """Yield the requests to the app's host that change something, set cookies or fetch JSON; not
+    the requests for pages, scripts and pictures.
+    """
     host = urlsplit(recorded.sessions[0].url).netloc
     for request in recorded.requests:
         own = urlsplit(request.url).netloc == host
@@ -299,7 +329,7 @@ def _requests(recorded: Recorded, user: User) -> Iterator[Step]:
 
 
 def _json(request: RecordedRequest) -> Any:
-    """The JSON of a response, or None."""
+    """Return the decoded JSON of a response; None for a response without JSON."""
     if "json" not in request.response_type or not request.response:
         return None
     try:
