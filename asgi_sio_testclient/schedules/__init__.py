@@ -1,13 +1,13 @@
-"""Find races: the same test under hundreds of schedules, each of which a code replays.
+"""Find races: run the same test under hundreds of schedules. A code replays each schedule.
 
-A schedule is asyncio's own order, in virtual time, with a few things held for a while at places
-where the outside decides: a packet's arrival, a sleep that stands for I/O, the return of an emit.
-What asyncio and Socket.IO promise is kept: a task's first step, a Lock's fairness, the order of one
-connection's packets.
+A schedule is asyncio's own order in virtual time, in which a few things are delayed ("held") at
+points where the network or I/O decides the time: the arrival of a packet, a sleep that stands for
+I/O, the return of an emit. The guarantees of asyncio and Socket.IO hold: the first step of a task,
+the fairness of a Lock, the order of the packets of one connection.
 
-* `explored` makes an async test a sync one that runs under many schedules.
-* `explore` does the same for an async function, and returns what it found.
-* `replay` runs one schedule again.
+* `explored` decorates an async test: it becomes a sync test that runs under many schedules.
+* `explore` runs an async function under many schedules, and returns the result.
+* `replay` runs an async function under one schedule.
 """
 
 from asgi_sio_testclient.schedules._decorator import explored

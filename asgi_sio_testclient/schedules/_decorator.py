@@ -1,4 +1,4 @@
-"""`explored`: an async test as a sync one, which any test runner calls."""
+"""The decorator `explored`: makes an async test a sync test, which any test runner can call."""
 
 from __future__ import annotations
 
@@ -26,13 +26,19 @@ def explored(
     runs: int = RUNS, *, seed: int = 0, io: Any = ()
 ) -> Callable[[Test], Callable[..., None]]: ...
 def explored(runs: Any = RUNS, *, seed: int = 0, io: Any = ()) -> Any:
-    """Make an async test a sync one that explores schedules; bare, or with arguments.
+    """Decorate an async test: it becomes a sync test that runs under many schedules.
 
-    Sync fixtures are kept, and shared by all runs; async ones belong to another event loop, and are
-    refused. The arguments are those of `explore`.
+    Use the decorator bare, or with arguments, which are those of `explore`. Values of sync fixtures
+    are shared by all runs. Async fixtures are refused: they belong to another event loop.
+
+    Args:
+        runs: the most schedules to run; or the test, if the decorator is bare.
+        seed: the seed of the order of schedules.
+        io: the files and modules whose sleeps stand for I/O; see `explore`.
 
     Raises:
-        UsageError: the test is no async function; an argument of a call is a coroutine.
+        UsageError: the test is no async function; or, when the test is called, an argument is a
+            coroutine or an async generator.
         TypeError: `runs` is no number.
     """
     if not callable(runs) and not isinstance(runs, int):
@@ -66,7 +72,9 @@ def _explorer(test: Test, args: Any, kwargs: Any, seed: int, io: Any) -> Explore
 
 
 def _name_of(test: Test, args: Any) -> str:
-    """What the line for a replay calls a test: a method is that of a new instance."""
+    """Return the expression for a test in the line for a replay; for a method, of a new instance of
+    its class.
+    """
     name = test.__name__
     if not args or not hasattr(type(args[0]), name):
         return name
@@ -80,6 +88,6 @@ def _check(test: Test, arguments: dict[Any, Any]) -> None:
             if inspect.iscoroutine(value):
                 value.close()
             raise UsageError(
-                f"an async fixture ({name}) belongs to another event loop: build what it gives "
-                f"within {test.__name__}, or make it a sync one"
+                f"an async fixture ({name}) belongs to another event loop: build its value "
+                f"within {test.__name__}, or make the fixture a sync function"
             )

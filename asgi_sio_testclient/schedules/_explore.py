@@ -1,4 +1,4 @@
-"""`explore` and `replay`: plain runs, the search, and what is made of a failure."""
+"""`explore` and `replay`: the plain runs, the search for a failing schedule, and its report."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ __all__ = ["Exploration", "ScheduleFailure", "explore", "replay"]
 __tracebackhide__ = True
 
 RUNS = 200
-_BUILD_IN_THE_TEST = (
-    "Something outlives a run: build the app, and what it keeps, within the scenario"
-)
+_BUILD_IN_THE_TEST = "Some state outlives a run: build the app, and its state, within the scenario"
 
 
 @dataclass(frozen=True)
@@ -41,15 +39,16 @@ class ScheduleFailure:
     """A schedule under which the scenario fails.
 
     Attributes:
-        error: the scenario's own exception.
-        code: for `replay`; has `io` in it.
-        run: in which run it was found, from 1; 0 for the schedule of an earlier failure, which the
-            pytest plugin kept.
-        holds: what is held: as few as possible.
-        story: the failing run in lines, with places as FILE:LINE.
+        error: the exception that the scenario raised.
+        code: the code of the schedule, for `replay`; has `io` in it.
+        run: the number of the run that failed first, from 1; 0 for the schedule of an earlier
+            failure, which the pytest plugin has stored.
+        holds: the holds of the schedule, as few as possible.
+        story: the events of the failing run, a line each, with places as FILE:LINE.
         found: how many holds the schedule had before it was shrunk.
-        extent: how long the hold may be, in words; "" where it is not a single one with a length.
-        hint: what the test itself may do wrong; "" for nothing.
+        extent: the lengths of the hold that fail, in words; "" for several holds, and for a hold
+            that is counted in turns of the event loop.
+        hint: a likely mistake in the test itself; "" for none.
         mermaid: the packets of the failing run, as a mermaid sequence diagram.
     """
 
@@ -66,13 +65,14 @@ class ScheduleFailure:
 
 @dataclass(frozen=True)
 class Exploration:
-    """What an exploration found.
+    """The result of an exploration.
 
     Attributes:
-        runs: how many schedules were run; plain runs, and those that shrink one, are not counted.
-        points: at how many points of the plain run the outside decides.
-        failure: None where every run passed.
-        remarks: what the exploration could not see.
+        runs: how many schedules were run, without the plain runs and the runs that shrink a
+            schedule.
+        points: how many points of the plain run can be held.
+        failure: the schedule that failed; None if every run passed.
+        remarks: what the exploration did not cover, a line each.
     """
 
     runs: int
@@ -84,28 +84,31 @@ class Exploration:
 def explore(
     scenario: Scenario, *, runs: int = RUNS, seed: int = 0, io: Any = (), raises: bool = True
 ) -> Exploration:
-    """Run a scenario under many schedules: each in a fresh event loop, in virtual time.
+    """Run a scenario under many schedules, each in a new event loop in virtual time.
 
-    Two plain runs come first, then at most `runs` schedules. A schedule that fails is shrunk, told
-    as a story, and added to the exception as a note.
+    First the scenario runs twice without a schedule, then under at most `runs` schedules. A
+    schedule that fails is reduced to as few holds as possible. The exception gets a note with the
+    events of the failing run, and with a code for `replay`.
 
     Args:
         scenario: an async function without arguments, which builds its app; or an `explored` test.
-        runs: how many schedules.
-        seed: another seed is another order of schedules.
+        runs: the most schedules to run.
+        seed: another seed gives another order of schedules.
         io: the files and modules whose sleeps stand for I/O, such as ``("fakes.py",)``: then only
-            those are held, and the other timers of the app keep their order.
-        raises: raise what the scenario raises under a schedule; else return it.
+            these sleeps are held, and the other timers of the app keep their order.
+        raises: whether to raise the exception of a failing schedule; else the exception is in the
+            result.
 
     Returns:
-        what was found.
+        The number of runs and points, and the failure, if there is one.
 
     Raises:
-        UsageError: within a running event loop; `scenario` is no async function, or has arguments;
-            it opens a socket.
+        UsageError: `explore` is called within a running event loop; `scenario` is no async
+            function, or has arguments, or opens a socket.
         ValueError: `runs` is below 0.
-        NotRepeatable: two plain runs differ.
-        Exception: what the scenario raises: in a plain run as it is, under a schedule with a note.
+        NotRepeatable: the two runs without a schedule differ.
+        Exception: the exception of the scenario: of a run without a schedule as raised, of a run
+            under a schedule with a note.
     """
     return Explorer(_scenario_of(scenario), seed=seed, io=io).explore(
         runs, current() if raises else Settings(), raises=raises
@@ -113,24 +116,26 @@ def explore(
 
 
 def replay(scenario: Scenario, code: str) -> None:
-    """Run a scenario under the one schedule of a code.
+    """Run a scenario under the schedule of a code.
 
     Args:
-        scenario: as for `explore`.
-        code: of a `ScheduleFailure`, as the note on a failure shows it.
+        scenario: an async function without arguments; or an `explored` test.
+        code: the code of a `ScheduleFailure`, which the note of a failure shows.
 
     Raises:
-        UsageError: not a code; or as `explore`.
-        NotRepeatable: a point that the code holds was never reached.
-        Exception: what the scenario raises.
+        UsageError: `code` is no code of a schedule; or one of the reasons of `explore`.
+        NotRepeatable: the scenario passed, and did not reach a point that the schedule holds.
+        Exception: the exception that the scenario raises.
     """
     function, schedule = _scenario_of(scenario), decode(code)
     Explorer(function, io=schedule.io).replay(schedule)
 
 
 def _scenario_of(scenario: Any) -> Scenario:
-    """Raises:
-    UsageError: it can't be run here.
+    """Return the async function that runs a scenario, from a function, a method or a test.
+
+    Raises:
+        UsageError: an event loop is running; `scenario` is not callable, or has arguments.
     """
     function = getattr(scenario, "sio_scenario", scenario)
     try:
@@ -139,8 +144,8 @@ def _scenario_of(scenario: Any) -> Scenario:
         pass
     else:
         raise UsageError(
-            "an event loop is running: explore() runs the scenario in loops of its own; call it "
-            "from a plain function"
+            "an event loop is running: explore() runs the scenario in new event loops; call "
+            "explore() from a plain function"
         )
     if not callable(function):
         raise UsageError(f"not an async function: {scenario!r}; explore() runs a coroutine")
@@ -159,15 +164,18 @@ def _check_arguments(function: Any, scenario: Any) -> None:
             "fixtures is replayed by `pytest NODEID --sio-schedule=CODE`"
         ) from None
     except ValueError:
-        return  # a callable that tells nobody its signature
+        return  # a callable without a signature
 
 
 class Explorer:
-    """Explores one scenario.
+    """Explores the schedules of one scenario.
 
     Args:
-        name: what the line for a replay calls it; its own name by default.
-        arguments: whether the test has fixtures, so that only pytest can call it.
+        scenario: the async function.
+        seed: the seed of the order of schedules.
+        io: see `explore`.
+        name: the name of the scenario in the line for a replay; by default the function's name.
+        arguments: whether the test has fixtures, so that only pytest can call the test.
     """
 
     def __init__(
@@ -195,8 +203,8 @@ class Explorer:
                 None,
                 f"{len(outcome.missing)} of {len(schedule.holds)} holds had no point in this run",
                 "the scenario passed",
-                "A code is of one version of the test and the app; another version of Python, or "
-                "another PYTHONHASHSEED, may go another way too. Explore again",
+                "A code belongs to one version of the test and the app; with another version of "
+                "Python, or another PYTHONHASHSEED, a run may differ, too. Explore again",
             )
 
     def explore(self, runs: int, settings: Settings, *, raises: bool) -> Exploration:
@@ -238,17 +246,17 @@ class Explorer:
 
     def _hint(self, first: Outcome, second: Outcome) -> str:
         reads = ClockReads(self._frames)
-        with reads.watched():
+        with reads.noted():
             self._run({})
         threads = sorted({*first.threads, *second.threads})
         if threads:
             return (
-                f"A thread answers into the loop when it likes ({', '.join(threads)}): its order "
-                "is not explored, take a stand-in for it"
+                f"A thread calls back into the loop by itself ({', '.join(threads)}): that order "
+                "is not explored; replace the thread with a stand-in"
             )
         if str(reads):
             return (
-                f"{reads.kind} may be why: {reads}; let the test say what is read. Else "
+                f"{reads.kind} may be why: {reads}; let the test supply that value. Else "
                 f"{_BUILD_IN_THE_TEST[0].lower()}{_BUILD_IN_THE_TEST[1:]}"
             )
         return _BUILD_IN_THE_TEST
@@ -261,7 +269,7 @@ class Explorer:
         return listen
 
     def _known(self, code: str) -> ScheduleFailure | None:
-        """The failure of an earlier session, where the scenario still fails so."""
+        """Return the failure of an earlier session if the scenario still fails; else None."""
         if not code:
             return None
         with contextlib.suppress(UsageError):
@@ -286,18 +294,20 @@ class Explorer:
             mermaid = _mermaid(seen)
         if outcome.error is None:
             if not isinstance(error, Exception):
-                raise error  # not the scenario's, such as the failure that pytest-timeout raises
+                raise error  # raised from outside of the scenario, such as by pytest-timeout
             raise NotRepeatable(
                 None, "a schedule failed", "and passed when it was run again", _BUILD_IN_THE_TEST
             ) from error
         story = stories[0]
         return ScheduleFailure(
             outcome.error, encode(Schedule(small, self._io)), number, story.holds, story.text,
-            len(plan), "" if how_long is None else str(how_long), story.short_nap(), mermaid,
+            len(plan), "" if how_long is None else str(how_long), story.hint(), mermaid,
         )  # fmt: skip
 
     def _kind(self, error: BaseException | None) -> tuple[type[BaseException], str] | None:
-        """What makes two failures the same: the exception's type, and the line that raised it."""
+        """Return what two equal failures have in common: the type of the exception, and the line
+        that raised it. None without an exception.
+        """
         return None if error is None else (type(error), last_line(error, self._frames)[0])
 
     def _note(self, failure: ScheduleFailure, limit: int) -> str:
@@ -324,7 +334,7 @@ class Explorer:
 
 
 def _mermaid(seen: list[transcript.Transcript]) -> str:
-    """All clients of a run in one diagram; of several with one name the first."""
+    """Return a diagram of all clients of a run; of several clients with one name, the first."""
     if not seen:
         return ""
     named = {one.name: one for one in reversed(seen)}
@@ -334,7 +344,7 @@ def _mermaid(seen: list[transcript.Transcript]) -> str:
 
 @contextlib.contextmanager
 def _transcripts() -> Iterator[list[transcript.Transcript]]:
-    """The transcripts of the clients that are made within it."""
+    """Collect the transcripts of the clients that are created within the block."""
     seen: list[transcript.Transcript] = []
     transcript.observers.append(seen.append)
     try:

@@ -1,4 +1,4 @@
-"""Whose code a frame runs, and where a task stands: the app's code, or a library's."""
+"""Finds the owner of a frame's code (the app, or a library), and the frames of a suspended task."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __tracebackhide__ = True
 
 
 class Owner(enum.Enum):
-    """Who wrote the code of a frame."""
+    """Where the code of a frame comes from."""
 
     APP = "app"
     LIBRARY = "library"
@@ -45,7 +45,7 @@ class Owner(enum.Enum):
     ANYIO = "anyio"
     SOCKETIO = "socketio"
     CLIENT = "client"  # this package
-    ENTRY = "entry"  # engineio.AsyncServer.handle_request: what is outside of it is plumbing
+    ENTRY = "entry"  # engineio.AsyncServer.handle_request: outer frames are not the app's handlers
 
 
 def _folder(module: ModuleType) -> str:
@@ -64,7 +64,7 @@ _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
 _ENTRY = engineio.AsyncServer.handle_request.__code__
 _DISPATCH = {"_trigger_event", "trigger_event"}
 _STEP = asyncio.Handle._run.__code__
-_LINES_OF_A_FAKE = 2  # its head, and what it does
+_LINES_OF_A_FAKE = 2  # the line of its `def`, and one statement
 _KINDS = (
     ("cr_frame", "cr_await"),
     ("gi_frame", "gi_yieldfrom"),
@@ -73,17 +73,19 @@ _KINDS = (
 
 
 def _installed(file: str) -> tuple[str, str, str]:
-    """A file's path, parted at the directory of installed packages; that is "" for none."""
+    """Split a file's path at the directory of installed packages; (path, "", "") for other
+    files.
+    """
     return next((file.partition(part) for part in _INSTALLED if part in file), (file, "", ""))
 
 
 def chain(awaitable: Any) -> Iterator[FrameType]:
-    """The frames of a suspended coroutine, outermost first."""
+    """Yield the frames of a suspended coroutine, outermost first."""
     while awaitable is not None:
         kind = next((kind for kind in _KINDS if getattr(awaitable, kind[0], None)), None)
         if kind is None:
-            # `async_generator.asend()`, as in a context manager that is one, and the wrapper of a
-            # coroutine's `__await__` hide what they drive.
+            # The objects of `async_generator.asend()`, as in an async context manager, and of a
+            # coroutine's `__await__` have no attribute for the coroutine in them.
             awaitable = _hidden(awaitable)
             continue
         yield getattr(awaitable, kind[0])
@@ -102,7 +104,11 @@ def _has_frame(thing: Any) -> bool:
 
 
 def running(stop: Iterable[CodeType] = ()) -> list[FrameType]:
-    """The frames of the task step that runs now, outermost first; up to a frame of `stop`."""
+    """Return the frames of the task step that runs now, outermost first.
+
+    Args:
+        stop: code objects; frames from a frame of this code outwards are left out.
+    """
     ends = {_STEP, *stop}
     frames: list[FrameType] = []
     frame: FrameType | None = sys._getframe(1)
@@ -114,7 +120,7 @@ def running(stop: Iterable[CodeType] = ()) -> list[FrameType]:
 
 @contextlib.contextmanager
 def profiled(note: Callable[[FrameType, str, Any], object]) -> Iterator[None]:
-    """Call `note` for what happens within the block, as `sys.setprofile` does."""
+    """Call `note` for each call and return within the block, as `sys.setprofile` does."""
     before = sys.getprofile()
     sys.setprofile(note)
     try:
@@ -124,19 +130,19 @@ def profiled(note: Callable[[FrameType, str, Any], object]) -> Iterator[None]:
 
 
 def awaited(task: asyncio.Task[Any]) -> list[FrameType]:
-    """The frames in which a suspended task stands, outermost first."""
+    """Return the frames of a suspended task, outermost first."""
     return list(chain(task.get_coro()))
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where code of the app waits.
+    """The place where code of the app waits.
 
     Attributes:
-        frame: the innermost frame of the app's own.
-        callee: whose function the app's code awaits; None where it awaits no function.
+        frame: the innermost frame of the app's code.
+        callee: the owner of the function that the app's code awaits; None without a function.
         name: the name of that function.
-        inside_client: a function of this package is awaited, directly or not.
+        inside_client: whether a function of this package is awaited, directly or not.
     """
 
     frame: FrameType
@@ -146,17 +152,17 @@ class Site:
 
 
 class Frames:
-    """Tells the app's code from that of libraries."""
+    """Distinguishes the app's code from the code of libraries."""
 
     def __init__(self) -> None:
         self._owners: dict[str, Owner] = {}
         self._installed_apps: list[str] = []
 
     def owner(self, code: CodeType) -> Owner:
-        """Who wrote that code."""
+        """Return the owner of a code object."""
         if code is _ENTRY:
             return Owner.ENTRY
-        name = code.co_filename  # two codes are equal also where their files differ
+        name = code.co_filename  # not `code`: equal code objects may be of different files
         owner = self._owners.get(name)
         if owner is None:
             owner = self._owners[name] = self._find_owner(name)
@@ -171,7 +177,7 @@ class Frames:
         return Owner.LIBRARY if name.startswith((*_STANDARD, "<frozen")) else Owner.APP
 
     def _add_installed_app(self, code: CodeType) -> None:
-        """Take the package that has a handler for the app's own, where it is an installed one."""
+        """Count an installed package as the app's code: the package has a handler."""
         root, part, rest = _installed(code.co_filename)
         if part:
             top, separator, _ = rest.partition(os.sep)
@@ -179,7 +185,14 @@ class Frames:
             self._owners.clear()
 
     def site(self, frames: Sequence[FrameType]) -> Site | None:
-        """Where the app's own code waits, of frames outermost first; None for plumbing only."""
+        """Return the place where the app's code waits.
+
+        Args:
+            frames: the frames of a task, outermost first.
+
+        Returns:
+            The place; None if no frame is of the app's code.
+        """
         app: FrameType | None = None
         callee: Owner | None = None
         name, inside_client, dispatched = "", False, False
@@ -203,22 +216,22 @@ class Frames:
         return Site(app, callee, name, inside_client)
 
     def own(self, frames: Iterable[FrameType]) -> list[FrameType]:
-        """Those of the app's own."""
+        """Return the frames of the app's code."""
         return [frame for frame in frames if self.owner(frame.f_code) is Owner.APP]
 
 
 def is_stand_in(code: CodeType) -> bool:
-    """Whether a function is but one line below its head, as a fake of a database's call is."""
+    """Return whether a function has one statement only, as the fake of a database call has."""
     return len({line for _, _, line in code.co_lines() if line}) <= _LINES_OF_A_FAKE
 
 
 def place(frame: FrameType) -> tuple[str, int]:
-    """File and line, as in `names_of`."""
+    """Return the file and the line of a frame, for `names_of`."""
     return frame.f_code.co_filename, frame.f_lineno
 
 
 def names_of(where: tuple[str, int]) -> tuple[str, str]:
-    """A place as FILE:LINE, and its source line."""
+    """Return a place as FILE:LINE, and its source line."""
     file, line = where
     source = linecache.getline(file, line).partition("  #")[0].strip()
     return f"{PurePath(file).name}:{line}", source

@@ -1,4 +1,4 @@
-"""Which files stand for the outside world: the argument `io`."""
+"""The argument `io`: the files and modules whose sleeps stand for I/O."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ __tracebackhide__ = True
 
 
 class Outside:
-    """The files and modules whose sleeps stand for I/O; none: every sleep of the app's does.
+    """The files and modules whose sleeps stand for I/O. If `io` is empty, every sleep of the app
+    stands for I/O.
 
     Args:
-        io: names of files ("fakes.py", "tests/fakes.py"), of modules or packages ("app.fakes"), or
-            modules; a lone one need not be in a list.
+        io: names of files ("fakes.py", "tests/fakes.py"), names of modules or packages
+            ("app.fakes"), or modules; a list of them, or a single one.
 
     Raises:
-        TypeError: something else.
+        TypeError: `io` has anything else in it.
     """
 
     def __init__(self, io: Any = ()) -> None:
@@ -33,7 +34,7 @@ class Outside:
         return bool(self.names)
 
     def has(self, frame: FrameType) -> bool:
-        """Whether a frame runs code of those files."""
+        """Return whether a frame runs code of these files and modules."""
         key = frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
         found = self._known.get(key)
         if found is None:

@@ -1,4 +1,4 @@
-"""An event loop of asyncio's own with a virtual clock, which holds what a schedule names.
+"""asyncio's event loop with a virtual clock, which delays task steps and timers by a schedule.
 
 Ready callbacks keep asyncio's FIFO order: only the points that `_points` finds are held.
 """
@@ -25,27 +25,30 @@ __all__ = ["ScheduleLoop"]
 
 __tracebackhide__ = True
 
-_SPINNING = 200  # turns without a pause, after which somebody polls with sleep(0)
+_SPINNING = 200  # turns in a row with a ready callback: some code polls with sleep(0)
 _SPIN = 1e-3  # seconds that the clock then moves in each turn
-_NEAR = 5.0  # seconds: later timers are pings and timeouts, and no moments to hold something until
+_NEAR = 5.0  # seconds; later timers are pings and timeouts, until which nothing is held
 
 _SLEEP = futures._set_result_unless_cancelled  # type: ignore[attr-defined]  # asyncio.sleep's timer
 
 
 class Deadlock(TestClientError, TimeoutError):
-    """Nothing can run any more, and no timer is set."""
+    """Raised when no callback is ready and no timer is set: the test would wait for ever."""
 
 
 class ScheduleLoop(asyncio.SelectorEventLoop):
-    """The loop of one run.
+    """The event loop of one run.
 
     Args:
-        recorder: decides which points are held, and notes what happens.
+        recorder: decides which points are held, and records the run.
 
     Attributes:
-        now: the loop's time.
-        sio_explores: tells the pytest plugin that clients of this loop are those of one run.
-        fatal: raised out of the loop as soon as it is set: what makes exploration impossible.
+        now: the loop's time, in seconds.
+        sio_explores: a mark for the pytest plugin: the clients of this loop belong to one run.
+        recorder: see above.
+        threads: the threads of the run.
+        on_task: called with the coroutine of each new task.
+        fatal: an error that makes exploration impossible; raised in the next turn of the loop.
     """
 
     sio_explores = True
@@ -65,10 +68,10 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
         super().__init__(_Selector(self))
 
     def time(self) -> float:
-        """Seconds; they pass only where nothing else is to be done."""
+        """Return the virtual time in seconds. Time passes only while no callback is ready."""
         return self.now
 
-    # -- tasks: each is known by its place in the tree of those that created it
+    # -- tasks: the path of a task is its place in the tree of tasks that created tasks
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
         """See `asyncio.loop.create_task`."""
@@ -83,14 +86,16 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
 
     def _new_path(self, task: asyncio.Task[Any] | None = None) -> tuple[int, ...]:
         parent = asyncio.current_task(self) if self.is_running() else None
-        # asyncio.Task(..., eager_start=True) is the current task before anybody has asked for it.
+        # asyncio.Task(..., eager_start=True) is the current task before it has a path.
         path = () if parent is None or parent is task else self.path(parent)
         number = self._children[path] = self._children.get(path, 0) + 1
         return (*path, number)
 
     def path(self, task: asyncio.Task[Any]) -> tuple[int, ...]:
-        """The place of a task in the tree. Asked first within ``Task.__init__``, which schedules
-        the task's first step, or within that step, where tasks are eager.
+        """Return the path of a task in the tree of tasks; give a new task its path.
+
+        The first call for a task comes from ``Task.__init__``, which schedules the first step; for
+        an eager task, from within that step.
         """
         known: tuple[int, ...] | None = getattr(task, "sio_path", None)
         if known is None:
@@ -138,8 +143,8 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
             return super(ScheduleLoop, self).call_soon(callback, *args, context=context)
 
         handle = super().call_at(self.time() + length, go_on)
-        # A cancel() of a task whose step is scheduled reaches it with that step only, and anyio's
-        # scopes repeat it until it has.
+        # A cancel() of a task whose step is scheduled takes effect with that step only, and anyio's
+        # cancel scopes repeat the cancel() until then.
         self._held[task] = handle, task.cancelling(), go_on
         return handle
 
@@ -157,7 +162,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
         return super().call_soon(self._after_turns, turns - 1, callback, args, context, then)
 
     def release_cancelled(self) -> bool:
-        """Let held steps go on whose tasks have been cancelled; whether there were any."""
+        """Schedule the held steps of tasks that were cancelled; return whether there were any."""
         ready = [
             (handle, go_on)
             for task, (handle, count, go_on) in self._held.items()
@@ -190,7 +195,13 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
         return super().call_at(when, callback, *args, context=context)
 
     def hold(self, length: float, callback: Callable[..., object], *args: Any) -> None:
-        """Call back later: after seconds, or, where negative, turns of the loop."""
+        """Call `callback` later.
+
+        Args:
+            length: seconds; or, if negative, turns of the loop.
+            callback: the function.
+            args: its arguments.
+        """
         if length < 0:
             self._after_turns(-length, callback, args)
             return
@@ -220,7 +231,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
         def due(seen: float) -> None:
             held = self.held_time
             if handle.cancelled():
-                return  # taken back since it was put off
+                return  # cancelled since it was set
             if held <= seen:
                 callback(*args)
             else:
@@ -231,7 +242,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
 
     @property
     def held_time(self) -> float:
-        """Seconds in which something was held, so far."""
+        """Seconds during which something was held, so far."""
         since = min(self._hold_starts.values(), default=self.time())
         return self._held_time + self.time() - since
 
@@ -255,7 +266,17 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
     # -- the clock
 
     def before_wait(self, timeout: float | None) -> bool:
-        """Called in each turn, with how long the loop would wait; whether anything is ready."""
+        """Called in each turn of the loop, before the wait: move the clock, or wait for threads.
+
+        Args:
+            timeout: the seconds until the next timer; None without a timer.
+
+        Returns:
+            True.
+
+        Raises:
+            Deadlock: no timer is set, and no thread works.
+        """
         if self.fatal is not None:
             raise self.fatal
         if self._held and self.release_cancelled():
@@ -271,7 +292,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
             return True
         if timeout is None:
             raise Deadlock(
-                "deadlock: nothing is left to run, no timer is set, and the test waits"
+                "deadlock: no callback is ready, no timer is set, and the test waits"
                 f"{self._main_place()}"
             )
         self.now += timeout
@@ -301,7 +322,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Any, *args: Any
     ) -> asyncio.Future[Any]:
-        """See `asyncio.loop.run_in_executor`: the clock stands while a thread works."""
+        """See `asyncio.loop.run_in_executor`; the virtual clock stands while a thread works."""
         future: asyncio.Future[Any] = super().run_in_executor(
             self.threads.executor(executor), func, *args
         )
@@ -320,7 +341,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
 
 
 class _Selector(selectors.DefaultSelector):
-    """Waits for nothing: the loop's clock jumps to the next timer."""
+    """Never waits: the clock of the loop jumps to the next timer."""
 
     def __init__(self, loop: ScheduleLoop) -> None:
         super().__init__()
@@ -328,7 +349,7 @@ class _Selector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[Any]:
         loop = self._loop
-        if len(self.get_map()) > 1:  # more than the loop's own pipe: a socket that was asked for
+        if len(self.get_map()) > 1:  # beside the loop's own pipe, a socket that `io` allows
             events = super().select(0)
             if events:
                 return events

@@ -1,7 +1,8 @@
-"""The network of a run: packets arrive at the app when the schedule says so, in order for each
-connection; and what the app sends is noted.
+"""The network of a run: delays the arrival of packets at the app by the schedule, in order for each
+connection, and records the packets that the app sends.
 
-Each call of the app by a client is hooked on its own object, when the loop is given its task.
+The ``receive()`` and ``send()`` of each call of the app are replaced on the call's own object, when
+the task of the call is created.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["CALL", "Network"]
 __tracebackhide__ = True
 
 CALL = HTTPExchange._call.__code__
-_PLUMBING = ("2", "3", "5", "6")  # Engine.IO's pings, pongs, upgrade and noop
+_CONTROL = ("2", "3", "5", "6")  # Engine.IO's PING, PONG, UPGRADE and NOOP
 _STAMP = re.compile(
     r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"  # a UUID
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?"  # ISO 8601
@@ -52,22 +53,22 @@ class Network:
         loop.on_task = self.hook
 
     def hook(self, coroutine: Any) -> None:
-        """Hook the call of the app that a coroutine is about to make, if it is one."""
+        """Replace ``receive()`` and ``send()`` of a call of the app, if the coroutine is a call."""
         if getattr(coroutine, "cr_code", None) is CALL:
             _Call(self, self._loop, coroutine.cr_frame.f_locals["self"])
 
     def found(self, eio: Any) -> None:
-        """A server is reached: let it number its ids."""
+        """Note a server that was reached, and make the server number its session ids."""
         if not any(known is eio for known in self.servers):
             self.servers.append(eio)
             self._undo.append(server.number_ids(eio, self._ids))
 
     def client(self, eio_sid: str) -> int:
-        """The number of a client, by the order in which they connected."""
+        """Return the number of a client: clients are numbered in the order of their connections."""
         return self._clients.setdefault(eio_sid, len(self._clients) + 1)
 
     def close(self) -> None:
-        """Leave the servers as they were."""
+        """Restore the servers."""
         for undo in self._undo:
             undo()
 
@@ -107,7 +108,7 @@ class _Call:
             if length:
                 await self._hold(length)
         except asyncio.CancelledError:
-            # python-engineio's wait_for cancels a receive(): the message stays.
+            # python-engineio's wait_for cancels a receive(): the next receive() gets the message.
             self._kept.append(message)
             raise
         if recorder.tell is not None:
@@ -120,7 +121,9 @@ class _Call:
         await future
 
     def _arriving(self, message: Any) -> str | None:
-        """What arrives, as text; None where it is none of the test's doing."""
+        """Return a text for a message that arrives; None for messages that the client sends by
+        itself, such as a PONG.
+        """
         kind: str = message["type"]
         if kind == "http.request":
             return self._request(message)
@@ -133,23 +136,21 @@ class _Call:
         text = message.get("text")
         if text is None:
             return f"<{len(message.get('bytes') or b'')} bytes>"
-        return None if text.startswith(_PLUMBING) else text
+        return None if text.startswith(_CONTROL) else text
 
     def _request(self, message: Any) -> str | None:
         method, path = self._scope["method"], self._scope["path"]
         if method == "GET" and self._sid:
-            return None  # a long poll: the client asks for what there is
+            return None  # a long poll, which the client sends by itself
         if method == "POST" and self._sid:
             text = message.get("body", b"").decode(errors="replace")
             frames = text.split("\x1e")
-            return (
-                None if all(frame.startswith(_PLUMBING) for frame in frames) else " ".join(frames)
-            )
+            return None if all(frame.startswith(_CONTROL) for frame in frames) else " ".join(frames)
         return f"{method} {path}"
 
     @property
     def client(self) -> int | None:
-        """The number of the client; None where this is no request of Engine.IO's."""
+        """The number of the client; None for a request that is not Engine.IO's."""
         return None if not self._sid else self._network.client(self._sid)
 
     async def send(self, message: Any) -> None:
@@ -162,7 +163,7 @@ class _Call:
             if opened is not None:
                 self._sid = opened[1]
                 self._network.client(self._sid)
-            if not text.startswith(_PLUMBING):
+            if not text.startswith(_CONTROL):
                 recorder.sent(self._loop, _STAMP.sub("...", text))
                 if recorder.tell is not None:
                     recorder.tell("sent", self.client, text)

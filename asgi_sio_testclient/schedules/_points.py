@@ -1,8 +1,9 @@
-"""The points of a run: where the outside decides when the program goes on, and what is held there.
+"""The points of a run: the places where a schedule can hold the program.
 
-A point is a packet's arrival, the timer of a `sleep` in the app's own code, a bare yield (a fake's
-stand-in for I/O), or the return of a call into python-socketio. Never: a task's start, a wakeup by
-a Lock, an Event, a Queue, a Future or a Task, and nothing of Engine.IO's or of the client's.
+A point is a place where the network or I/O decides when the program goes on: the arrival of a
+packet, the timer of a `sleep` in the app's code, a bare yield (with which a fake stands for I/O),
+or the return of a call into python-socketio. These are never points: the start of a task, a wakeup
+by a Lock, an Event, a Queue, a Future or a Task, and code of Engine.IO and of the client.
 """
 
 from __future__ import annotations
@@ -33,34 +34,34 @@ _YIELDS = {"sleep", "checkpoint"}
 _SUSPENDED = ("cr_suspended", "gi_suspended")
 
 
-class Tell(Protocol):
-    """Takes what a story is made of."""
+class Listener(Protocol):
+    """Is called for each event of a run, for the text of the run."""
 
     def __call__(self, kind: str, *what: Any) -> None:
-        """One thing happens."""
+        """Called when something happens, such as the arrival of a packet."""
 
     def end(self, error: BaseException | None) -> None:
-        """The scenario ends."""
+        """Called when the scenario ends."""
 
 
 class Recorder:
-    """Decides for each point of one run whether it is held, and notes what a search needs.
+    """Decides for each point of one run whether to hold the point, and records the run.
 
     Args:
-        holds: what is held.
-        outside: what `io` names.
-        frames: tells the app's code from libraries.
-        records: note points, moments and the trace; else only the points of tasks with holds are
-            looked at.
+        holds: the holds of the schedule, by point.
+        outside: the files and modules of `io`.
+        frames: distinguishes the app's code from libraries.
+        records: whether to record points, moments and the trace. If not, only the points of tasks
+            with holds are found.
 
     Attributes:
-        points: in the order in which they were reached.
-        moments: times at which something happens, or was to happen.
-        trace: what happened, to be compared with that of another run.
-        codes: the code of all frames that stood at a point.
-        came: the holds whose points were reached.
-        tell: takes what a story is made of; None where nobody reads it.
-        active: False while the loop is wound up.
+        points: the points in the order in which they were reached.
+        moments: times at which something happened, or was due.
+        trace: the events of the run, for a comparison with another run.
+        codes: the code objects of all frames at points.
+        came: the keys of the holds whose points were reached.
+        tell: called for each event of the run; None if no text of the run is made.
+        active: whether points are found; False while the loop is closed.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Recorder:
         self.trace: list[tuple[Any, ...]] = []
         self.codes: set[CodeType] = set()
         self.came: set[Key] = set()
-        self.tell: Tell | None = None
+        self.tell: Listener | None = None
         self.active = True
         self._records = records
         self._counts: dict[tuple[int, ...], int] = {}
@@ -84,13 +85,19 @@ class Recorder:
         return self.active and (self._records or path in self._wanted or self.tell is not None)
 
     def step(self, loop: Any, task: asyncio.Task[Any], *, woken: bool) -> float:
-        """How long to hold the step of a task: one that was woken, or that yielded."""
+        """Return how long to hold a step of a task; see `Schedule` for the unit.
+
+        Args:
+            loop: the event loop.
+            task: the task.
+            woken: whether a future has woken the task; else the task has yielded, or is new.
+        """
         path = loop.path(task)
         if not self._looks_at(path):
             return 0.0
         coroutine: Any = task.get_coro()
         if not woken and not any(getattr(coroutine, name, False) for name in _SUSPENDED):
-            return 0.0  # its first step
+            return 0.0  # the first step of the task
         frames = awaited(task)
         site = self.frames.site(frames)
         if site is None:
@@ -104,7 +111,7 @@ class Recorder:
         return length
 
     def released(self, task: asyncio.Task[Any]) -> None:
-        """A step that was held goes on."""
+        """Called when a step that was held goes on."""
         if self.tell is not None:
             frames = awaited(task)
             self.tell("step", task, frames, self.frames.site(frames))
@@ -117,7 +124,7 @@ class Recorder:
         return self._may_yield(site) and self._is_io(site)
 
     def sleep(self, loop: Any, when: float) -> float:
-        """How long to hold the timer of the `sleep` that is called now."""
+        """Return how long to hold the timer of the `sleep` that is called now and is due `when`."""
         task = asyncio.current_task(loop)
         if task is None:
             return 0.0
@@ -131,7 +138,12 @@ class Recorder:
         return self._point(loop, path, "sleep", when, frames, task)
 
     def arrival(self, loop: Any, what: str) -> float:
-        """How long to hold a packet that arrives for the current task."""
+        """Return how long to hold a packet that arrives for the current task.
+
+        Args:
+            loop: the event loop.
+            what: the packet as text.
+        """
         task: Any = asyncio.current_task(loop)
         path = loop.path(task)
         if self._records:
@@ -139,13 +151,13 @@ class Recorder:
         return self._point(loop, path, "packet", loop.time(), (), task)
 
     def sent(self, loop: Any, what: str) -> None:
-        """Note what the app sends."""
+        """Record a packet that the app sends."""
         if self._records and self.active:
             task = asyncio.current_task(loop)
             self.trace.append(("sends", () if task is None else loop.path(task), what))
 
     def _may_yield(self, site: Site) -> bool:
-        """Whether a bare yield stands for I/O: not that of a lock of anyio's, for one."""
+        """Return whether a bare yield may stand for I/O; the yield of an anyio lock does not."""
         plain = site.callee is None or site.callee is Owner.LIBRARY
         return plain or site.name in _YIELDS
 
@@ -176,8 +188,9 @@ class Recorder:
         return length
 
     def line(self, frames: Sequence[FrameType], *, of_test: bool = False) -> FrameType:
-        """The frame to be shown of some: the innermost in the file of the handler or the task, and
-        not in a fake that it awaits; of the test the innermost that is no fake.
+        """Return the frame to show of a task: the innermost frame in the file of the handler or of
+        the task's function, without the fakes that it awaits; for the test's own task, the
+        innermost frame that is not in a file of `io`.
         """
         own = self.frames.own(frames)
         while len(own) > 1 and is_stand_in(own[-1].f_code):
@@ -190,14 +203,14 @@ class Recorder:
         return [frame for frame in own[start:] if frame.f_code.co_filename == file][-1]
 
     def _is_dispatched(self, frames: Sequence[FrameType], frame: FrameType) -> bool:
-        """Whether python-socketio called a frame: what is outside of that are wrappers of the
-        app's.
+        """Return whether python-socketio called the function of a frame; the app's frames outside
+        of that frame are middleware.
         """
         before = frames[: frames.index(frame)]
         return bool(before) and self.frames.owner(before[-1].f_code) is Owner.SOCKETIO
 
 
 def _until_sleep(frames: Sequence[FrameType]) -> Sequence[FrameType]:
-    """Without what `asyncio.sleep` calls in the loop."""
+    """Return the frames without the calls that `asyncio.sleep` makes in the loop."""
     codes = [frame.f_code for frame in frames]
     return frames[: len(codes) - codes[::-1].index(asyncio.sleep.__code__)]

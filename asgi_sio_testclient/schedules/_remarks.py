@@ -1,4 +1,4 @@
-"""What an exploration could not see, in words."""
+"""The remarks of an exploration: which code of the app it did not cover."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _COROUTINE = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 def remarks_on(
     plain: Outcome, handlers: Iterable[Any], frames: Frames, again: Callable[[], object]
 ) -> list[str]:
-    """What to say about a plain run.
+    """Return the remarks on a run without a schedule, a line each.
 
     Args:
         plain: the run.
-        handlers: the app's functions that packets called.
-        frames: tells the app's code from libraries.
-        again: runs it again; called only where a handler has no place to hold.
+        handlers: the app's functions that were called for packets.
+        frames: distinguishes the app's code from libraries.
+        again: repeats the run; called only if a handler has no point.
     """
     found = {_code(handler): handler for handler in handlers}
     blind = {
@@ -48,12 +48,12 @@ def remarks_on(
         remarks.append(
             f"no place to hold in {len(blind)} {many} ({', '.join(blind.values())}): your fakes "
             "never suspend, or they are in files that io= does not name. Let a fake `await "
-            "asyncio.sleep(0)` where the real thing goes to the network"
+            "asyncio.sleep(0)` where the real function uses the network"
         )
     if plain.threads:
         remarks.append(
-            f"threads answer into the loop by themselves ({', '.join(plain.threads)}): their order "
-            "is not explored"
+            f"threads call back into the loop by themselves ({', '.join(plain.threads)}): that "
+            "order is not explored"
         )
     return remarks
 
@@ -64,21 +64,21 @@ def _code(handler: Any) -> Any:
 
 
 def _awaits(code: Any) -> bool:
-    """Whether a handler awaits something."""
+    """Return whether the code of a handler has an `await`."""
     if code is None or not code.co_flags & inspect.CO_COROUTINE:
         return False
     return _AWAIT in code.co_code[::2]
 
 
 class _Calls:
-    """The coroutines that some handlers await: those that stand for the outside world.
+    """Finds the coroutines that handlers await and that may stand for I/O.
 
-    Not among them are a Lock or a task, which others let go on, calls into python-socketio, and
-    helpers that await only these.
+    These do not stand for I/O: a Lock or a task, which other code of the app releases; calls into
+    python-socketio; and helper functions that await only these.
 
     Args:
-        frames: tells the app's code from libraries.
-        handlers: their code.
+        frames: distinguishes the app's code from libraries.
+        handlers: the code objects of the handlers.
     """
 
     def __init__(self, frames: Frames, handlers: Iterable[CodeType]) -> None:
@@ -89,12 +89,12 @@ class _Calls:
         self._helpers: set[CodeType] = set()
 
     def has_fakes(self, handler: CodeType) -> bool:
-        """Whether a handler awaits something that may stand for I/O."""
+        """Return whether a handler awaits something that may stand for I/O."""
         return any(caller is handler and code not in self._helpers for caller, code in self._called)
 
     @contextlib.contextmanager
     def noted(self) -> Iterator[None]:
-        """Within it, calls are noted."""
+        """Record calls within the block."""
         try:
             with profiled(self._note):
                 yield
@@ -108,7 +108,7 @@ class _Calls:
         owner = self._frames.owner(code)
         self._entered[frame] = self._entered.get(frame, 0) + 1
         if owner is Owner.APP and self._entered[frame] > 1:
-            self._helpers.add(code)  # it has been suspended: by something that is no place to hold
+            self._helpers.add(code)  # suspended before, by something that is no point
             return
         callers = list(self._callers(frame))
         if not callers or callers[-1] not in self._handlers:
@@ -119,7 +119,9 @@ class _Calls:
             self._called.add((callers[-1], code))
 
     def _is_outside(self, frame: FrameType) -> bool:
-        """Whether a coroutine is the app's, a library's or a sleep, and so is what awaits it."""
+        """Return whether a coroutine may stand for I/O: the coroutine is a sleep, or of the app or
+        a library, and the app or a library awaits the coroutine.
+        """
         caller: Any = frame.f_back
         theirs = (Owner.APP, Owner.LIBRARY)
         stands_for_io = (
@@ -128,7 +130,7 @@ class _Calls:
         return stands_for_io and self._frames.owner(caller.f_code) in theirs
 
     def _callers(self, frame: FrameType) -> Iterator[CodeType]:
-        """The app's code from which a coroutine is awaited, out to a handler."""
+        """Yield the app's code that awaits a coroutine, outwards to a handler."""
         caller = frame.f_back
         while caller is not None and caller.f_code not in self._handlers:
             if self._frames.owner(caller.f_code) is Owner.APP:

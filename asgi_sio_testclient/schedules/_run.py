@@ -1,4 +1,4 @@
-"""One run of a scenario under one schedule, in an event loop of its own."""
+"""Runs a scenario once under one schedule, in a new event loop."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ __tracebackhide__ = True
 
 Scenario = Callable[[], Awaitable[Any]]
 
-_WIND_UP = 1.0  # seconds of the loop's clock that cancelled tasks are given
+_WIND_UP = 1.0  # seconds of the loop's clock in which cancelled tasks may end
 
 
 @dataclass
 class Outcome:
-    """How a run went.
+    """The outcome of a run.
 
     Attributes:
-        error: what the scenario raised; None where it passed.
-        points: where the outside decided, in order; noted with `records` only.
-        moments: times at which something happened, since the run began.
-        trace: all that happened, for a comparison.
-        missing: holds whose points were never reached.
-        threads: names of threads that handed something to the loop by themselves.
-        codes: the code of all frames that stood at a point.
+        error: the exception that the scenario raised; None if the scenario passed.
+        points: the points in the order in which they were reached; only with `records`.
+        moments: times at which something happened, in seconds since the start of the run.
+        trace: the events of the run, for a comparison.
+        missing: the keys of holds whose points were never reached.
+        threads: names of threads that called back into the loop without a call in an executor.
+        codes: the code objects of all frames at points.
     """
 
     error: BaseException | None
@@ -61,18 +61,19 @@ def run(
     records: bool = False,
     listen: Callable[[ScheduleLoop, Network, asyncio.Task[Any]], Any] | None = None,
 ) -> Outcome:
-    """Run `scenario` once.
+    """Run `scenario` once, and return the outcome.
 
     Args:
         scenario: the async function.
-        schedule: what is held.
-        frames: tells the app's code from libraries.
-        records: note points, moments and the trace.
-        listen: given loop, network and the test's task, returns what takes each happening.
+        schedule: the holds.
+        frames: distinguishes the app's code from libraries.
+        records: whether to record points, moments and the trace.
+        listen: called with the loop, the network and the test's task; returns the `Listener` for
+            the events of the run.
 
     Raises:
         UsageError: the scenario can't be explored: it opens a real socket.
-        KeyboardInterrupt, SystemExit: as they are raised.
+        KeyboardInterrupt, SystemExit: raised by the scenario.
     """
     recorder = Recorder(schedule.holds, Outside(schedule.io), frames, records=records)
     loop = ScheduleLoop(recorder)
@@ -126,13 +127,13 @@ async def _call(scenario: Scenario) -> None:
 
 
 def _ignore(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What asyncio would log: it is not the scenario's."""
+    """Ignore the errors that asyncio would log: they are not raised by the scenario."""
 
 
 @contextlib.contextmanager
 def _same_surroundings() -> Iterator[None]:
-    """The module `random` begins alike in every run, and no run is disturbed by the garbage of
-    those before: a finalizer may schedule something in a loop.
+    """Give each run the same state of the module `random`, and collect no garbage within the block:
+    a finalizer of an earlier run's objects may schedule a callback in the loop.
     """
     state = random.getstate()
     collects = gc.isenabled()
@@ -147,7 +148,7 @@ def _same_surroundings() -> Iterator[None]:
 
 
 def _wind_up(loop: ScheduleLoop) -> None:
-    """Cancel what is left, and close the loop."""
+    """Cancel the remaining tasks, and close the loop."""
     loop.fatal = None
     try:
         tasks = asyncio.all_tasks(loop)

@@ -1,4 +1,4 @@
-"""A schedule: which points are held, and for how long. And its code, as text."""
+"""A schedule (which points are held, and for how long), and its code as text."""
 
 from __future__ import annotations
 
@@ -27,23 +27,25 @@ __all__ = [
 __tracebackhide__ = True
 
 Key = tuple[int, ...]
-"""The path of a task by creation (child n of child m of ...), and the number of the point in it."""
+"""The key of a point: the path of its task in the tree of tasks (child n of child m of ...), then
+the number of the point in the task."""
 
-START = 10_000.0  # of the clock; as on a machine that runs for a while: `now - 0` is long
-LONGEST = 1.0  # seconds of one hold
-BUDGET = 2.0  # seconds of all holds of one run: below the timeouts that apps have
-JUST_AFTER = 1e-5  # seconds
+START = 10_000.0  # seconds; the virtual clock starts as on a machine that has run for a while
+LONGEST = 1.0  # the most seconds of one hold
+BUDGET = 2.0  # the most seconds of all holds of one run: less than the usual timeouts of apps
+JUST_AFTER = 1e-5  # seconds between the moment and the end of a hold "until just after" it
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place where the outside decides when the program goes on.
+    """A place in a run that can be held; see `_points`.
 
     Attributes:
-        key: tells it from all others of the run.
+        key: identifies the point among all points of the run.
         kind: "packet", "sleep", "yield", "call" or "thread".
-        time: when it goes on unless it is held, in seconds since the run began.
-        place: file and line of the app's own code; None for a packet.
+        time: when the program goes on if the point is not held, in seconds since the start of the
+            run.
+        place: file and line of the app's code; None for a packet.
     """
 
     key: Key
@@ -57,8 +59,9 @@ class Schedule:
     """The holds of one run.
 
     Attributes:
-        holds: by point the seconds, or, where negative, the turns of the loop.
-        io: see `explore`.
+        holds: the length of each hold, by the key of its point: seconds if positive, turns of the
+            event loop if negative.
+        io: names of files and modules; see `explore`.
     """
 
     holds: Mapping[Key, float] = field(default_factory=dict)
@@ -66,17 +69,17 @@ class Schedule:
 
 
 def encode(schedule: Schedule) -> str:
-    """The code of a schedule: letters, digits, "-" and "_"."""
+    """Return the code of a schedule, which has letters, digits, "-" and "_" only."""
     holds = [[*key, length] for key, length in sorted(schedule.holds.items())]
     text = json.dumps([holds, schedule.io] if schedule.io else [holds], separators=(",", ":"))
     return base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
 
 
 def decode(code: str) -> Schedule:
-    """The schedule of a code.
+    """Return the schedule of a code.
 
     Raises:
-        UsageError: it is none.
+        UsageError: `code` is no code of a schedule.
     """
     try:
         padded = code.strip() + "=" * (-len(code.strip()) % 4)
@@ -86,7 +89,7 @@ def decode(code: str) -> Schedule:
             tuple(str(name) for name in (rest[0] if rest else ())),
         )
     except (ValueError, TypeError, LookupError, zlib.error, binascii.Error) as exc:
-        raise UsageError(f"not a schedule's code: {code!r}; paste it whole") from exc
+        raise UsageError(f"not a schedule's code: {code!r}; paste the whole code") from exc
 
 
 def _key(hold: Sequence[Any]) -> Key:

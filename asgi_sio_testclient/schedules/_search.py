@@ -1,9 +1,9 @@
-"""Which schedules to try: few holds first, each until just after another thing happened.
+"""The order in which schedules are tried: few holds first, each until just after another event.
 
-A plain run has listed the points and the moments. A hold of one point until just after one moment
-is tried for each pair, none twice: points of other lines before more points of the same line, and
-for each point short and long holds by turns. Beside those, one moment for all who come to the same
-line; and every fourth schedule holds two to four points at random.
+A run without a schedule has recorded the points and the moments. Most schedules hold one point
+until just after one moment; each pair is tried once. Points of different lines come before further
+points of the same line, and short and long holds alternate. Other schedules hold all points of one
+line until the same moment. Every fourth schedule holds two to four random points.
 """
 
 from __future__ import annotations
@@ -21,17 +21,24 @@ __tracebackhide__ = True
 Plan = dict[Key, float]
 T = TypeVar("T")
 
-_DISTINCT = 1e-4  # seconds between two moments that are tried both
-_TURNS = (-2.0, -5.0)  # of the loop
-_LATE = 0.9  # seconds: after what no plain run shows; an app's window of a second is not over yet
-_EVERY = 4
-_SEVERAL = (2, 2, 3, 3, 4)
-_SINGLE_STEP, _GROUP_STEP = 0.25, 0.5  # how much later the next hold of the same point comes
-_RANK_STEP = 0.15  # how much later the next point of the same line comes
+_DISTINCT = 1e-4  # seconds; moments that are closer together count as one
+_TURNS = (-2.0, -5.0)  # turns of the event loop
+_LATE = 0.9  # seconds; longer than most waits, and shorter than a window of a second in an app
+_EVERY = 4  # one schedule of so many has random holds
+_SEVERAL = (2, 2, 3, 3, 4)  # how many random holds, drawn from these numbers
+_SINGLE_STEP, _GROUP_STEP = 0.25, 0.5  # added to the rank of the next hold of the same point
+_RANK_STEP = 0.15  # added to the rank of the next point of the same line
 
 
 def plans(points: Sequence[Point], moments: Sequence[float], seed: object) -> Iterator[Plan]:
-    """Schedules without end, none above the budget; no schedule where there is no point."""
+    """Yield schedules without end, each with at most `BUDGET` seconds of holds; none without
+    points.
+
+    Args:
+        points: the points of a run without a schedule.
+        moments: times at which something happened in that run.
+        seed: the seed of the order.
+    """
     rng = random.Random(f"{seed}")  # noqa: S311 (a search, no secret)
     if not points:
         return
@@ -58,7 +65,9 @@ def _distinct(moments: Sequence[float]) -> list[float]:
 
 
 def _lengths(point: Point, times: Sequence[float]) -> list[float]:
-    """How long a point may be held: for an instant, a few turns, or until just after a moment."""
+    """Return the lengths of holds to try for a point: an instant, a few turns of the event loop,
+    and until just after each moment.
+    """
     lengths = [JUST_AFTER] if point.kind == "sleep" else [JUST_AFTER, *_TURNS]
     later = (time - point.time + JUST_AFTER for time in times if time > point.time)
     return lengths + [round(length, 6) for length in later if length <= LONGEST]
@@ -83,7 +92,9 @@ def _ranks(points: Sequence[Point], rng: random.Random) -> dict[Key, int]:
 
 
 def _mixed(lengths: Sequence[float], rng: random.Random) -> list[float]:
-    """Instants, shorter and longer lengths, and one that is late, by turns and in random order."""
+    """Return the lengths in a random order in which instants, short, long and late holds
+    alternate.
+    """
     instants = [length for length in lengths if length <= JUST_AFTER]
     moments = sorted(length for length in lengths if length > JUST_AFTER)
     half = len(moments) // 2
@@ -101,7 +112,7 @@ def _shuffled(things: Sequence[T], rng: random.Random) -> list[T]:
 def _groups(
     points: Sequence[Point], times: Sequence[float], rng: random.Random
 ) -> list[tuple[float, Plan]]:
-    """All who come to one line wait there for the same moment."""
+    """Return schedules that hold all points of one line until the same moment, with their rank."""
     lines: dict[tuple[str, int], list[Point]] = {}
     for point in points:
         if point.place is not None:

@@ -1,4 +1,4 @@
-"""What a test runner says about the test that it runs: set by the pytest plugin, else nothing."""
+"""The settings of the running test, which the pytest plugin sets; the defaults without pytest."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __tracebackhide__ = True
 
 @dataclass
 class Settings:
-    """Of one test.
+    """The settings of one test.
 
     Attributes:
-        runs: how many runs; None for what the test says.
-        code: the one schedule to be replayed; "" for none.
+        runs: the most schedules to run; None for the number in the test.
+        code: the code of the only schedule to run; "" for none.
         known: the code of an earlier failure, which is tried first; "" for none.
-        keep: takes the code of a failure; "" where the test passed.
-        remarks: takes what is worth knowing about a test that passed.
+        keep: called with the code of a failure, or with "" if the test passed.
+        remarks: gets the remarks of an exploration.
     """
 
     runs: int | None = None
@@ -33,11 +33,11 @@ _CURRENT: list[Settings] = []
 
 
 def current() -> Settings:
-    """Those of the test that runs now."""
+    """Return the settings of the running test."""
     return _CURRENT[-1] if _CURRENT else Settings()
 
 
 def use(settings: Settings) -> Callable[[], None]:
-    """Use them from now on; returns what ends that."""
+    """Use these settings from now on; return a function that restores the settings before."""
     _CURRENT.append(settings)
     return _CURRENT.pop  # type: ignore[return-value]

@@ -1,4 +1,6 @@
-"""The fewest holds under which a scenario still fails, and how long the last one may be."""
+"""Reduces a failing schedule: to the fewest holds that fail, and to the range of a hold's
+length.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,20 @@ __tracebackhide__ = True
 Plan = dict[Key, float]
 Fails = Callable[[Plan], bool]
 
-_LIMIT = 300  # runs
-_HALVINGS = 5
+_LIMIT = 300  # the most runs
+_HALVINGS = 5  # steps of the binary search for a length
 _FINE = 1e4  # shown in tenths of a millisecond
 
 
 def shrink(fails: Fails, plan: Plan) -> Plan:
-    """Leave out holds while the scenario fails without them: Zeller's ddmin."""
+    """Remove holds as long as the scenario still fails, and return the remaining holds.
+
+    The algorithm is Zeller's ddmin.
+
+    Args:
+        fails: returns whether the scenario fails with some holds.
+        plan: the holds of a failing schedule.
+    """
     keys, parts, runs = list(plan), 2, 0
     while len(keys) > 1 and runs < _LIMIT:
         size = max(1, len(keys) // parts)
@@ -40,7 +49,7 @@ def shrink(fails: Fails, plan: Plan) -> Plan:
 
 @dataclass(frozen=True)
 class Extent:
-    """The lengths of one hold that all fail, in seconds."""
+    """The range of lengths of one hold, in seconds: the scenario fails with each of them."""
 
     shortest: float
     longest: float
@@ -54,7 +63,9 @@ class Extent:
 
 
 def extent(fails: Fails, plan: Plan) -> Extent | None:
-    """How long a lone hold may be; None for several, and for one that is no matter of time."""
+    """Return the range of lengths with which a single hold fails; None for several holds, for a
+    hold of an instant or of turns, and for lengths that are no range.
+    """
     ((key, length), *others) = plan.items()
     if others or length <= JUST_AFTER:
         return None

@@ -1,4 +1,4 @@
-"""Real sockets and processes: the virtual clock can't wait for what is outside of the process."""
+"""Refuses real sockets and processes: the virtual clock can't wait for another process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ __all__ = ["refuse"]
 
 __tracebackhide__ = True
 
-_MANAGER = (
-    "take AsyncInMemoryManager of asgi_sio_testclient.pubsub in this test, or an AsyncManager"
-)
-_OTHER = "take a stand-in in this test, or name the module that opens the {what} in io="
+_MANAGER = "use AsyncInMemoryManager of asgi_sio_testclient.pubsub in this test, or an AsyncManager"
+_OTHER = "use a stand-in in this test, or name the module that opens the {what} in io="
 
 
 def refuse(name: str) -> Any:
-    """A method of the loop that opens a socket or begins a process, as one that is refused."""
+    """Return a method for the loop that refuses to open a socket or begin a process, unless a
+    function of a file in `io` calls the method.
+
+    Args:
+        name: the name of the method of asyncio's loop.
+    """
     real = getattr(asyncio.SelectorEventLoop, name)
 
     async def method(loop: Any, *args: Any, **options: Any) -> Any:
@@ -45,8 +48,8 @@ def _refusal(loop: Any, name: str, frames: list[FrameType]) -> UsageError:
         owner = frame.f_locals.get("self")
         if isinstance(owner, AsyncPubSubManager):
             return UsageError(
-                f"a real socket: {type(owner).__name__} speaks to its broker over the network, and "
-                f"schedules are explored in virtual time: {_MANAGER}"
+                f"a real socket: {type(owner).__name__} connects to its broker over the network, "
+                f"and schedules are explored in virtual time: {_MANAGER}"
             )
     frame = [*_own_frames(loop, frames), *frames, sys._getframe()][0]
     where = f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
@@ -58,7 +61,9 @@ def _refusal(loop: Any, name: str, frames: list[FrameType]) -> UsageError:
 
 
 def _own_frames(loop: Any, frames: list[FrameType]) -> list[FrameType]:
-    """Those of the app's own, innermost first: of the caller, and of the tasks that created it."""
+    """Return the app's frames, innermost first: of the current task, then of the tasks that created
+    the current task.
+    """
     path = loop.path(asyncio.current_task(loop))
     tasks = {loop.path(task): task for task in asyncio.all_tasks(loop)}
     above = [path[:end] for end in range(len(path) - 1, 0, -1)]

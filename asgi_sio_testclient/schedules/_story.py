@@ -1,4 +1,4 @@
-"""What happened in a run, line by line: who is held where, and what the others do meanwhile."""
+"""The text of a failing run, line by line: what is held where, and what the other tasks do."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ __all__ = ["Hold", "Story", "last_line"]
 __tracebackhide__ = True
 
 _SHOWN = 60  # characters of a packet
-_BEFORE = 6  # lines before the first hold
-_MOST = 40  # lines
+_BEFORE = 6  # the most lines before the first hold
+_MOST = 40  # the most lines in all
 _TRIGGER_EVENT = socketio.AsyncServer._trigger_event.__code__
 _TRIGGER_CALLBACK = AsyncManager.trigger_callback.__code__
 _EVENT = re.compile(r'(?:42|45\d+-)(?:(/[^,]*),)?\d*\["((?:[^"\\]|\\.)*)"')
@@ -42,14 +42,14 @@ _EXIT = TestClient.__aexit__.__code__
 
 @dataclass(frozen=True)
 class Hold:
-    """One thing that a schedule holds.
+    """One hold of a schedule.
 
     Attributes:
-        what: a packet of a client, a handler of a client, a task, or the test.
-        where: the app's line as FILE:LINE; "" for a packet.
-        source: that line; "" for a packet.
-        seconds: how long; 0 where it is held for some turns of the event loop.
-        turns: how many turns of the event loop.
+        what: what is held: a packet of a client, a handler of a client, a task, or the test.
+        where: the line of the app as FILE:LINE; "" for a packet.
+        source: the source of that line; "" for a packet.
+        seconds: the length of the hold; 0 if the hold is counted in turns.
+        turns: the length of the hold in turns of the event loop.
     """
 
     what: str
@@ -64,7 +64,7 @@ class Hold:
 
     @property
     def length(self) -> str:
-        """How long, in words."""
+        """The length of the hold, in words."""
         if self.turns:
             return f"for {self.turns} turns of the event loop"
         if self.seconds < _INSTANT:
@@ -76,12 +76,18 @@ _INSTANT = 1e-4  # seconds
 
 
 class Story:
-    """Notes what happens in one run.
+    """Records the events of one run, and renders them as text.
+
+    Args:
+        frames: distinguishes the app's code from libraries.
+        loop: the event loop of the run.
+        network: the connections of the run.
+        main: the task of the test.
 
     Attributes:
-        holds: in the order in which they began.
-        handlers: the app's functions that packets called.
-        text: the lines, with what broke at the end; "" until then, and where nothing broke.
+        holds: the holds in the order in which they began.
+        handlers: the app's functions that were called for packets.
+        text: the lines, the last with the error; "" before the end, and after a run without error.
     """
 
     def __init__(
@@ -89,7 +95,7 @@ class Story:
     ) -> None:
         self.holds: list[Hold] = []
         self.handlers: list[Any] = []
-        self._nap = ""  # where the test slept last, while something was held
+        self._short_sleep = ""  # where the test last slept while something was held
         self.text = ""
         self._frames = frames
         self._loop = loop
@@ -112,15 +118,15 @@ class Story:
         self._held(self._packet(client, text), ("", ""), length, self._loop.time())
 
     def _arrives(self, client: int | None, text: str, eio: Any) -> None:
-        self._look_for_failure()
+        self._find_failure()
         started = list(self._started(text, eio))
-        plumbing = text.startswith(("a websocket", "the websocket", "40", "GET /socket.io"))
-        if not plumbing or started:
+        routine = text.startswith(("a websocket", "the websocket", "40", "GET /socket.io"))
+        if not routine or started:
             suffix = f": {', '.join(started)}" if started else ""
             self._say(f"{self._packet(client, text)} arrives{suffix}")
 
-    def _look_for_failure(self) -> None:
-        """Note when the scenario failed, where it leaves its clients after that."""
+    def _find_failure(self) -> None:
+        """Record when the scenario failed, if an exit of a client handles the exception now."""
         exits = (frame for frame in awaited(self._main) if frame.f_code is _EXIT)
         error = next((frame.f_locals["exc"] for frame in exits), None)
         if error is not None and (self._failed is None or self._failed[0] is not error):
@@ -135,12 +141,12 @@ class Story:
             self._say(f"{_short(' '.join(frames))} is sent to client {client}")
 
     def _step(self, task: asyncio.Task[Any], frames: Sequence[FrameType], site: Site) -> None:
-        naps = any(frame.f_code is asyncio.sleep.__code__ for frame in frames)
+        sleeps = any(frame.f_code is asyncio.sleep.__code__ for frame in frames)
         where, source = self._shown(task, frames)
-        leaves = any(frame.f_code.co_name == "__aexit__" for frame in frames)
-        if task is self._main and not leaves:
-            asserts_early = naps and not site.inside_client and self._loop.holds_something
-            self._nap = f"{where}, `{source}`" if asserts_early else ""
+        exits = any(frame.f_code.co_name == "__aexit__" for frame in frames)
+        if task is self._main and not exits:
+            asserts_early = sleeps and not site.inside_client and self._loop.holds_something
+            self._short_sleep = f"{where}, `{source}`" if asserts_early else ""
         if not site.inside_client:
             self._say_once(self._who(task, frames), f"goes on ({where}, `{source}`)")
 
@@ -182,7 +188,7 @@ class Story:
         return f"{what} {_short(masked)}{of}"
 
     def _started(self, text: str, eio: Any) -> Iterator[str]:
-        """The handlers that a packet calls."""
+        """Yield a text for each handler that is called for a packet."""
         if eio is None or not text[:1].isdigit():
             return
         events = [(match[2], match[1] or "/") for match in _EVENT.finditer(text)]
@@ -241,20 +247,20 @@ class Story:
     # -- the whole
 
     def end(self, error: BaseException | None) -> None:
-        """Note the end of the scenario."""
+        """Record the end of the scenario, and make the text if the scenario failed."""
         if error is None:
             return
         end, seen = self._loop.time(), len(self._lines)
         if self._failed is not None and self._failed[0] is error:
-            _, end, seen = self._failed  # what follows is the scenario's leaving
+            _, end, seen = self._failed  # later lines are from the exits of the clients
         self.text = self._text(error, end, self._lines[:seen])
 
     def _text(
         self, error: BaseException, end: float, noted: Sequence[tuple[float, str, bool]]
     ) -> str:
         lines = sorted((line for line in noted if line[0] <= end), key=_time_of)
-        while lines and lines[-1][1].endswith(_LEAVES):
-            del lines[-1]  # the error is that of the exit
+        while lines and lines[-1][1].endswith(_DISCONNECTS):
+            del lines[-1]  # the error was raised at the exit
         first = next((n for n, (_, _, held) in enumerate(lines) if held), 0)
         shown = [
             f"{when - START:9.3f} s  {line}" for when, line, _ in lines[max(0, first - _BEFORE) :]
@@ -267,19 +273,19 @@ class Story:
         at = f" ({where}, `{source}`)" if where else ""
         return "\n".join([*shown, f"{end - START:9.3f} s  {broke}{at}"])
 
-    def short_nap(self) -> str:
-        """What to say where the test slept and then asserted; "" where it didn't."""
-        if not self._nap:
+    def hint(self) -> str:
+        """Return a hint if the test slept, and asserted while something was held; else ""."""
+        if not self._short_sleep:
             return ""
         return (
-            f"the test's own sleep was too short ({self._nap}): it asserted while something was "
-            "still held. Wait for what is expected instead: settle(), await_event(), call()"
+            f"the test's own sleep was too short ({self._short_sleep}): the test asserted while "
+            "something was still held. Wait for the result instead: settle(), await_event(), call()"
         )
 
 
 _RESERVED = {"connect", "disconnect"}
 _GOODBYE = " (it disconnects)"
-_LEAVES = f"{_GOODBYE} arrives"
+_DISCONNECTS = f"{_GOODBYE} arrives"
 
 
 def _time_of(line: tuple[float, str, bool]) -> float:
@@ -295,7 +301,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _definition(function: Any) -> str:
-    """Where a handler is defined, as FILE:LINE; "" for none."""
+    """Return the place of a handler's ``def`` as FILE:LINE; "" for what is no function."""
     function = inspect.unwrap(function) if callable(function) else function
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None:
@@ -307,7 +313,9 @@ def _definition(function: Any) -> str:
 
 
 def last_line(error: BaseException, frames: Frames) -> tuple[str, str]:
-    """The innermost line of the app's or the test's own that an exception came through."""
+    """Return the innermost line of the app or the test in an exception's traceback: FILE:LINE and
+    the source; two "" without such a line.
+    """
     found, traceback = ("", ""), error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code

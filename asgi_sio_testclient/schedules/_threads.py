@@ -1,7 +1,7 @@
-"""Threads beside a loop with a virtual clock: the clock stands while one of them works.
+"""Threads beside a loop with a virtual clock: the clock stands still while a thread works.
 
-What a thread hands to the loop is taken where nothing else is ready, in the order in which it came:
-so a run does not depend on how fast a thread is. The loop's own executor has one worker.
+Callbacks from threads are run when nothing else is ready, in the order of their arrival. So a run
+does not depend on the speed of a thread. The loop's own executor has one worker.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ __all__ = ["Threads"]
 
 __tracebackhide__ = True
 
-_LOOK = 0.01  # real seconds between two looks at threads that work
-_FOREIGN = 0.05  # real seconds that a thread which nobody called is given before the clock jumps
-_STUCK = 30.0  # real seconds after which a call in a thread is given up
-_CALLED = ("schedules", "AnyIO worker")  # threads that work on a call of the app's only
+_CHECK_INTERVAL = 0.01  # real seconds between two checks for threads that work
+_FOREIGN = 0.05  # real seconds to wait for a thread of no executor before the clock jumps
+_STUCK = 30.0  # the most real seconds to wait for a call in a thread
+_CALLED = ("schedules", "AnyIO worker")  # names of threads that only run calls of the app
 _GET = queue.Queue.get.__code__
 _WORKER = concurrent.futures.thread._worker.__code__
 
@@ -34,7 +34,7 @@ class Threads:
     """The threads of one run.
 
     Attributes:
-        foreign: names of threads that handed something to the loop, and that no executor began.
+        foreign: names of threads that called back into the loop and belong to no executor.
     """
 
     def __init__(self, loop: Any) -> None:
@@ -48,11 +48,11 @@ class Threads:
         self.foreign: set[str] = set()
 
     def is_ours(self) -> bool:
-        """Whether the caller is the thread of the loop."""
+        """Return whether the current thread is the thread of the loop."""
         return threading.get_ident() == self._ident
 
     def executor(self, given: Any) -> Any:
-        """The executor to be used: the loop's own where none is given."""
+        """Return the executor to use: `given`, or for None the loop's own executor."""
         if given is not None:
             return given
         if self._own is None:
@@ -60,7 +60,7 @@ class Threads:
         return self._own
 
     def began(self, future: asyncio.Future[Any]) -> None:
-        """A call in an executor is under way."""
+        """Count a call in an executor as running until `future` is done."""
         self._working += 1
         future.add_done_callback(self._ended)
 
@@ -68,12 +68,12 @@ class Threads:
         self._working -= 1
 
     def put(self, handle: asyncio.Handle) -> None:
-        """Take what a thread hands to the loop. Called in that thread."""
+        """Store a callback for the loop. Called in another thread than the loop's."""
         self._inbox.append((handle, threading.current_thread().name))
         self._arrived.set()
 
     def deliver(self) -> bool:
-        """Make ready what threads handed over; whether there was any."""
+        """Make the stored callbacks ready; return whether there were any."""
         self._arrived.clear()
         found = bool(self._inbox)
         while self._inbox:
@@ -84,10 +84,10 @@ class Threads:
         return found
 
     def wait(self) -> bool:
-        """Wait while a thread works; whether one handed something over.
+        """Wait while a thread works; return whether a callback is ready.
 
         Raises:
-            UsageError: a call in a thread does not end.
+            UsageError: a call in a thread has run for 30 s.
         """
         if self.deliver():
             return True
@@ -98,17 +98,17 @@ class Threads:
                 if limit == _STUCK:
                     raise UsageError(
                         f"a thread does not end: its call has run for {_STUCK:g} s. While "
-                        "schedules are explored, threads run one at a time: does it wait for "
-                        "another thread?"
+                        "schedules are explored, threads run one at a time: does the call wait "
+                        "for another thread?"
                     )
                 break
-            self._arrived.wait(_LOOK)
+            self._arrived.wait(_CHECK_INTERVAL)
             if self.deliver():
                 return True
         return self.deliver()
 
     def _limit(self) -> float:
-        """For how many real seconds to wait: 0 where no thread works."""
+        """Return the most real seconds to wait for threads; 0 if no thread works."""
         if self._working:
             return _STUCK
         if threading.active_count() == 1:
@@ -130,7 +130,7 @@ class Threads:
 
 
 def _works(frame: FrameType | None) -> bool:
-    """Whether a thread does something else than to wait for work in a queue that is empty."""
+    """Return whether a thread works: it does anything else than wait for an empty queue."""
     while frame is not None:
         if frame.f_code is _WORKER:
             return False

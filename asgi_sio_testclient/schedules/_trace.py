@@ -1,4 +1,4 @@
-"""Two plain runs of one scenario must go alike: else no schedule means anything."""
+"""Compares two runs of a scenario without a schedule: if they differ, schedules have no meaning."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __tracebackhide__ = True
 
 _RANDOM = {"urandom", "getrandbits"}
 _CLOCKS = {"time", "time_ns", "now", "utcnow", "today", *_RANDOM}
-_OUTWARDS = 4  # frames from a clock's read to the app's own line: uuid4() reads os.urandom()
-_SHOWN = 3
+_OUTWARDS = 4  # frames from a clock's read to the line of the app: uuid4() reads os.urandom()
+_SHOWN = 3  # reads that are shown
 
 
 class NotRepeatable(TestClientError):
-    """Two runs under one schedule went differently, or a hold's point never came.
+    """Raised when two runs under one schedule differ, or when the point of a hold is not reached.
 
     Attributes:
-        step: the number of the first step that differs, from 0; None where a point never came.
-        first: what happened there in the first run, in words.
-        second: what happened in the second.
+        step: the number of the first step that differs, from 0; None if a point was not reached.
+        first: the step of the first run, in words.
+        second: the step of the second run, in words.
         hint: what to do.
     """
 
@@ -54,7 +54,16 @@ Step = tuple[Any, ...]
 def compare(
     first: Sequence[Step], second: Sequence[Step], error: BaseException | None
 ) -> tuple[int, str, str] | None:
-    """The first step in which two runs differ, in words; None where they are alike."""
+    """Return the first step in which two runs differ; None if the runs are equal.
+
+    Args:
+        first: the trace of the first run.
+        second: the trace of the second run.
+        error: the exception of the second run, or None.
+
+    Returns:
+        The number of the step, and both steps in words.
+    """
     for number, (one, other) in enumerate(zip(first, second, strict=False)):
         if one != other:
             return number, _words(one), _words(other)
@@ -76,14 +85,14 @@ def _words(step: Step) -> str:
 
 
 class ClockReads:
-    """The app's own lines that read the real clock, or random bytes of the system."""
+    """Finds the lines of the app that read the real clock, or random bytes of the system."""
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
         self._found: dict[str, str] = {}
 
-    def watched(self) -> AbstractContextManager[None]:
-        """Within it, reads are noted."""
+    def noted(self) -> AbstractContextManager[None]:
+        """Record reads within the block."""
         return profiled(self._note)
 
     def _note(self, frame: FrameType, event: str, argument: Any) -> None:
@@ -102,7 +111,7 @@ class ClockReads:
 
     @property
     def kind(self) -> str:
-        """What was read, in words."""
+        """What the app has read, in words."""
         random = [name in _RANDOM for name in self._found.values()]
         if all(random):
             return "Random bytes of the system"

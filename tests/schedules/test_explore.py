@@ -454,7 +454,7 @@ def test_a_real_broker_is_refused():
             await client.connect()
             await asyncio.sleep(1)
 
-    with pytest.raises(UsageError, match="a real socket: AsyncRedisManager speaks to its broker"):
+    with pytest.raises(UsageError, match="a real socket: AsyncRedisManager connects to its broker"):
         explore(scenario)
 
 
@@ -589,7 +589,7 @@ def test_a_thread_that_answers_by_itself_is_named():
 
     found = explore(scenario, runs=1)
     assert found.remarks == [
-        "threads answer into the loop by themselves (database): their order is not explored"
+        "threads call back into the loop by themselves (database): that order is not explored"
     ]
 
 
@@ -622,7 +622,7 @@ def test_threads_that_answer_differently_are_named():
             await asyncio.sleep(0)
         thread.join()
 
-    with pytest.raises(NotRepeatable, match=r"A thread answers into the loop .*\(database\)"):
+    with pytest.raises(NotRepeatable, match=r"A thread calls back into the loop .*\(database\)"):
         explore(scenario)
 
 

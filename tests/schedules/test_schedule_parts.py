@@ -163,7 +163,7 @@ def mine():
 
 def test_clocks_that_are_read():
     frames = Frames()
-    with ClockReads(frames).watched():
+    with ClockReads(frames).noted():
         mine()
     reads = ClockReads(frames)
     suspended = waiting()
