@@ -168,13 +168,16 @@ class _Runner:
                 self._world, target, max_examples=self._max_examples - done, seed=self._seed
             )
             done += count
-            if found is None or self._add(found, target.label) == target.label:
+            if found is None:
+                break
+            # If another handler ends the app, each further example would end there.
+            if self._add(found, target.label) == target.label or found.fault.fatal:
                 break
         return done
 
     def _connects(self, namespace: str) -> bool:
         """Return whether a client with the given auth can connect to a namespace; collect a failure
-        of the connect handler.
+        of a handler.
 
         Raises:
             UsageError: the app refuses the connection.
@@ -182,13 +185,16 @@ class _Runner:
         calls = (Call(namespace, "connect", (self._world.auth,)),)
         fault = self._world.run(calls)
         if fault is not None:
-            self._add(Found(calls, fault, 0), (namespace, "connect"))
-        elif self._world.refusal is not None:
+            label = self._add(Found(calls, fault, 0), (namespace, "connect"))
+            if fault.fatal:
+                self._world.restart()
+            return not fault.fatal and label[1] != "connect"
+        if self._world.refusal is not None:
             raise UsageError(
                 f"the app refuses connections to {namespace!r}: {self._world.refusal.data!r}; "
                 "give auth= or setup= (--auth or --setup), or the namespace= of another namespace"
             )
-        return fault is None
+        return True
 
     def sequences(self, targets: list[Target], length: int) -> Report:
         """Send sequences of at most `length` events, and return the report."""

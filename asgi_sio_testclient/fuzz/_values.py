@@ -165,7 +165,10 @@ def _fields_of(kind: type) -> dict[str, tuple[Any, tuple[Any, ...]]] | None:
         try:
             hints = typing.get_type_hints(kind, include_extras=True)
         except Exception:  # noqa: BLE001 (evaluating an annotation runs code of the app)
-            hints = inspect.get_annotations(kind)
+            bases = reversed(kind.__mro__)
+            hints = {
+                name: hint for base in bases for name, hint in inspect.get_annotations(base).items()
+            }
         return {name: (hint, ()) for name, hint in hints.items()}
     return None
 

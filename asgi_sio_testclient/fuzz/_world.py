@@ -38,6 +38,7 @@ DAY = 90_000.0  # seconds of virtual time, a day and an hour: a handler that run
 _ARRIVAL = 1.0  # seconds of virtual time in which a packet arrives
 _DEEP = 100  # levels of a value whose encoding needs a higher recursion limit
 _RECURSION = 20_000  # that recursion limit
+_FATAL = (HandlerHang, SystemExit)  # the running app can't be used after one of them
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ class World:
         label = result.handler.namespace, result.handler.event
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             return
-        if error is not None and label not in self.ignored and not self._is_allowed(error):
+        if error is not None and self._is_failure(error, label):
             self._faults.append(Fault(error, label))
         self.outcome.append(f"{label} {type(error).__name__}")
         if label[1] not in {"connect", "disconnect"}:
@@ -206,6 +207,14 @@ class World:
 
     def client_closed(self, transcript: Iterable[Any], unread: Iterable[tuple[str, str]]) -> None:
         """See `ServerObserver`."""
+
+    def _is_failure(self, error: BaseException, label: tuple[str, str]) -> bool:
+        """Return whether an exception of a handler is a failure of that handler. An exception that
+        ends the app is, though the handler is ignored.
+        """
+        if self._is_allowed(error):
+            return False
+        return isinstance(error, _FATAL) or label not in self.ignored
 
     def _is_allowed(self, error: BaseException) -> bool:
         if isinstance(error, RecursionError) and not _is_own_recursion(error):
@@ -259,20 +268,17 @@ class World:
         began = self._loop.turns
         try:
             self._run(self._example(calls))
-        except HandlerHang as hang:
-            return Fault(hang, fatal=True)
-        except SystemExit as error:
-            return Fault(error, fatal=True)
-        except TestClientError as error:
+        except (HandlerHang, SystemExit, TestClientError) as error:
+            # After the faults of handlers, which name the handler.
             self._faults.append(Fault(error))
         self.turns = self._loop.turns - began
         return self._fault()
 
     def _fault(self) -> Fault | None:
-        found = next(iter(self._faults), None)
-        if found is not None and isinstance(found.error, HandlerHang | SystemExit):
-            return Fault(found.error, found.label, fatal=True)
-        return found
+        for fault in self._faults:
+            if isinstance(fault.error, _FATAL):
+                return Fault(fault.error, fault.label, fatal=True)
+        return next(iter(self._faults), None)
 
     async def _example(self, calls: Sequence[Call]) -> None:
         async with AsyncExitStack() as stack:

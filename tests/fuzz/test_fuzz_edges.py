@@ -10,9 +10,12 @@ import socketio
 from asgi_sio_testclient import LifespanFailed, coverage, fuzz
 from asgi_sio_testclient._server import observers
 
+DAYS = 200_000.0  # seconds: longer than a handler that never ends is waited for
+
 
 def made(handler, *, startup=None, shutdown=None):
-    sio = socketio.AsyncServer(async_mode="asgi")
+    """An app that pings no client, nor monitors any, while it is waited for a handler."""
+    sio = socketio.AsyncServer(async_mode="asgi", ping_interval=DAYS, monitor_clients=False)
     sio.on("work", handler)
     return socketio.ASGIApp(sio, on_startup=startup, on_shutdown=shutdown)
 

@@ -66,17 +66,13 @@ def test_a_fault_is_found(world, event):
     assert failure.lines[0].startswith(f"await client.call('{event}'")
 
 
+# In each run, tests/fuzz/test_fuzz_world.py has shorter ones.
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("event", "why"),
     [
-        pytest.param(
-            *("never_rests", "the handler blocks the event loop and does not end"),
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(
-            *("spins", "the app keeps the event loop busy and does not end"),
-            marks=pytest.mark.proof,
-        ),
+        ("never_rests", "the handler blocks the event loop and does not end"),
+        ("spins", "the app keeps the event loop busy and does not end"),
     ],
 )
 def test_a_busy_handler_is_found(world, event, why):
@@ -189,6 +185,7 @@ def test_failures_of_other_handlers_are_kept_apart():
     assert [failure.headline for failure in report.failures] == [
         "FAILED / disconnect - OSError: always"
     ]
+    assert report.examples["/", "fine"] == 20
 
 
 def test_a_connect_handler_that_fails_for_everybody():

@@ -1,0 +1,143 @@
+"""The running app under the fuzzer: what counts as a failure of which handler."""
+
+import asyncio
+import sys
+
+import pytest
+import socketio
+from socketio.packet import Packet
+
+from asgi_sio_testclient.fuzz import Call, HandlerHang, nested
+from asgi_sio_testclient.fuzz._world import Settings, World, _is_of_the_app
+
+TWICE = (Call("/", "work", ("x",)),) * 2
+
+
+def result_of(handler, calls=TWICE, **options):
+    """What one example did: what went wrong, and what the handlers and the server did."""
+    # The task that monitors clients, cancelled at exit, ends unseen by Python 3.11's tracing.
+    sio = socketio.AsyncServer(async_mode="asgi", monitor_clients=False)
+    sio.on("work", handler)
+    options.setdefault("block", 60)
+    with World(socketio.ASGIApp(sio), Settings(**options)) as world:
+        world.discover()
+        return world.run(calls), world.outcome
+
+
+async def sound(sid, data):
+    return data
+
+
+def test_a_handler_that_holds():
+    fault, outcome = result_of(sound)
+    assert fault is None
+    assert outcome == ["('/', 'work') NoneType", "ack [[str]]"] * 2
+
+
+def test_a_sync_handler_that_raises_a_cancellation_has_not_failed():
+    def gives_up(sid, data):
+        raise asyncio.CancelledError
+
+    fault, outcome = result_of(gives_up)
+    assert fault is None
+    assert outcome == ["ack []"] * 2
+
+
+def test_a_handler_that_is_there_once():
+    handled = []
+
+    sio = socketio.AsyncServer(async_mode="asgi", monitor_clients=False)
+
+    @sio.on("work")
+    async def once(sid, data):
+        handled.append(data)
+        del sio.handlers["/"]["work"]
+
+    with World(socketio.ASGIApp(sio), Settings()) as world:
+        world.discover()
+        assert world.run(TWICE) is None
+        # Nobody waited a day for the second.
+        assert world._loop.time() < 60
+    assert handled == ["x"]
+
+
+def test_a_handler_that_ends_after_the_next_event_was_sent():
+    began = []
+
+    async def late(sid, data):
+        began.append(data)
+
+    def delayed(app):
+        async def middleware(scope, receive, send):
+            async def receive_late():
+                message = await receive()
+                if "work" in (message.get("text") or ""):
+                    await asyncio.sleep(3)
+                return message
+
+            await app(scope, receive_late, send)
+
+        return middleware
+
+    sio = socketio.AsyncServer(async_mode="asgi", monitor_clients=False)
+    sio.on("work", late)
+    with World(delayed(socketio.ASGIApp(sio)), Settings()) as world:
+        world.discover()
+        assert world.run(TWICE * 2) is None
+    assert began
+
+
+def test_a_handler_that_keeps_the_loop_busy():
+    async def spins(sid, data):
+        while True:  # noqa: ASYNC110 (that never rests)
+            await asyncio.sleep(0)
+
+    fault, _ = result_of(spins, block=0.01)
+    assert isinstance(fault.error, HandlerHang)
+    assert str(fault.error) == "the app keeps the event loop busy and does not end"
+    assert fault.fatal
+
+
+def test_a_handler_that_blocks_the_thread():
+    async def blocks(sid, data):
+        while True:
+            pass
+
+    fault, _ = result_of(blocks, block=0.2)
+    assert isinstance(fault.error, HandlerHang)
+    assert str(fault.error) == "the handler blocks the event loop and does not end"
+    assert fault.fatal
+
+
+def test_a_task_that_no_cancellation_ends():
+    tasks = []
+
+    async def never_ends():
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                continue
+
+    async def begins(sid, data):
+        tasks.append(asyncio.ensure_future(never_ends()))
+
+    fault, _ = result_of(begins, calls=TWICE[:1])
+    assert fault is None
+    assert not tasks[0].done()
+
+
+def test_what_a_server_says_to_a_packet_is_no_fault_of_the_app():
+    with pytest.raises(ValueError) as caught:
+        Packet(encoded_packet="malformed")
+    error = caught.value
+    assert _is_of_the_app(error)
+    assert not _is_of_the_app(error.with_traceback(error.__traceback__.tb_next))
+
+
+@pytest.mark.parametrize("levels", [3, 200])
+def test_the_recursion_limit_is_left_as_it_was(levels):
+    before = sys.getrecursionlimit()
+    fault, _ = result_of(sound, calls=(Call("/", "work", (nested(levels),)),))
+    assert fault is None
+    assert sys.getrecursionlimit() == before
