@@ -83,7 +83,7 @@ def test_a_loop_that_never_rests_is_reported(loop):
         while not stuck:  # noqa: ASYNC110 (that never rests)
             await asyncio.sleep(0)
 
-    with Guard(0.01).watch(loop, lambda: stuck.append("stuck")):
+    with Guard(0.01).guard(loop, lambda: stuck.append("stuck")):
         loop.run_until_complete(spin())
     assert stuck
 
@@ -95,7 +95,7 @@ def _trigger_event():
 
 def test_only_a_handler_is_interrupted(loop):
     before = signal.getsignal(signal.SIGUSR2)
-    with Guard(60).watch(loop, lambda: None):
+    with Guard(60).guard(loop, lambda: None):
         signal.raise_signal(signal.SIGUSR2)
         with pytest.raises(HandlerHang, match="blocks the event loop"):
             _trigger_event()
@@ -103,7 +103,7 @@ def test_only_a_handler_is_interrupted(loop):
 
 
 def test_a_handler_that_blocks_is_interrupted(loop):
-    with contextlib.suppress(HandlerHang), Guard(0.01).watch(loop, lambda: None):
+    with contextlib.suppress(HandlerHang), Guard(0.01).guard(loop, lambda: None):
         block_in_a_handler()
         pytest.fail("the handler was not interrupted")
 
