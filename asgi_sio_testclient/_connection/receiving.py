@@ -240,7 +240,10 @@ class ReceivingSession(ClosingSession):
         ):
             hint = 'a WSGI app takes no websockets: transports=("polling",)'
             return HandshakeFailed(url, response.status, "", "", hint=hint)
-        return handshake_failed(url, response, self._requests.socketio_path)
+        behind_server = bool(self._requests.address) and self.transport is not self._polling
+        return handshake_failed(
+            url, response, self._requests.socketio_path, behind_server=behind_server
+        )
 
     def _too_large(self) -> str:
         """Return the sentence about a recent packet that the server does not take, or ""."""

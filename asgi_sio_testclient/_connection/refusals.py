@@ -22,6 +22,7 @@ __tracebackhide__ = True
 
 NOT_FOUND = 404
 BAD_REQUEST = 400
+INTERNAL_SERVER_ERROR = 500
 _JSON_STRING = '"'
 _NO_SERVER = "no Socket.IO server answers there"
 _ORIGIN = "is not an accepted origin."  # engineio's words, behind the origin
@@ -71,9 +72,18 @@ def is_misplaced(error: HandshakeFailed) -> bool:
     return error.hint.startswith((_NO_SERVER, _NO_HANDSHAKE))
 
 
-def handshake_failed(url: str, response: Response, socketio_path: str) -> HandshakeFailed:
+def handshake_failed(
+    url: str, response: Response, socketio_path: str, *, behind_server: bool = False
+) -> HandshakeFailed:
     """Return the error for a refused handshake: the server's response, and a hint if the path
     may be wrong.
+
+    Args:
+        url: what was requested.
+        response: the server's.
+        socketio_path: the client's.
+        behind_server: the handshake was a websocket's, to an app behind an ASGI server. That
+            answers 500 in the place of an app that refuses with an HTTP response.
     """
     body = response.body.decode(errors="replace")
     reason = first_line(body)
@@ -89,6 +99,8 @@ def handshake_failed(url: str, response: Response, socketio_path: str) -> Handsh
         hint = f"{_NO_SERVER}; {question}"
     elif reason.endswith(_ORIGIN):
         hint = "origin refused"
+    elif behind_server and response.status == INTERNAL_SERVER_ERROR:
+        hint = question
     elif response.status < BAD_REQUEST:
         hint = f"{_NO_HANDSHAKE}; {question}"
     return HandshakeFailed(url, response.status, body, reason, hint=hint)

@@ -70,7 +70,10 @@ def _words_for(exc: BaseException, url: URL, stage: Stage | None, limit: float) 
         return f"no such host: {url.host!r} (port {url.port}): no valid host name"
     if isinstance(exc, TimeoutError):
         if stage is not None and stage.connected:
-            return f"no answer: {at} took the connection and sent no response within {limit:g} s"
+            return (
+                f"no answer: {at} took the connection and sent no response within {limit:g} s; "
+                f"is the path {url.path!r} right?"
+            )
         return f"no connection: {at} did not take one within {limit:g} s"
     if isinstance(exc, aiohttp.WSServerHandshakeError):
         return f"no websocket: {at} answered with status {exc.status}: {exc.message}"
@@ -78,8 +81,9 @@ def _words_for(exc: BaseException, url: URL, stage: Stage | None, limit: float) 
         return f"no HTTP: {at} answered {_quoted(exc.message)}"
     if isinstance(exc, aiohttp.ClientPayloadError):
         return f"connection lost: {at} ended it in the middle of a response"
-    if stage is not None and url.scheme == "http":
-        return f"no answer: {at} ended the connection; does it expect TLS (https)?"
+    if stage is not None:
+        tls = " does it expect TLS (https), or" if url.scheme == "http" else ""
+        return f"no answer: {at} ended the connection;{tls} is the path {url.path!r} wrong?"
     return f"connection lost: {at} ended it without a response"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from yarl import URL
+
 from asgi_sio_testclient.remote._exchange import RawResponse, exchange
 from asgi_sio_testclient.remote._failures import FAILURES, Stage, failure
 from asgi_sio_testclient.remote._pool import Pool
@@ -99,4 +101,5 @@ async def _exchange(pool: Pool, requests: Requests, scope: Any, body: bytes) -> 
         async with asyncio.timeout(limit):
             return await answer
     except FAILURES as exc:
-        raise failure(exc, origin.url, stage if is_handshake else None, limit) from exc
+        url = URL(requests.url(scope), encoded=True)
+        raise failure(exc, url, stage if is_handshake else None, limit) from exc

@@ -104,8 +104,8 @@ async def test_a_host_that_has_no_valid_name(transports):
 async def test_a_port_that_says_nothing(transports):
     async with answering(None) as port:
         text = await failure(f"http://127.0.0.1:{port}", transports, timeout=SOON)
-    said = f"no answer: 127.0.0.1:{port} took the connection and sent no response within 0.4 s"
-    assert said in text
+    said = f"no answer: 127.0.0.1:{port} took the connection and sent no response within 0.4 s; is"
+    assert f"{said} the path '/socket.io/' right?" in text
 
 
 async def test_a_connection_that_is_never_made(transports):
@@ -128,7 +128,8 @@ async def test_another_protocol(transports):
 async def test_a_connection_that_is_closed_at_once(transports):
     async with answering(b"") as port:
         text = await failure(f"http://127.0.0.1:{port}", transports)
-        assert f"no answer: 127.0.0.1:{port} ended the connection; does it expect TLS" in text
+        said = f"no answer: 127.0.0.1:{port} ended the connection; does it expect TLS (https), or"
+        assert f"{said} is the path '/socket.io/' wrong?" in text
         error = await request_failure(f"http://127.0.0.1:{port}")
     assert str(error) == f"connection lost: 127.0.0.1:{port} ended it without a response"
 
@@ -153,6 +154,15 @@ async def test_tls_where_there_is_none(transports):
 
 OLD = {"maximum_version": ssl.TLSVersion.TLSv1_2}
 NEW = {"minimum_version": ssl.TLSVersion.TLSv1_3}
+
+
+async def test_a_tls_connection_that_is_closed_at_once(transports):
+    async with answering(b"", tls=True) as port:
+        text = await failure(f"https://localhost:{port}", transports, verify=CERTIFICATE)
+    assert (
+        f"no answer: localhost:{port} ended the connection; is the path '/socket.io/' wrong?"
+        in text
+    )
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(OLD, NEW), (NEW, OLD)])
@@ -246,6 +256,8 @@ async def test_a_wrong_path(server_url, transports):
             await client.connect(timeout=1)
     text = str(caught.value)
     assert server_url.partition("://")[2] in text
+    # An HTTP response of the app's to a websocket is a 500 of uvicorn's; Node.js says nothing.
+    assert re.search(r"is (socketio_path='wrong'|the path '/wrong/') right\?", text)
 
 
 async def test_a_redirection_of_a_handshake(transports):
