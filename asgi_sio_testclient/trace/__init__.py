@@ -1,8 +1,9 @@
-"""Traces: what clients, handlers and the test did, in order of time, to be opened in a browser.
+"""Traces: the packets of clients, runs of handlers and waits of the test on one time line, as a
+page for a browser.
 
-`Trace` is plain data: lanes, with spans, marks and arrows. It is written as one HTML file, or as
-trace-event JSON for Perfetto. This package imports the standard library only: it lies below the
-transcript, which builds its own traces with it.
+`Trace` is plain data: lanes, with spans, marks and arrows. A trace is written as one HTML file, or
+as trace-event JSON for Perfetto. This package imports the standard library only, because the
+transcript, which is below the tools, builds its traces with this package.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # A client that is not recorded asks for nothing but `_active`, and need not import the rest.
+    # A client that is not recorded imports `_active` only.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

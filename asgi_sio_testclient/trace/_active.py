@@ -1,4 +1,4 @@
-"""Which recording is active. Every client and server asks for it, so this imports nothing."""
+"""The active recording. Every client and server reads it, so this module imports nothing."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["active", "recordings"]
 __tracebackhide__ = True
 
 recordings: list[Recording] = []
-"""Those that are active, the innermost last."""
+"""The active recordings, the innermost last."""
 
 
 def active() -> Recording | None:
-    """The innermost recording that is active; None where there is none."""
+    """Return the innermost active recording; None if no recording is active."""
     return recordings[-1] if recordings else None

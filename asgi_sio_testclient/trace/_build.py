@@ -1,5 +1,5 @@
-"""Builds a trace from what clients logged and what a recording has. Knows packets, runs and
-requests by Protocols only.
+"""Builds a trace from the logs of clients and a recording. Uses packets, runs and requests through
+Protocols only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __tracebackhide__ = True
 
 
 class Packet(Protocol):
-    """A packet of one client, as the transcript's entries have it."""
+    """A packet of one client; see `TranscriptEntry` for the attributes."""
 
     @property
     def time(self) -> float: ...
@@ -89,15 +89,15 @@ class Request(Protocol):
 
 @dataclass(eq=False, slots=True)
 class ClientLog:
-    """What one client sent and received.
+    """The packets, requests and handler runs of one client.
 
     Attributes:
-        name: for its lane.
-        origin: the clock's reading at the packets' time 0, in seconds of `time.perf_counter`.
-        packets: oldest first.
-        runs: of the handlers that its packets started.
-        requests: HTTP requests.
-        url: where its sessions are opened, without the query.
+        name: the title of the client's lane.
+        origin: the value of `time.perf_counter` at the packets' time 0, in seconds.
+        packets: the packets, oldest first.
+        runs: the runs of handlers that the client's packets started.
+        requests: the HTTP requests.
+        url: the URL at which the client's sessions are opened, without the query.
     """
 
     name: str
@@ -110,12 +110,12 @@ class ClientLog:
 
 @dataclass(eq=False, slots=True)
 class Failure:
-    """What failed the test.
+    """The failure of the test.
 
     Attributes:
-        time: when, in seconds of `time.perf_counter`.
+        time: when the test failed, in seconds of `time.perf_counter`.
         title: one line.
-        detail: the traceback, or what else there is to say.
+        detail: further lines, such as the traceback.
     """
 
     time: float
@@ -123,13 +123,13 @@ class Failure:
     detail: str = ""
 
 
-_LOOK_BACK = 200  # spans among which the one that emitted an event is looked for
-_RECENT = 0.005  # seconds: what a handler emitted arrives within a few turns of the loop
+_LOOK_BACK = 200  # the latest spans in which the emitter of an event is searched for
+_RECENT = 0.005  # seconds; an emitted event arrives within a few turns of the loop
 _NAMES = {"EVENT": "events", "BINARY_EVENT": "events", "ACK": "acks", "BINARY_ACK": "acks"}
 _CONNECTS = {"CONNECT", "CONNECT_ERROR", "DISCONNECT"}
 _HEARTBEAT = {"PING", "PONG", "NOOP"}
 _SERVER_ERROR = 400
-_SHORT = 0.001  # seconds: shorter waits of the test's show nothing that the packets don't
+_SHORT = 0.001  # seconds; shorter waits of the test are left out
 
 
 def build(
@@ -140,15 +140,15 @@ def build(
     outcome: str = "",
     failure: Failure | None = None,
 ) -> Trace:
-    """The trace of what the clients of one test did.
+    """Return the trace of the clients of one test.
 
     Args:
-        logs: what each client logged.
-        recording: what the instrumentation recorded; without one, the handler that emitted an event
-            is inferred from the order in time.
-        title: such as the test's name.
+        logs: the log of each client.
+        recording: emits and waits recorded on the server; without a recording, the handler that
+            emitted an event is inferred from the order in time.
+        title: the title of the page, such as the test's name.
         outcome: "passed", "failed" or "".
-        failure: what failed the test.
+        failure: the failure of the test, or None.
     """
     builder = _Builder(Trace(title, outcome), list(logs), recording or Recording())
     return builder.build(failure)
@@ -162,7 +162,7 @@ class _Builder:
     spans: dict[int, Span] = field(default_factory=dict)  # by the run's id()
     runs: list[Run] = field(default_factory=list)
     requests: list[Span] = field(default_factory=list)
-    sources: list[Span] = field(default_factory=list)  # what may have emitted, by start
+    sources: list[Span] = field(default_factory=list)  # spans that may have emitted, by start
     emitters: dict[int, Span] = field(default_factory=dict)  # by the emit mark's id()
     emits: dict[tuple[str, str], list[tuple[Emit, Mark]]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)  # client names by session id
@@ -203,7 +203,7 @@ class _Builder:
         return trace
 
     def problem(self, text: str, item: Item) -> None:
-        """Note a line for the top of the page."""
+        """Add a line to the problems at the top of the page."""
         self.problems.append((started(item), text, item))
 
     # -- handlers
@@ -272,7 +272,7 @@ class _Builder:
             self.emits.setdefault((emit.event, emit.namespace), []).append((emit, mark))
 
     def _request_at(self, time: float) -> Span | None:
-        """The HTTP request that was under way, where there was one only."""
+        """Return the HTTP request that was pending at a time; None for none, or for several."""
         requests = [span for span in self.requests if span.start <= time]
         active = [span for span in requests if span.end is None or span.end >= time]
         return active[0] if len(active) == 1 else None
@@ -300,7 +300,7 @@ class _Builder:
             self.problem(one_line(f"{wait.client}: {wait.what} failed: {first}", 200), item)
 
     def _add_unheard(self) -> None:
-        """Say of emits that reached no client of the test."""
+        """Mark emits that no client of the test received."""
         reached = {id(arrow.source) for arrow in self.trace.arrows}
         for emits in self.emits.values():
             for _, mark in emits:
@@ -335,10 +335,17 @@ class _Builder:
             if bad:
                 self.problem(f"{log.name}: {text} {answer}", span)
 
-    # -- what emitted an event
+    # -- emitters of events
 
     def emitter(self, packet: Packet, time: float, client: str) -> tuple[Item | None, bool]:
-        """What sent an event to a client, and whether that is inferred from the order in time."""
+        """Return the item that emitted an event, and whether the item is inferred from the order in
+        time.
+
+        Args:
+            packet: the packet of the event.
+            time: when the client received the packet.
+            client: the name of the client.
+        """
         key = (str(packet.event), str(packet.namespace))
         left = self.undelivered.setdefault((client, *key), list(self.emits.get(key, ())))
         for index, (emit, mark) in enumerate(left):
@@ -362,7 +369,7 @@ class _Builder:
                         self.owners[str(data.get("sid"))] = log.name
 
     def _goes_to(self, emit: Emit, client: str) -> bool:
-        """Whether an emit was not for others only."""
+        """Return whether an emit went to a client, by its room and its `skip_sid`."""
         owner = self.owners.get(str(emit.room))
         left_out = any(self.owners.get(str(sid)) == client for sid in emit.skipped)
         return owner in {None, client} and not left_out
@@ -384,10 +391,13 @@ class _Packets:
         self._log = log
         self._lane = self._trace.lane(log.name, "client")
         self._server = self._trace.lane("server", "server")
-        self._sees_handlers = bool(log.runs)
-        self._asked: dict[tuple[str, int], Item] = {}  # sent with an ack id: who answers
-        self._connects: dict[str, Item] = {}  # namespaces asked for: who answers
-        self._called: dict[tuple[str, int], Item] = {}  # received with an ack id: who asked
+        self._has_handlers = bool(log.runs)
+        # By namespace and ack id: the item that answers an event of the client.
+        self._asked: dict[tuple[str, int], Item] = {}
+        # By namespace: the item that answers a CONNECT packet.
+        self._connects: dict[str, Item] = {}
+        # By namespace and ack id: the item that emitted an event of the server.
+        self._called: dict[tuple[str, int], Item] = {}
 
     def add(self) -> None:
         for packet in self._log.packets:
@@ -417,7 +427,7 @@ class _Packets:
     def _add_sent(self, packet: Packet, time: float) -> None:
         kind, namespace = packet.socketio_type, packet.namespace or "/"
         span = self._builder.spans.get(id(packet.handler))
-        unhandled = kind in {"EVENT", "BINARY_EVENT"} and span is None and self._sees_handlers
+        unhandled = kind in {"EVENT", "BINARY_EVENT"} and span is None and self._has_handlers
         mark = self._mark(packet, time, failed=unhandled or kind == "MALFORMED")
         target: Item | None = span
         if kind in {"ACK", "BINARY_ACK"} and packet.id is not None:
@@ -465,7 +475,7 @@ def _took(wait: Wait) -> float:
 
 
 def _raised_at(error: BaseException) -> str:
-    """File and line of the innermost frame of a traceback that is in no library."""
+    """Return file and line of the innermost frame of the app in an error's traceback, or ""."""
     frames = _app_frames(error)
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
 
@@ -479,7 +489,7 @@ def _app_frames(error: BaseException) -> list[traceback.FrameSummary]:
 
 
 def app_traceback(error: BaseException) -> str:
-    """The traceback of an error with the app's own frames only, and its notes."""
+    """Return the traceback of an error, with the frames of the app only, and the error's notes."""
     lines = traceback.format_list(_app_frames(error))
     return "".join([*lines, *traceback.format_exception_only(error)])
 

@@ -20,7 +20,9 @@ _PROCESS = 1
 
 
 def render(trace: TraceData) -> str:
-    """The JSON text: a thread for each lane, and for spans of a lane that overlap one more each."""
+    """Return the JSON text, with a thread for each lane. Spans of a lane that overlap get further
+    threads.
+    """
     return json.dumps({"traceEvents": _events(trace), "displayTimeUnit": "ms"}, ensure_ascii=False)
 
 
@@ -66,7 +68,7 @@ def _end(item: Item) -> float:
 
 
 class _Threads:
-    """Gives each lane a thread, and more where its spans overlap without being nested."""
+    """Assigns threads to lanes: one, or more if spans overlap and are not nested."""
 
     def __init__(self, trace: TraceData) -> None:
         self._titles: list[str] = []
@@ -79,7 +81,13 @@ class _Threads:
         return len(self._titles)
 
     def place(self, item: Item, start: float, end: float) -> int:
-        """The thread of an item; items come in the order of their start."""
+        """Return the number of an item's thread. Call this in the order of the items' start.
+
+        Args:
+            item: the item.
+            start: its start, in microseconds.
+            end: its end, in microseconds.
+        """
         rows = self._rows[id(item.lane)]
         for thread, open_ends in rows:
             while open_ends and open_ends[-1] <= start:
@@ -92,7 +100,7 @@ class _Threads:
         return thread
 
     def metadata(self, title: str) -> list[dict[str, Any]]:
-        """The names of process and threads, and their order."""
+        """Return the events with the names and the order of process and threads."""
         event = {"ph": "M", "pid": _PROCESS}
         events = [{**event, "name": "process_name", "args": {"name": title}}]
         for number, name in enumerate(self._titles, 1):

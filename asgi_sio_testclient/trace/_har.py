@@ -1,4 +1,4 @@
-"""Writes what one client sent and received as a HAR file, as Chrome and Playwright do."""
+"""Writes the packets and HTTP requests of one client as a HAR file, as Chrome and Playwright do."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SEPARATOR = "\x1e"
 _TEXT, _BINARY = 1, 2  # a websocket's opcodes
 _MILLISECONDS = 1000
 _OK = 200
-_ONE_BODY = 0.002  # seconds
+_ONE_BODY = 0.002  # seconds between two packets of one polling body
 
 
 def write_har(path: Path_, log: ClientLog, *, secrets: bool = False) -> Path:
     """See `Transcript.to_har`."""
-    # The packets have a monotonic clock's times, a HAR has the wall clock's.
+    # Packets have times of a monotonic clock; a HAR file has times of the wall clock.
     shift = time.time() - time.perf_counter()
     entries = [_request(request, shift) for request in log.requests]
     requested = [request.started - log.origin for request in log.requests]
@@ -45,7 +45,7 @@ def write_har(path: Path_, log: ClientLog, *, secrets: bool = False) -> Path:
 
 
 def _sessions(packets: Iterable[Packet]) -> list[list[Packet]]:
-    """The packets of each Engine.IO session: each begins with OPEN."""
+    """Return the packets of each Engine.IO session. An OPEN packet begins a session."""
     sessions: list[list[Packet]] = [[]]
     for packet in packets:
         if packet.engineio_type == "OPEN" and sessions[-1]:
@@ -75,7 +75,7 @@ class _Session:
         self._sid = str(opened.get("sid", "")) if isinstance(opened, dict) else ""
 
     def entries(self) -> list[dict[str, Any]]:
-        """An entry for the websocket, and one for each polling request."""
+        """Return an entry for the websocket, and an entry for each polling request."""
         entries: list[dict[str, Any]] = []
         socket = [packet for packet in self._packets if packet.transport == "websocket"]
         polled = [packet for packet in self._packets if packet.transport == "polling"]
@@ -89,7 +89,7 @@ class _Session:
         return entries + [self._poll(body) for body in bodies]
 
     def _joins(self, last: Packet, packet: Packet) -> bool:
-        """Whether two packets that were polled one after the other stand in one body."""
+        """Return whether two consecutive packets over polling were in one body, by their times."""
         return (
             last.direction == packet.direction
             and "OPEN" not in {last.engineio_type, packet.engineio_type}
@@ -143,7 +143,7 @@ class _Session:
         return entry
 
     def _frame(self, packet: Packet) -> Any:
-        """The packet as it travelled, an auth payload masked."""
+        """Return the encoded packet, with a masked auth payload."""
         if not packet.has_auth or self._secrets or isinstance(packet.frame, bytes):
             return packet.frame
         head, brace, payload = packet.frame.partition("{")

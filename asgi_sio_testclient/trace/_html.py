@@ -1,4 +1,4 @@
-"""Writes a trace as one HTML file: the data as JSON, and a page that draws it."""
+"""Writes a trace as one HTML file: the data as JSON, and a script that draws the data."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["render"]
 __tracebackhide__ = True
 
 _BUDGET = 700_000  # characters that all details together may have: 1,000 packets stay under 1 MB
-_DETAIL = 4_000
-_SHORTEST = 200
-_TITLE = 160
+_DETAIL = 4_000  # the most characters of one detail
+_SHORTEST = 200  # the least limit to which details are cut
+_TITLE = 160  # characters
 _MICROSECONDS = 1_000_000
 
 
 def render(trace: TraceData) -> str:
-    """The page."""
+    """Return the page as HTML."""
     folder = resources.files("asgi_sio_testclient.trace") / "page"
     page, style, script = (
         (folder / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")
@@ -43,7 +43,7 @@ def render(trace: TraceData) -> str:
 
 def _data(trace: TraceData) -> dict[str, Any]:
     items: list[Item] = [*trace.spans, *trace.marks]
-    # What a packet starts at the same moment comes after it.
+    # A packet comes before the span that it starts at the same time.
     items.sort(key=lambda item: (started(item), isinstance(item, Span)))
     index = {id(item): number for number, item in enumerate(items)}
     lanes = {id(lane): number for number, lane in enumerate(trace.lanes)}
@@ -68,8 +68,9 @@ def _data(trace: TraceData) -> dict[str, Any]:
 
 
 def _item(item: Item, lane: int, origin: float, strings: _Strings) -> list[Any]:
-    """Lane, start, duration, kind, group, title, detail, failed; times in microseconds, a duration
-    of -1 for a mark and -2 for a span that has not ended.
+    """Return the values of an item for the page's script: lane, start, duration, kind, group,
+    title, detail, failed. Times are in microseconds; the duration is -1 for a mark, and -2 for a
+    span that has not ended.
     """
     start = round((started(item) - origin) * _MICROSECONDS)
     duration, group = -1, ""
@@ -88,7 +89,7 @@ def _end(span: Span) -> float:
 
 
 def _limit(details: list[str]) -> int:
-    """How long a detail may be, so that all of them stay within the budget."""
+    """Return the most characters of a detail, so that all details together fit the budget."""
     lengths = [len(detail) for detail in set(details)]
     limit = _DETAIL
     while limit > _SHORTEST and sum(min(length, limit) for length in lengths) > _BUDGET:
@@ -97,7 +98,7 @@ def _limit(details: list[str]) -> int:
 
 
 class _Strings:
-    """Every text once: a broadcast has the same text for each recipient."""
+    """A table in which each text is once: a broadcast has the same text for each recipient."""
 
     def __init__(self, limit: int) -> None:
         self.table: list[str] = []
@@ -105,7 +106,7 @@ class _Strings:
         self._index: dict[str, int] = {}
 
     def add(self, text: str) -> int:
-        """The index of a text; added where the table has none like it."""
+        """Return the index of a text in the table; add a new text."""
         if len(text) > self._limit:
             text = f"{text[: self._limit]}\n({len(text) - self._limit} more characters)"
         if text not in self._index:

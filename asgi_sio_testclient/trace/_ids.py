@@ -1,4 +1,4 @@
-"""Values that differ from run to run, known by their shape."""
+"""Recognises values that differ from run to run: UUIDs, times and session ids."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TIME = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|UTC|GMT)|[+-]\d\d:?\d\d)?"
 )
 _SID = re.compile(r"[A-Za-z0-9_-]{16}A[A-Za-z0-9_-]{3}")
-"""Ids of Engine.IO and Socket.IO: 12 random bytes and a counter of 3, in base64."""
+"""Session ids of Engine.IO and Socket.IO: 12 random bytes and a counter of 3 bytes, in base64."""
 
 
 def kind_of(text: str) -> str:
-    """What kind of value that differs from run to run a text is, or "" for another one."""
+    """Return the kind of a text that differs from run to run ("uuid", "time" or "sid"), or ""."""
     if UUID.fullmatch(text):
         return "uuid"
     if TIME.fullmatch(text):

@@ -29,8 +29,9 @@ class Lane:
     """One column of a trace.
 
     Attributes:
-        title: what the column's head says.
-        kind: "test", "client", "server", "handler", "http" or "schedule"; any other is drawn plain.
+        title: the heading of the column.
+        kind: "test", "client", "server", "handler", "http" or "schedule"; other kinds have no
+            colour.
         detail: more about the lane, such as the handler's file and line.
     """
 
@@ -41,15 +42,15 @@ class Lane:
 
 @dataclass(eq=False, slots=True)
 class Span:
-    """Something that took time.
+    """An item with a duration.
 
     Attributes:
-        lane: where it is drawn.
+        lane: the lane of the span.
         title: one line.
-        start: seconds, of any clock that all items of the trace share.
-        end: seconds; None where it had not ended when the trace was written.
-        kind: "handler", "wait", "request" or "hold"; any other is drawn plain.
-        failed: whether it is drawn as an error.
+        start: seconds, of a clock that all items of the trace share.
+        end: seconds; None if the span had not ended when the trace was written.
+        kind: "handler", "wait", "request" or "hold"; other kinds have no colour.
+        failed: whether the span is drawn as an error.
         detail: further lines, such as arguments or a traceback.
     """
 
@@ -64,16 +65,17 @@ class Span:
 
 @dataclass(eq=False, slots=True)
 class Mark:
-    """Something that happened at one moment.
+    """An item without a duration.
 
     Attributes:
-        lane: where it is drawn.
+        lane: the lane of the mark.
         title: one line.
         time: seconds.
-        kind: "sent", "received", "emit", "error" or "assertion"; any other is drawn plain.
-        failed: whether it is drawn as an error.
+        kind: "sent", "received", "emit", "error" or "assertion"; other kinds have no colour.
+        failed: whether the mark is drawn as an error.
         detail: further lines.
-        group: what the reader can hide together: "events", "acks", "connects", "heartbeat", ...
+        group: marks of one group can be hidden together: "events", "acks", "connects",
+            "heartbeat", ...
     """
 
     lane: Lane
@@ -90,12 +92,12 @@ Item = Span | Mark
 
 @dataclass(eq=False, slots=True)
 class Arrow:
-    """What one item led to.
+    """An arrow from an item to an item that it caused.
 
     Attributes:
         source: the cause.
         target: the effect.
-        inferred: whether the connection is inferred from the order in time, not known.
+        inferred: whether the cause is inferred from the order in time.
     """
 
     source: Item
@@ -109,7 +111,7 @@ class Problem:
 
     Attributes:
         text: one line.
-        item: where it happened.
+        item: the item to which the line belongs, or None.
     """
 
     text: str
@@ -118,16 +120,16 @@ class Problem:
 
 @dataclass(eq=False, slots=True)
 class TraceData:
-    """What happened, as data. Fill it with the ``add_*`` methods, in any order.
+    """The data of a trace. Use the ``add_*`` methods, in any order, to add items.
 
     Attributes:
-        title: for people, such as the test's name.
+        title: the title of the page, such as the test's name.
         outcome: "passed", "failed" or "".
         lanes: the columns, from left to right.
-        spans: what took time.
-        marks: what happened at one moment.
-        arrows: what led to what.
-        problems: what is shown first.
+        spans: the items with a duration.
+        marks: the items without a duration.
+        arrows: the arrows from causes to effects.
+        problems: the lines at the top of the page.
     """
 
     title: str = "Socket.IO trace"
@@ -139,7 +141,7 @@ class TraceData:
     problems: list[Problem] = field(default_factory=list)
 
     def lane(self, title: str, kind: str = "", detail: str = "") -> Lane:
-        """The lane of that title and kind; added where there is none."""
+        """Return the lane of that title and kind; add a new lane."""
         for lane in self.lanes:
             if (lane.title, lane.kind) == (title, kind):
                 return lane
@@ -201,5 +203,5 @@ def write(path: Path_, text: str) -> Path:
 
 
 def started(item: Item) -> float:
-    """When a span or a mark began, in seconds."""
+    """Return the start of a span or the time of a mark, in seconds."""
     return item.start if isinstance(item, Span) else item.time

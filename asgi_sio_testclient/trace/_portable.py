@@ -1,4 +1,4 @@
-"""A transcript without what differs from run to run, for snapshots."""
+"""A transcript without the values that differ from run to run, for snapshots."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _row(item: Any, numbers: _Numbers) -> dict[str, Any]:
 
 
 def _shown(log: ClientLog) -> Iterator[Packet]:
-    """Packets of Socket.IO's: heartbeat and upgrade depend on time and transport."""
+    """Yield the packets of Socket.IO: heartbeat and upgrade depend on time and transport."""
     for packet in log.packets:
         if packet.socketio_type not in {None, "ATTACHMENT"}:
             yield packet
@@ -61,25 +61,27 @@ def _request(request: Request, numbers: _Numbers) -> dict[str, Any]:
 
 
 class _Numbers:
-    """Numbers values in the order in which they appear, for each kind of them."""
+    """Numbers the values of each kind in the order of their appearance."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, dict[Any, int]] = {}
         self._sids: set[str] = set()
 
     def of(self, kind: str, value: Any) -> int:
-        """The number of a value of that kind."""
+        """Return the number of a value among the values of its kind."""
         numbers = self._numbers.setdefault(kind, {})
         return numbers.setdefault(value, len(numbers) + 1)
 
     def learn_sid(self, args: tuple[Any, ...]) -> None:
-        """Take the session id of a CONNECT packet for one, whatever its shape."""
+        """Count the session id in a CONNECT packet as one, whatever its shape."""
         for data in args:
             if isinstance(data, dict) and isinstance(data.get("sid"), str):
                 self._sids.add(data["sid"])
 
     def replace(self, value: Any) -> Any:
-        """A value with what differs from run to run replaced by its kind and number."""
+        """Return a value in which parts that differ from run to run are replaced by their kind and
+        number.
+        """
         if isinstance(value, dict):
             return {self.replace(key): self.replace(item) for key, item in value.items()}
         if isinstance(value, list | tuple):

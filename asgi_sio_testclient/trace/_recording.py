@@ -1,7 +1,7 @@
-"""What only a server's instrumentation can see: emits, and where handlers were suspended.
+"""The recording of a server's emits and of the waits of handlers.
 
-The instrumentation records only while a `recording` is active, so that tests without a trace pay
-nothing for it.
+The instrumentation of a server records only while a `recording` is active: a test without a trace
+has no cost.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class Emit:
     """A call of the server's ``emit()``, ``send()`` or ``call()``.
 
     Attributes:
-        time: when it was called, in seconds of `time.perf_counter`.
+        time: when the method was called, in seconds of `time.perf_counter`.
         event: the event's name.
-        namespace: where.
+        namespace: the namespace.
         args: the event's arguments.
-        room: the room or sid it was emitted to; None for everybody.
-        skipped: the sids that were left out.
-        run: the handler's run that called it; None where no handler did.
-        place: the app's line that called it; "" where it is not known.
+        room: the room or sid that gets the event; None for all clients.
+        skipped: the sids that do not get the event.
+        run: the run of the handler that called the method; None if no handler did.
+        place: the line of the app that called the method; "" if the line is unknown.
     """
 
     time: float
@@ -48,13 +48,13 @@ class Wait:
     """One ``await`` that suspended its task.
 
     Attributes:
-        start: when it was suspended, in seconds of `time.perf_counter`.
-        end: when it was resumed; None where it still waits.
-        what: what it waited for: the app's line, or the client's method and the event.
-        run: the handler's run that waited; None for the test.
+        start: when the task was suspended, in seconds of `time.perf_counter`.
+        end: when the task was resumed; None if the task still waits.
+        what: the awaited thing: the app's line, or the client's method and the event.
+        run: the run of the handler that waited; None for the test.
         client: the name of the client whose method the test awaited; "" for a handler.
-        error: what ended the wait, such as a timeout; None where it succeeded.
-        place: the test's line; "" where it is not known.
+        error: the exception that ended the wait, such as a timeout; None if the wait succeeded.
+        place: the line of the test; "" if the line is unknown.
     """
 
     start: float
@@ -68,12 +68,12 @@ class Wait:
 
 @dataclass(eq=False, slots=True)
 class Note:
-    """Something else that happened, such as a step that a schedule held.
+    """An entry of a tool, such as a step that a schedule has held.
 
     Attributes:
-        time: when, in seconds of `time.perf_counter`.
+        time: when it happened, in seconds of `time.perf_counter`.
         text: one line.
-        kind: "hold", or any other.
+        kind: "hold", or any other kind.
     """
 
     time: float
@@ -83,13 +83,13 @@ class Note:
 
 @dataclass(eq=False, slots=True)
 class Recording:
-    """What was recorded.
+    """The recorded runs, emits and waits.
 
     Attributes:
-        runs: every run of a handler, those for disconnects included.
+        runs: every run of a handler, runs for disconnects included.
         emits: every call of a server's ``emit()``.
         waits: every await that suspended a handler, or the test in a client's method.
-        notes: what a tool adds.
+        notes: entries of tools.
     """
 
     runs: list[Any] = field(default_factory=list)
@@ -98,7 +98,7 @@ class Recording:
     notes: list[Note] = field(default_factory=list)
 
     def clear(self) -> None:
-        """Drop what was recorded so far."""
+        """Remove all recorded entries."""
         self.runs.clear()
         self.emits.clear()
         self.waits.clear()
@@ -107,7 +107,7 @@ class Recording:
 
 @contextlib.contextmanager
 def recording() -> Iterator[Recording]:
-    """Record, within the ``with`` block, what the instrumentation of servers sees.
+    """Record emits, and waits of handlers and of the test, within the ``with`` block.
 
     A server is recorded if its first client connects within the block.
     """

@@ -1,4 +1,4 @@
-"""Values as text for people."""
+"""Shows values as text."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _BYTES = 48
 
 
 def one_line(text: str, limit: int = _LINE) -> str:
-    """A text on one line, cut to `limit` characters."""
+    """Return a text on one line, cut to `limit` characters."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def pretty(value: Any) -> str:
-    """A value as JSON, with its binary parts shown by length and first bytes."""
+    """Return a value as JSON, with binary parts shown by their length and first bytes."""
     try:
         return json.dumps(value, ensure_ascii=False, default=_binary)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""`Trace`: the data of a trace, and how it is written."""
+"""`Trace`: the data of a trace, with the methods that write files."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ __tracebackhide__ = True
 
 @dataclass(eq=False, slots=True)
 class Trace(TraceData):
-    """What happened, as data, to be written as a page or for Perfetto. See `TraceData` for its
-    attributes and for the methods that fill it.
+    """The data of a trace, to be written as a page or for Perfetto. See `TraceData` for the
+    attributes and for the methods that add items.
     """
 
     def to_html(self, path: Path_) -> Path:
         """Write the trace as one HTML file that needs no network, and return its path.
 
         Raises:
-            OSError: the file can't be written. Missing folders are made.
+            OSError: the file can't be written. Missing folders are created.
         """
-        from asgi_sio_testclient.trace import _html  # noqa: PLC0415 (only where it is asked for)
+        from asgi_sio_testclient.trace import _html  # noqa: PLC0415 (imported on use)
 
         return write(path, _html.render(self))
 
@@ -32,8 +32,8 @@ class Trace(TraceData):
         """Write the trace as trace-event JSON, which Perfetto opens, and return its path.
 
         Raises:
-            OSError: the file can't be written. Missing folders are made.
+            OSError: the file can't be written. Missing folders are created.
         """
-        from asgi_sio_testclient.trace import _chrome  # noqa: PLC0415 (only where it is asked for)
+        from asgi_sio_testclient.trace import _chrome  # noqa: PLC0415 (imported on use)
 
         return write(path, _chrome.render(self))
