@@ -1,6 +1,7 @@
-"""What was counted: handlers by namespace, event and place, and the events that servers emitted.
+"""The counts of event coverage: handlers by namespace, event and place, and the events that servers
+emitted.
 
-Knows no server and no client. The counts of several processes are added with `Coverage.add`.
+This module uses neither servers nor clients. `Coverage.add` adds the counts of several processes.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ class HandlerCounts:
     """One handler, registered for one event of one namespace.
 
     Attributes:
-        namespace: where it is registered; "*" for every namespace.
+        namespace: the namespace of the handler; "*" for every namespace.
         event: the event's name; "connect", "disconnect", or "*" for every event.
         handler: the qualified name of the function.
-        file: the file that defines the function; "" where that is unknown.
-        line: the line in that file; 0 where that is unknown.
+        file: the file that defines the function; "" if the file is unknown.
+        line: the line in that file; 0 if the line is unknown.
         ran: how often the function's body began.
-        acked: how often the server sent its result as an ack.
-        raised: how often it raised. A refusal does not count here.
+        acked: how often the server sent the function's result as an ack.
+        raised: how often the function raised. A refusal does not count here.
         refused: how often a connect handler refused the client.
     """
 
@@ -49,12 +50,12 @@ class HandlerCounts:
 
     @property
     def place(self) -> str:
-        """``FILE:LINE`` of the definition; "" where that is unknown."""
+        """``FILE:LINE`` of the definition; "" if the place is unknown."""
         return f"{self.file}:{self.line}" if self.file else ""
 
     @property
     def key(self) -> HandlerKey:
-        """What tells this handler from others, in every process."""
+        """The key of the handler, which is the same in every process."""
         return self.namespace, self.event, self.handler, self.file, self.line
 
 
@@ -65,9 +66,9 @@ class EmittedEvent:
     Attributes:
         namespace: the namespace.
         event: the event's name.
-        emitted: how often the server emitted it, to any number of clients.
-        received: how often it arrived at a client.
-        read: how often a test read it: by a method of a client, or by a handler of a client.
+        emitted: how often the server emitted the event, to any number of clients.
+        received: how often a client received the event.
+        read: how often a test read the event: by a method of a client, or by a handler of a client.
     """
 
     namespace: str
@@ -78,7 +79,7 @@ class EmittedEvent:
 
     @property
     def key(self) -> EventKey:
-        """What tells this event from others."""
+        """The key of the event."""
         return self.namespace, self.event
 
 
@@ -99,12 +100,12 @@ class Coverage:
     # -- counting
 
     def handler(self, counts: HandlerCounts) -> HandlerCounts:
-        """The counts of that handler, which is added where it is new."""
+        """Return the counts of a handler; add `counts` for a new handler."""
         self.namespaces.add(counts.namespace)
         return self._handlers.setdefault(counts.key, counts)
 
     def event(self, namespace: str, event: str) -> EmittedEvent:
-        """The counts of that event, which is added where it is new."""
+        """Return the counts of an event; add a new event."""
         return self._events.setdefault((namespace, event), EmittedEvent(namespace, event))
 
     def add(self, other: Coverage) -> None:
@@ -146,12 +147,14 @@ class Coverage:
 
     @property
     def percent(self) -> float:
-        """How many of a hundred handlers ran; 100 where there is no handler."""
+        """The percentage of handlers that ran, from 0 to 100; 100 without handlers."""
         total = len(self._handlers)
         return 100.0 if not total else 100.0 * (total - len(self.never_ran)) / total
 
     def report(self) -> str:
-        """A table of the handlers, and the lists of what never ran and what was never read."""
+        """Return a table of the handlers, and the lists of handlers that never ran and events that
+        were never read.
+        """
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
@@ -162,7 +165,7 @@ class Coverage:
     # -- as JSON
 
     def to_dict(self) -> dict[str, Any]:
-        """The counts as JSON values."""
+        """Return the counts as JSON values."""
         never_ran = [counts.key[:3] for counts in self.never_ran]
         return {
             "format": FORMAT,
@@ -183,12 +186,12 @@ class Coverage:
         }
 
     def to_json(self) -> str:
-        """The counts as JSON text, with a line break at the end."""
+        """Return the counts as JSON text, with a line break at the end."""
         return json.dumps(self.to_dict(), indent=2) + "\n"
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Coverage:
-        """The counts that `to_dict` returned.
+        """Return the counts from a result of `to_dict`.
 
         Raises:
             ValueError: the counts are in another format.

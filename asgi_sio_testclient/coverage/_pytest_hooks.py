@@ -1,7 +1,7 @@
-"""pytest's side of event coverage: the table after the run, the threshold, the JSON file.
+"""The pytest hooks of event coverage: the table after the run, the threshold, the JSON file.
 
-The plugin registers this module's class where one of the options is given. Under pytest-xdist each
-worker counts for itself, and the controller adds the counts.
+The pytest plugin registers `CoveragePlugin` if one of the options is given. Under pytest-xdist each
+worker counts, and the controller adds the counts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class CoveragePlugin:
     """Counts during the session of one process.
 
     Args:
-        config: pytest's.
+        config: the configuration of pytest.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -39,13 +39,15 @@ class CoveragePlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Add the counts of an xdist worker; a worker that crashed has none."""
+        """Add the counts of an xdist worker; a worker that crashed has no counts."""
         counts = getattr(node, "workeroutput", {}).get(_KEY)
         if counts is not None:
             self._total.add(Coverage.from_dict(counts))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Hand the counts on, or write the file and judge."""
+        """Pass the counts of a worker to the controller; else write the file and check the
+        threshold.
+        """
         self._total.add(self._recorder.coverage)
         if self._output is not None:
             self._output[_KEY] = self._total.to_dict()
@@ -71,5 +73,5 @@ class CoveragePlugin:
             terminalreporter.write_line(f"FAIL {self._problem}", red=True)
 
     def pytest_unconfigure(self) -> None:
-        """Count no more."""
+        """Stop counting."""
         self._recorder.stop()

@@ -1,4 +1,4 @@
-"""Counts what servers and clients report while `record` is in effect."""
+"""Counts the handlers, emits and events that servers and clients report within `record`."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ __tracebackhide__ = True
 
 @contextmanager
 def record() -> Iterator[Coverage]:
-    """Count what handlers do while the block runs, on servers that clients connect to within it.
+    """Count handlers and events while the ``with`` block runs, on servers to which clients first
+    connect within the block.
 
     Yields:
-        the counts, which grow until the block ends.
+        The counts, which grow until the block ends.
     """
     recorder = Recorder()
     recorder.start()
@@ -38,10 +39,10 @@ def record() -> Iterator[Coverage]:
 
 
 class Recorder:
-    """An observer of servers and clients.
+    """An observer that counts for event coverage.
 
     Attributes:
-        coverage: what was counted so far.
+        coverage: the counts so far.
     """
 
     def __init__(self) -> None:
@@ -51,14 +52,14 @@ class Recorder:
         self._counts: dict[int, HandlerCounts] = {}
 
     def start(self) -> None:
-        """Begin to count, on servers that no client is connected to yet."""
+        """Start counting, on servers to which no client is connected yet."""
         add_observer(self)
 
     def stop(self) -> None:
-        """Count no more."""
+        """Stop counting."""
         remove_observer(self)
 
-    # -- the observer's methods
+    # -- the methods of `ServerObserver`
 
     def handlers_found(
         self, namespaces: Iterable[str], handlers: Iterable[RegisteredHandler]
@@ -79,7 +80,7 @@ class Recorder:
             counts.refused += result.refused
 
     def called_directly(self, code: CodeType) -> None:
-        """See `ServerObserver`. Which event is meant is known only where there is one."""
+        """See `ServerObserver`. The call counts only if the function handles a single event."""
         with self._lock:
             registered = self._by_code.get(code, set())
             if len(registered) == 1:
@@ -120,6 +121,6 @@ class Recorder:
 
 
 def _shown(filename: str) -> str:
-    """Relative to the current directory, where the file is below it."""
+    """Return a file's name, relative to the current directory if the file is below it."""
     path = Path(filename)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else filename

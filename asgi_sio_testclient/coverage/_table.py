@@ -1,4 +1,4 @@
-"""The report as lines of text."""
+"""The report of event coverage as lines of text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def report_lines(
     unhandled: Mapping[tuple[str, str], int],
     percent: float,
 ) -> Iterator[str]:
-    """The table, then what never ran, what was never read, and the total."""
+    """Yield the lines of the table, then of the handlers that never ran, of the events that were
+    never read and of the events without a handler, then of the total.
+    """
     if handlers:
         yield from _table(handlers)
     for counts in never_ran:
