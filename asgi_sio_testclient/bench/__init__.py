@@ -1,4 +1,4 @@
-"""What a handler costs: latencies of an event, or of many clients, with no network in them.
+"""Measures latencies without a network: of one event (`measure`), or of many clients (`swarm`).
 
     async with TestClient(app) as client:
         await client.connect()
@@ -7,24 +7,22 @@
 
 How it is measured:
 
-* The clock is `time.perf_counter_ns`. Each call has its own two readings; nothing is divided by a
-  number of calls.
-* Warm-up calls come first and are forgotten: imports, caches and the interpreter's own
-  specialisation of hot code belong to none of the calls that count.
-* The garbage collector is off while calls are measured, as in `timeit`: what a collection costs
-  depends on all the objects of the process and not on the handler. What is alive before is frozen,
-  and garbage is collected every 5,000 calls, off the clock. (An open loop can't pause; it collects
-  at its end.)
-* Everything else that costs time, such as a progress bar, happens between calls, off the clock.
-* A closed loop sends a call when the one before is answered: it shows what a call costs. It never
-  shows what users feel when a slow call holds up those behind it, since it waits with sending
-  those. For that there is ``rate``: calls are due on a schedule, come what may, and their latency
-  counts from then ("coordinated omission" is the name for leaving that out).
-* Failed calls are counted by type; their times are in no figure.
-* The handler's own time is taken from the server, which the client watches anyway. See
-  `LatencyReport.handler` for what is in it.
+* The clock is `time.perf_counter_ns`, which is read at the start and at the end of each call.
+* Warm-up calls come first and are not measured: imports, caches and the interpreter's
+  specialisation of hot code are part of these calls only.
+* The garbage collector is off while calls are measured, as in `timeit`: the time of a collection
+  depends on all objects of the process. Objects that exist before are frozen, and garbage is
+  collected every 5,000 calls, between measured calls. (An open loop can't pause; it collects at the
+  end.)
+* All other work that takes time, such as a progress bar, is done between measured calls.
+* A closed loop, the default, sends a call when the call before was answered. So a slow call delays
+  the sending of later calls, and the delay is not in their latency ("coordinated omission"). In an
+  open loop, with ``rate``, each call is due at a fixed time, and its latency counts from that time.
+* Failed calls are counted by type; their times are not in the figures.
+* The time of the handler is measured on the server, by the client's instrumentation. See
+  `LatencyReport.handler` for what is part of this time.
 
-It must know no protocol: it uses the client as a test does.
+This package imports no protocol: it uses a client as a test does.
 """
 
 from __future__ import annotations
@@ -82,37 +80,42 @@ async def measure(
     app: str | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> LatencyReport:
-    """Send an event many times, and report what each took.
+    """Send an event many times, and return a report of the latencies.
 
-    Leave the client to it meanwhile: it must be connected, nobody else should send that event on
-    it, and its unread events of the namespace are read away.
+    While calls are measured, use the client for nothing else: unread events of the namespace are
+    read and dropped.
 
     Args:
-        client: who sends.
-        event: what is sent.
-        args: its arguments.
-        calls: how many are measured.
-        warmup: how many are sent before, and not measured.
-        concurrency: how many are under way at a time. With `rate`: 1, the default, lets arrivals
-            be under way whatever their number; above, later ones wait for a place, on the clock.
-        mode: "call": from sending it until its ack; "emit": until `await_event` has come, or
-            without that until the app has settled.
-        await_event: the event that answers an emit. With several under way, the first to come
-            answers the first to wait, whichever it belongs to.
-        rate: arrivals per second, evenly spaced; None: each is sent when one before it is over.
-        namespace: "/" by default.
-        timeout: seconds, for each call; the client's by default.
-        app: what the report calls the app. By default "module:name" of where the app is found, as
-            uvicorn would be given it; else its type, by which two apps can't be told apart.
-        progress: called between calls, a few times a second, and before the first. Cut short, by
-            cancellation for example, `Progress.report` still has what was measured so far.
+        client: a connected client.
+        event: the name of the event.
+        args: the arguments of the event.
+        calls: how many calls are measured.
+        warmup: how many calls are sent before, and not measured.
+        concurrency: how many calls may be pending at the same time. With `rate`, 1 (the default)
+            means no limit; with a greater number, further calls wait, and the wait is part of their
+            latency.
+        mode: "call" measures until the ack; "emit" measures until `await_event` has arrived, or
+            without `await_event` until the app has settled.
+        await_event: the event that answers an emit. If several emits are pending, the first of
+            these events answers the oldest emit.
+        rate: calls per second at regular intervals; None: a call is sent when a call before has
+            ended.
+        namespace: the namespace; "/" by default.
+        timeout: seconds for each call; by default the client's timeout.
+        app: the name of the app in the report. By default "module:name", as for uvicorn, if a
+            module has the app; else the name of the app's type.
+        progress: called before the first call, and a few times a second between calls. If the
+            measurement is cancelled, `Progress.report` returns the figures so far.
+
+    Returns:
+        The report.
 
     Raises:
-        ValueError: `calls` is 0, or another argument can't be.
-        TypeError: no `TestClient`, or arguments of the event that can't be serialised.
-        NotConnected: the client isn't connected to the namespace.
-        UsageError: nothing in the app handles the event; or `mode` "emit" without `await_event`
-            where the server isn't known.
+        ValueError: `calls` is 0, or another argument is out of its range.
+        TypeError: `client` is no `TestClient`; or the arguments of the event can't be serialised.
+        NotConnected: the client is not connected to the namespace.
+        UsageError: nothing in the app handles the event; or `mode` is "emit" without `await_event`,
+            and the server is not detected.
     """
     _check(client, calls, warmup, concurrency, mode, await_event, rate)
     namespace = namespace or "/"
@@ -159,7 +162,7 @@ def _operation(
         await client.settle(timeout)
 
     async def emit_and_await() -> None:
-        # What came besides the answers to earlier emits must not pass for an answer to this one.
+        # An unread event must not count as the answer to this emit.
         client.get_received(namespace)
         await client.emit(event, *args, namespace=namespace)
         await client.await_event(await_event, namespace=namespace, timeout=timeout)

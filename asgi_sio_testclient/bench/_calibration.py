@@ -1,8 +1,8 @@
-"""How fast the machine is just now: the same small piece of work, timed again and again.
+"""The calibration loop: a small fixed piece of work whose time shows the speed of the machine.
 
-A processor that turned its clock down, or a neighbour that uses the other half of a shared core,
-slows a whole run, evenly: nothing within that run shows it. This does. The work is of the kind that
-a call consists of: JSON, small objects, function calls.
+A processor with a lower clock, or another process on the same core, slows a whole run evenly, which
+the latencies of that run can't show. The work is like that of a call: JSON, small objects, function
+calls.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ __tracebackhide__ = True
 _VALUE = ["event", {"id": 42, "text": "a line of text", "tags": ["one", "two"], "price": 1.25}]
 _TURNS = 8
 _TRIES = 9
-"""Short ones, and a median of many: a neighbour that takes the processor for a moment hits one call
-in some hundred, and may not hit every second calibration."""
+"""The number of short pieces of work, of which the median counts: another process that takes the
+processor for a moment must not change the result."""
 
 
 class _Packet:
@@ -29,7 +29,7 @@ class _Packet:
 
 
 def measure() -> float:
-    """Seconds that the work takes now, some 50 us: the median of nine."""
+    """Return the seconds that the work takes now, about 50 us: the median of nine runs."""
     times = []
     for _ in range(_TRIES):
         begin = perf_counter_ns()

@@ -1,6 +1,6 @@
-"""`Comparison`: is a report slower than its baseline, or is that noise?
+"""`Comparison`: whether a report is slower than its baseline by more than noise.
 
-`LatencyReport.compare` says how that is decided.
+`LatencyReport.compare` describes the method.
 """
 
 from __future__ import annotations
@@ -18,35 +18,36 @@ __all__ = ["Comparison", "NotComparable", "judged", "margin_of"]
 __tracebackhide__ = True
 
 FEWEST_SLICES = 8
-"""Below, the test's approximation doesn't hold, and nothing could be significant."""
+"""With fewer slices the approximation of the Mann-Whitney U test is not good enough."""
 
 SIGNIFICANT = 0.01
 MACHINE = 0.05
-"""From here on, a difference of the machine is told."""
+"""A difference of the machine above this is part of the text."""
 SPREAD_SHARE = 0.25
-"""The share of the spread within the noisier run that two runs of the same code may differ by. It
-and MARGIN were chosen on one series of recorded runs, and tried on another."""
+"""The exponent with which the spread within the noisier run widens the margin. SPREAD_SHARE and
+MARGIN were chosen on one series of recorded runs, and tested on another series."""
 MARGIN = 0.12
-"""What two runs of the same code differ by, for reasons that lie in the process and not in the
-code: where things came to lie in memory, the seed of hashes, the processor's clock."""
+"""The difference of two runs of the same code, for reasons of the process: addresses in memory, the
+hash seed, the processor's clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A report beside its baseline.
+    """The comparison of a report with a baseline.
 
     Attributes:
-        verdict: "slower", "faster", "same", or "unclear" (too few calls to tell).
-        ratio: of the median latencies, the baseline's being 1.
-        machine_ratio: of the yardsticks: above 1, the machine was slower than for the baseline; nan
-            where that wasn't measured.
-        p_value: of the Mann-Whitney U test; nan where the verdict is "unclear".
+        verdict: "slower", "faster", "same", or "unclear" (too few calls).
+        ratio: the median latency divided by that of the baseline.
+        machine_ratio: the time of the calibration loop divided by that of the baseline: above 1 the
+            machine was slower; nan if the loop was not run.
+        p_value: the p-value of the Mann-Whitney U test; nan if the verdict is "unclear".
         p50: the median latency in seconds.
-        baseline_p50: the baseline's.
-        handler_ratio: of the handlers' median times; None where one isn't known.
-        notes: what else differs, such as the machine.
-        margin: by how many times the latencies must differ, at least, to be "slower" or "faster":
-            1.12, and more where the blocks of either run differ among themselves.
+        baseline_p50: the median latency of the baseline in seconds.
+        handler_ratio: the median time of the handler divided by that of the baseline; None if one
+            of them is unknown.
+        notes: other differences, such as the machine, a line each.
+        margin: the least ratio of latencies for "slower" or "faster": 1.12, and more if the slices
+            of one of the runs differ among themselves.
     """
 
     verdict: str
@@ -61,8 +62,9 @@ class Comparison:
 
     @property
     def sure_ratio(self) -> float:
-        """The part of `ratio` that the machine doesn't account for: the ratio as it is, or in units
-        of the yardstick, whichever is nearer to 1; and 1 where they lie on different sides of it.
+        """The part of `ratio` for which the machine does not account: the ratio of the latencies,
+        or the ratio of the latencies in units of the calibration loop, whichever is nearer to 1; 1
+        if one of them is above 1 and the other one below.
         """
         if math.isnan(self.machine_ratio):
             return self.ratio
@@ -71,8 +73,8 @@ class Comparison:
 
     @property
     def _steady_ratio(self) -> float:
-        """The ratio in units of the yardstick, which decides the verdict; 1 where the ratio as it
-        is lies on the other side of 1.
+        """The ratio of the latencies in units of the calibration loop, which decides the verdict; 1
+        if `ratio` is on the other side of 1.
         """
         if math.isnan(self.machine_ratio):
             return self.ratio
@@ -80,11 +82,13 @@ class Comparison:
         return steady if (steady > 1) == (self.ratio > 1) else 1.0
 
     def fails(self, above: float) -> bool:
-        """Whether it is slower, beyond noise, and by more than `above` times; or can't be told."""
+        """Return whether the comparison fails a check: the verdict is "unclear"; or it is "slower",
+        and `sure_ratio` is above `above`.
+        """
         return self.verdict == "unclear" or (self.verdict == "slower" and self.sure_ratio > above)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values; None for nan, which JSON has not."""
+        """Return JSON values, with None for nan, which JSON lacks."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return {
             name: number_or_none(value) if isinstance(value, float) else value
@@ -110,7 +114,7 @@ class Comparison:
 
 
 class NotComparable(TestClientError, ValueError):
-    """Two reports that have nothing to say about each other.
+    """Raised for two reports that can't be compared: of other apps, events, settings or versions.
 
     Attributes:
         differences: a line for each reason.
@@ -125,14 +129,16 @@ class NotComparable(TestClientError, ValueError):
 
 
 def margin_of(spreads: Sequence[float]) -> float:
-    """The margin for two runs with these spreads, each the ratio of a run's slow blocks to its fast
-    ones: the noisier run counts.
+    """Return the margin for two runs, by the spread of the noisier run.
+
+    Args:
+        spreads: for each run, the latency of its slow slices divided by that of its fast slices.
     """
     return float((1 + MARGIN) * max(spreads) ** SPREAD_SHARE)
 
 
 def judged(comparison: Comparison) -> Comparison:
-    """With the verdict that its figures call for."""
+    """Return the comparison with its verdict."""
     significant = comparison.p_value < SIGNIFICANT
     if significant and comparison._steady_ratio > comparison.margin:
         return replace(comparison, verdict="slower")

@@ -1,4 +1,4 @@
-"""Numbers as people and JSON want them."""
+"""Formats numbers for text and JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __tracebackhide__ = True
 
 
 def duration(seconds: float) -> str:
-    """For people: three digits and a unit, or "-" for nan."""
+    """Return seconds as text: three digits and a unit; "-" for nan."""
     if math.isnan(seconds):
         return "-"
     if seconds == 0:
@@ -29,5 +29,5 @@ _ROUNDED_TO_ONE = 0.9995
 
 
 def number_or_none(value: float) -> float | None:
-    """None for nan, which JSON has not."""
+    """Return None for nan, which JSON lacks; else the number."""
     return None if math.isnan(value) else value

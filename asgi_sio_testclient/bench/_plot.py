@@ -1,6 +1,6 @@
-"""A report as a picture: how latencies are distributed, and how they went over time.
+"""Draws a report: a histogram of the latencies, and the latencies over time.
 
-Needs matplotlib, of the extra "cli". Draws without pyplot, whose state is the whole process's.
+Needs matplotlib, of the extra "cli". Does not use pyplot, which has state for the whole process.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _HANDLER, _REST, _MAX = "#d1651a", "#1b7f79", "#8a8f98"
 _SIZE = (9.0, 6.4)
 _DPI = 130
 _MARKS = ("p50", "p90", "p99")
-_HEADROOM = 0.4  # of what is drawn: room for the marks' names and the legend above it
+_HEADROOM = 0.4  # of the height: space for the names of the marks and the legend
 
 
 def draw(report: LatencyReport, path: Path) -> None:
-    """Write the picture, as PNG or SVG by the name's suffix.
+    """Write the picture, as PNG or SVG by the suffix of the path.
 
     Raises:
-        ImportError: there is no matplotlib.
-        ValueError: nothing was answered, so there is nothing to draw.
-        OSError: it can't be written.
+        ImportError: matplotlib is not installed.
+        ValueError: no call was answered, so there is nothing to draw.
+        OSError: the file can't be written.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 (an optional package)
 

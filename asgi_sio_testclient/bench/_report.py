@@ -1,6 +1,6 @@
-"""`LatencyReport`: what was measured, as figures, JSON, text and Markdown.
+"""`LatencyReport`: the figures of a measurement, and the report as JSON, text and Markdown.
 
-Built from samples, whoever took them. Knows no clocks and no clients.
+Built from samples; uses neither clocks nor clients.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ __tracebackhide__ = True
 
 FORMAT = 1
 SLICES = 50
-"""Of the timeline. Long enough to hold most of what hits several calls in a row, so that they can
-be taken for independent of one another; many enough for the test."""
+"""The number of slices of the timeline. A slice is long enough for most disturbances of several
+calls in a row, so that slices can count as independent; and there are enough for the test."""
 
 FIGURES = ("min", "mean", "p50", "p90", "p99", "p999", "max")
 TITLES = ("min", "mean", "p50", "p90", "p99", "p99.9", "max")
 
 
 class Sample(NamedTuple):
-    """One call that was answered.
+    """One answered call.
 
     Attributes:
-        begin: when it was due, in seconds of any one clock.
-        end: when its answer had arrived.
-        handler: seconds that the app's handler ran for it; None where that isn't known.
-        inside: those of them between begin and end: a handler may go on after its answer.
-        waited: seconds after `begin` at which it was sent.
+        begin: when the call was due, in seconds of any clock.
+        end: when the answer arrived, in seconds of the same clock.
+        handler: seconds that the app's handler ran for the call; None if the time is unknown.
+        inside: the part of `handler` between begin and end: a handler may run on after its answer.
+        waited: seconds from `begin` until the call was sent.
     """
 
     begin: float
@@ -69,7 +69,7 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Bucket:
-    """One bar of a histogram: how many took from `low` to below `high` seconds."""
+    """One bar of a histogram: `count` durations from `low` to below `high` seconds."""
 
     low: float
     high: float
@@ -78,16 +78,16 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Slice:
-    """A number of calls that followed one another; a report's timeline has up to 50.
+    """Consecutive calls of a measurement; the timeline of a report has at most 50 slices.
 
     Attributes:
-        begin: seconds after the first call was due.
-        count: of calls.
-        p50: of their latencies.
-        max: of the same.
-        handler: the median of the handler's part in them; None where that isn't known.
-        calibration: seconds that the calibration loop took just before and after them, the median;
-            None where it was not run.
+        begin: seconds from the time at which the first call of all was due.
+        count: the number of calls.
+        p50: the median of their latencies, in seconds.
+        max: the greatest of their latencies, in seconds.
+        handler: the median time of the handler in these calls, in seconds; None if unknown.
+        calibration: seconds of the calibration loop just before and after these calls, the median;
+            None if the loop was not run.
     """
 
     begin: float
@@ -100,13 +100,14 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class Timings:
-    """Figures of a number of durations, all in seconds; of none, they are nan.
+    """Figures of some durations, in seconds; nan without durations.
 
     Attributes:
-        count: how many there are.
-        min, mean, p50, p90, p99, p999, max: as they say; p999 is the 99.9th percentile. Percentiles
-            are nearest ranks: each was measured.
-        histogram: 40 buckets to a decade, those that aren't empty.
+        count: the number of durations.
+        min, mean, max: the least, the mean and the greatest duration.
+        p50, p90, p99, p999: percentiles; p999 is the 99.9th. Percentiles are nearest ranks: each is
+            one of the durations.
+        histogram: logarithmic buckets, 40 per decade, without the empty ones.
     """
 
     count: int
@@ -121,11 +122,11 @@ class Timings:
 
     @classmethod
     def of(cls, durations: Iterable[float]) -> Timings:
-        """The figures of these."""
+        """Return the figures of some durations."""
         return Timings(**_figures(durations))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values; None for nan, which JSON has not."""
+        """Return JSON values, with None for nan, which JSON lacks."""
         figures = {name: number_or_none(getattr(self, name)) for name in FIGURES}
         return {
             "count": self.count,
@@ -136,27 +137,26 @@ class Timings:
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyReport(Timings):
-    """What calls took from being due to being answered; those that failed are counted, and are in
-    none of the figures.
+    """The latencies of calls, from the time at which a call was due until its answer. Failed calls
+    are counted, and are not in the figures.
 
     Attributes:
-        errors: how many failed, by the name of the error's type.
-        messages: the first error of each type, as text.
+        errors: how many calls failed, by the name of the error's type.
+        messages: the text of the first error of each type.
         throughput: answered calls per second.
-        handler: what the app's handler took, as seen on the server: from the start of
-            python-socketio's task for the event until its end. That is the search for the handler,
-            the handler, and the packing of its ack: some 10 to 20 us without the handler. None
-            where the server wasn't found.
+        handler: the times of the app's handler, measured on the server from the start to the end of
+            python-socketio's task for the event. This includes finding the handler and encoding the
+            ack, about 10 to 20 us. None if the server was not detected.
         protocol: the rest of each call: framework, protocol and client.
-        handler_share: the handler's part of all the time that calls took, from 0 to 1.
-        waited: how long after they were due calls were sent; None without a rate.
-        timeline: the calls in the order in which they were due, in up to 50 blocks.
-        yardstick: seconds that a fixed piece of work took between the calls, the median: how fast
-            the machine was. nan where that wasn't measured.
-        events: of a swarm, the calls that its scenarios made, by event, and "connect".
-        notes: what a reader of the figures should know.
-        interrupted: why it ended early; None: it did not.
-        subject: what was measured, on what.
+        handler_share: the part of the handler in the time of all calls, from 0 to 1.
+        waited: the times from when calls were due until they were sent; None without a rate.
+        timeline: the calls in the order in which they were due, in at most 50 slices.
+        yardstick: seconds of the calibration loop between the calls, the median: shows the speed of
+            the machine. nan if the loop was not run.
+        events: for `swarm`, the calls that scenarios made, by event, and "connect".
+        notes: remarks on the figures, a line each.
+        interrupted: why the measurement ended early; None if it did not.
+        subject: what was measured, and on which machine.
     """
 
     errors: dict[str, int]
@@ -188,10 +188,20 @@ class LatencyReport(Timings):
         notes: Sequence[str] = (),
         interrupted: str | None = None,
     ) -> Self:
-        """The report of these samples, that took `elapsed` seconds in all.
+        """Return the report of some samples.
 
-        `calibrations` has the start of each run of the calibration loop, by the samples' clock and
-        in order, and the seconds that it took; `yardstick` the latter alone.
+        Args:
+            samples: the answered calls.
+            subject: what was measured.
+            elapsed: seconds of the whole measurement.
+            yardstick: the seconds of each run of the calibration loop.
+            calibrations: the start of each run of the calibration loop, by the samples' clock and
+                in order, and its seconds.
+            errors: how many calls failed, by the name of the error's type.
+            messages: the text of the first error of each type.
+            events: reports of single events, by name.
+            notes: remarks, a line each.
+            interrupted: why the measurement ended early, or None.
         """
         ordered = sorted(samples, key=attrgetter("begin"))
         known = [sample for sample in ordered if sample.handler is not None]
@@ -216,23 +226,23 @@ class LatencyReport(Timings):
         )
 
     def compare(self, baseline: LatencyReport) -> Comparison:
-        """How this report's latency stands to an earlier one's.
+        """Compare the latencies with those of an earlier report.
 
-        Compared are the medians of the timeline's blocks, by the Mann-Whitney U test. Slices rather
-        than calls, since calls aren't independent of one another: what slows one down, another
-        process say, slows its neighbours as well, and a test over single calls would take that for
-        proof. Nor are two runs: where the machine itself was slower, as the yardstick shows, that
-        much of the difference does not count.
+        The medians of the timelines' slices are compared by the Mann-Whitney U test. Single calls
+        are not independent: another process slows several calls in a row, and a test over single
+        calls would count that as evidence. If the machine was slower, as the calibration loop
+        shows, that part of the difference does not count.
 
-        The verdict is "slower" or "faster" when the difference is significant (p < 0.01) and,
-        without what the machine accounts for, above `Comparison.margin`: 12 %, which two runs of
-        the same code may well differ by, and more where the blocks of a run differ among
-        themselves; else "same". Of the blocks, the faster half counts: another process only ever
-        adds to a latency. With fewer than eight calls on either side it is "unclear".
+        The verdict is "slower" or "faster" if the difference is significant (p < 0.01), and if the
+        ratio without the machine's part is beyond `Comparison.margin`: 12 %, by which two runs of
+        the same code may differ, and more if the slices of a run differ among themselves. Else the
+        verdict is "same". The faster half of the slices counts, because other processes can only
+        make a latency longer. With fewer than eight calls in one of the reports, the verdict is
+        "unclear".
 
         Raises:
-            NotComparable: `baseline` is of another app or event, or was measured in another way or
-                with other versions.
+            NotComparable: `baseline` is of another app or event, or was measured with other
+                settings or versions.
         """
         reasons = self.subject.differences(baseline.subject)
         if reasons:
@@ -256,7 +266,7 @@ class LatencyReport(Timings):
         return judged(comparison) if enough else comparison
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values; None for nan, which JSON has not. `from_dict` takes them back."""
+        """Return JSON values for `from_dict`, with None for nan, which JSON lacks."""
         return {
             "format": FORMAT,
             "subject": self.subject.to_dict(),
@@ -276,15 +286,15 @@ class LatencyReport(Timings):
         }
 
     def to_json(self) -> str:
-        """`to_dict` as text, for a file that is a baseline later."""
+        """Return `to_dict` as JSON text, for a file that is used as a baseline later."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
-        """The report that `to_dict` made these of.
+        """Return the report from a result of `to_dict`.
 
         Raises:
-            ValueError: they aren't a report's, or one of another format.
+            ValueError: `values` is not of a report, or of another format.
         """
         if not isinstance(values, Mapping) or "format" not in values:
             raise ValueError("this is no report of asgi_sio_testclient.bench")
@@ -300,15 +310,15 @@ class LatencyReport(Timings):
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The report that `to_json` made this of.
+        """Return the report from a result of `to_json`.
 
         Raises:
-            ValueError: as `from_dict`; and where it is no JSON.
+            ValueError: `text` is no JSON, not of a report, or of another format.
         """
         return cls.from_dict(json.loads(text))
 
     def to_markdown(self) -> str:
-        """A heading line, a table, and what else there is to say."""
+        """Return the report as Markdown: a heading line, a table, and the remarks."""
         lines = [
             f"**{self.subject}**",
             "",
@@ -330,8 +340,8 @@ class LatencyReport(Timings):
         return "\n".join((str(self.subject), "", *table, "", self.summary(), *self.remarks()))
 
     def rows(self) -> list[tuple[str, tuple[str, ...]]]:
-        """The lines of a table: a name, and the texts under `TITLES`."""
-        # Others in flight are served meanwhile.
+        """Return the rows of the table: a name, and the texts of the columns `TITLES`."""
+        # With several pending calls, the time beside the handler includes waiting for other calls.
         alone = self.subject.concurrency == 1
         parts = {
             "latency": self,
@@ -347,7 +357,9 @@ class LatencyReport(Timings):
         ]
 
     def summary(self) -> str:
-        """How many, how fast, the handler's part: one line."""
+        """Return one line: how many calls were answered, throughput, errors, the handler's
+        share.
+        """
         words = [f"{self.count:,} answered"]
         if self.count:
             words.append(f"{self.throughput:,.0f} per second")
@@ -357,7 +369,7 @@ class LatencyReport(Timings):
         return ", ".join(words)
 
     def remarks(self) -> list[str]:
-        """Errors by type, notes, and why it ended early: a line each."""
+        """Return a line for each type of error, for an early end, and for each note."""
         lines = [
             f"{count:,} x {name}: {self.messages.get(name, '')}".rstrip(": ")
             for name, count in self.errors.items()
@@ -400,7 +412,9 @@ def _slice(
 def _calibration(
     begin: float, end: float, calibrations: Sequence[tuple[float, float]]
 ) -> float | None:
-    """The median of the runs from the last one before `begin` to the first one after `end`."""
+    """Return the median time of the calibration loop's runs from the last run before `begin` to the
+    first run after `end`; None without runs.
+    """
     first = max(bisect_right(calibrations, begin, key=itemgetter(0)) - 1, 0)
     last = bisect_left(calibrations, end, key=itemgetter(0))
     near = [took for _, took in calibrations[first : last + 1]]
@@ -453,8 +467,8 @@ def _handler_ratio(report: LatencyReport, baseline: LatencyReport) -> float | No
 
 
 def _machine_ratio(report: LatencyReport, baseline: LatencyReport, ratio: float) -> float:
-    """By what the machine was slower, by the faster half of the blocks where both reports know the
-    calibrations of each.
+    """Return the factor by which the machine was slower than for the baseline, by the faster half
+    of the slices if all slices have a calibration.
     """
     if _in_calibrations(report) is None or _in_calibrations(baseline) is None:
         return report.yardstick / baseline.yardstick
@@ -462,8 +476,8 @@ def _machine_ratio(report: LatencyReport, baseline: LatencyReport, ratio: float)
 
 
 def _steady(report: LatencyReport) -> float:
-    """The faster half of the blocks' medians in units of the calibration loop's, quantile by
-    quantile: their geometric mean.
+    """Return the geometric mean of the faster half of the slices' medians, each divided by the
+    calibration of the same quantile.
     """
     times = sorted(part.p50 for part in report.timeline)
     calibrations = sorted(part.calibration or 0.0 for part in report.timeline)
@@ -472,12 +486,12 @@ def _steady(report: LatencyReport) -> float:
 
 
 def _spread(report: LatencyReport) -> float:
-    """The ratio of a run's slow blocks (90th percentile) to its fast ones (10th)."""
+    """Return the ratio of a run's slow slices (90th percentile) to its fast slices (10th)."""
     ordered = sorted(_in_calibrations(report) or [part.p50 for part in report.timeline])
     return ordered[int(len(ordered) * 0.9)] / ordered[int(len(ordered) * 0.1)]
 
 
 def _in_calibrations(report: LatencyReport) -> list[float] | None:
-    """The blocks' medians in runs of the calibration loop; None where it did not run."""
+    """Return the slices' medians in units of the calibration loop; None if a slice has none."""
     times = [part.p50 / part.calibration for part in report.timeline if part.calibration]
     return times if times and len(times) == len(report.timeline) else None

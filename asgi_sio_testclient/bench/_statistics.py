@@ -1,6 +1,6 @@
-"""The arithmetic: percentiles, buckets, blocks, and the test that tells a difference from noise.
+"""Percentiles, histogram buckets, slices, and the test that distinguishes a difference from noise.
 
-Knows numbers, and neither clocks nor clients.
+Works on numbers, and uses neither clocks nor clients.
 """
 
 from __future__ import annotations
@@ -17,26 +17,32 @@ __tracebackhide__ = True
 Item = TypeVar("Item")
 
 _BUCKETS_A_DECADE = 40
-"""Neighbours differ by 6 %: as fine as a plot can show, some hundred buckets at the very most."""
+"""Neighbouring buckets differ by 6 %, as fine as a plot can show; a histogram has at most some
+hundred buckets."""
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The smallest of the sorted numbers that at least `share` per cent of them don't exceed.
+    """Return a percentile: the smallest of the numbers that at least `share` per cent of them do
+    not exceed; nan without numbers.
 
-    The nearest rank, as HdrHistogram has it, and no interpolation: a figure that was never measured
-    between the two slowest calls helps nobody. Of no numbers it is nan.
+    This is the nearest rank, as in HdrHistogram, without interpolation: the result is one of the
+    numbers.
+
+    Args:
+        ordered: the numbers, sorted.
+        share: per cent, from 0 to 100.
     """
     if not ordered:
         return math.nan
-    # 99.9 % of 1000 is the 999th, though floats make a little more than 999 of it.
+    # 99.9 % of 1000 is the 999th; the product of floats is slightly above 999.
     rank = math.ceil(len(ordered) * share / 100 - 1e-9)
     return ordered[max(rank, 1) - 1]
 
 
 def bucketed(numbers: Iterable[float]) -> list[tuple[float, float, int]]:
-    """Lower bound, upper bound and count of the buckets that aren't empty, in order.
+    """Return lower bound, upper bound and count of the buckets that are not empty, in order.
 
-    Buckets are as wide as they are high, so to speak: 40 to a decade, whatever the decade.
+    Buckets are logarithmic, 40 per decade.
     """
     counts = Counter(
         math.floor(math.log10(number) * _BUCKETS_A_DECADE) for number in numbers if number > 0
@@ -48,18 +54,19 @@ def bucketed(numbers: Iterable[float]) -> list[tuple[float, float, int]]:
 
 
 def sliced(items: Sequence[Item], most: int) -> Iterator[Sequence[Item]]:
-    """`items` in at most `most` blocks, in order, whose lengths differ by one at most."""
+    """Yield `items` in at most `most` slices, in order, whose lengths differ by at most one."""
     pieces = min(most, len(items))
     for number in range(pieces):
         yield items[number * len(items) // pieces : (number + 1) * len(items) // pieces]
 
 
 def mann_whitney(one: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
-    """The Mann-Whitney U test: do the numbers of one sample tend to be larger?
+    """Return the result of the Mann-Whitney U test: whether the numbers of one sample tend to be
+    larger than those of the other.
 
-    It looks at ranks only, so that the few calls that took a hundred times as long, which every
-    sample of latencies has, weigh no more than any other. By the normal approximation, with
-    corrections for ties and continuity: from eight numbers on each side it is good enough.
+    The test uses ranks, so that the few very slow calls in every sample of latencies do not
+    dominate. The p-value is of the normal approximation with corrections for ties and continuity,
+    which is good enough from eight numbers in each sample on.
 
     Returns:
         U of `one`, and the two-sided p-value.
@@ -76,8 +83,9 @@ def mann_whitney(one: Sequence[float], other: Sequence[float]) -> tuple[float, f
 
 
 def _ranks(numbers: Sequence[float]) -> tuple[list[float], int]:
-    """Ranks from 1, equal numbers sharing theirs, and the sum of t**3 - t over groups of t equal
-    ones.
+    """Return the ranks of numbers, and the sum of t**3 - t over all groups of t equal numbers.
+
+    Ranks begin at 1; equal numbers have the mean of their ranks.
     """
     order = sorted(range(len(numbers)), key=numbers.__getitem__)
     ranks = [0.0] * len(numbers)
