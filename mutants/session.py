@@ -1,125 +1,36 @@
-"""Run a sample of mutants of the core against the tests of their modules, and report the rate.
+"""Run a sample of mutants of the core against the tests that run their lines; report the rate.
 
 `nox -s mutants` calls it. Cosmic Ray makes the mutants, in copies of the checkout: the checkout
-itself stays as it is.
+itself stays as it is. It needs `os.fork`.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import compileall
-import fnmatch
+import json
 import multiprocessing
 import os
 import py_compile
-import random
-import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-import tomllib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from cosmic_ray.ast import ast_nodes, get_ast_from_path
-from cosmic_ray.modules import find_modules
-from cosmic_ray.mutating import mutate_and_test
-from cosmic_ray.plugins import get_operator, operator_names
-from cosmic_ray.work_item import MutationSpec
+from mutants import selection, trial
+from mutants.sample import CONFIG, PACKAGE, Mutant, all_mutants, draw
+from mutants.trial import Outcome
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = "asgi_sio_testclient"
-CONFIG = tomllib.loads(Path(__file__).with_name("mutants.toml").read_text(encoding="utf-8"))
-EQUIVALENT = tomllib.loads(Path(__file__).with_name("equivalent.toml").read_text(encoding="utf-8"))
 LIMIT = 0.05  # of the mutants that are not equivalent may survive
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one mutant: "killed", "timeout", "survived", "equivalent" or "failed"."""
-
-    mutant: MutationSpec
-    verdict: str
-    diff: str
-    output: str
-    seconds: float
-
-    def __str__(self) -> str:
-        where = f"{self.mutant.module_path}:{self.mutant.start_pos[0]}"
-        operator = self.mutant.operator_name.removeprefix("core/")
-        return f"{self.verdict:<10} {where} {operator} ({self.seconds:.1f} s)"
-
-
-# -- the sample
-
-
-def annotation_spans(path: Path) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Return the begin and end of each annotation in a module: changed or not, nothing runs."""
-    found: list[ast.expr | None] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.AnnAssign | ast.arg):
-            found.append(node.annotation)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            found.append(node.returns)
-        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            found.append(node.test)
-    return [
-        ((each.lineno, each.col_offset), (each.end_lineno or 0, each.end_col_offset or 0))
-        for each in found
-        if each is not None
-    ]
-
-
-def mutants_of(path: Path) -> Iterator[MutationSpec]:
-    """All mutants of a module that the configuration admits, in a fixed order."""
-    nodes = list(ast_nodes(get_ast_from_path(path)))
-    spans = annotation_spans(path)
-    for name in sorted(operator_names()):
-        operator = get_operator(name)
-        if operator.arguments() or any(fnmatch.fnmatch(name, each) for each in CONFIG["left_out"]):
-            continue
-        places = (place for node in nodes for place in operator().mutation_positions(node))
-        for occurrence, (start, end) in enumerate(places):
-            if not any(begin <= start < past for begin, past in spans):
-                yield MutationSpec(path, name, occurrence, start, end)
-
-
-def all_mutants(pattern: str) -> list[MutationSpec]:
-    """All mutants of those modules of the core whose path in the package fits the pattern."""
-    folders = [Path(PACKAGE, folder) for folder in CONFIG["folders"]]
-    return [
-        mutant
-        for path in sorted(find_modules(folders))
-        if fnmatch.fnmatch(path.relative_to(PACKAGE).as_posix(), pattern)
-        for mutant in mutants_of(path)
-    ]
-
-
-# -- the tests of a module
-
-
-def tests_of(module: Path) -> list[str]:
-    """Return the test files of a module, those that mirror it first."""
-    folder = module.relative_to(PACKAGE).parts[0]
-    stem = module.stem.strip("_")
-    mirror = sorted(Path("tests", folder).glob("test_*.py"))
-    own = [path for path in mirror if path.stem.startswith(f"test_{stem}")]
-    everywhere = sorted(Path("tests").rglob("test_*.py"))
-    listed = [path for name in CONFIG["tests"][folder] for path in everywhere if path.name == name]
-    return [path.as_posix() for path in dict.fromkeys([*own, *listed, *mirror])]
-
-
-def command(files: Iterable[str], *options: str) -> list[str]:
-    quick = ("-q", "-x", "-p", "no:cacheprovider", "-m", "not proof")
-    return [sys.executable, "-m", "pytest", *quick, *options, *files]
-
-
-# -- one worker
+# -- what the workers work on
 
 
 def prepare(copy: Path) -> None:
@@ -137,76 +48,76 @@ def prepare(copy: Path) -> None:
     compileall.compile_dir(
         copy / PACKAGE, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH
     )
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    # In front of the checkout, which is installed: in the processes that tests start, too.
-    os.environ["PYTHONPATH"] = str(copy)
+    compileall.compile_dir(copy / "tests", quiet=2)
 
 
-def check_baseline(folders: Iterable[str]) -> None:
-    """Run the tests on the unchanged code: one that fails there would kill every mutant."""
-    for folder in folders:
-        result = subprocess.run(
-            command(tests_of(Path(PACKAGE, folder, "__init__.py"))),
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if result.returncode:
-            sys.exit(f"the tests of {folder} fail on the unchanged code:\n{result.stdout}")
+def recording_of(copy: Path, workers: int, state: Path) -> selection.Recording:
+    """Record which tests run which lines, or read what was recorded in that folder before."""
+    kept = state / "recording.json"
+    if not kept.exists():
+        print("recording which tests run which lines", flush=True)
+        recorded = selection.record(copy, workers)
+        kept.write_text(json.dumps(recorded), encoding="utf-8")
+        for name in recorded["not_passed"]:
+            print(f"left out, since it did not pass: {name}")
+    return selection.load(json.loads(kept.read_text(encoding="utf-8")))
 
 
-def changed_lines(diff: str) -> tuple[str, str]:
-    """Return what a diff takes away and what it adds, without what indents it."""
-    lines = diff.splitlines()
-    removed = (line[1:] for line in lines if line[:1] == "-" and line[:3] != "---")
-    added = (line[1:] for line in lines if line[:1] == "+" and line[:3] != "+++")
-    return " ".join(map(str.strip, removed)), " ".join(map(str.strip, added))
+# -- running them
 
 
-def is_equivalent(mutant: MutationSpec, diff: str) -> bool:
-    module = mutant.module_path.relative_to(PACKAGE).as_posix()
-    changed = (module, *changed_lines(diff))
-    return any(
-        changed == (each["module"], each["line"], each["mutant"])
-        for each in EQUIVALENT.get("equivalent", ())
-    )
+def known_outcomes(state: Path) -> dict[str, Outcome]:
+    """Read the outcomes of an earlier run, by the key of their mutant."""
+    path = state / "outcomes.jsonl"
+    outcomes = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        fields = json.loads(line)
+        mutant = Mutant(**fields.pop("mutant"))
+        outcomes[mutant.key] = Outcome(mutant, **fields)
+    return outcomes
 
 
-def run(mutant: MutationSpec) -> Outcome:
-    began = time.monotonic()
-    limit = f"--timeout={CONFIG['test_timeout']}"
-    tests = shlex.join(command(tests_of(mutant.module_path), limit))
-    result: Any = mutate_and_test([mutant], tests, CONFIG["timeout"])
-    verdict = "failed" if result.test_outcome is None else result.test_outcome.value
-    if verdict == "incompetent":
-        verdict = "failed"
-    elif verdict == "killed" and result.output == "timeout":
-        verdict = "timeout"
-    diff = result.diff or ""
-    if verdict == "survived" and is_equivalent(mutant, diff):
-        verdict = "equivalent"
-    return Outcome(mutant, verdict, diff, result.output or "", time.monotonic() - began)
+def keep(state: Path, outcome: Outcome) -> None:
+    with Path(state, "outcomes.jsonl").open("a", encoding="utf-8") as file:
+        file.write(f"{json.dumps(asdict(outcome))}\n")
 
 
-def enter_copy(copies: Any) -> None:
-    os.chdir(copies.get())
-    os.environ["PYTHONPATH"] = str(Path.cwd())
-
-
-def run_all(mutants: list[MutationSpec], workers: int) -> Iterator[Outcome]:
-    """Run the mutants, one at a time in each copy of the checkout; the outcomes as they come."""
+@contextmanager
+def workers_on(
+    copy: Path, workers: int, recording: selection.Recording
+) -> Iterator[ProcessPoolExecutor]:
+    """Processes that each have a copy of the checkout to themselves."""
     context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory(prefix="mutants-") as temporary:
-        first = Path(temporary, "0")
-        prepare(first)
-        os.chdir(first)
-        # Hypothesis keeps its tables of Unicode in the copy: they are made once, here.
-        check_baseline(sorted({mutant.module_path.parts[1] for mutant in mutants}))
-        copies = context.Queue()
-        copies.put(first)
-        for number in range(1, workers):
-            copies.put(shutil.copytree(first, Path(temporary, str(number))))
-        with context.Pool(workers, enter_copy, (copies,)) as pool:
-            yield from pool.imap_unordered(run, mutants)
-        os.chdir(ROOT)
+    copies = context.Queue()
+    for number in range(workers):
+        copies.put(shutil.copytree(copy, copy.with_name(f"copy-{number}"), symlinks=True))
+    entered = (copies, recording.imported, recording.tests)
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    with ProcessPoolExecutor(workers, context, trial.enter, entered) as pool:
+        yield pool
+
+
+def check_unchanged(pool: ProcessPoolExecutor, tests: list[str], when: str) -> None:
+    """Run tests on the unchanged code: one that fails there would kill every mutant."""
+    verdict, output = pool.submit(trial.unchanged, tests).result()
+    if verdict != "survived":
+        sys.exit(f"{output}\n{when}: these tests do not pass on the unchanged code")
+
+
+def run_all(
+    mutants: list[Mutant], pool: ProcessPoolExecutor, recording: selection.Recording
+) -> Iterator[Outcome]:
+    """Run the mutants, one at a time in each copy of the checkout; the outcomes as they come."""
+    by_file = {test.partition("::")[0]: test for test in recording.passed()}
+    check_unchanged(pool, list(by_file.values()), "before the first mutant")
+    futures = [pool.submit(trial.change, mutant, recording.tests_of(mutant)) for mutant in mutants]
+    killers = set()
+    for future in as_completed(futures):
+        outcome = future.result()
+        killers.add(outcome.by)
+        yield outcome
+    if noticed := sorted(killers - {""}):
+        check_unchanged(pool, noticed, "after the last mutant")
 
 
 # -- the report
@@ -227,19 +138,39 @@ def report(outcomes: list[Outcome]) -> int:
     return int(rate > LIMIT or counts["failed"] > 0)
 
 
-def main() -> int:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
     parser.add_argument("--count", type=int, default=CONFIG["count"], help="how many mutants")
     parser.add_argument("--seed", type=int, default=CONFIG["seed"], help="of the sample")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="at a time")
     parser.add_argument("--module", default="*", help="a pattern, such as '_protocol/*'")
-    options = parser.parse_args()
+    parser.add_argument(
+        "--state",
+        type=Path,
+        help="keep the recording and the outcomes in this folder; where it has some, run only "
+        "what is missing there, and those mutants again that survived",
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = parse_arguments()
     os.chdir(ROOT)
     mutants = all_mutants(options.module)
-    sample = random.Random(options.seed).sample(mutants, min(options.count, len(mutants)))
+    sample = draw(mutants, options.count, options.seed)
     print(f"{len(sample)} of {len(mutants)} mutants, seed {options.seed}", flush=True)
-    outcomes = []
-    for outcome in run_all(sample, options.workers):
-        outcomes.append(outcome)
-        print(outcome, flush=True)
-    return report(outcomes)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as temporary:
+        state = options.state or Path(temporary)
+        state.mkdir(parents=True, exist_ok=True)
+        known = known_outcomes(state)
+        settled = {key for key, each in known.items() if each.verdict in ("killed", "timeout")}
+        copy = Path(temporary, "copy")
+        prepare(copy)
+        recording = recording_of(copy, options.workers, state)
+        with workers_on(copy, options.workers, recording) as pool:
+            missing = [mutant for mutant in sample if mutant.key not in settled]
+            for outcome in run_all(missing, pool, recording):
+                known[outcome.mutant.key] = outcome
+                keep(state, outcome)
+                print(outcome, flush=True)
+    return report([known[mutant.key] for mutant in sample])

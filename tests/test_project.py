@@ -82,13 +82,21 @@ def test_the_supported_pythons_are_the_tested_ones() -> None:
     assert PROJECT["requires-python"] == f">={supported[0]}"
 
 
-def test_every_test_file_of_a_folder_exists() -> None:
-    """The list by which mutants are tried also says where a folder's tests are."""
-    listed = tomllib.loads((ROOT / "mutants" / "mutants.toml").read_text(encoding="utf-8"))["tests"]
-    there = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
-    assert [name for names in listed.values() for name in names if name not in there] == []
-    folders = {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")}
-    assert set(listed) <= folders
+def test_what_mutants_are_tried_on_exists() -> None:
+    config = tomllib.loads((ROOT / "mutants" / "mutants.toml").read_text(encoding="utf-8"))
+    paths = [*config["tests"], *(f"asgi_sio_testclient/{name}" for name in config["folders"])]
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_each_equivalent_mutant_is_still_there() -> None:
+    """A line that was edited since would leave an entry that says nothing."""
+    text = (ROOT / "mutants" / "equivalent.toml").read_text(encoding="utf-8")
+    for entry in tomllib.loads(text)["equivalent"]:
+        module = (ROOT / "asgi_sio_testclient" / entry["module"]).read_text(encoding="utf-8")
+        lines = {line.strip() for line in module.splitlines()}
+        assert entry["line"] in lines, entry
+        assert entry["mutant"] not in lines, entry
+        assert entry["reason"], entry
 
 
 def test_ci_can_be_run() -> None:

@@ -1,0 +1,160 @@
+"""Which tests run a line: recorded once, by `mutants.recording`, and asked for each mutant."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from mutants.sample import CONFIG, Mutant
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The `tests`, how many `seconds` each of them takes, the numbers of the tests that run a line
+    by module and `lines`, and which modules of other packages were `imported`.
+    """
+
+    tests: list[str]
+    seconds: list[float]
+    lines: dict[str, dict[int, array[int]]]
+    imported: list[str]
+
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """Return the tests that run the mutant's statement, those most likely to notice first, as
+        many as the configured budget of seconds allows.
+
+        Some of each file come first: the tests of one file tend to notice the same.
+        """
+        by_line = self.lines.get(mutant.module, {})
+        statement = statement_lines(Path(mutant.module), mutant.line)
+        found = set(chain.from_iterable(by_line.get(line, ()) for line in statement))
+        if not found:  # It runs at import.
+            found = set(chain.from_iterable(by_line.values()))
+        by_file: dict[str, list[int]] = {}
+        for number in sorted(found, key=self.seconds.__getitem__):
+            by_file.setdefault(self.tests[number].partition("::")[0], []).append(number)
+        mirror = mirror_of(mutant.module)
+        files = sorted(
+            by_file, key=lambda file: mirror.index(file) if file in mirror else len(mirror)
+        )
+        some = CONFIG["of_each_file"]
+        first = [number for file in files for number in by_file[file][:some]]
+        others = [number for file in files for number in by_file[file][some:]]
+        return [self.tests[number] for number in self.within_budget([*first, *others])]
+
+    def passed(self) -> list[str]:
+        """Return the tests that passed while they were recorded, the cheapest last."""
+        ran = set(chain.from_iterable(chain(*map(dict.values, self.lines.values()))))
+        numbers = sorted(ran, key=self.seconds.__getitem__, reverse=True)
+        return [self.tests[number] for number in numbers]
+
+    def within_budget(self, numbers: Iterable[int]) -> Iterator[int]:
+        spent = 0.0
+        for number in numbers:
+            if not spent or spent + self.seconds[number] <= CONFIG["budget"]:
+                spent += self.seconds[number]
+                yield number
+
+
+def mirror_of(module: str) -> list[str]:
+    """Return the test files of the module's folder, those named after the module first."""
+    path = Path(module)
+    named = f"test_{path.stem.strip('_')}"
+    files = sorted(Path("tests", path.parts[1]).glob("test_*.py"))
+    return [file.as_posix() for file in sorted(files, key=lambda file: named not in file.stem)]
+
+
+def statement_lines(path: Path, line: int) -> range:
+    """Return the lines of the statement that holds a line: without its body, if it has one."""
+    found = range(line, line + 1)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.stmt):
+            body = getattr(node, "body", None)
+            past = body[0].lineno if body else (node.end_lineno or node.lineno) + 1
+            # The walk goes from the outside in: the last one is the innermost.
+            if node.lineno <= line < past:
+                found = range(node.lineno, past)
+    return found
+
+
+def parts_of(files: list[Path], number: int) -> list[list[str]]:
+    """Deal files out in parts of about the same size."""
+    parts: list[list[str]] = [[] for _ in range(number)]
+    sizes = [0] * number
+    for file in sorted(files, key=lambda file: -file.stat().st_size):
+        smallest = sizes.index(min(sizes))
+        parts[smallest].append(file.as_posix())
+        sizes[smallest] += file.stat().st_size
+    return [part for part in parts if part]
+
+
+def record(copy: Path, workers: int) -> dict[str, Any]:
+    """Run the tests of the core under coverage, in as many processes as there are workers."""
+    files = [
+        file
+        for name in CONFIG["tests"]
+        for file in ([copy / name] if name.endswith(".py") else (copy / name).rglob("test_*.py"))
+    ]
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        environment = os.environ | {
+            "COVERAGE_CORE": "ctrace",  # The only one that tells the tests apart.
+            "MUTANTS_RECORDING": folder,
+            "PYTHONPATH": str(copy),
+        }
+        options = ("-q", "-p", "mutants.recording", "-p", "no:cacheprovider", "--assert=plain")
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-m", "pytest", *options, "-m", "not proof", *part],
+                cwd=copy, env=environment, stdout=subprocess.DEVNULL,
+            )
+            for part in parts_of(files, workers)
+        ]  # fmt: skip
+        for process in running:
+            if process.wait() not in (0, 1):
+                sys.exit(f"the tests could not be run: {process.args}")
+        parts = [file.read_text(encoding="utf-8") for file in sorted(Path(folder).iterdir())]
+        return merged(map(json.loads, parts))
+
+
+def merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Join what several processes recorded, without the tests that did not pass there."""
+    tests: list[str] = []
+    seconds: list[float] = []
+    lines: dict[str, dict[str, list[int]]] = {}
+    imported: dict[str, None] = {}
+    not_passed: list[str] = []
+    for part in parts:
+        first = len(tests)
+        tests += part["tests"]
+        seconds += part["seconds"]
+        not_passed += part["not_passed"]
+        imported |= dict.fromkeys(part["imported"])
+        left_out = set(part["not_passed"])
+        kept = {number for number, name in enumerate(part["tests"]) if name not in left_out}
+        for module, by_line in part["lines"].items():
+            of_module = lines.setdefault(module, {})
+            for line, numbers in by_line.items():
+                found = (first + number for number in numbers if number in kept)
+                of_module.setdefault(line, []).extend(found)
+    return {
+        "tests": tests, "seconds": seconds, "lines": lines, "imported": list(imported),
+        "not_passed": not_passed,
+    }  # fmt: skip
+
+
+def load(recorded: dict[str, Any]) -> Recording:
+    lines = {
+        module: {int(line): array("L", numbers) for line, numbers in by_line.items()}
+        for module, by_line in recorded["lines"].items()
+    }
+    return Recording(recorded["tests"], recorded["seconds"], lines, recorded["imported"])
