@@ -38,8 +38,14 @@ class Recording:
         by_line = self.lines.get(mutant.module, {})
         statement = statement_lines(Path(mutant.module), mutant.line)
         found = set(chain.from_iterable(by_line.get(line, ()) for line in statement))
+        of_source: list[int] = []
         if not found:  # It runs at import.
             found = set(chain.from_iterable(by_line.values()))
+            of_source = [
+                number
+                for number, test in enumerate(self.tests)
+                if test.partition("::")[0] in CONFIG["tests_of_source"]
+            ]
         by_file: dict[str, list[int]] = {}
         for number in sorted(found, key=self.seconds.__getitem__):
             by_file.setdefault(self.tests[number].partition("::")[0], []).append(number)
@@ -50,7 +56,7 @@ class Recording:
         some = CONFIG["of_each_file"]
         first = [number for file in files for number in by_file[file][:some]]
         others = [number for file in files for number in by_file[file][some:]]
-        return [self.tests[number] for number in self.within_budget([*first, *others])]
+        return [self.tests[number] for number in self.within_budget([*of_source, *first, *others])]
 
     def passed(self) -> list[str]:
         """Return the tests that passed while they were recorded, the cheapest last."""

@@ -158,7 +158,7 @@ def change(mutant: Mutant, tests: list[str]) -> Outcome:
         files = dict.fromkeys(test.partition("::")[0] for test in tests)
         files |= dict.fromkeys(mirror_of(mutant.module))
         verdict, output = try_tests(tests, files)
-    killer = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.MULTILINE)
+    killer = re.search(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", output, re.MULTILINE)
     by = killer[1] if killer and verdict == "killed" else ""
     return Outcome(mutant, verdict, diff, by, output, time.monotonic() - began)
 

@@ -86,6 +86,7 @@ def test_what_mutants_are_tried_on_exists() -> None:
     config = tomllib.loads((ROOT / "mutants" / "mutants.toml").read_text(encoding="utf-8"))
     paths = [*config["tests"], *(f"asgi_sio_testclient/{name}" for name in config["folders"])]
     assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert set(config["tests_of_source"]) <= set(config["tests"])
 
 
 def test_each_equivalent_mutant_is_still_there() -> None:

@@ -74,6 +74,12 @@ def test_open_tells_everything_about_the_session():
     assert engine.max_payload == 1000000
 
 
+def test_milliseconds_become_fractions_of_a_second():
+    engine = EngineIO()
+    engine.receive(handshake(pingInterval=1500, pingTimeout=250))
+    assert (engine.ping_interval, engine.ping_timeout) == (1.5, 0.25)
+
+
 def test_a_sub_second_ping_interval_is_announced_as_zero():
     engine = EngineIO()
     engine.receive(handshake(pingInterval=0))
