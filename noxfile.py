@@ -62,12 +62,7 @@ def find_python(version: str) -> str | None:
 
 
 RUNNING = "{}.{}".format(*sys.version_info)
-INSTALLED = [
-    # The tag is what CI asks for: the running one has had its turn in `tests`.
-    nox.param(path, id=version, tags=["tests_others"] if version != RUNNING else [])
-    for version in SUPPORTED
-    if (path := find_python(version))
-]
+INSTALLED = {version: path for version in SUPPORTED if (path := find_python(version))}
 
 
 def install_tests(session: nox.Session) -> None:
@@ -160,7 +155,14 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("python", INSTALLED)
+@nox.parametrize(
+    "python",
+    [
+        # The tag is what CI asks for: the running interpreter has had its turn in `tests`.
+        nox.param(path, id=version, tags=["tests_others"] if version != RUNNING else [])
+        for version, path in INSTALLED.items()
+    ],
+)
 def tests_all(session: nox.Session) -> None:
     """Run the tests, quick and slow, on each supported interpreter that is installed."""
     install_tests(session)
@@ -216,7 +218,7 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("python", INSTALLED)
+@nox.parametrize("python", [nox.param(path, id=name) for name, path in INSTALLED.items()])
 def schedules(session: nox.Session) -> None:
     """Explore the racy and the correct programs with three seeds, on each interpreter."""
     install_tests(session)
