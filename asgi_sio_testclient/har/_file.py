@@ -241,8 +241,7 @@ class _Reader:
             took = max(0.0, float(entry.get("time") or 0)) / _MILLISECONDS
             body, time, way = self._body(entry["response"]["content"]), started + took, RECEIVED
         if not body:
-            if way == RECEIVED:
-                self._without_frames = "the bodies of polling were not recorded"
+            self._without_frames = "the bodies of polling were not recorded"
             return []
         return [(time, way, "polling", packet) for packet in body.split(engineio.SEPARATOR)]
 

@@ -115,29 +115,7 @@ class Plan:
                 if step.event in self._tickers[step.user] and seen[key] > 1:
                     continue
             steps.append(step)
-        return self._after_connects(steps)
-
-    @staticmethod
-    def _after_connects(steps: list[Step]) -> list[Step]:
-        """Move events that arrived before the answer to CONNECT behind the `Connect` step."""
-        ordered: list[Step] = []
-        for step in steps:
-            if isinstance(step, Connect):
-                at = len(ordered)
-                while (
-                    at
-                    and isinstance(ordered[at - 1], Receive)
-                    and (
-                        ordered[at - 1].user is step.user
-                        and ordered[at - 1].namespace == step.namespace
-                        and ordered[at - 1].time == step.time
-                    )
-                ):
-                    at -= 1
-                ordered.insert(at, step)
-            else:
-                ordered.append(step)
-        return ordered
+        return steps
 
     def _join(self) -> None:
         """Join CONNECT packets that follow one another with the same auth into one `Connect`."""

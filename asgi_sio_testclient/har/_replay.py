@@ -31,7 +31,6 @@ from asgi_sio_testclient.har._values import (
     ANYTHING,
     Capture,
     Reference,
-    Secret,
     Text,
     Values,
     json_of,
@@ -128,7 +127,10 @@ class _Player:
             self._clients[first] = client
             for user in others:
                 self._clients[user] = client.clone(
-                    cookies=client.http.cookies, transports=user.session.transports
+                    cookies=client.http.cookies,
+                    socketio_path=user.session.path,
+                    transports=user.session.transports,
+                    serializer=user.serializer,
                 )
             for handler in self._plan.handlers:
                 self._answer(handler)
@@ -363,8 +365,6 @@ def _filled(template: Any, value_of: Callable[[Reference], Any]) -> Any:
         return type(template)(_filled(item, value_of) for item in template)
     if isinstance(template, Reference):
         return value_of(template)
-    if isinstance(template, Secret):
-        return template.value
     if isinstance(template, Text):
         return "".join(str(_filled(part, value_of)) for part in template.parts)
     return template

@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl, urlsplit
 from asgi_sio_testclient.har._plan import Plan
 from asgi_sio_testclient.har._render import expression
 from asgi_sio_testclient.har._steps import (
-    CloseConnection,
     Connect,
     Disconnect,
     Emit,
@@ -160,8 +159,12 @@ class _Writer:
     def _clone_options(self, user: User) -> list[str]:
         first = self._plan.script.users[0]
         options = [f"cookies={first.name}.http.cookies"]
+        if user.session.path != first.session.path:
+            options.append(f"socketio_path={expression(user.session.path)}")
         if user.session.transports != first.session.transports:
             options.append(f"transports={expression(user.session.transports)}")
+        if user.serializer != first.serializer:
+            options.append(f"serializer={expression(user.serializer)}")
         return options
 
     def _answers(self) -> None:
@@ -199,7 +202,7 @@ class _Writer:
                 self._add("await " + step.user.name + ".settle()")
                 where = expression(step.namespace)
                 self._add(f"assert not {step.user.name}.is_connected({where})")
-            case CloseConnection():
+            case _:
                 self._add(f"await {step.user.name}.disconnect()")
         if step in self._plan.acked_after:
             for emit in self._plan.acked_after[step]:

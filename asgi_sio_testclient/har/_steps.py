@@ -159,7 +159,7 @@ def script_of(recorded: Recorded) -> Script:
     steps: list[Step] = []
     for session in recorded.sessions:
         began = session.frames[0][0]
-        user = next((user for user in users if user.last < began), None)
+        user = next((user for user in users if _may_return(user, session)), None)
         if user is None:
             name = "client" if not users else f"client{len(users) + 1}"
             user = User(name, session, _serializer(session))
@@ -220,6 +220,13 @@ def _received_by(step: Step) -> Any:
     if isinstance(step, Emit):
         return step.ack
     return step.args if isinstance(step, Receive) else None
+
+
+def _may_return(user: User, session: RecordedSession) -> bool:
+    """Return whether a session may be the next one of a client: after the client's last packet, at
+    the same path.
+    """
+    return user.last < session.frames[0][0] and user.session.path == session.path
 
 
 def _last_of(steps: list[Step], user: User) -> Step | None:

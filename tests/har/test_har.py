@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import socketio
+from handwritten import run_on_a_virtual_clock
 from recorded_app import PASSWORD, Board
 
 from asgi_sio_testclient import HandshakeFailed, TestClient
@@ -55,10 +56,10 @@ async def test_the_test_passes_on_the_same_app(transport: str) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_the_test_fails_on_a_changed_app(change: str) -> None:
+def test_the_test_fails_on_a_changed_app(change: str) -> None:
     test = function_of(source_of_test(read_har(RECORDINGS / "websocket.har")))
     with pytest.raises((AssertionError, LookupError)):
-        await test(Board(change).app)
+        run_on_a_virtual_clock(test(Board(change).app))
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -70,8 +71,10 @@ async def test_a_replay_on_the_same_app_is_the_same(transport: str) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_a_replay_on_a_changed_app_differs(change: str) -> None:
-    played = await replay(read_har(RECORDINGS / "websocket.har"), Board(change).app, timeout=0.5)
+def test_a_replay_on_a_changed_app_differs(change: str) -> None:
+    played = run_on_a_virtual_clock(
+        replay(read_har(RECORDINGS / "websocket.har"), Board(change).app)
+    )
     assert not played.same
 
 

@@ -2,112 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import socketio
+from handwritten import (
+    BEARER,
+    EPOCH,
+    JSON_TYPE,
+    OPEN,
+    SECRET,
+    SID,
+    TENANT,
+    check,
+    http,
+    joined,
+    run_on_a_virtual_clock,
+    server,
+    websocket,
+    written,
+)
 
 from asgi_sio_testclient.har import read_har, replay, source_of_test
-
-START = 1_795_000_000.0
-OPEN = '0{"sid":"AAAAAAAAAAAAAAAAAAAA","upgrades":[],"pingTimeout":20000,"pingInterval":25000}'
-SID = '0{"sid":"abcdefghijKLMNOPAAAB"}'
-SECRET = "s3cr3t-t0k3n-of-the-browser"
-TENANT = {"name": "X-Tenant", "value": "north"}
-BEARER = {"name": "Authorization", "value": f"Bearer {SECRET}"}
-JSON_TYPE = "application/json"
-
-
-def moment(offset: float) -> str:
-    seconds, rest = divmod(offset, 1)
-    return f"2026-11-18T11:{int(seconds) // 60:02}:{int(seconds) % 60:02}.{int(rest * 1e6):06}Z"
-
-
-EPOCH = 1795000800.0  # of moment(0): 2026-11-18T11:20:00Z less 20 minutes
-
-
-def websocket(
-    frames: Sequence[tuple[float, str]], *, path: str = "socket.io", query: str = "",
-    headers: Sequence[Any] = (), closed: float = 0.0,
-) -> dict[str, Any]:  # fmt: skip
-    """An entry with frames; those that begin with ">" were sent. `closed` is when it was closed."""
-    from datetime import datetime  # noqa: PLC0415 (the epoch of the first moment)
-
-    epoch = datetime.fromisoformat(moment(0)).timestamp()
-    messages = [
-        {
-            "type": "send" if text.startswith(">") else "receive",
-            "time": epoch + offset,
-            "opcode": 1,
-            "data": text.removeprefix(">"),
-        }
-        for offset, text in frames
-    ]
-    url = f"ws://chat.example/{path}/?EIO=4&transport=websocket{query}"
-    return {
-        "startedDateTime": moment(frames[0][0]),
-        "time": (closed - frames[0][0]) * 1000,
-        "request": {"method": "GET", "url": url, "headers": list(headers)},
-        "response": {"status": 101, "headers": [], "content": {}},
-        "_resourceType": "websocket",
-        "_webSocketMessages": messages,
-    }
-
-
-def http(
-    offset: float, method: str, path: str, *, status: int = 200, body: Any = None,
-    kind: str = JSON_TYPE, answer: Any = None, headers: Sequence[Any] = (),
-    host: str = "chat.example", resource: str = "fetch", params: Any = None,
-) -> dict[str, Any]:  # fmt: skip
-    request: dict[str, Any] = {"method": method, "url": f"http://{host}{path}"}
-    request["headers"] = list(headers)
-    if params is not None:
-        request["postData"] = {"mimeType": kind, "params": params}
-    elif body is not None:
-        text = body if isinstance(body, str) else json.dumps(body)
-        request["postData"] = {"mimeType": kind, "text": text}
-    text = answer if isinstance(answer, str) else json.dumps(answer)
-    content = {} if answer is None else {"mimeType": JSON_TYPE, "text": text}
-    return {
-        "startedDateTime": moment(offset),
-        "time": 1,
-        "request": request,
-        "response": {"status": status, "headers": [], "content": content},
-        "_resourceType": resource,
-    }
-
-
-def written(folder: Path, *entries: Any) -> Path:
-    path = folder / "session.har"
-    path.write_text(json.dumps({"log": {"entries": list(entries)}}), encoding="utf-8")
-    return path
-
-
-def function_of(source: str) -> Any:
-    namespace: dict[str, Any] = {}
-    exec(compile(source, "generated", "exec"), namespace)
-    return next(value for name, value in namespace.items() if name.startswith("test_"))
-
-
-async def check(path: Path, make: Any) -> str:
-    """Both ways of playing a recording pass on an app; returns the test."""
-    source = source_of_test(read_har(path), with_secrets=True)
-    await function_of(source)(make())
-    played = await replay(read_har(path), make())
-    assert played.diff() == []
-    return source
-
-
-def joined(*frames: tuple[float, str]) -> list[tuple[float, str]]:
-    return [(0.0, OPEN), (0.001, ">40"), (0.002, f"4{SID}"), *frames]
-
-
-def server() -> socketio.AsyncServer:
-    return socketio.AsyncServer(async_mode="asgi")
 
 
 async def test_query_headers_and_path_of_a_connection(tmp_path: Path) -> None:
@@ -310,7 +228,7 @@ async def test_a_browser_that_left_before_the_end_leaves(tmp_path: Path) -> None
     ]
 
 
-async def test_what_a_replay_can_not_do_is_in_the_diff(tmp_path: Path) -> None:
+def test_what_a_replay_can_not_do_is_in_the_diff(tmp_path: Path) -> None:
     def broken() -> Any:
         sio = server()
 
@@ -331,7 +249,7 @@ async def test_what_a_replay_can_not_do_is_in_the_diff(tmp_path: Path) -> None:
         websocket(joined((0.1, '>420["say","hello"]'), (0.11, "430[true]"), (0.2, "41"))),
         http(0.15, "POST", "/say", answer={"ok": True}),
     )
-    played = await replay(read_har(path), broken(), timeout=0.2)
+    played = run_on_a_virtual_clock(replay(read_har(path), broken(), timeout=0.2))
     changes = [line for line in played.diff() if line.startswith("+c")]
     assert '+client connects to /: refused {"message": "no"}' in changes
     assert "+client emits 'say' in /: not connected" in changes

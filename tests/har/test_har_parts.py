@@ -37,6 +37,10 @@ def test_any_value_is_written_as_python(value: Any) -> None:
     assert max(map(len, source.splitlines())) <= 100
 
 
+def test_a_text_that_is_longer_than_a_line_stays_whole() -> None:
+    assert expression("a" * 120) == f'"{"a" * 120}"'
+
+
 def test_what_stands_for_values_is_shown() -> None:
     assert expression(ANYTHING) == repr(ANYTHING) == "ANY"
     assert _shown_as(ANYTHING) == "(any)"
@@ -61,7 +65,7 @@ def test_the_command_says_what_the_app_raised(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    assert main(["replay-har", "crashing_app:app", str(RECORDING), "--timeout", "0.5"]) == 1
+    assert main(["replay-har", "crashing_app:app", str(RECORDING), "--timeout", "0.05"]) == 1
     printed = capsys.readouterr().out
     assert "--- recorded" in printed
     assert "the app raised LookupError: no notes today" in printed
