@@ -27,6 +27,12 @@ class ReceivedEvent:
     args: tuple[Any, ...] = ()
     namespace: str = "/"
 
+    def __init__(self, name: str, args: tuple[Any, ...] = (), namespace: str = "/") -> None:
+        # What dataclass makes looks object.__setattr__ up for each field, in the hot path.
+        _set_name(self, name)
+        _set_args(self, args)
+        _set_namespace(self, namespace)
+
     @property
     def data(self) -> Any:
         """The only argument; None without arguments; the tuple of several arguments."""
@@ -38,3 +44,9 @@ class ReceivedEvent:
         if key not in _FIELDS:
             raise KeyError(f"{key!r}: an event has 'name', 'args', 'namespace'; its data is .data")
         return list(self.args) if key == "args" else getattr(self, key)
+
+
+_SLOTS: Any = vars(ReceivedEvent)
+_set_name = _SLOTS["name"].__set__
+_set_args = _SLOTS["args"].__set__
+_set_namespace = _SLOTS["namespace"].__set__

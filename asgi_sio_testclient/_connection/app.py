@@ -27,7 +27,7 @@ from asgi_sio_testclient._server.protocol import (
     ThreadedServerInstrumentation,
 )
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
-from asgi_sio_testclient._waiting.idle import IdleState, SupportsIdle
+from asgi_sio_testclient._waiting.idle import BUSY, IDLE, MOVING, IdleState, SupportsIdle
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
 from asgi_sio_testclient._waiting.services import LoopServices, services_of
 from asgi_sio_testclient._waiting.suspended import suspended_at
@@ -338,13 +338,13 @@ class RunningApp:
     def quiet(self) -> IdleState:
         """Return whether all handlers, the app's and the test's own, have ended."""
         if self._tasks:
-            return IdleState.BUSY
+            return BUSY
         busy = any(
             run.owner is not None
             for instrumentation in self._instrumentations.values()
             for run in instrumentation.runs
         )
-        return IdleState.BUSY if busy else IdleState.IDLE
+        return BUSY if busy else IDLE
 
     def why_busy(self) -> str:
         """Return why a session is not idle; "" if all are idle."""
@@ -590,14 +590,14 @@ class _OwnWork:
         """Return whether handlers and sessions have ended, or are stuck."""
         running_app = self._running_app
         if not running_app._sessions and not running_app._handler_tasks():
-            return IdleState.IDLE
+            return IDLE
         now = running_app.loop.time()
         if now >= self._look_closer_at:
             # Many apps may end at once in one loop, and each look goes over what all of them run.
             self._pause = min(2 * self._pause, _EXIT_LOOK_LONGEST)
             self._look_closer_at = now + self._pause
             self.stuck = running_app.why_stuck(self._rest, self._deadline)
-        return IdleState.IDLE if self.stuck else IdleState.MOVING
+        return IDLE if self.stuck else MOVING
 
 
 def _task_of(thing: Any) -> asyncio.Task[Any] | None:

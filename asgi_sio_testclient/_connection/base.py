@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from asgi_sio_testclient._connection.states import SessionState, next_state
+from asgi_sio_testclient._connection.states import CONNECTING, UPGRADING, SessionState, next_state
 from asgi_sio_testclient._protocol.engineio import EngineIO
 from asgi_sio_testclient._protocol.names import EncodedPacket
 
@@ -82,7 +82,7 @@ class BaseSession:
         transcript: Transcript,
     ) -> None:
         self.answer_pings = True
-        self.state = SessionState.CONNECTING
+        self.state: SessionState = CONNECTING
         self.unsettled = False
         self.receiving: object | None = None
         self.sent = 0
@@ -126,7 +126,7 @@ class BaseSession:
     @property
     def ready(self) -> bool:
         """Whether the handshake, and the upgrade if there is one, has succeeded."""
-        return self.state not in {SessionState.CONNECTING, SessionState.UPGRADING}
+        return self.state is not CONNECTING and self.state is not UPGRADING
 
     @property
     def running_app(self) -> RunningApp:

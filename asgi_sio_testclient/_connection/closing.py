@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from asgi_sio_testclient._connection.refusals import SessionClosed
 from asgi_sio_testclient._connection.sending import SendingSession, message_frames
-from asgi_sio_testclient._connection.states import SessionState
-from asgi_sio_testclient._protocol.engineio import CLOSE, State, encode
+from asgi_sio_testclient._connection.states import OVER
+from asgi_sio_testclient._protocol.engineio import CLOSE, IS_CLOSED, IS_OPEN, encode
 from asgi_sio_testclient._protocol.names import TRANSPORT_CLOSE, TRANSPORT_ERROR, EncodedPacket
 from asgi_sio_testclient._waiting.deadlines import finish
 
@@ -29,13 +29,13 @@ class ClosingSession(SendingSession):
 
     def close(self, goodbye: Sequence[EncodedPacket] = ()) -> None:
         """Close in an orderly way, with `goodbye` as the last messages."""
-        if self.engine.state is State.CLOSED:
+        if self.engine.state is IS_CLOSED:
             return
         self._remove_link()
         self._route()
         frames = message_frames(goodbye) if self._upgrade is None else []
         self.sent += len(frames)
-        if self._polling is not None and self.engine.state is State.OPEN:
+        if self._polling is not None and self.engine.state is IS_OPEN:
             frames.append(encode(CLOSE))
         if frames:
             self.send_frames(frames)
@@ -48,9 +48,9 @@ class ClosingSession(SendingSession):
             code: the close code that the app gets over a websocket; 1005 by default, as from real
                 servers.
         """
-        if self.engine.state is State.CLOSED:
+        if self.engine.state is IS_CLOSED:
             return
-        polling, opened = self._polling, self.engine.state is State.OPEN
+        polling, opened = self._polling, self.engine.state is IS_OPEN
         times_out = polling is not None and self.instrumentation is not None and opened
         # The pending GET ends after the app's disconnect handler: `time_out` releases it.
         self._poll_released |= times_out
@@ -69,14 +69,14 @@ class ClosingSession(SendingSession):
 
     async def wait_closed(self, timeout: float) -> None:
         """Wait until no call of the app runs for this session, for at most `timeout` seconds."""
-        if self.state is not SessionState.OVER:
+        if self.state is not OVER:
             future: asyncio.Future[None] = self._running_app.loop.create_future()
             self._awaited = (*self._awaited, future)
             await self._services.deadlines.wait(future, timeout)
 
     def activity(self) -> None:
         """Called by a transport when a call of the app ended, or took what was sent."""
-        if self.engine.state is State.CLOSED:
+        if self.engine.state is IS_CLOSED:
             self._release_poll()
             if self._at_work():
                 pass
@@ -137,7 +137,7 @@ class ClosingSession(SendingSession):
 
     def _finish(self) -> None:
         """Tell the client and the running app that the session is over."""
-        if self.state is SessionState.OVER:
+        if self.state is OVER:
             return
         self._step("finish")
         self._running_app.session_over(self)

@@ -10,8 +10,8 @@ import asyncio
 from asgi_sio_testclient._connection.base import BaseSession
 from asgi_sio_testclient._connection.refusals import unanswered
 from asgi_sio_testclient._connection.websocket import WebSocketTransport
-from asgi_sio_testclient._protocol.engineio import State
-from asgi_sio_testclient._waiting.idle import IdleState
+from asgi_sio_testclient._protocol.engineio import IS_CLOSED
+from asgi_sio_testclient._waiting.idle import BUSY, IDLE, MOVING, IdleState
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
 from asgi_sio_testclient._waiting.suspended import suspended_at
 
@@ -35,28 +35,28 @@ class IdleSession(BaseSession):
     def quiet(self) -> IdleState:
         """Return whether everything sent was processed, and all output of the server arrived."""
         if self.receiving is not None or self._upgrade is not None:
-            return IdleState.BUSY
+            return BUSY
         if self._link is not None and self._link.holding:
-            return IdleState.BUSY
-        if self.engine.state is State.CLOSED:
-            return IdleState.BUSY if self._at_work() else IdleState.IDLE
+            return BUSY
+        if self.engine.state is IS_CLOSED:
+            return BUSY if self._at_work() else IDLE
         if self.transport is None or not self.transport.idle:
-            return IdleState.BUSY
+            return BUSY
         if self.instrumentation is None:
-            return IdleState.IDLE
+            return IDLE
         if self.handled < self.sent:
             return self._undelivered()
         if self.instrumentation.sockets.has_output(self.sid):
-            return IdleState.BUSY
-        return IdleState.MOVING if self.instrumentation.sockets.sends(self.sid) else IdleState.IDLE
+            return BUSY
+        return MOVING if self.instrumentation.sockets.sends(self.sid) else IDLE
 
     @property
     def settled(self) -> bool:
         """Whether the session is idle, and everything that changes that is noticed by it first."""
         transport, instrumentation = self.transport, self.instrumentation
         return (
-            self.quiet() is IdleState.IDLE
-            and (transport is None or transport.listens or self.engine.state is State.CLOSED)
+            self.quiet() is IDLE
+            and (transport is None or transport.listens or self.engine.state is IS_CLOSED)
             and (instrumentation is None or instrumentation.output_shows)
         )
 
@@ -68,7 +68,7 @@ class IdleSession(BaseSession):
             return f"the upgrade is not through: {self.handshake_stands()}"
         if self._link is not None and self._link.holding:
             return "a disturbed network holds packets back: see disturb()"
-        if self.engine.state is State.CLOSED:
+        if self.engine.state is IS_CLOSED:
             return f"the app goes on after the end{at}" if self._at_work() else ""
         transport = self.transport
         if isinstance(transport, WebSocketTransport) and transport.connection.paused:
@@ -129,9 +129,9 @@ class IdleSession(BaseSession):
         if self._stalled is None or self._stalled[0] != self.handled:
             self._stalled = self.handled, now
         if self.instrumentation.sio is None or now - self._stalled[1] < DEFAULT_GRACE:  # type: ignore[union-attr]
-            return IdleState.MOVING
+            return MOVING
         self.sent, self._stalled = self.handled, None
-        return IdleState.MOVING
+        return MOVING
 
     def _at_work(self) -> bool:
         """Return whether a call of the app, or the timeout of its ping, still runs."""
@@ -158,4 +158,4 @@ class ConnectHandlers:
         """See `SupportsIdle`."""
         state = self._session.quiet()
         runs_on = len(self._session._notes) - self._before > _ONCE
-        return IdleState.IDLE if state is IdleState.BUSY and runs_on else state
+        return IDLE if state is BUSY and runs_on else state

@@ -17,6 +17,9 @@ from asgi_sio_testclient._connection.websocket import WebSocketTransport
 from asgi_sio_testclient._exceptions import HandshakeFailed, ProtocolError, UsageError
 from asgi_sio_testclient._protocol.engineio import (
     CLOSE,
+    IS_CLOSED,
+    IS_OPEN,
+    IS_OPENING,
     MESSAGE,
     NOOP,
     PING,
@@ -24,7 +27,6 @@ from asgi_sio_testclient._protocol.engineio import (
     PROBE,
     UPGRADE,
     EngineIO,
-    State,
     encode,
 )
 from asgi_sio_testclient._protocol.names import SERVER_DISCONNECT, EncodedPacket
@@ -92,16 +94,16 @@ class ReceivingSession(ClosingSession):
         """See `TransportListener`. After a refused upgrade the session goes on polling."""
         if self._upgrades(transport):
             self._stay_on_polling()
-        elif self.engine.state is State.OPENING:
+        elif self.engine.state is IS_OPENING:
             self._fail(self._handshake_failed(url, response))
 
     def transport_closed(self, transport: Transport, url: str, reason: str, detail: str) -> None:
         """See `TransportListener`."""
         if self._upgrades(transport):
             self._stay_on_polling()
-        elif self.engine.state is State.OPENING:
+        elif self.engine.state is IS_OPENING:
             self._fail(HandshakeFailed(url, None, "", detail))
-        elif self.engine.state is State.OPEN:
+        elif self.engine.state is IS_OPEN:
             self._end(lambda transport: transport.abort())
             closed = SessionClosed(self._too_large() or detail)
             self._listener.session_ended(self, reason, closed)
@@ -125,7 +127,7 @@ class ReceivingSession(ClosingSession):
 
     def _other_frame(self, frame: EncodedPacket) -> None:
         """Process a frame that is no ordinary MESSAGE."""
-        if self.engine.state is State.CLOSED:
+        if self.engine.state is IS_CLOSED:
             self._arrived_too_late(frame)
             return
         if self._detecting:

@@ -74,28 +74,47 @@ class _FastText:
         """The packet; None where the packet class has to read it."""
         if message.__class__ is not str:
             return None
-        kind = _KINDS.get(message[:1])
-        if kind is None:
+        head = _PLAIN_EVENT if message[:2] == "2[" else _head(message)
+        if head is None:
             return None
-        namespace, start = ROOT, 1
-        if message[1:2] == "/":
-            start = message.find(",") + 1
-            namespace = message[1 : start - 1]
-            if start == 0 or "?" in namespace:
-                return None
-        bracket = message.find(_OPENINGS[kind], start, start + _MAX_ID_DIGITS + 1)
-        id_ = None
-        if bracket != start:
-            number = message[start:bracket]
-            if bracket == -1 or not (number.isascii() and number.isdigit()):
-                return None
-            id_ = int(number)
+        kind, namespace, start, id_ = head
         try:
-            data, end = self._scan(message, bracket)
+            data, end = self._scan(message, start)
         except (ValueError, StopIteration, RecursionError):
             return None
-        valid = id_ is not None if kind == ACK else is_valid_packet(kind, data, id_)
-        return Incoming(kind, namespace, data, id_) if valid and end == len(message) else None
+        if end != len(message):
+            return None
+        if kind == EVENT:
+            # `is_valid_packet` without a call, in the hot path; JSON's "[" has made a list.
+            if not data or data[0].__class__ is not str:
+                return None
+        elif not is_valid_packet(kind, data, id_):
+            return None
+        return Incoming(kind, namespace, data, id_)
+
+
+_Head = tuple[int, str, int, int | None]  # kind, namespace, where the data begins, id
+_PLAIN_EVENT: _Head = EVENT, ROOT, 1, None  # as most are
+
+
+def _head(message: str) -> _Head | None:
+    """What stands before a packet's data; None where the packet class has to read it."""
+    kind = _KINDS.get(message[:1])
+    if kind is None:
+        return None
+    namespace, start = ROOT, 1
+    if message[1:2] == "/":
+        start = message.find(",") + 1
+        namespace = message[1 : start - 1]
+        if start == 0 or "?" in namespace:
+            return None
+    bracket = message.find(_OPENINGS[kind], start, start + _MAX_ID_DIGITS + 1)
+    if bracket == start:
+        return None if kind == ACK else (kind, namespace, bracket, None)
+    number = message[start:bracket]
+    if bracket == -1 or not (number.isascii() and number.isdigit()):
+        return None
+    return kind, namespace, bracket, int(number)
 
 
 def is_stock(packet_class: type[Packet]) -> bool:

@@ -65,15 +65,28 @@ def was_set_off(origin: Any) -> bool:
     return origin.__class__ is tuple
 
 
-class _PlumbingCodes(dict[CodeType, bool]):
+class _PlumbingCodes:
     """Whether a coroutine's code is the servers' own plumbing or this package's.
 
     Their tasks never wait for anything but the client, a timer of Engine.IO's or their next turn in
     the loop, and there are some for each packet.
+
+    Attributes:
+        known: the answer by the id of a code that was asked for: to hash a code goes over its
+            constants, and from Python 3.12 on over its instructions.
     """
 
-    def __missing__(self, code: CodeType) -> bool:
-        self[code] = answer = code in _WAITS or is_own(code) or _is_servers_own(code)
+    def __init__(self) -> None:
+        self.known: dict[int, bool] = {}
+        self._codes: list[CodeType] = []  # held, so that no other code gets the id
+
+    def ask(self, code: CodeType) -> bool:
+        """Return the answer for a code."""
+        answer = self.known.get(id(code))
+        if answer is None:
+            self._codes.append(code)
+            answer = code in _WAITS or is_own(code) or _is_servers_own(code)
+            self.known[id(code)] = answer
         return answer
 
 
@@ -99,12 +112,13 @@ _WAITS = frozenset(
     )
 )
 _PLUMBING_CODES = _PlumbingCodes()
+_KNOWN_PLUMBING = _PLUMBING_CODES.known
 
 
 def is_servers_task(task: asyncio.Task[Any]) -> bool:
     """Return whether a task is one of the server's own, such as one that sends a packet."""
     code = getattr(task.get_coro(), "cr_code", None)
-    return code is not None and _PLUMBING_CODES[code] and not is_own(code)
+    return code is not None and _PLUMBING_CODES.ask(code) and not is_own(code)
 
 
 class TrackedTask:
@@ -263,8 +277,11 @@ class Work:
 
     def _create_task_hook(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
         # Others are generators', and not written in Python.
-        if coro.__class__ is CoroutineType and _PLUMBING_CODES[coro.cr_code]:
-            return self.create_untracked(coro, **options)
+        if coro.__class__ is CoroutineType:
+            code = coro.cr_code
+            plumbing = _KNOWN_PLUMBING.get(id(code))
+            if _PLUMBING_CODES.ask(code) if plumbing is None else plumbing:
+                return self.create_untracked(coro, **options)
         task = self.create_untracked(coro, **options)
         self._track(task)
         return task
@@ -374,7 +391,7 @@ class Work:
         for task in asyncio.all_tasks(self.loop):
             if task is not current and self.record_of(task) is None:
                 code = getattr(task.get_coro(), "cr_code", None)
-                if code is None or not _PLUMBING_CODES[code]:
+                if code is None or not _PLUMBING_CODES.ask(code):
                     self.adopt(task, None)
 
     def _sweep(self) -> None:
