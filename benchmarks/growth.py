@@ -1,10 +1,18 @@
 """The cost per call, per connect and per broadcast recipient as clients are added.
 
 The figure is a contender's growth divided by the floor's own: the server slows down as well.
+
+Each climb has a process of its own, which ends with its clients connected: ten thousand goodbyes
+take longer than all that is measured. `python -m benchmarks.growth WHO SIZE...` prints one.
 """
 
 import asyncio
+import json
+import os
 import statistics
+import subprocess
+import sys
+from pathlib import Path
 
 from benchmarks.measures import FLOOR
 from benchmarks.method import clocked, collector, now
@@ -12,6 +20,8 @@ from benchmarks.users import USERS, users
 
 SIZES = (1, 10, 100, 1_000, 10_000)
 QUICK_SIZES = (1, 10, 100, 1_000)
+ROUNDS = 3
+LIMIT_S = 240
 METRICS = {
     "call": "per `call`",
     "connect": "per connect and close of one more",
@@ -19,7 +29,8 @@ METRICS = {
 }
 
 
-async def _climb(who: str, sizes) -> dict[str, list[float]]:
+async def climb(who: str, sizes, ended=lambda _: None) -> dict[str, list[float]]:
+    """Nanoseconds by metric, at each size; `ended` gets them while all are connected."""
     found = {metric: [] for metric in METRICS}
     async with users(who) as clients:
         for size in sizes:
@@ -27,6 +38,7 @@ async def _climb(who: str, sizes) -> dict[str, list[float]]:
             found["call"].append(await _warm(clients.call, 300))
             found["connect"].append(await _warm(clients.connect_one_more, 60))
             found["broadcast"].append(await _broadcasts(clients, size))
+        ended(found)
         await clients.close()
     return found
 
@@ -55,7 +67,7 @@ def measure(rounds: int, sizes, progress) -> dict:
         shift = number % len(names)
         for who in names[shift:] + names[:shift]:
             progress(f"growth, round {number + 1}/{rounds}, {who}")
-            for metric, ns in asyncio.run(_climb(who, sizes)).items():
+            for metric, ns in _climb_apart(who, sizes).items():
                 found[who][metric].append(ns)
     return found
 
@@ -72,3 +84,21 @@ def growth_times(run: dict, who: str, metric: str) -> list[float]:
     """Per size: the median time in microseconds."""
     rounds = run["growth"][who][metric]
     return [statistics.median(at_size) / 1e3 for at_size in zip(*rounds, strict=True)]
+
+
+def _climb_apart(who: str, sizes) -> dict[str, list[float]]:
+    command = [sys.executable, "-m", "benchmarks.growth", who, *map(str, sizes)]
+    folder = Path(__file__).resolve().parent.parent
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, cwd=folder, timeout=LIMIT_S
+    )
+    return json.loads(done.stdout)
+
+
+def _print_and_end(found: dict) -> None:
+    print(json.dumps(found), flush=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    asyncio.run(climb(sys.argv[1], [int(size) for size in sys.argv[2:]], _print_and_end))

@@ -1,19 +1,19 @@
 """Instructions per operation, over the fair floor's: `python -m benchmarks.instructions`.
 
 Times on a shared machine disagree by 10 %; instructions don't. Valgrind's cachegrind counts those
-of a process that makes an operation N times, and of one that makes it N + M times: the difference
-is M operations, whatever imports and set-up cost. Hashes of strings are fixed, the collector is
-off, and the event loop's clock is a counter, so that no timer is due sooner in one run than in the
-other: repeats agree to 0.1 %.
+of a process. One process imports everything and forks: a child makes an operation N times, another
+child N + M times, and the difference is M operations, whatever imports and set-up cost. Hashes of
+strings are fixed, the collector is off, and the event loop's clock is a counter, so that no timer
+is due sooner in one run than in the other: repeats agree to 0.1 %.
 
-It needs valgrind (Debian's package of that name). Everything else here works without it.
+It needs valgrind (Debian's package of that name) and `os.fork`. Everything else here works without
+them.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import concurrent.futures
 import gc
 import itertools
 import json
@@ -22,17 +22,18 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
+import traceback
 from pathlib import Path
 
 from benchmarks.hotpath import GOALS, floor, ours, whole_test
 
 WARM_UP = 30
-STEPS = {"test": 20, "connect": 40, "broadcast": 20}
-STEP = 200
+STEPS = {"test": 20, "connect": 40, "broadcast": 10}
+STEP = 100
 SIDES = ("floor", "ours")
 TICK = 1e-6  # seconds that the loop's clock counts each time it is read
-COUNTED = re.compile(r"I\s+refs:\s+([\d,]+)")
+COUNTED = re.compile(r"==(\d+)==\s+I\s+refs:\s+([\d,]+)")
+LIMIT_S = 900
 
 
 def make(operation: str, side: str, repetitions: int) -> None:
@@ -61,33 +62,27 @@ async def _repeat(session, repetitions: int) -> None:
             await operation()
 
 
-def count(operation: str, side: str, repetitions: int) -> int:
-    """Instructions of a whole process."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [
-            *("valgrind", "--tool=cachegrind", "--cache-sim=no"),
-            f"--cachegrind-out-file={folder}/out",
-            *(sys.executable, "-m", "benchmarks.instructions"),
-            *("--make", operation, side, str(repetitions)),
-        ]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=Path(__file__).resolve().parent.parent,
-            env=os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
-        )
-    found = COUNTED.search(done.stderr)
-    if found is None:
-        raise RuntimeError(done.stderr)
-    return int(found.group(1).replace(",", ""))
-
-
-def per_operation(operation: str, side: str) -> float:
-    """Instructions of one operation."""
-    step = STEPS.get(operation, STEP)
-    return (count(operation, side, 2 * step) - count(operation, side, step)) / step
+def make_apart(operation: str, side: str, repetitions: int) -> dict:
+    """The same in a child of this process: which one, and whether it held."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            make(operation, side, repetitions)
+            status = 0
+        except BaseException:  # noqa: BLE001 - the child ends here, whatever happens
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    return {
+        "operation": operation,
+        "side": side,
+        "repetitions": repetitions,
+        "process": child,
+        "failed": status != 0,
+    }
 
 
 def is_available() -> bool:
@@ -95,15 +90,43 @@ def is_available() -> bool:
     return shutil.which("valgrind") is not None
 
 
-def measure(operations, workers: int) -> dict[str, dict[str, float]]:
-    """`{operation: {"floor": instructions, "ours": instructions}}`."""
-    pairs = [(operation, side) for operation in operations for side in SIDES]
-    found: dict[str, dict[str, float]] = {operation: {} for operation in operations}
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        counted = pool.map(lambda pair: per_operation(*pair), pairs)
-        for (operation, side), instructions in zip(pairs, counted, strict=True):
-            found[operation][side] = instructions
-    return found
+def measure(operations) -> dict[str, dict[str, float]]:
+    """`{operation: {"floor": instructions, "ours": instructions}}`, without those that failed."""
+    command = [
+        *("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"),
+        *(sys.executable, "-m", "benchmarks.instructions", "--make", *operations),
+    ]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=LIMIT_S,
+        cwd=Path(__file__).resolve().parent.parent,
+        env=os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    made = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return per_operation(made, counts(done.stderr))
+
+
+def counts(log: str) -> dict[int, int]:
+    """Instructions by process, from what valgrind printed."""
+    return {int(process): int(n.replace(",", "")) for process, n in COUNTED.findall(log)}
+
+
+def per_operation(made: list[dict], instructions: dict[int, int]) -> dict[str, dict[str, float]]:
+    """Instructions of one operation: the difference of two processes, by what they differ in."""
+    totals: dict[tuple[str, str], dict[int, int]] = {}
+    for run in made:
+        if not run["failed"] and run["process"] in instructions:
+            of = totals.setdefault((run["operation"], run["side"]), {})
+            of[run["repetitions"]] = instructions[run["process"]]
+    found: dict[str, dict[str, float]] = {}
+    for (operation, side), of in totals.items():
+        if len(of) > 1:
+            few, many = min(of), max(of)
+            found.setdefault(operation, {})[side] = (of[many] - of[few]) / (many - few)
+    return {operation: sides for operation, sides in found.items() if sides.keys() == set(SIDES)}
 
 
 def as_text(found: dict[str, dict[str, float]]) -> str:
@@ -120,13 +143,14 @@ def as_text(found: dict[str, dict[str, float]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
     parser.add_argument("operations", nargs="*", help=f"of {', '.join(GOALS)}")
-    parser.add_argument("--make", nargs=3, help=argparse.SUPPRESS)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--make", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
     if options.make:
-        operation, side, repetitions = options.make
-        make(operation, side, int(repetitions))
+        for operation, side in itertools.product(options.make, SIDES):
+            step = STEPS.get(operation, STEP)
+            for repetitions in (step, 2 * step):
+                print(json.dumps(make_apart(operation, side, repetitions)), flush=True)
         return 0
     unknown = sorted(set(options.operations) - set(GOALS))
     if unknown:
@@ -134,7 +158,7 @@ def main() -> int:
     if not is_available():
         print("valgrind is not installed; see `python -m benchmarks` for times")
         return 2
-    found = measure(options.operations or list(GOALS), options.workers)
+    found = measure(options.operations or list(GOALS))
     print(as_text(found))
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")

@@ -13,6 +13,9 @@ import tracemalloc
 
 from benchmarks.users import users
 
+SIZE = 2_000
+QUICK_SIZE = 200
+
 
 async def _measure(who: str, size: int) -> dict:
     async with users(who) as clients:

@@ -17,12 +17,15 @@ OUR_COLOUR, OTHER_COLOUR, FLOOR_COLOUR = "#1b7f79", "#9aa5b1", "#444444"
 
 
 def write(run: dict, folder: Path) -> None:
-    _ratios(run, folder / "ratios.svg")
-    _growth(run, folder / "growth.svg")
+    if run.get("measures"):
+        _ratios(run, folder / "ratios.svg")
+    if "growth" in run:
+        _growth(run, folder / "growth.svg")
 
 
 def _ratios(run: dict, path: Path) -> None:
-    shown = [m for m in MEASURES if any("over_floor" in e for e in run["measures"][m.key].values())]
+    found = run["measures"]
+    shown = [m for m in MEASURES if any("over_floor" in e for e in found.get(m.key, {}).values())]
     figure, axes = plt.subplots(
         len(shown), 1, figsize=(8, 1.9 * len(shown)), layout="constrained", sharex=True
     )

@@ -4,9 +4,8 @@ import json
 import statistics
 from pathlib import Path
 
-from benchmarks import forms, once, payloads
+from benchmarks import forms, goals, payloads
 from benchmarks.growth import METRICS, growth_over_floor, growth_times
-from benchmarks.hotpath import GOALS
 from benchmarks.measures import FLOOR, MEASURES, OURS
 
 PLOTS = "_static/bench"
@@ -28,7 +27,7 @@ def as_text(run: dict) -> str:
     """What the terminal shows: ratios first, then the rest."""
     out = [_machine_line(run), ""]
     for measure in MEASURES:
-        found = run["measures"].get(measure.key)
+        found = run.get("measures", {}).get(measure.key)
         if not found:
             continue
         out.append(f"{measure.title}{_bound(measure)}")
@@ -47,35 +46,36 @@ def as_text(run: dict) -> str:
         from benchmarks.profile import as_text as profile_text  # noqa: PLC0415
 
         out += ["", profile_text(run["profile"])]
-    return "\n".join(out)
+    return "\n".join([*out, "", goals.as_text(run)])
 
 
 def as_page(run: dict) -> str:
+    """The page; a part that failed is named on it, and the others stand."""
     parts = [
         _INTRODUCTION.format(machine=_machine_line(run), versions=_versions(run)),
-        _bounds_table(run),
+        goals.table(run),
+        _missing(run),
         _REASONS,
-        "## Beside the peers\n",
-        _peer_table(run),
-        "![Times per operation, over the floor](_static/bench/ratios.svg)\n",
-        _NOTES,
-        "## Growth\n",
-        _GROWTH,
-        _growth_table(run),
-        "![Growth over the floor's own](_static/bench/growth.svg)\n",
-        *_more(run),
-        "## Memory\n",
-        _memory_table(run),
-        "## Where a call's time goes\n",
-        _PROFILE,
-        _profile_tables(run),
-        _METHOD.format(
-            rounds=run["rounds"],
-            climbs=len(next(iter(run["growth"].values()))["call"]),
-            collector=run["collector"],
-        ),
     ]
-    return "\n".join(parts)
+    if run.get("measures"):
+        parts += ["## Beside the peers\n", _peer_table(run)]
+        parts += ["![Times per operation, over the floor](_static/bench/ratios.svg)\n", _NOTES]
+    if "growth" in run:
+        parts += ["## Growth\n", _GROWTH, _growth_table(run)]
+        parts += ["![Growth over the floor's own](_static/bench/growth.svg)\n"]
+    parts += _more(run)
+    if "memory" in run:
+        parts += ["## Memory\n", _memory_table(run)]
+    if "profile" in run:
+        parts += ["## Where a call's time goes\n", _PROFILE, _profile_tables(run)]
+    climbs = len(next(iter(run["growth"].values()))["call"]) if "growth" in run else 0
+    method = _METHOD.format(rounds=run["rounds"], climbs=climbs, collector=run["collector"])
+    return "\n".join([*parts, method])
+
+
+def _missing(run: dict) -> str:
+    lines = [f"- {name}: {why}" for name, why in run.get("missing", {}).items()]
+    return "\n".join(["Not measured in this run:", "", *lines, ""]) if lines else ""
 
 
 _INTRODUCTION = """\
@@ -95,16 +95,9 @@ Measured on {machine}.
 """
 
 _REASONS = """\
-Time on a shared machine is noise of 10 % and more; the guard and these goals go by instructions,
-where valgrind is installed. Where a goal is missed:
-
-- enter, connect, exit, and the whole test: what is added is spread over many places. The client's
-  and the connection's parts are made anew for each test, and checked; the server is given hooks,
-  and they are removed.
-- nothing came: the floor sends the packet and looks no further. To know that nothing came, each
-  handler, queue and timer of the app has to have come to rest, which takes some turns of the loop.
-- leaving: what the server does for a client that leaves grows with the number of its clients, as
-  the floor's own growth shows; the rest of the growth is this client's.
+Time on a shared machine is noise of 10 % and more, so the guard and the goals of single operations
+go by instructions, which valgrind counts. The goals of growth and of what is paid once go by
+processor time. "In turn" is the same measure with one client after another.
 """
 
 _NOTES = """\
@@ -188,34 +181,17 @@ def _ratio(entry: dict) -> str:
     return f"{_times(median)} ({low:.2f}-{high:.2f})"
 
 
-def _bounds_table(run: dict) -> str:
-    rows = ["| | this client over the floor | quartiles | the aim |", "|---|---|---|---|"]
-    for measure in MEASURES:
-        entry = run["measures"][measure.key][OURS]
-        if measure.bound is None or "over_floor" not in entry:
-            continue
-        low, median, high = entry["over_floor"]
-        rows.append(
-            f"| {measure.title} | **{_times(median)}** | {low:.2f} to {high:.2f} "
-            f"| {measure.bound:g} x |"
-        )
-    if "memory" in run:
-        over = _memory_over_floor(run)
-        rows.append(f"| memory per connected client | **{_times(over)}** | | 1.25 x |")
-    rows += _more_goals(run)
-    return "\n".join(rows) + "\n"
-
-
 def _peer_table(run: dict) -> str:
     shown = [key for key in run["titles"] if key not in run["variants"]]
     variants = run["variants"]
+    measures = [measure for measure in MEASURES if measure.key in run["measures"]]
     rows = [
-        "| | " + " | ".join(measure.heading for measure in MEASURES) + " |",
-        "|---" * (len(MEASURES) + 1) + "|",
+        "| | " + " | ".join(measure.heading for measure in measures) + " |",
+        "|---" * (len(measures) + 1) + "|",
     ]
     reasons: list[str] = []
     for key in shown + variants:
-        cells = [_cell(run, measure.key, key, reasons) for measure in MEASURES]
+        cells = [_cell(run, measure.key, key, reasons) for measure in measures]
         title = f"**{run['titles'][key]}**" if key == OURS else run["titles"][key]
         rows.append(f"| {title} | " + " | ".join(cells) + " |")
     notes = [f"{_mark(number)} {reason}" for number, reason in enumerate(reasons)]
@@ -246,11 +222,6 @@ def _memory(entry: dict) -> str:
     return (
         f"{held:.1f} KiB per client at {entry['clients']:,}, {left:.1f} KiB left after they close"
     )
-
-
-def _memory_over_floor(run: dict) -> float:
-    of = run["memory"]
-    return of[OURS]["bytes_per_client"] / of[FLOOR]["bytes_per_client"]
 
 
 def _memory_table(run: dict) -> str:
@@ -323,72 +294,29 @@ def _profile_tables(run: dict) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _more_goals(run: dict) -> list[str]:
-    """The rows of the first table that are not of the measures."""
-    rows = []
-    for operation, sides in run.get("instructions", {}).items():
-        over = sides["ours"] / sides["floor"]
-        rows.append(
-            f"| {operation.replace('_', ' ')}, in instructions | **{over:.3f} x** | "
-            f"| {GOALS[operation]:g} x |"
-        )
-    sync = run["measures"].get("call", {}).get("ours_sync", {})
-    if "over_floor" in sync:
-        low, median, high = sync["over_floor"]
-        rows.append(
-            f"| `call` of the sync client | **{_times(median)}** | {low:.2f} to {high:.2f} | 2 x |"
-        )
-    for row in run.get("payloads", [])[-1:]:
-        in_time, in_memory = payloads.ratios(row)
-        rows.append(
-            f"| {row['mib']} MiB of binary over polling, time; memory "
-            f"| **{_times(in_time)}; {_times(in_memory)}** | | {payloads.GOAL:g} x |"
-        )
-    if "scale" in run:
-        size, floor, ours = (run["scale"][key][-1] for key in ("sizes", FLOOR, OURS))
-        for key, title, goal in (
-            ("leaving", "leaving", "as the floor"),
-            ("negative", "nothing came", "1.5 x"),
-        ):
-            over = ours[key] / floor[key]
-            rows.append(f"| {title}, {size:,} clients | **{_times(over)}** | | {goal} |")
-        unread = run["scale"]["unread"]
-        rows.append(
-            f"| {unread['events']:,} unread events, read in order | **{unread['seconds']:.1f} s** "
-            "| | 3 s |"
-        )
-    if "once" in run:
-        for key, (_, _, goal) in once.IMPORTS.items():
-            found = run["once"]["imports"][key]
-            rows.append(f"| import of the {key} | **{found:.1f} ms** | | {goal:g} ms |")
-        found = run["once"]["fixture"]
-        rows.append(
-            f"| `sio_client` over a plain client, per test | **{found['ms']:.2f} ms** | "
-            f"| {once.FIXTURE_GOAL_MS:g} ms |"
-        )
-    return rows
+_SCALE = """\
+Processor time per client, in microseconds: the floor's and this client's. What the floor's own
+leaving costs grows with the clients, since python-socketio looks for each client's rooms in all
+rooms of the namespace.
+"""
+_SCALED = (("leaving", "leaving"), ("negative", "nothing came"), ("negative_at_once", "at once"))
+
+
+def _scale_table(found: dict) -> str:
+    heads = [f"{title}: floor | ours | " for _, title in _SCALED]
+    rows = ["| clients | " + "".join(heads), "|---" * (2 * len(_SCALED) + 1) + "|"]
+    for size, floor, ours in zip(found["sizes"], found[FLOOR], found[OURS], strict=True):
+        figures = [side.get(key) for key, _ in _SCALED for side in (floor, ours)]
+        cells = ["no result" if each is None else f"{each * 1e6:.0f}" for each in figures]
+        rows.append(f"| {size:,} | " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
 
 
 def _more(run: dict) -> list[str]:
     """The sections on scale, big payloads and other forms of packets."""
     parts = []
     if "scale" in run:
-        found = run["scale"]
-        rows = [
-            "| clients | leaving: floor | ours | nothing came: floor | one by one | at once |",
-            "|---|---|---|---|---|---|",
-        ]
-        for size, floor, ours in zip(found["sizes"], found[FLOOR], found[OURS], strict=True):
-            figures = (
-                floor["leaving"],
-                ours["leaving"],
-                floor["negative"],
-                ours["negative"],
-                ours["negative_at_once"],
-            )
-            cells = " | ".join(f"{figure * 1e6:.0f} us" for figure in figures)
-            rows.append(f"| {size:,} | {cells} |")
-        parts += ["## Many clients\n", "Processor time per client.\n", "\n".join(rows) + "\n"]
+        parts += ["## Many clients\n", _SCALE, _scale_table(run["scale"])]
     if "payloads" in run:
         text = payloads.as_text(run["payloads"])
         parts += ["## Big payloads\n", f"```text\n{text}\n```\n"]

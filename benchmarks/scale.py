@@ -1,52 +1,86 @@
-"""What grows with the number of clients or events, over the floor: processor time.
+"""What grows with the number of clients or events, in processor time, beside the floor.
 
 - leaving: a client of the app's leaves while so many clones are connected; the floor's clients say
-  goodbye one after another. What python-socketio itself does then grows with the clients: it looks
-  for each client's rooms in all rooms of the namespace.
-- nothing came: each of so many clients emits and asserts that nothing came of it.
+  goodbye, and then their calls of the app end. What python-socketio itself does then grows with the
+  clients: it looks for each client's rooms in all rooms of the namespace.
+- nothing came: each of so many clients emits and asserts that nothing came of it, one after another
+  and all at once; the floor's clients send the same packets, and the server handles them.
 - unread: so many events are read in order.
+- linear: what one operation costs beside n things, and beside 4n.
+
+Each size has a process of its own: `python -m benchmarks.scale SIDE SIZE` prints its figures.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Self
+
+import socketio
 
 from asgi_sio_testclient import ReceivedEvent, TestClient
 from benchmarks import wire
-from benchmarks.app import make_app
+from benchmarks.app import PING_INTERVAL_S, make_app
 from benchmarks.floor import WebSocketFloor, end_service_task
 from benchmarks.method import collector
 
-SIZES = (500, 1_000, 2_000, 4_000)
-QUICK_SIZES = (50, 100)
+SIZES = (500, 2_000, 2_500, 10_000)
+QUICK_SIZES = (50, 200)
 UNREAD = 1_000_000
 QUICK_UNREAD = 10_000
 TIMEOUT_S = 600.0
+LIMIT_S = 300
+TURNS = 4  # of the loop until the server has handled an event and its handler has ended
+SIDES = ("floor", "ours")
 
 
-async def _floor(size: int) -> dict[str, float]:
+class timed:  # noqa: N801 (a context manager, used as a function)
+    """Seconds of processor time that a block takes, without garbage collections."""
+
+    def __enter__(self) -> Self:
+        self._collector = collector()
+        self._collector.__enter__()
+        self._start = time.process_time()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.seconds = time.process_time() - self._start
+        self._collector.__exit__(*exc)
+
+
+async def by_floor(size: int) -> dict[str, float]:
+    """Seconds per client."""
+
+    async def quiet(client):
+        client.push(wire.text(wire.QUIET))
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+
     app = make_app()
     clients = [WebSocketFloor(app) for _ in range(size)]
     for client in clients:
         await client.connect()
-    with collector():
-        start = time.process_time()
+    with timed() as one_by_one:
         for client in clients:
-            client.push(wire.text(wire.QUIET))
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-        quiet = time.process_time() - start
-        start = time.process_time()
-        for client in clients:
-            await client.close()
+            await quiet(client)
+    with timed() as at_once:
+        await asyncio.gather(*map(quiet, clients))
+    with timed() as leaving:
+        await asyncio.gather(*(client.close() for client in clients))
         await end_service_task(app)
-        leaving = time.process_time() - start
-    return {"negative": quiet / size, "leaving": leaving / size}
+    return _per(size, one_by_one, at_once, leaving)
 
 
-async def _ours(size: int) -> dict[str, float]:
-    async def negative(client):
+async def by_ours(size: int) -> dict[str, float]:
+    """Seconds per client."""
+
+    async def quiet(client):
         await client.emit("quiet", "hello")
         await client.assert_not_received()
 
@@ -55,42 +89,174 @@ async def _ours(size: int) -> dict[str, float]:
     clients = [first.clone() for _ in range(size)]
     for client in clients:
         await client.connect()
-    with collector():
-        start = time.process_time()
+    with timed() as one_by_one:
         for client in clients:
-            await negative(client)
-        one_by_one = time.process_time() - start
-        start = time.process_time()
-        await asyncio.gather(*map(negative, clients))
-        at_once = time.process_time() - start
-        start = time.process_time()
+            await quiet(client)
+    with timed() as at_once:
+        await asyncio.gather(*map(quiet, clients))
+    with timed() as leaving:
         await first.__aexit__(None, None, None)
-        leaving = time.process_time() - start
+    return _per(size, one_by_one, at_once, leaving)
+
+
+def _per(size: int, one_by_one: timed, at_once: timed, leaving: timed) -> dict[str, float]:
     return {
-        "negative": one_by_one / size,
-        "negative_at_once": at_once / size,
-        "leaving": leaving / size,
+        "negative": one_by_one.seconds / size,
+        "negative_at_once": at_once.seconds / size,
+        "leaving": leaving.seconds / size,
     }
 
 
-async def _unread(size: int) -> float:
+async def read_in_order(size: int) -> float:
+    """Seconds for so many unread events."""
     async with TestClient(make_app()) as client:
         await client.connect()
-        for number in range(size):
-            client._dispatcher.inbox.put(ReceivedEvent("news", (number,), "/"))
-        with collector():
-            start = time.process_time()
+        _fill(client, size)
+        with timed() as reading:
             for _ in range(size):
                 await client.await_event("news")
-            return time.process_time() - start
+        return reading.seconds
+
+
+def _fill(client: TestClient, size: int) -> None:
+    for number in range(size):
+        client._dispatcher.inbox.put(ReceivedEvent("news", (number,), "/"))
 
 
 def measure(sizes=SIZES, unread: int = UNREAD, progress=lambda _: None) -> dict:
-    """Seconds per client at each size, of both sides, and seconds for all unread events."""
+    """Seconds per client at each size, of both sides, and seconds for all unread events. A size
+    that failed has no figures.
+    """
     found: dict = {"sizes": list(sizes), "floor": [], "ours": []}
     for size in sizes:
-        progress(f"scale: {size}")
-        found["floor"].append(asyncio.run(_floor(size)))
-        found["ours"].append(asyncio.run(_ours(size)))
-    found["unread"] = {"events": unread, "seconds": asyncio.run(_unread(unread))}
+        for side in SIDES:
+            progress(f"scale: {size} {side}")
+            found[side].append(_apart(side, size) or {})
+    found["unread"] = {"events": unread, "seconds": _apart("unread", unread)}
     return found
+
+
+def _apart(what: str, size: int):
+    command = [sys.executable, "-m", "benchmarks.scale", what, str(size)]
+    folder = Path(__file__).resolve().parent.parent
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, check=True, cwd=folder, timeout=LIMIT_S
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return None
+    return json.loads(done.stdout)
+
+
+# -- what one operation costs beside n things, and beside 4n
+
+
+async def _newest_first(client: TestClient, size: int) -> float:
+    _fill(client, size)
+    with timed() as waiting:
+        for number in reversed(range(size)):
+            await client.await_event("news", match=lambda event, n=number: event.data == n)
+    return waiting.seconds / size
+
+
+async def _names(client: TestClient, size: int) -> float:
+    names = [f"name {number}" for number in range(size)]
+    waits = [asyncio.ensure_future(client.await_event(name)) for name in names]
+    with timed() as waiting:
+        await client.emit("each", names)
+        await asyncio.gather(*waits)
+    return waiting.seconds / size
+
+
+async def _beside(client: TestClient, size: int) -> float:
+    others = [client.clone() for _ in range(size)]
+    for other in others:
+        await other.connect()
+    with timed() as asserting:
+        for _ in range(100):
+            await client.emit("quiet", "hello")
+            await client.assert_not_received()
+    return asserting.seconds / 100
+
+
+async def _last_packet(client: TestClient, size: int) -> float:
+    await client.emit("each", ["name"] * size)
+    await client.await_events(size, "name")
+    with timed() as indexing:
+        for _ in range(100):
+            client.transcript[-1]
+    return indexing.seconds / 100
+
+
+async def _transcript_text(client: TestClient, size: int) -> float:
+    await client.emit("each", ["name"] * size)
+    await client.await_events(size, "name")
+    with timed() as showing:
+        text = str(client.transcript)
+    assert text
+    return showing.seconds / size
+
+
+async def _clones(client: TestClient, size: int) -> float:
+    with timed() as cloning:
+        clones = [client.clone() for _ in range(size)]
+    assert clones
+    return cloning.seconds / size
+
+
+LINEAR: dict[str, tuple[str, Callable[[TestClient, int], Awaitable[float]], int, float]] = {
+    "match": ("`await_event(match=)`, newest first, of n unread", _newest_first, 500, 4),
+    "names": ("one of n names awaited at once", _names, 400, 1),
+    "beside": ("a negative assertion beside n clients", _beside, 40, 1),
+    "last": ("`transcript[-1]` of n packets", _last_packet, 500, 1),
+    "text": ("`str(transcript)`, per packet of n", _transcript_text, 500, 1),
+    "clone": ("`clone()`, of n", _clones, 500, 1),
+}
+"""What is measured, of which n, and how many times as much at 4n is linear growth of the whole."""
+SPREAD = 1.5  # of one run's figures, on a machine that does other things too
+REPEATED = 3
+
+
+def _app() -> socketio.ASGIApp:
+    sio = socketio.AsyncServer(async_mode="asgi", ping_interval=PING_INTERVAL_S)
+
+    @sio.event
+    async def quiet(_sid, _data):
+        return None
+
+    @sio.event
+    async def each(sid, names):
+        for name in names:
+            await sio.emit(name, to=sid)
+
+    return socketio.ASGIApp(sio)
+
+
+async def _one_linear(measured, size: int) -> float:
+    async with TestClient(_app(), timeout=TIMEOUT_S) as client:
+        await client.connect()
+        return await measured(client, size)
+
+
+def measure_linear(shrunk: int = 1) -> dict[str, dict]:
+    """`{key: {"n": n, "once": seconds at n, "fourfold": seconds at 4n}}`, the least of a few."""
+    found = {}
+    for key, (_, measured, size, _) in LINEAR.items():
+        n = max(2, size // shrunk)
+        times: dict[int, float] = {
+            at: min(asyncio.run(_one_linear(measured, at)) for _ in range(REPEATED))
+            for at in (n, 4 * n)
+        }
+        found[key] = {"n": n, "once": times[n], "fourfold": times[4 * n]}
+    return found
+
+
+def main() -> None:
+    """Print the figures of one size as JSON."""
+    what, size = sys.argv[1], int(sys.argv[2])
+    run = {"floor": by_floor, "ours": by_ours, "unread": read_in_order}[what]
+    print(json.dumps(asyncio.run(run(size))))
+
+
+if __name__ == "__main__":
+    main()
