@@ -21,6 +21,7 @@ and no protocol.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,6 +45,24 @@ def _escaped(char: str) -> str:
 
 
 _SHOWN_IN_SUMMARY = 34  # characters of a first line that pytest's summary shows at 80 columns
+
+
+_USERINFO = re.compile(r"(?s)^((?:\s*[A-Za-z][A-Za-z0-9+.-]*://)?).*@")
+_MASK = "***"
+
+
+def shown_url(url: str) -> str:
+    """Return the URL of a server for an error text: without user and password, and with the values
+    of its query and its fragment masked.
+    """
+    without_userinfo = _USERINFO.sub(rf"\g<1>{_MASK}@", url)
+    base, mark, rest = re.split("([?#]|$)", without_userinfo, maxsplit=1)
+    return base + mark + "&".join(map(_masked_pair, rest.split("&")))
+
+
+def _masked_pair(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    return f"{name}={_MASK}" if equals else _MASK if name else ""
 
 
 def cause_first(word: str, cause: str, text: str) -> str:

@@ -15,6 +15,7 @@ from itertools import groupby, zip_longest
 
 from asgi_sio_testclient import conformance
 from asgi_sio_testclient._cli import CommandLineError, Parser, target
+from asgi_sio_testclient._exceptions import shown_url
 from asgi_sio_testclient.conformance import Result
 
 _DESCRIPTION = """\
@@ -67,7 +68,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         try:
             results = asyncio.run(conformance.run(app, arguments.suite, paths=paths))
         except misuse as error:
-            raise CommandLineError(f"{target.shown(arguments.app)}: {error}") from None
+            raise CommandLineError(f"{shown_url(arguments.app)}: {error}") from None
     if not results:
         nowhere = " nor ".join(paths.values())
         raise CommandLineError(

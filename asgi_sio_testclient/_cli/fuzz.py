@@ -15,6 +15,7 @@ from typing import Any
 
 from asgi_sio_testclient import UsageError
 from asgi_sio_testclient._cli import CommandLineError, Parser, target
+from asgi_sio_testclient._exceptions import shown_url
 from asgi_sio_testclient._protocol.names import TRANSPORT_CHOICES
 
 _DESCRIPTION = """\
@@ -53,7 +54,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         ) from None
     if target.is_url(arguments.app):
         raise CommandLineError(
-            f"needs an app in this process, not the URL {target.shown(arguments.app)}"
+            f"needs an app in this process, not the URL {shown_url(arguments.app)}"
         )
     with contextlib.redirect_stdout(sys.stderr):
         app = target.load_app(arguments.app, factory=arguments.factory)

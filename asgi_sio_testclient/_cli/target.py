@@ -11,7 +11,6 @@ import inspect
 import json
 import math
 import os
-import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from typing import Any
 
 from asgi_sio_testclient import HandshakeFailed, TestClient, UsageError
 from asgi_sio_testclient._cli import CommandLineError
+from asgi_sio_testclient._exceptions import shown_url
 from asgi_sio_testclient._protocol.names import TRANSPORT_CHOICES
 
 APP_HELP = "the app, as uvicorn takes it; or the URL of a live server"
@@ -127,7 +127,7 @@ def build_client(arguments: argparse.Namespace) -> TestClient:
             **transport,
         )
     except (ImportError, TypeError, ValueError, UsageError) as error:
-        raise CommandLineError(f"{shown(arguments.app)}: {error}") from None
+        raise CommandLineError(f"{shown_url(arguments.app)}: {error}") from None
 
 
 async def connect(client: TestClient, namespace: str) -> None:
@@ -151,11 +151,6 @@ def is_url(target: str) -> bool:
     return "://" in target
 
 
-def shown(target: str) -> str:
-    """An app as it was named, a URL without user and password."""
-    return re.sub("//.*@", "//***@", target)
-
-
 def load_app(target: str, *, factory: bool) -> Any:
     """Import ``MODULE:APP``, with the current directory on ``sys.path``, as uvicorn has it.
 
@@ -167,7 +162,7 @@ def load_app(target: str, *, factory: bool) -> Any:
     """
     if is_url(target):
         if factory:
-            raise CommandLineError(f"--factory is for an app, and {shown(target)} is a URL")
+            raise CommandLineError(f"--factory is for an app, and {shown_url(target)} is a URL")
         return target
     app = _load(target)
     if factory:

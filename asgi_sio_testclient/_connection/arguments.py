@@ -9,7 +9,7 @@ from typing import Any
 import engineio
 import socketio
 
-from asgi_sio_testclient._exceptions import with_advice
+from asgi_sio_testclient._exceptions import shown_url, with_advice
 from asgi_sio_testclient._http.werkzeug import WerkzeugClient, is_werkzeug_client
 from asgi_sio_testclient._protocol.names import ALL
 
@@ -29,8 +29,8 @@ def _check_app(app: Any) -> None:
     if isinstance(app, str):
         raise with_advice(
             TypeError(
-                f"app is the str {app!r}; expected the ASGI app itself: import it; or the URL of a "
-                "live server, such as 'http://localhost:8000'"
+                f"app is the str {shown_url(app)!r}; expected the ASGI app itself: import it; or "
+                "the URL of a live server, such as 'http://localhost:8000'"
             )
         )
     if isinstance(app, _ASYNC):

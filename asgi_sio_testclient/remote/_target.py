@@ -7,6 +7,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 from typing import Any
 
+from asgi_sio_testclient._exceptions import shown_url
 from asgi_sio_testclient._protocol.names import DEFAULT_PORTS
 
 __all__ = ["Target", "parse_target"]
@@ -15,7 +16,6 @@ __tracebackhide__ = True
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_MASK = "***"
 _DEFAULT_PATH = "/socket.io"
 
 
@@ -56,28 +56,28 @@ def parse_target(url: Any) -> Target:
     match = _SCHEME.match(text)
     if match is None:
         raise ValueError(
-            f"no scheme in the url {_shown(text)!r}: expected something like "
-            f"'http://{_shown(text).lstrip('/') or 'localhost:8000'}'"
+            f"no scheme in the url {shown_url(text)!r}: expected something like "
+            f"'http://{shown_url(text).lstrip('/') or 'localhost:8000'}'"
         )
     scheme = _SCHEMES.get(match.group(1).lower())
     if scheme is None:
-        raise ValueError(f"no http(s) url: {_shown(text)!r}; expected http, https, ws or wss")
+        raise ValueError(f"no http(s) url: {shown_url(text)!r}; expected http, https, ws or wss")
     try:
         parts = urllib.parse.urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError as exc:
         # The reason may quote a part of the password.
-        why = exc if _shown(text) == text else "host and port can't be read"
-        raise ValueError(f"no valid url: {_shown(text)!r}: {why}") from None
+        why = exc if shown_url(text) == text else "host and port can't be read"
+        raise ValueError(f"no valid url: {shown_url(text)!r}: {why}") from None
     if not host:
-        raise ValueError(f"no host in the url {_shown(text)!r}")
+        raise ValueError(f"no host in the url {shown_url(text)!r}")
     if parts.path.strip("/"):
-        raise ValueError(_path_refused(_shown(text), parts.path))
+        raise ValueError(_path_refused(shown_url(text), parts.path))
     if parts.query or parts.fragment:
         raise ValueError(
-            f"a query in the url {_shown(text)!r}: pass it to connect(query=...)"
+            f"a query in the url {shown_url(text)!r}: pass it to connect(query=...)"
             if parts.query
-            else f"a fragment in the url {_shown(text)!r}: no server is sent one"
+            else f"a fragment in the url {shown_url(text)!r}: no server is sent one"
         )
     userinfo, at, netloc = parts.netloc.rpartition("@")
     return Target(
@@ -102,9 +102,3 @@ def _path_refused(shown: str, path: str) -> str:
             f"socketio_path={path + _DEFAULT_PATH!r}"
         )
     return f"a path in the url {shown!r}: {hint}"
-
-
-def _shown(url: str) -> str:
-    """A URL without user and password, and with the values of its query masked."""
-    base, mark, query = re.sub("//.*@", f"//{_MASK}@", url).partition("?")
-    return base + mark + re.sub("=[^&#]*", f"={_MASK}", query)

@@ -91,7 +91,8 @@ class TestEmit:
         ("url", "options", "said"),
         [
             ("http://u:s3cret@h/chat", (), "a path in the url 'http://***@h/chat'"),
-            ("ftp://h", (), "expected the ASGI app itself"),
+            ("http://h?token=s3cret", (), "http://h?token=***: a query in the url"),
+            ("ftp://u:s3cret@h?token=s3cret", (), "expected the ASGI app itself"),
             ("http://u:s3cret@h", ("--factory",), "--factory is for an app, and http://***@h is"),
         ],
     )

@@ -34,6 +34,7 @@ def test_urls_that_are_taken(url, origin, host, port):
             "no scheme in the url 'localhost:5000': expected something like 'http://localhost:5000'",
         ),
         ("", "no scheme in the url ''"),
+        ("u:s3cret@h:1", "no scheme in the url '***@h:1'"),
         ("ftp://h", "no http(s) url: 'ftp://h'"),
         ("http://", "no host in the url 'http://'"),
         ("http://h:port", "no valid url: 'http://h:port': Port could not be cast"),
@@ -45,7 +46,9 @@ def test_urls_that_are_taken(url, origin, host, port):
         ("http://h/ws/socket.io/", "pass socketio_path='/ws/socket.io'"),
         ("http://h/socket.io/", "leave it out: '/socket.io' is the default of socketio_path"),
         ("http://h?token=s3cret", "a query in the url 'http://h?token=***': pass it to connect("),
-        ("http://h#top", "a fragment in the url 'http://h#top'"),
+        ("http://h?s3cret", "a query in the url 'http://h?***'"),
+        ("http://u:s3cret@h?a=s3cret&b&c=#s3cret", "'http://***@h?a=***&***&c=***'"),
+        ("http://h#top", "a fragment in the url 'http://h#***'"),
     ],
 )
 def test_urls_that_are_refused(url, said):
