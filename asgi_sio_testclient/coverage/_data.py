@@ -13,7 +13,7 @@ from typing import Any
 
 from asgi_sio_testclient.coverage._table import report_lines
 
-__all__ = ["Coverage", "EmittedEvent", "HandlerCounts"]
+__all__ = ["Coverage", "EmittedEvent", "HandlerCounts", "HandlerKey"]
 
 __tracebackhide__ = True
 

@@ -15,7 +15,7 @@ from asgi_sio_testclient._server.observers import (
     add_observer,
     remove_observer,
 )
-from asgi_sio_testclient.coverage._data import Coverage, HandlerCounts
+from asgi_sio_testclient.coverage._data import Coverage, HandlerCounts, HandlerKey
 
 __all__ = ["Recorder", "record"]
 
@@ -48,8 +48,7 @@ class Recorder:
     def __init__(self) -> None:
         self.coverage = Coverage()
         self._lock = threading.Lock()
-        self._by_code: dict[CodeType, set[int]] = {}
-        self._counts: dict[int, HandlerCounts] = {}
+        self._by_code: dict[CodeType, dict[HandlerKey, HandlerCounts]] = {}
 
     def start(self) -> None:
         """Start counting, on servers to which no client is connected yet."""
@@ -80,11 +79,13 @@ class Recorder:
             counts.refused += result.refused
 
     def called_directly(self, code: CodeType) -> None:
-        """See `ServerObserver`. The call counts only if the function handles a single event."""
+        """See `ServerObserver`. Of a function that handles several events, the event that ran most
+        often counts.
+        """
         with self._lock:
-            registered = self._by_code.get(code, set())
-            if len(registered) == 1:
-                self._counts[next(iter(registered))].ran += 1
+            rows = self._by_code.get(code)
+            if rows:
+                max(rows.values(), key=lambda counts: counts.ran).ran += 1
 
     def event_unhandled(self, namespace: str, event: str) -> None:
         """See `ServerObserver`."""
@@ -115,8 +116,7 @@ class Recorder:
             HandlerCounts(handler.namespace, handler.event, handler.name, file, line)
         )
         if code is not None:
-            self._by_code.setdefault(code, set()).add(id(counts))
-            self._counts[id(counts)] = counts
+            self._by_code.setdefault(code, {})[counts.key] = counts
         return counts
 
 

@@ -59,6 +59,17 @@ async def calls_helper(sid, value):
     return await helper(sid, value)
 
 
+@sio.on("first")
+@sio.on("second")
+async def shared(sid, value):
+    return value
+
+
+@sio.event
+async def calls_shared(sid, value):
+    return await shared(sid, value)
+
+
 def only_admins(function):
     @functools.wraps(function)
     async def checked(sid, *args):
