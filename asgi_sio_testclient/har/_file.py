@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -55,7 +56,7 @@ class RecordedRequest:
         status: the status of the response.
         response_type: the content type of the response.
         response: the body of the response; None if the file does not have the body.
-        sets_cookies: whether the response sets cookies.
+        cookies: the cookies that the response sets, by name.
         kind: the browser's resource type, such as "fetch"; "" if the file does not have the type.
     """
 
@@ -69,8 +70,13 @@ class RecordedRequest:
     status: int
     response_type: str
     response: str | None
-    sets_cookies: bool
+    cookies: dict[str, str]
     kind: str
+
+    @property
+    def sets_cookies(self) -> bool:
+        """Whether the response sets cookies."""
+        return bool(self.cookies)
 
 
 @dataclass(eq=False)
@@ -283,7 +289,7 @@ class _Reader:
             status=int(response["status"]),
             response_type=content.get("mimeType") or headers.get("content-type", ""),
             response=self._body(content),
-            sets_cookies="set-cookie" in headers or bool(response.get("cookies")),
+            cookies=_cookies(response),
             kind=str(entry.get("_resourceType", "")),
         )
 
@@ -297,6 +303,18 @@ def _is_whole(session: RecordedSession) -> bool:
 
 def _headers(request: Any) -> dict[str, str]:
     return {item["name"].lower(): item["value"] for item in request.get("headers", ())}
+
+
+def _cookies(response: Any) -> dict[str, str]:
+    """Return the cookies that a response sets, by name."""
+    cookies: SimpleCookie = SimpleCookie()
+    for item in response.get("headers", ()):
+        if item["name"].lower() == "set-cookie":
+            # Playwright writes several in one value, a line for each.
+            for line in item["value"].splitlines():
+                cookies.load(line)
+    listed = {item["name"]: item["value"] for item in response.get("cookies") or ()}
+    return {name: morsel.value for name, morsel in cookies.items()} | listed
 
 
 def _sid(frame: EncodedPacket) -> str:

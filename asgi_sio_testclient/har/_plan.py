@@ -21,6 +21,7 @@ from asgi_sio_testclient.har._steps import (
     Script,
     Step,
     User,
+    added_headers,
 )
 from asgi_sio_testclient.har._values import Template, Text, Values, is_secret_name
 
@@ -34,7 +35,6 @@ _SENDS = (Connect, Emit, Request, Disconnect, CloseConnection)
 _TICKS = 3  # the fewest events of a ticker
 _TICK = 0.15  # seconds between events; more frequent events are no ticker's
 _REGULAR = 0.25  # the deviation of a ticker's intervals, as a part of their mean
-_KEPT_HEADERS = re.compile(r"authorization|x-(?!requested-with|forwarded|real-ip|client-data).*")
 _TRACKING = re.compile(r"_ga|_gid|_fbp|io$")
 
 
@@ -271,38 +271,25 @@ class Plan:
         }
 
     def query_of(self, step: Connect) -> dict[str, Template]:
-        """Return the page's own query parameters of a connection; {} after its first CONNECT."""
-        is_first = self._is_first(step)
-        return {
-            name: self.values.sent(value, name)
-            for name, value in step.user.session.query.items()
-            if is_first
-        }
+        """Return the page's own query parameters of a session; {} after its first CONNECT."""
+        query = {} if step.session is None else step.session.query
+        return {name: self.values.sent(value, name) for name, value in query.items()}
 
     def headers_of(self, step: Connect) -> dict[str, Template]:
-        """Return the headers that the page added to a connection; {} after its first CONNECT."""
-        headers = step.user.session.headers if self._is_first(step) else {}
-        return self._kept_headers(headers)
+        """Return the headers that the page added to a session; {} after its first CONNECT."""
+        return self._kept_headers({} if step.session is None else step.session.headers)
 
     def request_headers(self, request: RecordedRequest) -> dict[str, Template]:
         """Return the headers that the page added to a request."""
         return self._kept_headers(request.headers)
 
     def _kept_headers(self, headers: dict[str, str]) -> dict[str, Template]:
-        return {
-            name: self._header(name, value)
-            for name, value in headers.items()
-            if _KEPT_HEADERS.fullmatch(name)
-        }
+        return {name: self._header(name, value) for name, value in added_headers(headers).items()}
 
     def _header(self, name: str, value: str) -> Template:
         if name == "authorization":
             return self.values.secret(value, name)
         return self.values.sent(value, name)
-
-    def _is_first(self, step: Connect) -> bool:
-        connects = (s for s in self.steps if isinstance(s, Connect) and s.user is step.user)
-        return next(connects, None) is step
 
     def url_template(self, url: str) -> Template:
         """Return the template of a request's path and query: with references in the place of

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import difflib
 import json
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from asgi_sio_testclient import ConnectionRefused, LeakWarning, TestClient, TestClientError
 from asgi_sio_testclient.har._file import Recorded
+from asgi_sio_testclient.har._pages import InCookie, InPage
 from asgi_sio_testclient.har._plan import Handler, Plan
 from asgi_sio_testclient.har._steps import (
     CloseConnection,
@@ -281,9 +283,18 @@ class _Player:
             return
         self._note(f"{what}: {request.status}", f"{what}: {response.status_code}")
         answer = json_of(request.response) if "json" in request.response_type else None
+        now = json_of(response.text)
+        for capture in self._values.captures(step):
+            match capture.place:
+                case InCookie(name):
+                    found = client.http.cookies.get(name)
+                    self._variables[capture.name] = capture.value if found is None else found
+                case InPage(pattern):
+                    in_page = re.search(pattern, response.text)
+                    self._variables[capture.name] = in_page[1] if in_page else capture.value
+                case _:
+                    self._keep([capture], now)
         if answer is not None:
-            now = json_of(response.text)
-            self._keep(self._values.captures(step), now)
             self._compare(f"{what}: response", True, self._values.received(answer), now)
 
     async def _note_unrecorded(self) -> None:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from asgi_sio_testclient.har._pages import InCookie, InPage
 from asgi_sio_testclient.har._plan import Plan
 from asgi_sio_testclient.har._render import expression
 from asgi_sio_testclient.har._steps import (
@@ -19,7 +20,7 @@ from asgi_sio_testclient.har._steps import (
     Step,
     User,
 )
-from asgi_sio_testclient.har._values import json_of
+from asgi_sio_testclient.har._values import Capture, json_of
 
 __all__ = ["source_of"]
 
@@ -80,6 +81,8 @@ class _Writer:
             standard.append("import base64")
         if self._values.secrets:
             standard.append("import os")
+        if "re.search(" in body:
+            standard.append("import re")
         if re.search(r"\bANY\b", body):
             standard.append("from unittest.mock import ANY")
         names = "ConnectionRefused, TestClient" if "ConnectionRefused" in body else "TestClient"
@@ -312,9 +315,9 @@ class _Writer:
         self._call(f"response = await {step.user.name}.http.{method}", arguments)
         self._add(f"assert response.status_code == {request.status}")
         answer = json_of(request.response) if "json" in request.response_type else None
+        for capture in self._values.captures(step):
+            self._add(f"{capture.name} = {_found(capture, step.user.name)}")
         if answer is not None:
-            for capture in self._values.captures(step):
-                self._add(f"{capture.name} = response.json(){_subscripts(capture.path)}")
             self._compare("response.json()", self._values.received(answer))
 
     def _content(self, request: Any) -> list[str]:
@@ -345,7 +348,7 @@ class _Writer:
 
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 _OWN = frozenset({"response", "refused", "answer", "left", "app", "sio_app", "asyncio", "base64",
-                  "os", "pytest", "ANY", "TestClient"})  # fmt: skip
+                  "os", "pytest", "re", "ANY", "TestClient"})  # fmt: skip
 
 
 def _returned(values: Any) -> Any:
@@ -358,6 +361,18 @@ def _returned(values: Any) -> Any:
 
 def _subscripts(path: tuple[Any, ...]) -> str:
     return "".join(f"[{expression(part)}]" for part in path)
+
+
+def _found(capture: Capture, client: str) -> str:
+    """Source of what a response brings."""
+    match capture.place:
+        case InCookie(name):
+            return f"{client}.http.cookies[{expression(name)}]"
+        case InPage(pattern):
+            quote = '"' if "'" in pattern else "'"
+            raw = repr(pattern) if quote in pattern else f"r{quote}{pattern}{quote}"
+            return f"re.search({raw}, response.text)[1]"
+    return f"response.json(){_subscripts(capture.path)}"
 
 
 def _identifier(text: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from asgi_sio_testclient._connection.transcript import Transcript, TranscriptEntry
 from asgi_sio_testclient._protocol.packets import packet_class_for
 from asgi_sio_testclient.har._file import Recorded, RecordedRequest, RecordedSession
+from asgi_sio_testclient.har._pages import brings, tokens_sent
 
 __all__ = [
     "CloseConnection",
@@ -24,6 +25,7 @@ __all__ = [
     "ServerDisconnect",
     "Step",
     "User",
+    "added_headers",
     "script_of",
 ]  # fmt: skip
 
@@ -70,11 +72,13 @@ class Connect(Step):
     """A CONNECT packet and its answer.
 
     Attributes:
+        session: the session that the packet opened; None for a further namespace of a session.
         auth: the auth payload.
         sid: the session id of the accepted connection; "" if the server refused.
         refused: the data of the refusal, in a tuple; None if the server accepted.
     """
 
+    session: RecordedSession | None = None
     auth: Any = None
     sid: str = ""
     refused: tuple[Any, ...] | None = None
@@ -245,6 +249,7 @@ class _Session:
 
     def __init__(self, session: RecordedSession, user: User) -> None:
         self._user = user
+        self._session = session
         self._steps: list[Step] = []
         self._connecting: dict[str, Connect] = {}
         self._emitted: dict[tuple[str, int], Emit] = {}
@@ -269,7 +274,8 @@ class _Session:
 
     def _sent_connect(self, entry: TranscriptEntry, namespace: str) -> None:
         auth = entry.args[0] if entry.args else None
-        step = Connect(entry.time, self._user, namespace, auth)
+        opened = None if self._connecting else self._session
+        step = Connect(entry.time, self._user, namespace, opened, auth)
         self._connecting[namespace] = step
         self._add(step)
 
@@ -324,15 +330,25 @@ _FETCHED = frozenset({"xhr", "fetch", ""})
 
 
 def _requests(recorded: Recorded, user: User) -> Iterator[Step]:
-    """Yield the requests to the app's host that change something, set cookies or fetch JSON; not
-    the requests for pages, scripts and pictures.
+    """Yield the requests to the app's host that change something, set cookies, fetch JSON, or bring
+    a page with a token that is sent later; not the requests for other pages, scripts and pictures.
     """
     host = urlsplit(recorded.sessions[0].url).netloc
+    tokens = tokens_sent(recorded)
     for request in recorded.requests:
         own = urlsplit(request.url).netloc == host
         fetched = request.kind in _FETCHED and _json(request) is not None
-        if own and (request.method in _CHANGES or request.sets_cookies or fetched):
+        tells = request.sets_cookies or fetched or brings(request, tokens)
+        if own and (request.method in _CHANGES or tells):
             yield Request(request.time, user, "/", request)
+
+
+_KEPT_HEADERS = re.compile(r"authorization|x-(?!requested-with|forwarded|real-ip|client-data).*")
+
+
+def added_headers(headers: dict[str, str]) -> dict[str, str]:
+    """Return the headers that the page added, not the browser."""
+    return {name: value for name, value in headers.items() if _KEPT_HEADERS.fullmatch(name)}
 
 
 def _json(request: RecordedRequest) -> Any:

@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from asgi_sio_testclient.har._pages import InCookie, InPage, place_in_page
 from asgi_sio_testclient.har._steps import (
     Connect,
     Emit,
@@ -23,6 +24,7 @@ from asgi_sio_testclient.har._steps import (
     Request,
     Script,
     Step,
+    added_headers,
 )
 from asgi_sio_testclient.trace import kind_of
 
@@ -89,11 +91,13 @@ class Capture:
         path: the path to the value, from the arguments of the event or ack, or from the JSON of the
             response.
         value: the recorded value.
+        place: the place of the value in a page or a cookie; None for a value that `path` leads to.
     """
 
     name: str
     path: Path
     value: Any
+    place: InPage | InCookie | None = None
 
 
 @dataclass(eq=False)
@@ -107,6 +111,7 @@ class _Generated:
         path: the path to the value in that step.
         name: the name of its variable; "" before the variable is named.
         used: whether the value is in a later step again.
+        place: the place of the value in a page or a cookie; None for a value that `path` leads to.
     """
 
     value: Any
@@ -115,6 +120,7 @@ class _Generated:
     path: Path
     name: str = ""
     used: bool = False
+    place: InPage | InCookie | None = None
 
 
 _SECRET_KEY = re.compile(
@@ -160,7 +166,7 @@ class Values:
         self._script = script
         self._with_secrets = with_secrets
         self._sent: list[Any] = []
-        self._comes_back: set[Any] = set()
+        self._comes_back: dict[Any, str] = {}
         self._sids: dict[str, str] = {}
         self._generated: dict[Any, _Generated] = {}
         self._secrets: dict[str, Secret] = {}
@@ -177,9 +183,9 @@ class Values:
 
     def _find(self) -> None:
         self._comes_back = {
-            _identity(value)
+            _identity(value): key
             for step in self._script.steps
-            for value, _, _, sent in _leaves(step)
+            for value, key, _, sent in _leaves(step)
             if sent
         }
         for step in self._script.steps:
@@ -188,6 +194,8 @@ class Values:
                     self._note_sent(value, key)
                 else:
                     self._note_received(value, key, path, step)
+            if isinstance(step, Request):
+                self._note_page(step)
             if isinstance(step, Connect) and step.sid:
                 name = step.user.name
                 where = "sid" if step.namespace == "/" else f"get_sid({step.namespace!r})"
@@ -217,6 +225,23 @@ class Values:
         elif isinstance(value, str):
             for other in self._embedded_in(value):
                 other.used = True
+
+    def _note_page(self, step: Request) -> None:
+        """Note the values in a page or a cookie that the browser sends back."""
+        request = step.request
+        page = request.response if "html" in request.response_type else None
+        for identity, key in self._comes_back.items():
+            value = identity and identity[1]
+            if not isinstance(value, str) or len(value) < _EMBEDDED or value in self._sent:
+                continue
+            place: InPage | InCookie | None = next(
+                (InCookie(name) for name, cookie in request.cookies.items() if cookie == value),
+                None,
+            )
+            if place is None and page and self._is_generated(value, key):
+                place = place_in_page(page, value)
+            if place is not None:
+                self._generated[identity] = _Generated(value, key, step, (), used=True, place=place)
 
     def _generated_for(self, value: Any, key: str, *, alone: bool) -> _Generated | None:
         """Return the generated value that equals a value, or None. A number counts only if its key
@@ -282,13 +307,15 @@ class Values:
         for made in found:
             made.name = made.name or self._name_for(made)
             self._known.add(_identity(made.value))
-        return [Capture(made.name, made.path, made.value) for made in found]
+        return [Capture(made.name, made.path, made.value, made.place) for made in found]
 
     def _name_for(self, made: _Generated) -> str:
         base = re.sub(r"\W+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", made.key)).strip("_").lower()
         step = made.step
         event = step.event if isinstance(step, Receive | Emit) else ""
-        if isinstance(step, Request):
+        if made.place is not None:
+            event = ""
+        elif isinstance(step, Request):
             words = re.findall(r"[a-z]{3,}", urlsplit(step.request.url).path)
             event = words[-1] if words else "response"
         if base in event.split("_"):
@@ -419,6 +446,9 @@ def _leaves(step: Step) -> Iterator[tuple[Any, str, Path, bool]]:
     """
     if isinstance(step, Connect):
         yield from ((*leaf, True) for leaf in _walk(step.auth, "auth", ()))
+        if step.session is not None:
+            for added in (step.session.query, added_headers(step.session.headers)):
+                yield from ((*leaf, True) for leaf in _walk(added, "", ()))
         for data in step.refused or ():
             yield from ((*leaf, False) for leaf in _walk(data, "", ()))
     elif isinstance(step, Emit):
@@ -450,8 +480,7 @@ def _sent_by(step: Request) -> Iterator[tuple[Any, str, Path]]:
         yield part, "", ()
         if part.isdigit():
             yield int(part), "", ()
-    if "authorization" in request.headers:
-        yield request.headers["authorization"], "authorization", ()
+    yield from _walk(added_headers(request.headers), "", ())
     body = json_of(request.body)
     if body is None and "urlencoded" in request.body_type:
         body = dict(parse_qsl(request.body or "", keep_blank_values=True))
