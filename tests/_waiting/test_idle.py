@@ -1,0 +1,222 @@
+"""Waits until everything is idle at the same time."""
+
+import asyncio
+import functools
+
+import pytest
+
+from asgi_sio_testclient._waiting.idle import IdleState
+from asgi_sio_testclient._waiting.services import LoopServices
+
+
+@pytest.fixture
+async def idle():
+    return LoopServices(asyncio.get_running_loop()).idle
+
+
+async def turns(count=3):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+class Thing:
+    """Something that is as quiet as the test says."""
+
+    def __init__(self, *states):
+        self.states = list(states)
+        self.asked = 0
+
+    def quiet(self):
+        self.asked += 1
+        return self.states[0] if len(self.states) == 1 else self.states.pop(0)
+
+
+def watch(idle, *things):
+    done = []
+    forget = idle.when_idle(lambda: things, lambda: done.append(True))
+    return done, forget
+
+
+async def test_what_is_quiet_already_is_told_at_once(idle):
+    done, forget = watch(idle, Thing(IdleState.IDLE), Thing(IdleState.IDLE))
+    assert done == [True]
+    assert not idle.watchers
+    forget()
+
+
+async def test_nothing_is_quiet(idle):
+    assert watch(idle)[0] == [True]
+
+
+async def test_something_busy_is_looked_at_again_after_notify_and_not_before(idle):
+    busy = Thing(IdleState.BUSY)
+    done, _ = watch(idle, Thing(IdleState.IDLE), busy)
+    await turns()
+    assert busy.asked == 1
+    busy.states = [IdleState.IDLE]
+    assert not done
+    idle.notify()
+    idle.notify()
+    assert not done, "not in the middle of what notifies"
+    await turns()
+    assert done == [True]
+    assert busy.asked == 3, "once as the one that was busy, once among all"
+
+
+async def test_all_must_be_quiet_at_the_same_moment(idle):
+    one, other = Thing(IdleState.BUSY), Thing(IdleState.IDLE)
+    done, _ = watch(idle, one, other)
+    one.states, other.states = [IdleState.IDLE], [IdleState.BUSY]
+    idle.notify()
+    await turns()
+    assert not done
+    other.states = [IdleState.IDLE]
+    idle.notify()
+    await turns()
+    assert done == [True]
+
+
+async def test_what_was_busy_the_last_time_is_asked_first(idle):
+    others, busy = [Thing(IdleState.IDLE) for _ in range(3)], Thing(IdleState.BUSY)
+    watch(idle, *others, busy)
+    asked = [thing.asked for thing in others]
+    for _ in range(5):
+        idle.notify()
+        await turns()
+    assert [thing.asked for thing in others] == asked
+    assert busy.asked == 6
+
+
+class Rest:
+    """Tells of an app that is at rest, certainly or not."""
+
+    kind = ("the same",)
+
+    def __init__(self, *, certain):
+        self.is_certain = certain
+        self.asked = 0
+
+    def look(self):
+        self.asked += 1
+
+
+def watch_together(idle, thing, number, rest_of):
+    """`number` watchers of one kind."""
+    done = []
+
+    def sources():
+        return (thing,)
+
+    forgets = [
+        idle.when_idle(sources, functools.partial(done.append, i), rest_of()) for i in range(number)
+    ]
+    return done, forgets
+
+
+async def test_of_many_that_wait_for_the_same_one_is_asked(idle):
+    busy, rest = Thing(IdleState.BUSY), Rest(certain=True)
+    done, _ = watch_together(idle, busy, 100, lambda: rest)
+    idle.notify()
+    await turns()
+    assert (busy.asked, rest.asked) == (2, 0)
+    busy.states = [IdleState.IDLE]
+    idle.notify()
+    await turns()
+    assert done == list(range(100))
+    assert (busy.asked, rest.asked) == (4, 1)
+    assert not idle.watchers
+
+
+async def test_without_rest_one_is_asked_for_many_too(idle):
+    busy = Thing(IdleState.BUSY)
+    done, _ = watch_together(idle, busy, 3, lambda: None)
+    busy.states = [IdleState.IDLE]
+    idle.notify()
+    await turns()
+    assert (done, busy.asked) == ([0, 1, 2], 3)
+
+
+async def test_what_one_waited_out_the_others_look_at_themselves(idle):
+    busy, rest = Thing(IdleState.BUSY), Rest(certain=False)
+    done, _ = watch_together(idle, busy, 3, lambda: rest)
+    busy.states = [IdleState.IDLE]
+    idle.notify()
+    await turns()
+    assert (done, rest.asked) == ([0, 1, 2], 3)
+
+
+async def test_the_next_one_is_asked_when_the_first_has_left(idle):
+    busy = Thing(IdleState.BUSY)
+    done, forgets = watch_together(idle, busy, 3, lambda: None)
+    forgets[0]()
+    busy.states = [IdleState.IDLE]
+    idle.notify()
+    await turns()
+    assert done == [1, 2]
+
+
+async def test_what_is_moving_is_looked_at_until_it_is_quiet_without_notify(idle):
+    moving = Thing(IdleState.MOVING, IdleState.MOVING, IdleState.MOVING, IdleState.IDLE)
+    done, _ = watch(idle, moving, Thing(IdleState.IDLE))
+    assert not done
+    await turns(10)
+    assert done == [True]
+
+
+async def test_what_moves_for_ever_is_given_up_until_the_next_notify(idle):
+    moving, now = Thing(IdleState.MOVING), idle.loop.time()
+    idle.loop.time = lambda: now  # the next look is a timer, which does not come
+    done, forget = watch(idle, moving)
+    await turns(100)
+    asked = moving.asked
+    await turns(100)
+    assert moving.asked == asked, "no busy loop"
+    del idle.loop.time
+    moving.states = [IdleState.IDLE]
+    idle.notify()
+    await turns()
+    assert done == [True]
+    forget()
+
+
+async def test_a_watch_can_be_taken_back(idle):
+    busy = Thing(IdleState.BUSY)
+    done, forget = watch(idle, busy)
+    forget()
+    forget()
+    busy.states = [IdleState.IDLE]
+    idle.notify()
+    await turns()
+    assert not done
+
+
+async def test_every_watcher_is_told_and_one_that_is_told_may_watch_again(idle):
+    busy = Thing(IdleState.BUSY)
+    first, _ = watch(idle, busy)
+    again = []
+    idle.when_idle(lambda: [busy], lambda: again.append(watch(idle, Thing(IdleState.IDLE))[0]))
+    busy.states = [IdleState.IDLE]
+    idle.notify()
+    await turns()
+    assert first == [True]
+    assert again == [[True]]
+
+
+async def test_soon_looks_in_the_next_turn(idle):
+    done = []
+    idle.when_idle(lambda: (), lambda: done.append(True), soon=True)
+    assert not done
+    await turns()
+    assert done == [True]
+
+
+async def test_clear_ends_all_waits_and_their_timer(idle):
+    moving = Thing(IdleState.MOVING)
+    done, _ = watch(idle, moving)
+    await turns(100)  # from now on a timer looks
+    idle.clear()
+    moving.states = [IdleState.IDLE]
+    idle.notify()
+    await asyncio.sleep(0.02)
+    assert not done
+    assert not idle.watchers
