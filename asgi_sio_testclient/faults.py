@@ -1,10 +1,10 @@
-"""A bad network, on demand: messages that are lost, doubled, overtaken or late, by a seed.
+"""A bad network: messages are lost, duplicated, reordered or delayed, as decided by a seed.
 
-A `Schedule` decides what happens to each message, and writes it down. The same seed decides the
-same, message by message in each direction, so that a failing run can be run again.
+A `Schedule` decides what happens to each message, and records its decisions. The same seed gives
+the same decisions, message by message in each direction, so that a failing run can be repeated.
 
-This module works on encoded packets and has no clock and no connection: whoever
-has one makes `Wire` objects of the schedule, one a direction, and sends through them.
+This module works on encoded packets, without a clock or a connection. A connection creates one
+`Wire` for each direction, and sends its packets through them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __tracebackhide__ = True
 Direction = Literal["sent", "received"]
 
 DIRECTIONS: tuple[Direction, ...] = ("sent", "received")
-SHOWN = 60  # characters of a frame in a line of text
+SHOWN = 60  # characters of a packet in a line of text
 
 
 class Fate(enum.Enum):
@@ -39,12 +39,12 @@ class Fate(enum.Enum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that a schedule did.
+    """One message that a schedule lost, duplicated, reordered or delayed.
 
     Attributes:
-        direction: "sent" by the client, or "received" by it.
-        fate: what happened.
-        frame: to which Engine.IO packet, as it travels.
+        direction: "sent" or "received", from the client's point of view.
+        fate: what happened to the message.
+        frame: the encoded Engine.IO packet.
     """
 
     direction: Direction
@@ -58,38 +58,43 @@ class Fault:
 
 
 def is_message(frame: EncodedPacket) -> bool:
-    """Whether an Engine.IO packet is a MESSAGE: all that Socket.IO sends, attachments included."""
+    """Return whether an Engine.IO packet is a MESSAGE, which all packets of Socket.IO are, with
+    their attachments.
+    """
     return not isinstance(frame, str) or frame.startswith("4")
 
 
 def carries_event(frame: EncodedPacket) -> bool:
-    """Whether an Engine.IO packet is a whole event or ack of Socket.IO's: one without attachments.
+    """Return whether an Engine.IO packet is an event or ack of Socket.IO without attachments.
 
-    A packet whose attachments don't follow is a malformed one, which is another kind of fault.
+    If an attachment were lost, the packet would be malformed, which is another kind of fault.
     """
     return isinstance(frame, str) and frame.startswith(("42", "43"))
 
 
 class Schedule:
-    """What happens to messages, decided by a seed.
+    """Decides by a seed what happens to messages.
 
     Args:
-        seed: any number; the same one decides the same.
-        lose: probability that a message never arrives.
-        duplicate: probability that it arrives twice.
-        reorder: probability that the next one arrives before it.
-        delay: probability that it, and what follows it, arrives `hold` seconds later.
-        hold: seconds that a message is held back at the most; a message that is to be overtaken by
-            the next goes on alone when none came until then.
+        seed: any number; the same seed gives the same decisions.
+        lose: the probability that a message never arrives.
+        duplicate: the probability that a message arrives twice.
+        reorder: the probability that a message arrives after the next message.
+        delay: the probability that a message, and the messages after it, arrive `hold` seconds
+            later.
+        hold: the most seconds for which a message is held back. A reordered message is delivered
+            after this time if no further message has come.
         directions: "sent", "received", or both.
-        applies_to: which Engine.IO packets; events and acks without attachments by default, so that
-            connections can be made and kept. `is_message` is all of Socket.IO.
+        applies_to: returns whether faults may happen to an Engine.IO packet. The default is events
+            and acks without attachments, so that connections still work. `is_message` is all
+            packets of Socket.IO.
 
     Attributes:
-        faults: what it did so far, in order.
+        faults: the faults so far, in order.
 
     Raises:
-        ValueError: probabilities below 0, or above 1 together, or a `hold` that is not above 0.
+        ValueError: a probability is below 0, or their sum is above 1; `hold` is not above 0; or a
+            direction is unknown.
     """
 
     def __init__(
@@ -122,11 +127,11 @@ class Schedule:
         self._fates = [*chances, Fate.PASS]
         self._weights = [*chances.values(), 1 - sum(chances.values())]
         self._applies_to = applies_to
-        # One a direction: how the two take turns differs from run to run.
+        # One generator for each direction: the order of the two directions differs from run to run.
         self._random = {name: random.Random(f"{seed}, {name}") for name in directions}  # noqa: S311
 
     def decide(self, direction: Direction, frame: EncodedPacket) -> Fate:
-        """What happens to the next message in that direction; a fault is written down."""
+        """Return what happens to the next message in a direction, and record a fault."""
         generator = self._random.get(direction)
         if generator is None or not self._applies_to(frame):
             return Fate.PASS
@@ -141,19 +146,19 @@ class Schedule:
 
 
 class Timer(Protocol):
-    """What ``loop.call_later`` returns."""
+    """A timer, as ``loop.call_later`` returns one."""
 
     def cancel(self) -> None:
-        """It is not to be called any more."""
+        """Cancel the call."""
 
 
 class Wire:
-    """One direction of a connection, with a schedule on it.
+    """One direction of a connection, on which a schedule decides what happens to messages.
 
     Args:
-        schedule: decides.
-        direction: which way.
-        deliver: takes what arrives at the other end.
+        schedule: decides what happens to each message.
+        direction: "sent" or "received".
+        deliver: called with each packet that arrives.
         call_later: ``loop.call_later``.
     """
 
@@ -174,11 +179,11 @@ class Wire:
 
     @property
     def holding(self) -> bool:
-        """Whether something is under way that is still to arrive."""
+        """Whether a packet is held back and will still arrive."""
         return self._timer is not None or bool(self._line)
 
     def carry(self, frame: EncodedPacket) -> None:
-        """Send a frame: it is delivered now, later, twice or never."""
+        """Send a packet, which is delivered now, later, twice or never."""
         fate = self._schedule.decide(self._direction, frame)
         if fate is Fate.REORDER:
             self._overtaken.append(frame)
@@ -197,20 +202,19 @@ class Wire:
             self._deliver_line()
 
     def flush(self) -> None:
-        """Deliver at once what is held back."""
+        """Deliver all packets that are held back now."""
         self._stop_timer()
         overtaken, self._overtaken = self._overtaken, []
         self._line += overtaken
         self._deliver_line()
 
     def _deliver_line(self) -> None:
-        # One at a time: until the last is delivered the wire holds something, and whoever asks in
-        # between has to wait for it.
+        # One packet at a time, so that `holding` is true until the last packet is delivered.
         while self._line:
             self._deliver(self._line.pop(0))
 
     def cut(self) -> None:
-        """The connection is over: what is held back never arrives."""
+        """Drop all packets that are held back: the connection has ended."""
         self._stop_timer()
         self._line, self._overtaken = [], []
 

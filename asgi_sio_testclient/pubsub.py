@@ -1,17 +1,17 @@
-"""Several server nodes in one test, without a broker: client managers that share what they publish.
+"""Several server nodes in one test, without Redis: client managers on a broker in memory.
 
-An app that runs on more than one node gives its server a client manager on Redis or the like. For a
-test give each node's server an `AsyncInMemoryManager` on one `InMemoryBroker` instead: rooms,
-`emit`, `call`, `disconnect`, `enter_room` then work across the nodes as in production, and a
-write-only manager, as worker processes have it, emits to all of them::
+An app that runs on several nodes gives its server a client manager on Redis or another broker. In a
+test, give the server of each node an `AsyncInMemoryManager` on one `InMemoryBroker`: rooms, `emit`,
+`call`, `disconnect` and `enter_room` work across the nodes as in production. A write-only manager,
+as in a worker process, emits to the clients of all nodes::
 
     broker = InMemoryBroker()
     one = socketio.AsyncServer(async_mode="asgi", client_manager=AsyncInMemoryManager(broker))
     two = socketio.AsyncServer(async_mode="asgi", client_manager=AsyncInMemoryManager(broker))
     worker = InMemoryManager(broker)
 
-Messages travel as JSON and arrive in a later turn of the event loop, in the order in which they
-were published, as they do over Redis. Only what a network adds is left out: nothing gets lost.
+Messages are encoded as JSON and arrive in a later turn of the event loop, in the order in which
+they were published, as over Redis. No message is ever lost.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ __tracebackhide__ = True
 
 
 class InMemoryBroker:
-    """Carries messages from each manager to all that listen on its channel.
+    """Delivers the messages of each manager to all managers on the same channel.
 
-    It may be used from several threads and event loops.
+    A broker may be used from several threads and event loops.
     """
 
     def __init__(self) -> None:
@@ -44,12 +44,14 @@ class InMemoryBroker:
 
     @property
     def pending(self) -> int:
-        """How many messages were published and not processed yet, counted once for each node."""
+        """How many messages were published and not processed yet; a message for two nodes counts
+        twice.
+        """
         with self._lock:
             return sum(subscription.pending for subscription in self._subscriptions)
 
     def quiet(self) -> IdleState:
-        """Return the state of idleness: idle once all published messages were processed."""
+        """Return IDLE if all published messages were processed, else BUSY."""
         return IdleState.BUSY if self.pending else IdleState.IDLE
 
     def publish(self, channel: str, message: str) -> None:
@@ -60,21 +62,21 @@ class InMemoryBroker:
                     self._subscriptions.remove(subscription)
 
     def subscribe(self, channel: str) -> _Subscription:
-        """Listen on `channel` in the running event loop, from now on."""
+        """Return a subscription to `channel` in the running event loop, from now on."""
         subscription = _Subscription(channel)
         with self._lock:
             self._subscriptions.append(subscription)
         return subscription
 
     def unsubscribe(self, subscription: _Subscription) -> None:
-        """Remove a listener; its unprocessed messages are dropped."""
+        """Remove a subscription, with its unprocessed messages."""
         with self._lock:
             if subscription in self._subscriptions:
                 self._subscriptions.remove(subscription)
 
 
 class _Subscription:
-    """The messages that one node has still to process."""
+    """The messages that one node has not processed yet."""
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
@@ -108,11 +110,11 @@ class AsyncInMemoryManager(AsyncPubSubManager):  # type: ignore[misc]
     """A client manager for `socketio.AsyncServer`: all servers on one broker share their rooms.
 
     Args:
-        broker: shared by the nodes.
-        channel: as in `socketio.AsyncRedisManager`; nodes with different channels don't meet.
-        write_only: it only emits, and belongs to no server.
+        broker: the broker that the nodes share.
+        channel: as in `socketio.AsyncRedisManager`; nodes on different channels share nothing.
+        write_only: whether the manager only emits, and belongs to no server.
         logger: as in `socketio.AsyncRedisManager`.
-        json: a json-like module, for what travels.
+        json: a json-like module that encodes the messages.
     """
 
     name = "in-memory"
@@ -130,8 +132,8 @@ class AsyncInMemoryManager(AsyncPubSubManager):  # type: ignore[misc]
         self._subscription: _Subscription | None = None
 
     def initialize(self) -> None:
-        """Called by the server with its first client: listen from now on, not from when the
-        listening task first runs.
+        """Subscribe. The server calls this before its first client connects; python-socketio's own
+        task would subscribe later, when it first runs.
         """
         if not self.write_only:
             if self._subscription is not None:
@@ -148,7 +150,7 @@ class AsyncInMemoryManager(AsyncPubSubManager):  # type: ignore[misc]
         try:
             while True:
                 message = await subscription.get()
-                # AsyncPubSubManager._thread() deals with it before it asks for the next one.
+                # AsyncPubSubManager._thread() processes the message before it takes the next one.
                 yield message
                 subscription.done()
         finally:
@@ -156,9 +158,9 @@ class AsyncInMemoryManager(AsyncPubSubManager):  # type: ignore[misc]
 
 
 class InMemoryManager(PubSubManager):  # type: ignore[misc]
-    """A write-only manager without ``await``: what a worker process has, or a thread.
+    """A write-only manager without ``await``, for a worker process or a thread.
 
-    Args: as for `AsyncInMemoryManager`.
+    Args: see `AsyncInMemoryManager`.
     """
 
     name = "in-memory"

@@ -1,11 +1,10 @@
-"""The command line: which commands there are, and what their errors look like from a shell.
+"""The command line: the list of commands, exit codes, and how errors are shown.
 
-A command is a module of this package, imported only when it is asked for, with a function
-``main(argv, prog)`` that returns the exit code. What a command does is its own affair; this module
-knows neither clients nor apps.
+A command is a module of this package with a function ``main(argv, prog)`` that returns the exit
+code. The module is imported only if the command is used. This module uses neither clients nor apps.
 
-Exit codes: 0, it worked; 1, the app or the connection said no; 2, the command line was wrong;
-130, Ctrl-C; 141, the reader of the output closed the pipe.
+Exit codes: 0, success; 1, the app failed or refused the connection; 2, wrong arguments; 130,
+Ctrl-C; 141, the reader of the output closed the pipe.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _OUR_FRAMES = (
     *(str(Path(file).parent) for file in (package.__file__, asyncio.__file__, importlib.__file__)),
     "<frozen importlib",
 )
-"""Whose files stand above the app's own in every traceback, and tell its author nothing."""
+"""Files of the frames at the top of every traceback, which are left out: they are not the app's."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,9 @@ class Command:
     """One subcommand.
 
     Attributes:
-        name: what is typed.
-        summary: its line in the overview.
-        module: where it lives, below ``asgi_sio_testclient._cli``.
+        name: the name on the command line.
+        summary: the line in the overview.
+        module: the name of the module in ``asgi_sio_testclient._cli``.
     """
 
     name: str
@@ -69,9 +68,9 @@ _NAMES = [command.name for command in COMMANDS]
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, which says in one line what is wrong; ``--help`` has the usage.
+    """An argument parser that shows an error in one line, without the usage.
 
-    Options are not abbreviated, and texts keep their lines.
+    Options can't be abbreviated, and the texts of ``--help`` keep their line breaks.
     """
 
     def __init__(self, *, prog: str, description: str, epilog: str = "") -> None:
@@ -85,7 +84,7 @@ class Parser(argparse.ArgumentParser):
 
     @property
     def own_options(self) -> set[str]:
-        """The options, as they are written."""
+        """The options, as on the command line."""
         return set(self._option_string_actions)
 
     def error(self, message: str) -> NoReturn:
@@ -94,14 +93,14 @@ class Parser(argparse.ArgumentParser):
 
 
 class CommandLineError(Exception):
-    """What was typed cannot be carried out.
+    """Raised for a command line that can't be carried out.
 
-    Its ``__cause__`` is shown with a traceback: it is the app's own error.
+    The ``__cause__`` is an error of the app, and is shown with a traceback.
     """
 
 
 def program() -> str:
-    """How this process was started, for usage lines."""
+    """Return the command with which this process was started, for usage lines."""
     return SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m asgi_sio_testclient"
 
 
@@ -150,7 +149,7 @@ def _run(argv: Sequence[str] | None) -> int:
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _output_is_closed():
             raise
-        # With nothing but our own frames it is our own mistake: then they do tell.
+        # Without a frame of the app, the error is one of this package: show its frames.
         frames = _app_frames(error) or error.__traceback__
         traceback.print_exception(error.with_traceback(frames))
         return 1
@@ -158,7 +157,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _no_command(words: list[str]) -> str:
-    """What is wrong where a command line begins with no command."""
+    """Return the error for a command line that does not begin with a command."""
     if not words:
         return f"expected a command: {', '.join(_NAMES)}; --help tells more"
     if words[0].startswith("-"):
@@ -169,9 +168,9 @@ def _no_command(words: list[str]) -> str:
 
 
 def _complete() -> None:
-    """Answer a shell that asks for completions, by argcomplete, and exit; without it do nothing.
+    """Print completions for a shell with argcomplete, and exit; without argcomplete, do nothing.
 
-    The commands' own parsers are known to their modules: the words before a command are skipped.
+    Each command has its own parser, so the words before the command are skipped.
     """
     try:
         argcomplete = importlib.import_module("argcomplete")
@@ -194,14 +193,14 @@ def _parser() -> Parser:
     parser = Parser(
         prog=program(),
         description="An in-memory Socket.IO test client for ASGI apps.",
-        epilog=f"commands:\n{overview}\n\n`{program()} COMMAND --help` tells more about each.",
+        epilog=f"commands:\n{overview}\n\n`{program()} COMMAND --help` has the options of each.",
     )
     parser.add_argument("--version", action=_ShowVersion)
     parser.add_argument(
         "command",
         metavar="COMMAND",
         choices=_NAMES,
-        help="one of those below",
+        help="one of the commands below",
     )
     parser.add_argument(
         "arguments",
@@ -213,7 +212,7 @@ def _parser() -> Parser:
 
 
 class _ShowVersion(argparse.Action):
-    """As argparse's "version", but looks the versions up only when they are asked for."""
+    """Like argparse's "version", but finds the versions only if the option is used."""
 
     def __init__(self, option_strings: Sequence[str], dest: str) -> None:
         super().__init__(option_strings, dest, nargs=0, help="show the versions in use, and exit")
@@ -246,9 +245,9 @@ def _app_frames(error: BaseException) -> TracebackType | None:
 
 
 def _output_is_closed() -> bool:
-    """Whether standard output or standard error is a pipe whose reader has closed it.
+    """Return whether standard output or standard error is a pipe that the reader has closed.
 
-    An app may raise a BrokenPipeError of its own.
+    A BrokenPipeError may also come from the app.
     """
     return any(_is_closed(stream) for stream in (sys.stdout, sys.stderr))
 
@@ -263,7 +262,7 @@ def _is_closed(stream: TextIO) -> bool:
 
 
 def _discard_output() -> None:
-    """Point the closed pipes at the null device: Python's own flush at exit must not complain.
+    """Redirect the closed pipes to the null device, so that Python's flush at exit does not fail.
 
     From https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """

@@ -1,7 +1,7 @@
-"""``bench``: what one event costs, from the shell or in CI: a table, a picture, a verdict.
+"""``bench``: measures the latency of an event, from the shell or in CI, and compares reports.
 
-Standard output carries the figures; what the app prints, the progress bar and complaints go to
-standard error.
+Figures go to standard output; the output of the app, the progress bar and errors go to standard
+error.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from asgi_sio_testclient._cli.screen import Screen, screen_for
 from asgi_sio_testclient.bench import _plot as plot
 
 _DESCRIPTION = """\
-Send an event to an app in memory many times, and tell what it took: no server, no network, and the
-handler's own time apart from that of the protocol. With a URL in the place of the app, measure a
-live server. Garbage is collected before and after measuring, not within; failed calls are counted,
-and are in none of the figures."""
+Send an event to an app in memory many times, and show the latencies, without a server or a network,
+with the time of the handler and of the protocol. With a URL in the place of the app, measure a live
+server. Garbage is collected before and after measuring, not within; failed calls are counted, and
+are in none of the figures."""
 
 _EXAMPLES = """\
 examples:
@@ -35,9 +35,9 @@ examples:
   %(prog)s main:app search '{"text": "tea"}' --json baseline.json
   %(prog)s main:app search '{"text": "tea"}' --baseline baseline.json --fail-above 1.2
 
-exit codes: 0 it worked; 1 calls failed, nothing handles the event, or it is slower than the
-baseline allows; 2 wrong arguments, or a baseline of something else; 130 Ctrl-C, after the figures
-so far."""
+exit codes: 0 success; 1 calls failed, nothing handles the event, or calls are slower than the
+baseline allows; 2 wrong arguments, or a baseline of another app or event; 130 Ctrl-C, after the
+figures so far."""
 
 _INTERRUPTED = 130
 STDOUT = Path("-")
@@ -47,15 +47,15 @@ def main(argv: Sequence[str], prog: str) -> int:
     """Run the command.
 
     Returns:
-        0, or 1 where calls failed or the baseline's verdict is no, or 130 after Ctrl-C; whatever
-        else goes wrong is raised.
+        0; 1 if calls failed, or are slower than the baseline allows; 130 after Ctrl-C. Other errors
+        are raised.
     """
     parser = build_parser(prog)
     arguments = parser.parse_intermixed_args(argv)
     if arguments.fail_above is not None and arguments.baseline is None:
         parser.error("--fail-above needs --baseline: the report to compare with")
     out = sys.stdout
-    # With --json -, standard output is the report's alone.
+    # With --json -, only the report goes to standard output.
     screen = screen_for(sys.stderr if arguments.json == STDOUT else out, sys.stderr)
     command = _Bench(arguments, prog, screen, out)
     with contextlib.redirect_stdout(sys.stderr):
@@ -110,14 +110,14 @@ class _Bench:
                     )
                 except ValueError as error:
                     raise CommandLineError(str(error)) from None
-            # Before the app's shutdown, which may fail.
+            # Within the block: the app's shutdown at its end may fail.
             return self.finish(report)
 
     def cut_short(self, interrupt: KeyboardInterrupt) -> int:
-        """Show what was measured so far.
+        """Show the figures so far, and return the exit code.
 
         Raises:
-            KeyboardInterrupt: nothing was.
+            KeyboardInterrupt: no call was measured yet.
         """
         if self.progress is None or self.progress.warming_up:
             raise interrupt
@@ -125,7 +125,7 @@ class _Bench:
         return _INTERRUPTED
 
     def finish(self, report: bench.LatencyReport) -> int:
-        """Show the figures, write the files, and judge."""
+        """Show the figures, write the files, and return the exit code."""
         arguments = self._arguments
         comparison = None if self._baseline is None else report.compare(self._baseline)
         self._screen.show(report, comparison)
@@ -146,10 +146,10 @@ class _Bench:
         return int(failed)
 
     def _check_baseline(self, progress: bench.Progress) -> None:
-        """Before anything is measured for nothing.
+        """Check the baseline before the first call.
 
         Raises:
-            CommandLineError: the baseline is of something else.
+            CommandLineError: the baseline is of another app or event, or of other settings.
         """
         if self._baseline is not None:
             ours = progress.report().subject
@@ -200,7 +200,7 @@ def _draw(path: Path, report: bench.LatencyReport) -> None:
 
 
 def build_parser(prog: str) -> Parser:
-    """The options of the command."""
+    """Return the parser with the options of the command."""
     parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
     target.add_event_arguments(parser)
     _add_load_options(parser)
@@ -211,26 +211,27 @@ def build_parser(prog: str) -> Parser:
 
 def _add_load_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    target.add_count(parser, "--calls", 1, 1000, "how many are measured")
-    target.add_count(parser, "--warmup", 0, 100, "how many are sent before, unmeasured")
+    target.add_count(parser, "--calls", 1, 1000, "how many calls are measured")
+    target.add_count(parser, "--warmup", 0, 100, "how many calls are sent before, unmeasured")
     option(
         "--concurrency",
         metavar="N",
         type=target.whole(1),
         default=1,
-        help="how many are under way at a time (default: 1; with --rate: no limit)",
+        help="how many calls may be pending at once (default: 1; with --rate: no limit)",
     )
     option(
         "--rate",
         metavar="PER_SECOND",
         type=_above_zero,
-        help="send on a schedule, and count latency from there; otherwise one after the other",
+        help="send calls at this rate, and count latency from the time at which a call was due "
+        "(default: one after the other)",
     )
     option(
         "--mode",
         choices=("call", "emit"),
-        help="until the ack, or until the answer of --await-event or else the app's rest "
-        "(default: call; with --await-event: emit)",
+        help="measure until the ack (call), or until --await-event, or else until the app has "
+        "settled (emit; default: call; with --await-event: emit)",
     )
     option("--await-event", metavar="EVENT", help="the event that answers an emit")
 
@@ -241,20 +242,20 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--json",
         metavar="FILE",
         type=Path,
-        help="write the report, a baseline for later; - for standard output",
+        help="write the report, which can be a baseline later; - for standard output",
     )
     option(
         "--plot",
         metavar="FILE.png|svg",
         type=_picture,
-        help="draw distribution and timeline; needs the [cli] extra",
+        help="draw a histogram and a timeline; needs the [cli] extra",
     )
     option("--baseline", metavar="FILE", type=Path, help="a report to compare with")
     option(
         "--fail-above",
         metavar="RATIO",
         type=_above_zero,
-        help="how much slower than the baseline it may be (default: 1, no more than noise)",
+        help="how much slower than the baseline calls may be (default: 1, no more than noise)",
     )
 
 

@@ -1,6 +1,6 @@
-"""``conformance``: the official protocol test suites against an app, as a table.
+"""``conformance``: runs the official protocol test suites against an app, and prints a table.
 
-The table goes to standard output; what the app prints and logs goes to standard error.
+The table goes to standard output; the output and the log of the app go to standard error.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from asgi_sio_testclient.conformance import Result
 
 _DESCRIPTION = """\
 Run every case of the official Engine.IO v4 and Socket.IO v5 protocol test suites against an app in
-memory, or against a live server at a URL, whatever language it is written in, and print what the
-specification asks for and what the app answered.
+memory, or against a live server at a URL, in any language, and print the answer that the
+specification requires and the answer of the app.
 
-Against a live server few cases run at a time, and one that differs is repeated alone until two
+Against a live server few cases run at a time, and a case that differs is repeated alone until two
 repetitions agree.
 
-The table goes to standard output, what the app logs about the cases to standard error.
+The table goes to standard output, the log of the app to standard error.
 
 The app has to follow the suites' rules:
 
@@ -38,7 +38,7 @@ examples:
   %(prog)s http://localhost:3000
   %(prog)s myserver:create_app --factory --suite socket.io --socketio-path ws/socket.io
 
-exit codes: 0 every case conforms; 1 some don't; 2 wrong arguments."""
+exit codes: 0 every case conforms; 1 a case differs; 2 wrong arguments."""
 
 NARROWEST, WIDEST = 60, 160  # columns
 INDENT = "  "
@@ -47,23 +47,23 @@ ECHOES = {
     "engine.io: message, websocket: echoes a text packet",
     "socket.io: message: echoes an event",
 }
-"""Cases that fail where the app doesn't follow the suites' rules, and next to nowhere else."""
+"""Cases that fail if the app doesn't follow the suites' rules, and hardly for any other reason."""
 
 
 def main(argv: Sequence[str], prog: str) -> int:
     """Run the command.
 
     Returns:
-        0 when every case conforms, else 1.
+        0 if every case conforms, else 1.
 
     Raises:
-        CommandLineError: there is no such app, or it serves no suite's path.
+        CommandLineError: the app does not exist, or serves the path of no suite.
     """
     arguments = build_parser(prog).parse_args(argv)
     paths = {"engine.io": arguments.engineio_path, "socket.io": arguments.socketio_path}
     with contextlib.redirect_stdout(sys.stderr):
         app = target.load_app(arguments.app, factory=arguments.factory)
-        # Of an address; from an app they are the app's own.
+        # Errors of this package for a URL; for an app in memory, they are errors of the app.
         misuse = (ImportError, ValueError) if target.is_url(arguments.app) else ()
         try:
             results = asyncio.run(conformance.run(app, arguments.suite, paths=paths))
@@ -73,7 +73,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         nowhere = " nor ".join(paths.values())
         raise CommandLineError(
             f"{arguments.app} serves neither {nowhere}: where is it mounted? "
-            "--engineio-path and --socketio-path say so"
+            "Give --engineio-path and --socketio-path"
         )
     width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
     sys.stdout.write("".join(f"{line}\n" for line in table(results, width)))
@@ -81,7 +81,7 @@ def main(argv: Sequence[str], prog: str) -> int:
 
 
 def build_parser(prog: str) -> Parser:
-    """The options of the command."""
+    """Return the parser with the options of the command."""
     parser = Parser(
         prog=prog,
         description=_DESCRIPTION + textwrap.indent(conformance.RULES, INDENT),
@@ -94,7 +94,7 @@ def build_parser(prog: str) -> Parser:
         "--suite",
         choices=tuple(conformance.SUITES),
         action="append",
-        help="run this suite; may be repeated (default: those whose path the app serves)",
+        help="run this suite; may be repeated (default: the suites whose path the app serves)",
     )
     for suite, path in conformance.SUITES.items():
         option(
@@ -102,7 +102,7 @@ def build_parser(prog: str) -> Parser:
             metavar="PATH",
             type=_path,
             default=path,
-            help=f"where the {suite} suite finds its server (default: {path})",
+            help=f"the path of the server for the {suite} suite (default: {path})",
         )
     return parser
 
@@ -112,7 +112,7 @@ def _path(text: str) -> str:
 
 
 def table(results: Sequence[Result], width: int) -> Iterator[str]:
-    """The lines of a table: case, the specification's answer, the app's answer."""
+    """Yield the lines of the table: case, the specification's answer, the app's answer."""
     first = width // 3
     columns = (first, first, width - 2 * first)
     yield from _row(("case", "the specification's answer", "the app's answer"), columns)
@@ -136,8 +136,8 @@ def _rules_broken(results: Sequence[Result]) -> Iterator[str]:
     silent = [name for name in names if name in ECHOES]
     if silent:
         yield (
-            f"The app did not echo ({'; '.join(silent)}). Where it doesn't follow the suites' "
-            "rules, most cases can't conform, whatever the server is worth: --help has the rules."
+            f"The app did not echo ({'; '.join(silent)}). If the app doesn't follow the suites' "
+            "rules, most cases differ, however well the server conforms: --help has the rules."
         )
 
 

@@ -1,6 +1,6 @@
-"""``demo``: what the library is for, in a second: the bundled chat app, used by two people.
+"""``demo``: runs the bundled chat app in memory, with two users, in a second.
 
-Each line is one call of the public API, who made it, what came of it and how long it took.
+Each line of the output is one call of the public API: the user, the call, its outcome and its time.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _WHO, _CALL, _OUTCOME, _TIME = 7, 34, 33, 8
 """Widths of the columns."""
 
 _Write = Callable[[str, str], None]
-"""Takes a text and its style: "", "bold", "dim", "red", "cyan" or "magenta"."""
+"""Writes a text in a style: "", "bold", "dim", "red", "cyan" or "magenta"."""
 
 
 def main(argv: Sequence[str], prog: str) -> int:
     """Run the command.
 
     Returns:
-        0; whatever goes wrong is raised.
+        0. Errors are raised.
     """
     arguments = build_parser(prog).parse_args(argv)
     write = _coloured() if _wants_colour() else _plain
@@ -39,7 +39,7 @@ def main(argv: Sequence[str], prog: str) -> int:
 
 
 def build_parser(prog: str) -> Parser:
-    """The options of the command."""
+    """Return the parser with the options of the command."""
     parser = Parser(prog=prog, description=_TITLE)
     target.add_transport_option(parser)
     return parser
@@ -101,7 +101,7 @@ async def _await_event(client: TestClient, table: _Table, name: str, event: str)
 
 
 class _Table:
-    """The table of steps, written while they happen."""
+    """The table of steps; each step is written when it ends."""
 
     def __init__(self, write: _Write) -> None:
         self._write = write
@@ -124,7 +124,7 @@ class _Table:
 
 
 class _Step:
-    """One call: timed, then written as a line of the table."""
+    """One call, as a context manager that measures its time and writes a line of the table."""
 
     def __init__(self, who: str, call: str, write: _Write) -> None:
         self._who = who

@@ -1,8 +1,8 @@
 """The chat app that ``demo`` runs: asgi_sio_testclient._cli.demo_app:app.
 
-An ordinary app, in plain ASGI and python-socketio so that it needs nothing that is not installed
-anyway: an HTTP login that sets a signed cookie, and a Socket.IO server that lets in those who have
-one. It must never know the test client.
+An ordinary app, written with plain ASGI and python-socketio, so that no further package is needed:
+an HTTP login that sets a signed cookie, and a Socket.IO server that accepts clients with that
+cookie. The app must not import the test client.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SECRET = secrets.token_bytes()
 
 
 def create_app() -> socketio.ASGIApp:
-    """The whole app: Socket.IO on /socket.io, the login on /login."""
+    """Return the app: Socket.IO on /socket.io, the login on /login."""
     sio = socketio.AsyncServer(async_mode="asgi")
     sio.register_namespace(ChatRooms("/"))
     sio.register_namespace(Lobby("/lobby"))
@@ -32,7 +32,9 @@ def create_app() -> socketio.ASGIApp:
 
 
 async def login(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-    """POST /login with JSON ``{"name": ..., "password": ...}``: 204 and the cookie, or 401."""
+    """Answer POST /login with JSON ``{"name": ..., "password": ...}``: 204 and the cookie, or
+    401.
+    """
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", "/login"):
@@ -47,33 +49,33 @@ async def login(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallab
 
 
 class ChatRooms(socketio.AsyncNamespace):  # type: ignore[misc]
-    """Rooms of people who logged in."""
+    """Chat rooms for users who are logged in."""
 
     async def on_connect(self, sid: str, environ: dict[str, Any], _auth: Any) -> None:
-        """Let in whoever has the cookie."""
+        """Accept a client that has the cookie."""
         name = _logged_in(environ.get("HTTP_COOKIE", ""))
         if name is None:
             raise socketio.exceptions.ConnectionRefusedError("log in first")
         await self.save_session(sid, {"name": name})
 
     async def on_join(self, sid: str, room: str) -> list[str]:
-        """Enter a room; tells the others, and returns who is in it."""
+        """Enter a room, notify the others there, and return the names of all in the room."""
         async with self.session(sid) as session:
             session["room"] = room
         await self.enter_room(sid, room)
-        await self._tell("joined", sid)
+        await self._notify("joined", sid)
         members = [member for member, _ in self.server.manager.get_participants("/", room)]
         return sorted([(await self.get_session(member))["name"] for member in members])
 
     async def on_say(self, sid: str, text: str) -> None:
-        """Tell the others in the room."""
-        await self._tell("said", sid, text)
+        """Emit "said" to the others in the room."""
+        await self._notify("said", sid, text)
 
     async def on_disconnect(self, sid: str, _reason: str) -> None:
-        """Tell the others in the room."""
-        await self._tell("left", sid)
+        """Emit "left" to the others in the room."""
+        await self._notify("left", sid)
 
-    async def _tell(self, event: str, sid: str, *what: str) -> None:
+    async def _notify(self, event: str, sid: str, *what: str) -> None:
         session = await self.get_session(sid)
         if "room" in session:
             data = (session["name"], *what)
@@ -84,7 +86,7 @@ class Lobby(socketio.AsyncNamespace):  # type: ignore[misc]
     """Open to everybody, to try the ``emit`` command on."""
 
     async def on_echo(self, sid: str, *data: Any) -> tuple[Any, ...]:
-        """Send back what came, as an event and as the ack."""
+        """Send the arguments back, as an event and as the ack."""
         await self.emit("echoed", data, to=sid)
         return data
 

@@ -1,7 +1,7 @@
-"""``emit``: one event into an app, from the shell, as curl does it for HTTP.
+"""``emit``: sends one event to an app from the shell, like curl for HTTP.
 
-Standard output carries JSON lines and nothing else, so that it can be piped into jq: what the app
-prints goes to standard error.
+Only JSON lines go to standard output, so that the output can be piped into jq. The output of the
+app goes to standard error.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from asgi_sio_testclient import EventTimeout, NotConnected, ReceivedEvent, TestC
 from asgi_sio_testclient._cli import Parser, target
 
 _DESCRIPTION = """\
-Connect to an app in memory, emit one event, print what comes back. No server is started. Or, with a
-URL in the place of the app, connect to a live server.
+Connect to an app in memory, emit one event, and print the answers. No server is started. With a URL
+in the place of the app, connect to a live server.
 
-Without --ack and --wait, every event that the app sends in answer is printed, once all that the
-event set off has run; of a live server, every event that comes within --timeout. Events are printed
-as {"name": ..., "args": [...], "namespace": ...}, one a line; bytes as {"base64": "..."}."""
+Without --ack and --wait, every event that the app sends is printed once the app has settled; for a
+live server, every event that arrives within --timeout. Each event is printed on one line, as
+{"name": ..., "args": [...], "namespace": ...}; bytes as {"base64": "..."}."""
 
 _EXAMPLES = """\
 examples:
@@ -34,21 +34,21 @@ examples:
   %(prog)s main:create_app echo true --factory -n /chat --auth '{"token": "t0k3n"}'
   %(prog)s https://staging.example.com say '"hello"' --ack
 
-exit codes: 0 it worked; 1 refused, timed out, or the app raised; 2 wrong arguments."""
+exit codes: 0 success; 1 refused, timed out, or the app raised; 2 wrong arguments."""
 
 
 def main(argv: Sequence[str], prog: str) -> int:
     """Run the command.
 
     Returns:
-        0, or 1 where the app has no handler for the event; whatever else goes wrong is raised.
+        0, or 1 if the app has no handler for the event. Other errors are raised.
     """
     arguments = build_parser(prog).parse_intermixed_args(argv)
     printer = _JSONLines(sys.stdout)
     with contextlib.redirect_stdout(sys.stderr):
         client = target.build_client(arguments)
         asyncio.run(_emit(client, arguments, printer))
-    if _nobody_handled(client, arguments.event):
+    if _is_unhandled(client, arguments.event):
         where = f"namespace {arguments.namespace!r}"
         sys.stderr.write(f"{prog}: the app has no handler for {arguments.event!r} in {where}\n")
         return 1
@@ -56,7 +56,7 @@ def main(argv: Sequence[str], prog: str) -> int:
 
 
 def build_parser(prog: str) -> Parser:
-    """The options of the command."""
+    """Return the parser with the options of the command."""
     parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
     target.add_event_arguments(parser)
     target.add_connection_options(parser)
@@ -66,7 +66,7 @@ def build_parser(prog: str) -> Parser:
         metavar="EVENT",
         action="append",
         default=[],
-        help="wait for this event and print it; may be repeated, for several or for the same again",
+        help="wait for this event and print it; may be repeated, with the same or another event",
     )
     parser.add_argument(
         "--ack", action="store_true", help="wait for the handler's return value and print it"
@@ -96,7 +96,7 @@ async def _emit(
 
 
 async def _print_until(client: TestClient, timeout: float, output: Callable[[Any], None]) -> None:
-    """Print what a live server sends within `timeout` seconds, or until it ends the connection."""
+    """Print the events of a live server for `timeout` seconds, or until the connection ends."""
     deadline = asyncio.get_running_loop().time() + timeout
     with contextlib.suppress(EventTimeout, NotConnected):
         while True:
@@ -104,7 +104,7 @@ async def _print_until(client: TestClient, timeout: float, output: Callable[[Any
             output(_readable(await client.await_event(namespace="*", timeout=left)))
 
 
-def _nobody_handled(client: TestClient, event: str) -> bool:
+def _is_unhandled(client: TestClient, event: str) -> bool:
     return any(run.event == event and not run.name for run in client.transcript.handlers)
 
 
@@ -113,7 +113,7 @@ def _readable(event: ReceivedEvent) -> dict[str, Any]:
 
 
 class _JSONLines:
-    """Writes each value at once: a later wait may time out, and the reader may be waiting."""
+    """Writes each value on a line and flushes: a later wait may time out, and a reader may wait."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""``from-har``: a test from a browser's recording."""
+"""``from-har``: prints a test made from a browser's recording."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from asgi_sio_testclient._cli import CommandLineError, Parser
 from asgi_sio_testclient.har import HARError, Recorded, read_har, source_of_test
 
 _DESCRIPTION = """\
-Print a test that does what a browser's recording has: it connects, emits, and asserts what comes
-back. Record with Chrome's network panel ("Export HAR") or with Playwright (record_har_path).
+Print a test that repeats a browser's recording: the test connects, emits, and asserts the answers.
+Record with Chrome's network panel ("Export HAR") or with Playwright (record_har_path).
 
-Session ids, ids and times that the server made up are taken from what arrives, and put in where the
-browser sent them back. Passwords, tokens and cookies are left out: the test takes them from
-environment variables that it names."""
+Session ids, ids and times that the server generates are assigned to variables, which the test sends
+where the browser sent them. Passwords, tokens and cookies are left out: the test takes them from
+environment variables, which the test names."""
 
 _EXAMPLES = """\
 examples:
   %(prog)s session.har > test_session.py
   %(prog)s session.har --app main:app --ignore tick > test_session.py
 
-exit codes: 0 it worked; 1 the file holds no recording; 2 wrong arguments."""
+exit codes: 0 success; 1 the file has no recording; 2 wrong arguments."""
 
 
 def build_parser(prog: str) -> Parser:
@@ -49,7 +49,7 @@ def main(argv: Sequence[str], prog: str) -> int:
 
     Raises:
         CommandLineError: the file can't be read.
-        HARError: the file holds no recording.
+        HARError: the file has no recording.
     """
     parser = build_parser(prog)
     arguments = parser.parse_args(argv)
@@ -66,23 +66,23 @@ def main(argv: Sequence[str], prog: str) -> int:
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the file, and which of its events do not count."""
+    """Add the argument for the file, and the option for the events that are ignored."""
     parser.add_argument("file", metavar="FILE", help="a HAR file, or a zip archive with one")
     parser.add_argument(
         "--ignore",
         metavar="EVENT",
         action="append",
         default=[],
-        help="an event that comes by itself, and is not compared; may be repeated",
+        help="an event that the server sends by itself, and that is not compared; may be repeated",
     )
 
 
 def load_har(file: str) -> Recorded:
-    """Read the file that was named.
+    """Read a HAR file.
 
     Raises:
         CommandLineError: the file can't be read.
-        HARError: the file holds no recording.
+        HARError: the file has no recording.
     """
     try:
         return read_har(file)

@@ -1,6 +1,6 @@
-"""``fuzz``: generated payloads for every handler of an app.
+"""``fuzz``: sends generated payloads to every handler of an app.
 
-Standard output carries the failures and the summary; what the app prints goes to standard error.
+The failures and the summary go to standard output; the output of the app goes to standard error.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from asgi_sio_testclient._exceptions import shown_url
 from asgi_sio_testclient._protocol.names import TRANSPORT_CHOICES
 
 _DESCRIPTION = """\
-Send generated payloads to the handlers of an app, in memory: any JSON and binary, shaped by the
-handlers' code, annotations and recorded arguments. A handler holds where it ends, raises nothing,
-and leaves the server able to answer another client. Failing payloads are made small by Hypothesis.
+Send generated payloads to the handlers of an app in memory: any JSON and bytes, shaped by the
+handlers' code, annotations and recorded arguments. A handler fails if it never ends, if it raises,
+or if the server accepts no other client afterwards. Hypothesis makes failing payloads smaller.
 
-Time is virtual: a handler may sleep for hours. The app's handlers do run: let them have a database
-of their own."""
+Time is virtual: a handler that sleeps for hours takes no time. The app's handlers do run: give the
+app a database for tests."""
 
 _EXAMPLES = """\
 examples:
@@ -33,17 +33,18 @@ examples:
   %(prog)s main:create_app --factory --setup tests.login:log_in --from session.har
   %(prog)s main:app --sequences 8 --allow ValueError
 
-exit codes: 0 all handlers held; 1 some failed; 2 wrong arguments, or the app refuses the client."""
+exit codes: 0 no handler failed; 1 a handler failed; 2 wrong arguments, or the app refuses the
+client."""
 
 
 def main(argv: Sequence[str], prog: str) -> int:
     """Run the command.
 
     Returns:
-        0 where all handlers held, else 1.
+        0 if no handler failed, else 1.
 
     Raises:
-        CommandLineError: what was typed cannot be carried out.
+        CommandLineError: the command line can't be carried out.
     """
     arguments = build_parser(prog).parse_intermixed_args(argv)
     try:
@@ -103,7 +104,7 @@ def _show(line: str) -> None:
 
 
 def build_parser(prog: str) -> Parser:
-    """The options of the command."""
+    """Return the parser with the options of the command."""
     parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
     option = parser.add_argument
     option("app", metavar="MODULE:APP", help="the app, as uvicorn takes it")
@@ -115,9 +116,9 @@ def build_parser(prog: str) -> Parser:
         help="events whose handlers are fuzzed (default: all)",
     )
     target.add_count(
-        parser, "--max-examples", 1, 200, "how many each handler gets, until one fails"
+        parser, "--max-examples", 1, 200, "the most examples that are sent to one handler"
     )
-    target.add_count(parser, "--seed", 0, 0, "of the generated values")
+    target.add_count(parser, "--seed", 0, 0, "the seed of the generated values")
     option(
         "--allow",
         metavar="EXCEPTION",
@@ -134,20 +135,22 @@ def build_parser(prog: str) -> Parser:
     option(
         "--setup",
         metavar="MODULE:FUNCTION",
-        help="called with each client before it connects, to log in; may be a coroutine function",
+        help="called with each client before the client connects, for example to log in; sync or "
+        "async",
     )
     option(
         "--from",
         metavar="FILE",
         dest="recorded",
-        help="a HAR file, or a text file with a frame on each line: arguments to begin with",
+        help="recorded arguments to begin with: a HAR file, or a text file with one Engine.IO "
+        "packet on each line",
     )
     option(
         "--sequences",
         metavar="LENGTH",
         type=target.whole(1),
         default=0,
-        help="send sequences of up to so many events of all handlers instead",
+        help="send sequences of events of all handlers instead, each with at most LENGTH events",
     )
     target.add_connection_options(parser, namespace=None)
     return parser

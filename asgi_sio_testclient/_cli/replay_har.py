@@ -1,4 +1,4 @@
-"""``replay-har``: a browser's recording, played again against an app."""
+"""``replay-har``: repeats a browser's recording against an app, and compares the answers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from asgi_sio_testclient._cli.from_har import add_file_arguments, load_har
 from asgi_sio_testclient.har import replay
 
 _DESCRIPTION = """\
-Send what a browser's recording has to an app in memory, each frame when what came before it has
-arrived, and compare what comes back. Session ids, ids and times may differ."""
+Send the packets and requests of a browser's recording to an app in memory, each once the events
+recorded before have arrived, and compare the answers. Session ids, ids and times may differ."""
 
 _EXAMPLES = """\
 examples:
   %(prog)s main:app session.har
   %(prog)s main:create_app session.har --factory --ignore tick
 
-exit codes: 0 the app did the same; 1 it did not, and a diff is printed; 2 wrong arguments."""
+exit codes: 0 the answers are the same; 1 they differ, and a diff is printed; 2 wrong arguments."""
 
 
 def build_parser(prog: str) -> Parser:
@@ -36,7 +36,7 @@ def build_parser(prog: str) -> Parser:
         metavar="SECONDS",
         type=target.seconds,
         default=5.0,
-        help="how long to wait for one event at most (default: 5)",
+        help="the most seconds to wait for one event (default: 5)",
     )
     return parser
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str], prog: str) -> int:
     """Run the command.
 
     Returns:
-        0 where the app did what was recorded, else 1.
+        0 if the app answered as recorded, else 1.
     """
     arguments = build_parser(prog).parse_intermixed_args(argv)
     recorded = load_har(arguments.file)

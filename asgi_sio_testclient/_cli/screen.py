@@ -1,6 +1,6 @@
-"""What ``bench`` shows in a terminal: a bar while it measures, the figures at the end.
+"""The output of ``bench`` in a terminal: a progress bar, then the figures.
 
-With rich, of the extra "cli", in colour and with rules; without it the same as plain text.
+With rich, of the extra "cli", in colour; without rich, as plain text.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _EXTRA = "asgi-sio-testclient[cli]"
 _BAR_WIDTH = 40
 _HISTOGRAM_WIDTH = 40
 _HISTOGRAM_LABELS = 23
-"""Columns before the bars."""
+"""The columns before the bars."""
 _NO_TERMINAL = 120
-"""Columns of a file or a pipe, where nothing should be folded."""
+"""The columns of a file or a pipe, where lines should not be wrapped."""
 _HISTOGRAM_LINES = 12
 _VERDICT_STYLES = {"slower": "bold red", "faster": "bold green", "unclear": "bold yellow"}
 
-Watch = Callable[[Progress], None]
+ShowProgress = Callable[[Progress], None]
 
 
 def screen_for(out: TextIO, err: TextIO) -> Screen:
-    """A screen with rich where that is installed."""
+    """Return a screen with rich if rich is installed, else a plain one."""
     try:
         import rich  # noqa: F401, PLC0415 (an optional package)
     except ImportError:
@@ -42,29 +42,31 @@ def screen_for(out: TextIO, err: TextIO) -> Screen:
 
 
 class Screen(ABC):
-    """What both have in common."""
+    """Shows the progress and the figures of a measurement."""
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
         self.out = out
         self.err = err
 
-    def bar(self) -> AbstractContextManager[Watch]:
-        """Shows how far it is, on stderr, where that is a terminal."""
+    def bar(self) -> AbstractContextManager[ShowProgress]:
+        """Return a context manager that yields a function for the progress. The progress is shown
+        on stderr, if that is a terminal.
+        """
         return self._bar() if self.err.isatty() else _no_bar()
 
     @abstractmethod
-    def _bar(self) -> AbstractContextManager[Watch]: ...
+    def _bar(self) -> AbstractContextManager[ShowProgress]: ...
 
     @abstractmethod
     def show(self, report: LatencyReport, comparison: Comparison | None) -> None:
-        """The figures."""
+        """Show the figures of a report, and a comparison, if there is one."""
 
 
 class PlainScreen(Screen):
-    """Text."""
+    """A screen of plain text."""
 
     @contextmanager
-    def _bar(self) -> Iterator[Watch]:
+    def _bar(self) -> Iterator[ShowProgress]:
         columns = shutil.get_terminal_size().columns
         longest = 0
 
@@ -81,7 +83,7 @@ class PlainScreen(Screen):
             self.err.write("\n")
 
     def show(self, report: LatencyReport, comparison: Comparison | None) -> None:
-        """As `Screen.show`; says what is missing."""
+        """See `Screen.show`; add a line about the missing extra."""
         columns = shutil.get_terminal_size().columns if self.out.isatty() else _NO_TERMINAL
         text = str(report)
         if max(map(len, text.splitlines()[2:])) > columns:
@@ -99,13 +101,13 @@ class PlainScreen(Screen):
 
 
 class RichScreen(Screen):
-    """Colour."""
+    """A screen with colours, by rich."""
 
     @contextmanager
-    def _bar(self) -> Iterator[Watch]:
+    def _bar(self) -> Iterator[ShowProgress]:
         from rich import progress as bars  # noqa: PLC0415 (an optional package)
 
-        # Drawn when we are told to, between calls: a thread that draws would take turns with them.
+        # Drawn between calls: a thread that draws would run while calls are measured.
         bar = bars.Progress(
             *bars.Progress.get_default_columns(),
             bars.MofNCompleteColumn(),
@@ -131,10 +133,10 @@ class RichScreen(Screen):
             yield show
 
     def show(self, report: LatencyReport, comparison: Comparison | None) -> None:
-        """As `Screen.show`."""
+        """See `Screen.show`."""
         from rich.text import Text  # noqa: PLC0415 (an optional package)
 
-        # Piped into a file, a table should not be folded to the 80 columns of no terminal.
+        # In a file or a pipe, rich would wrap the table at 80 columns.
         console = _console(self.out, width=None if self.out.isatty() else _NO_TERMINAL)
         console.print(Text(str(report.subject), "bold"))
         table = self._table(report)
@@ -169,14 +171,14 @@ class RichScreen(Screen):
 
 
 def _console(stream: TextIO, width: int | None = None) -> Any:
-    """A console that leaves a closed pipe to its caller, and without escape sequences for colour
-    and type where NO_COLOR is set.
+    """Return a console that raises BrokenPipeError for a closed pipe, and writes no escape
+    sequences if NO_COLOR is set.
     """
     from rich.console import Console  # noqa: PLC0415 (an optional package)
 
     class PipeConsole(Console):
         def on_broken_pipe(self) -> None:
-            """As without rich; rich itself would exit with 1 here."""
+            """Raise, as without rich; rich itself would exit with 1."""
             raise BrokenPipeError
 
     colours = None if os.environ.get("NO_COLOR") else "auto"
@@ -184,12 +186,12 @@ def _console(stream: TextIO, width: int | None = None) -> Any:
 
 
 @contextmanager
-def _no_bar() -> Iterator[Watch]:
+def _no_bar() -> Iterator[ShowProgress]:
     yield lambda _: None
 
 
 def plain_bar(progress: Progress, columns: int) -> str:
-    """How far it is, in one line that a terminal of so many columns does not fold."""
+    """Return the progress as one line that fits into `columns`."""
     words = f"{progress.done:,} of {progress.total:,} calls"
     width = min(_BAR_WIDTH, columns - len(words) - 4)
     if width < 1:
@@ -199,7 +201,7 @@ def plain_bar(progress: Progress, columns: int) -> str:
 
 
 def list_lines(report: LatencyReport) -> list[str]:
-    """The figures one below the other, where the table is too wide."""
+    """Return the figures one below the other, for a terminal that is too narrow for the table."""
     lines = []
     for name, cells in report.rows():
         figures = (f"  {title:5} {cell:>8}" for title, cell in zip(TITLES, cells, strict=True))
@@ -210,7 +212,13 @@ def list_lines(report: LatencyReport) -> list[str]:
 def histogram_lines(
     histogram: tuple[Bucket, ...], block: str, columns: int = _NO_TERMINAL
 ) -> list[str]:
-    """Bars, shortest time first, some buckets to a line, in so many columns."""
+    """Return the lines of a histogram, shortest time first, each with one or more buckets.
+
+    Args:
+        histogram: the buckets.
+        block: the character of a bar.
+        columns: the most characters of a line.
+    """
     if not histogram:
         return []
     rows = _merged(histogram)
@@ -223,7 +231,7 @@ def histogram_lines(
 
 
 def _merged(histogram: tuple[Bucket, ...]) -> list[tuple[float, int]]:
-    """Lower bounds and counts of at most twelve lines, empty ones in between among them."""
+    """Return lower bound and count of at most twelve lines, with the empty lines between them."""
     ratio = histogram[0].high / histogram[0].low
     places = [round(math.log(bar.low / histogram[0].low, ratio)) for bar in histogram]
     together = -(-(places[-1] + 1) // _HISTOGRAM_LINES)

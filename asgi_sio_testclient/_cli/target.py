@@ -1,6 +1,7 @@
-"""What the commands that connect to an app share: naming it, importing it, connecting to it.
+"""Options and functions for all commands that connect to an app: import the app, build a client,
+connect.
 
-Only the module that was named on the command line is imported. Nothing here prints.
+Only the module on the command line is imported. No function here prints.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ APP_HELP = "the app, as uvicorn takes it; or the URL of a live server"
 
 
 def add_event_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the app, the event and its arguments.
+    """Add the arguments for the app, the event and the event's arguments.
 
-    Parse with ``parse_intermixed_args``: people put options anywhere.
+    Parse with ``parse_intermixed_args``, which allows options anywhere.
     """
     parser.add_argument("app", metavar="MODULE:APP", help=APP_HELP)
     parser.add_argument("event", metavar="EVENT", help="the event to emit")
@@ -37,14 +38,19 @@ def add_event_arguments(parser: argparse.ArgumentParser) -> None:
         "data",
         metavar="JSON",
         nargs="*",
-        default=[],  # without one argparse says that it is required
+        default=[],  # without a default, argparse calls the argument required
         type=json_value,
-        help="the event's arguments, each a JSON value of its own; with none, none are sent",
+        help="the event's arguments, each a JSON value; without arguments, none are sent",
     )
 
 
 def add_connection_options(parser: argparse.ArgumentParser, *, namespace: str | None = "/") -> None:
-    """Add how to reach the app and as whom; `namespace` is the default, None for all."""
+    """Add the options of a connection: path, namespace, auth, headers, cookies, timeout.
+
+    Args:
+        parser: the parser.
+        namespace: the default namespace; None for all namespaces of the app.
+    """
     add_transport_option(parser, default=None)
     option = parser.add_argument
     option("--factory", action="store_true", help="APP is a function that returns the app")
@@ -73,44 +79,47 @@ def add_connection_options(parser: argparse.ArgumentParser, *, namespace: str | 
         type=_cookie,
         action="append",
         default=[],
-        help="a cookie, for example of a session that is logged in; may be repeated",
+        help="a cookie, for example of a logged-in session; may be repeated",
     )
     option(
         "--path",
         metavar="PATH",
         default="socket.io",
-        help="where Socket.IO is, /ws/socket.io for a mounted app (default: socket.io)",
+        help="the path of Socket.IO, such as /ws/socket.io for a mounted app (default: socket.io)",
     )
     option(
         "--timeout",
         metavar="SECONDS",
         type=seconds,
         default=5.0,
-        help="how long to wait for anything (default: 5)",
+        help="the most seconds of each wait (default: 5)",
     )
 
 
 def add_transport_option(
     parser: argparse.ArgumentParser, default: str | None = "websocket"
 ) -> None:
-    """Add ``--transport``, with the values that `TRANSPORT_CHOICES` translates for `TestClient`.
+    """Add ``--transport``, whose values `TRANSPORT_CHOICES` translates for `TestClient`.
 
-    `default` None leaves the choice to `TestClient`, which polls a WSGI app.
+    Args:
+        parser: the parser.
+        default: the default transport. None uses the default of `TestClient`, which is polling for
+            a WSGI app, and else websocket.
     """
     parser.add_argument(
         "--transport",
         choices=tuple(TRANSPORT_CHOICES),
         default=default,
-        help="upgrade starts with polling and goes on with websocket (default: websocket"
-        f"{'' if default else ', of a WSGI app polling'})",
+        help="upgrade begins with polling and changes to websocket (default: websocket"
+        f"{'' if default else ', for a WSGI app polling'})",
     )
 
 
 def build_client(arguments: argparse.Namespace) -> TestClient:
-    """Import the app that was named, and build the client that the options describe.
+    """Import the app, and return a client with the options of the command line.
 
     Raises:
-        CommandLineError: there is no such app, or it is not one.
+        CommandLineError: the app does not exist, or is no app.
     """
     app = load_app(arguments.app, factory=arguments.factory)
     transport: dict[str, Any] = {}
@@ -131,7 +140,8 @@ def build_client(arguments: argparse.Namespace) -> TestClient:
 
 
 async def connect(client: TestClient, namespace: str) -> None:
-    """Connect, and name the option where the client's hint is about an argument of its own.
+    """Connect; add a note about ``--path`` to an error whose hint is about an argument of the
+    client.
 
     Raises:
         TestClientError: see `TestClient.connect`.
@@ -147,18 +157,22 @@ async def connect(client: TestClient, namespace: str) -> None:
 
 
 def is_url(target: str) -> bool:
-    """Whether it names a live server in the place of an app."""
+    """Return whether the command line names the URL of a live server in the place of an app."""
     return "://" in target
 
 
 def load_app(target: str, *, factory: bool) -> Any:
-    """Import ``MODULE:APP``, with the current directory on ``sys.path``, as uvicorn has it.
+    """Import ``MODULE:APP``, with the current directory on ``sys.path``, as uvicorn does.
+
+    Args:
+        target: ``MODULE:APP``, or the URL of a live server.
+        factory: whether APP is a function that returns the app.
 
     Returns:
-        the app; of the URL of a live server the URL.
+        The app; or the URL.
 
     Raises:
-        CommandLineError: it names no app. An error of the app's own code is its ``__cause__``.
+        CommandLineError: `target` names no app. An error of the app's code is the ``__cause__``.
     """
     if is_url(target):
         if factory:
@@ -173,10 +187,10 @@ def load_app(target: str, *, factory: bool) -> Any:
 
 
 def load_object(target: str) -> Any:
-    """Import ``MODULE:NAME`` as `load_app` does.
+    """Import ``MODULE:NAME`` as `load_app` does, and return the object.
 
     Raises:
-        CommandLineError: there is nothing of that name.
+        CommandLineError: the module or the name does not exist.
     """
     return _load(target)
 
@@ -195,10 +209,10 @@ def _load(target: str) -> Any:
 
 
 def json_value(text: str) -> Any:
-    """An argument of the command line as the JSON value that it is.
+    """Decode an argument of the command line as JSON.
 
     Raises:
-        argparse.ArgumentTypeError: it is not JSON; says what was expected.
+        argparse.ArgumentTypeError: the argument is not JSON.
     """
     try:
         return json.loads(text, parse_constant=_no_constant)
@@ -255,7 +269,7 @@ def _made_by(factory: Any, target: str) -> Any:
 
 
 def _takes_nothing(app: Any) -> bool:
-    """Whether ``app`` can only be a factory: every ASGI app takes a scope."""
+    """Return whether ``app`` takes no arguments: then it must be a factory."""
     try:
         return callable(app) and not inspect.signature(app).parameters
     except (TypeError, ValueError):
@@ -297,13 +311,13 @@ _cookie = _pair("=", "name=value")
 def add_count(
     parser: argparse.ArgumentParser, name: str, least: int, default: int, meaning: str
 ) -> None:
-    """Add an option that takes a whole number; its help is `meaning` and the default."""
+    """Add an option for a whole number, `least` or more; its help is `meaning` and the default."""
     text = f"{meaning} (default: {default})"
     parser.add_argument(name, metavar="N", type=whole(least), default=default, help=text)
 
 
 def whole(least: int) -> Callable[[str], int]:
-    """A type for argparse: a whole number, `least` or more."""
+    """Return a type for argparse: a whole number, `least` or more."""
 
     def parse(text: str) -> int:
         try:
@@ -320,6 +334,11 @@ def whole(least: int) -> Callable[[str], int]:
 
 
 def seconds(text: str) -> float:
+    """Parse a number of seconds above 0.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is no such number.
+    """
     try:
         seconds = float(text)
     except ValueError:

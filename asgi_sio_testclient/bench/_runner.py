@@ -40,14 +40,14 @@ TIMEOUTS_IN_A_ROW = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """What `measure()` was asked for.
+    """The arguments of `measure()`.
 
     Attributes:
-        calls, warmup, concurrency, rate: as there.
+        calls, warmup, concurrency, rate: see `measure()`.
         operation: sends the event once and waits for its answer.
-        event: its name.
-        namespace: where.
-        goes_on: whether a handler may go on after its answer, and fail.
+        event: the name of the event.
+        namespace: the namespace of the event.
+        goes_on: whether a handler may run on after its answer, and fail.
     """
 
     calls: int
@@ -61,10 +61,10 @@ class Plan:
 
 
 class Progress:
-    """How far a measurement is; handed to the function that was given as `progress`.
+    """The progress of a measurement: the argument of the function that was given as `progress`.
 
     Attributes:
-        total: how many calls there will be.
+        total: how many calls will be measured.
     """
 
     def __init__(self, measurement: Measurement, total: int) -> None:
@@ -73,26 +73,40 @@ class Progress:
 
     @property
     def warming_up(self) -> bool:
-        """Whether calls that are not measured are under way; `done` is 0 until they are over."""
+        """Whether the warm-up calls run, which are not measured; `done` is 0 until they end."""
         return self._measurement.warming_up
 
     @property
     def done(self) -> int:
-        """How many calls are over, failed ones among them."""
+        """How many calls have ended, failed calls included."""
         return 0 if self.warming_up else len(self._measurement.samples) + self.errors
 
     @property
     def errors(self) -> int:
-        """How many of them failed."""
+        """How many calls have failed."""
         return 0 if self.warming_up else self._measurement.errors.total()
 
     def report(self, interrupted: str | None = None) -> LatencyReport:
-        """The report of what was measured so far; `interrupted` says why there won't be more."""
+        """Return the report of the calls so far; `interrupted` is the reason of an early end."""
         return self._measurement.report(interrupted)
 
 
 class Measurement:
-    """One measurement: `run` it, then ask for its `report`, also when it was cut short."""
+    """One measurement: call `run`, then `report`. `report` works, too, if `run` was cancelled.
+
+    Args:
+        client: the client.
+        plan: what to send.
+        subject: the description of the measurement, for the report.
+        watcher: called with the progress, or None.
+
+    Attributes:
+        samples: for each answered call its number among all calls, and when it was due, sent and
+            answered, in nanoseconds.
+        errors: how many calls failed, by type.
+        warming_up: whether the warm-up calls run.
+        stopped, sent, housekept_ns, housekept_at: see `_open_loop.Calls`.
+    """
 
     def __init__(
         self, client: TestClient, plan: Plan, subject: Subject, watcher: Watcher | None
@@ -103,11 +117,10 @@ class Measurement:
         self._watcher = watcher
         self._progress = Progress(self, plan.calls)
         self._handlers = _Handlers(client, plan.event, plan.namespace)
-        # number among all calls, due, sent, answered, in nanoseconds
         self.samples: list[tuple[int, int, int, int]] = []
         self.errors: Counter[str] = Counter()
         self._messages: dict[str, str] = {}
-        # when the calibration loop ran, and what it took, in seconds
+        # start and length of each run of the calibration loop, in seconds
         self._calibrations: list[tuple[float, float]] = []
         self._reported_ns = 0
         self.warming_up = False
@@ -125,8 +138,8 @@ class Measurement:
 
         Raises:
             UsageError: nothing in the app handles the event.
-            TypeError: its arguments can't be serialised.
-            NotConnected: there was no connection to begin with.
+            TypeError: the arguments of the event can't be serialised.
+            NotConnected: the client is not connected.
         """
         self.warming_up = self._plan.warmup > 0
         self._report_progress()
@@ -148,7 +161,7 @@ class Measurement:
     # -- closed loop
 
     async def _warm_up(self) -> None:
-        """Send the calls that are not measured. Cut short, they are in no report either."""
+        """Send the calls that are not measured; remove their figures, also if cancelled."""
         try:
             await self._closed_loop(self._plan.warmup)
         finally:
@@ -250,7 +263,9 @@ class Measurement:
         self._count(exc)
 
     def _is_misuse(self, exc: Exception) -> bool:
-        """Arguments that can't be sent, or a server that can't be watched: no call fares better."""
+        """Return whether every further call would fail, too: the arguments can't be sent, or the
+        server can't be instrumented.
+        """
         ours = isinstance(exc, TypeError) and exc not in self._client.app_exceptions
         return ours or isinstance(exc, UsageError)
 
@@ -260,13 +275,17 @@ class Measurement:
         self._messages.setdefault(name, first_line(exc))
 
     def _timed_out(self) -> None:
-        """A thousand calls that nobody answers, of five seconds each: who would see the end?"""
+        """Count a timeout; stop if all calls so far have timed out, and there were enough."""
         self._timeouts += 1
         if not self.samples and self._timeouts >= max(TIMEOUTS_IN_A_ROW, self._plan.concurrency):
             self.stopped = f"{self._timeouts} calls timed out, and none was answered"
 
     def _prove(self, exc: Exception | None) -> None:
-        """After the first call: does anything in the app handle the event at all?"""
+        """Check after the first call whether anything in the app handles the event; if not, stop.
+
+        Args:
+            exc: the error of the call, or None.
+        """
         self._proved = True
         run = self._handlers.latest()
         if run is not None and not run.name:
@@ -292,7 +311,7 @@ class Measurement:
             calibrate: whether to run the calibration loop, too.
         """
         self._handlers.read()
-        # Events that the handler sent besides its answer; nobody reads them, and they add up.
+        # The handler may send other events, too: without a reader they would fill the memory.
         self._client.get_received(self._plan.namespace)
         if calibrate:
             self._calibrations.append((perf_counter_ns() / SECOND, measure()))
@@ -307,13 +326,14 @@ class Measurement:
         self._reported_ns = perf_counter_ns()
 
     async def _drain(self) -> None:
-        """Wait for handlers that go on after their answers, and count those that fail."""
+        """Wait for handlers that run on after their answers, and count those that fail."""
         failed = True
         while failed:
             try:
                 await self._client.settle()
             except (UsageError, EventTimeout) as exc:
-                # The server isn't known, or the handler doesn't end: no use to ask again.
+                # The server is not detected, or the handler does not end: settle() would fail
+                # again.
                 failed = False
                 if isinstance(exc, EventTimeout):
                     self.stopped = self.stopped or first_line(exc)
@@ -323,7 +343,7 @@ class Measurement:
                 failed = False
 
     def report(self, interrupted: str | None = None) -> LatencyReport:
-        """The report of what was measured so far."""
+        """Return the report of the calls so far; `interrupted` is the reason of an early end."""
         self._handlers.read()
         running = 0 if self._began is None else perf_counter_ns() - self._began
         samples = () if self.warming_up else self.samples
@@ -350,8 +370,8 @@ class Measurement:
 
 
 class _Handlers:
-    """Which run of the app's handler belongs to which call: the server takes the events of one
-    client in the order in which they were sent.
+    """Assigns runs of the app's handler to calls, by their order: the server handles the events of
+    one client in the order in which they were sent.
     """
 
     def __init__(self, client: TestClient, event: str, namespace: str) -> None:
@@ -365,7 +385,7 @@ class _Handlers:
 
     @property
     def notes(self) -> list[str]:
-        """Why there are no handler times, if there are none."""
+        """One line with the reason if there are no handler times; else none."""
         if self._incomplete:
             return [
                 "no handler times: other events of this client crowded them out of its transcript"
@@ -377,12 +397,12 @@ class _Handlers:
         return []
 
     def latest(self) -> HandlerRun | None:
-        """The latest run."""
+        """Return the latest run of the handler, or None."""
         runs = reversed(self._transcript.handlers)
         return next((run for run in runs if (run.event, run.namespace) == self._event), None)
 
     def read(self) -> None:
-        """Take over what is new in the transcript, which forgets."""
+        """Copy the new runs from the transcript, which keeps a limited number of entries."""
         new: list[HandlerRun] = []
         runs = self._transcript.handlers
         for run in reversed(runs):
@@ -390,8 +410,8 @@ class _Handlers:
                 break
             new.append(run)
         else:
-            forgotten = self._last is not None or len(runs) >= transcript.MAX_PACKETS
-            self._incomplete = self._incomplete or forgotten
+            removed = self._last is not None or len(runs) >= transcript.MAX_PACKETS
+            self._incomplete = self._incomplete or removed
         for run in reversed(new):
             if (run.event, run.namespace) == self._event:
                 self._unended.add(len(self._runs))
@@ -401,22 +421,22 @@ class _Handlers:
             self._release(index)
 
     def _release(self, index: int) -> None:
-        """Keep the times of a run that is over, and not the run, with its task and all."""
+        """Replace a run that has ended by its times: a run holds its task, and more."""
         run = self._runs[index]
         if not isinstance(run, tuple) and run.ended is not None:
             self._runs[index] = run.started, run.ended
             self._unended.discard(index)
 
     def get(self, number: int) -> tuple[float, float] | None:
-        """When the handler for that call started and ended; None where that isn't known."""
+        """Return when the handler for a call started and ended, in seconds; None if unknown."""
         run = self._runs[number] if number < len(self._runs) and not self._incomplete else None
         return run if isinstance(run, tuple) else None
 
 
 @contextlib.contextmanager
 def still_collector() -> Iterator[None]:
-    """No garbage collection within this block, as in timeit; what is alive before is put aside, so
-    that a collection that is asked for looks at what is new only.
+    """Disable garbage collection within the block, as timeit does. Objects that exist before are
+    frozen, so that an explicit collection only examines newer objects.
     """
     gc.collect()
     enabled, frozen = gc.isenabled(), gc.get_freeze_count()
@@ -433,7 +453,7 @@ def still_collector() -> Iterator[None]:
 
 
 def first_line(exc: BaseException) -> str:
-    """What an error says, in one line, with who raised it where a note tells."""
+    """Return the text of an error on one line, with its first note, which names the handler."""
     text = str(exc).partition("\n")[0] or repr(exc)
     notes = getattr(exc, "__notes__", None)
     return f"{text} ({notes[0]})" if notes and not isinstance(exc, TestClientError) else text

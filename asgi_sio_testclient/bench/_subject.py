@@ -1,7 +1,7 @@
-"""What a report is about: which app, which event, how it was sent, with which versions, on which
-machine. Two reports may be compared when that is the same.
+"""The subject of a report: the app, the event, how the event was sent, the versions, the machine.
+Reports with the same subject can be compared.
 
-Knows no clocks and no clients.
+Uses neither clocks nor clients.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class Subject:
     """What was measured.
 
     Attributes:
-        app: its name.
-        event: the event that was sent; of a swarm, the scenario.
-        namespace: where.
+        app: the name of the app.
+        event: the name of the event; for `swarm`, the name of the scenario.
+        namespace: the namespace of the event.
         mode: "call", "emit" or "scenario".
-        await_event: the event that was waited for after each emit, or None.
-        arguments: the event's arguments, shortened; they are not compared by `compare()`, but told.
+        await_event: the event that was awaited after each emit, or None.
+        arguments: the event's arguments, shortened; other arguments are a remark of `compare()`.
         transport: "websocket" or "polling".
-        concurrency: how many were in flight at most; of a swarm, the clients; 0 for no limit.
-        rate: arrivals per second; None: each call came when the one before it was over.
-        versions: of the interpreter, the event loop and the packages concerned, by name.
+        concurrency: the most pending calls; for `swarm`, the number of clients; 0 for no limit.
+        rate: calls per second; None if a call was sent when the call before had ended.
+        versions: the versions of the interpreter, the event loop and the packages, by name.
         machine: processor, cores and system.
-        date: when, as ISO 8601, in UTC.
+        date: the date and time in UTC, as ISO 8601.
     """
 
     app: str
@@ -58,7 +58,12 @@ class Subject:
 
     @classmethod
     def here(cls, **what: Any) -> Self:
-        """The subject `what`, measured here and now, in the event loop that runs."""
+        """Return a subject with the versions and the machine of this process, in the running event
+        loop.
+
+        Args:
+            what: the other attributes.
+        """
         return cls(
             **what,
             versions=_versions(),
@@ -67,7 +72,7 @@ class Subject:
         )
 
     def differences(self, other: Subject) -> list[str]:
-        """Why figures of the two can't be compared: a line for each reason."""
+        """Return a line for each reason why reports of the two subjects can't be compared."""
         return [
             *_differing(
                 {name: getattr(self, name) for name in _COMPARED},
@@ -77,22 +82,22 @@ class Subject:
         ]
 
     def remarks(self, other: Subject) -> list[str]:
-        """What also differs, and may or may not matter."""
+        """Return a line for each other difference: of the machine, and of the arguments."""
         return [
             *_differing(self.machine, other.machine),
             *_differing({"arguments": self.arguments}, {"arguments": other.arguments}),
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
+        """Return the attributes as JSON values."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """What `to_dict` gave.
+        """Return the subject from a result of `to_dict`.
 
         Raises:
-            KeyError: something is missing.
+            KeyError: an attribute is missing.
         """
         return cls(**{field.name: values[field.name] for field in fields(cls)})
 
@@ -121,10 +126,11 @@ _COMPARED = (
 
 
 def name_of(app: Any) -> str:
-    """The app as uvicorn would be given it, where a module holds it; else what kind of thing it is.
+    """Return the name of an app: "module:name", as for uvicorn, if a module has the app; else the
+    name of the app's type.
 
-    Where several modules hold it, the first by name that isn't a test's: it has to be the same name
-    tomorrow, whatever was imported first.
+    If several modules have the app, the first by name counts, and modules of tests last: the name
+    must not depend on the order of imports.
     """
     holders = sorted(_holders(app), key=lambda name: ("test" in name, name))
     if holders:
@@ -160,7 +166,7 @@ def _versions() -> dict[str, str]:
 
 
 def version_of(package: str) -> str:
-    """The version of an installed package."""
+    """Return the version of an installed package."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -176,7 +182,9 @@ def _machine() -> dict[str, str]:
 
 
 def processor(cpuinfo: Path) -> str:
-    """The processor's model: `platform.processor()` knows only the architecture on Linux."""
+    """Return the model of the processor; on Linux from `cpuinfo`, since `platform.processor()` has
+    only the architecture there.
+    """
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

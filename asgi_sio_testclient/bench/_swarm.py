@@ -1,7 +1,7 @@
-"""`swarm()`: many clients, one scenario.
+"""`swarm()`: many clients that run one scenario.
 
-What scenarios do is the user's; what single calls in them took is read from the transcripts
-afterwards, so that nothing stands between a scenario and its client.
+The times of single calls in a scenario are read from the transcripts afterwards, so that scenarios
+use clients without a wrapper.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __tracebackhide__ = True
 Scenario = Callable[[TestClient], Awaitable[object]]
 
 CONNECTS_AT_A_TIME = 50
-"""All at once, the last of ten thousand would wait longer than its timeout."""
+"""If ten thousand clients connected at once, the last one would exceed its timeout."""
 
 
 async def swarm(
@@ -43,29 +43,30 @@ async def swarm(
     name: str | None = None,
     **options: Any,
 ) -> LatencyReport:
-    """Connect many clients to one running app, let each go through the scenario, and report.
+    """Connect many clients to one running app, run the scenario with each, and return a report.
 
     Args:
-        app: the ASGI app; its lifespan is run around it all.
-        clients: how many.
-        scenario: a coroutine function that is called with a connected client.
-        rounds: how often each client goes through it, one after the other.
-        warmup: rounds before, which are not measured.
-        rate: scenarios that begin per second, evenly spaced, clients taking turns; their latency
-            counts from when they were due. None: all clients begin at once.
-        namespaces: what each client connects to.
-        name: what the report calls the app, as ``app`` in `measure`.
-        options: all other arguments of `TestClient`.
+        app: the ASGI app; its lifespan is started once, and shut down at the end.
+        clients: the number of clients.
+        scenario: a coroutine function, which is called with a connected client.
+        rounds: how often each client runs the scenario, one run after the other.
+        warmup: how many rounds come before, which are not measured.
+        rate: scenarios that begin per second, at regular intervals and with each client in turn;
+            the latency of a scenario counts from the time at which it was due. None: all clients
+            begin at once.
+        namespaces: the namespaces to which each client connects.
+        name: the name of the app in the report; see ``app`` in `measure`.
+        options: further arguments of `TestClient`.
 
     Returns:
-        The report of the scenarios; its ``events`` has "connect" and each event that scenarios got
-        acks for: `call`, and `emit` with a callback, of the last 10,000 packets of each client.
-        Errors are counted by scenario, and "connect" has its own.
+        The report of the scenarios. Its ``events`` has a report for "connect", and for each event
+        that got an ack (`call`, or `emit` with a callback) within the last 10,000 packets of its
+        client. Errors of scenarios are counted together, and errors of "connect" separately.
 
     Raises:
-        ValueError: `clients` or `rounds` below 1, or another argument that can't be.
-        TypeError: `scenario` is no function, or an option that `TestClient` doesn't know.
-        Exception: the first error of connecting, where no client could.
+        ValueError: `clients` or `rounds` is below 1, or another argument is out of its range.
+        TypeError: `scenario` is no function, or an option is no argument of `TestClient`.
+        Exception: the first error of connecting, if no client could connect.
     """
     _check(scenario, clients, rounds, warmup, rate)
     async with TestClient(app, **options) as first:
@@ -92,7 +93,7 @@ async def swarm(
 
 
 class _User:
-    """One client, and what it went through."""
+    """One client, and its measured scenarios."""
 
     def __init__(self, client: TestClient) -> None:
         self.client = client
@@ -101,30 +102,32 @@ class _User:
         self.samples: list[Sample] = []
 
     def seen(self) -> int:
-        """How many packets its transcript has had."""
+        """Return how many packets the transcript has had, dropped packets included."""
         return self.client.transcript.dropped + len(self.client.transcript)
 
     def measured_packets(self) -> list[TranscriptEntry]:
-        """Those since the measuring began, as far as the transcript still has them."""
+        """Return the packets since the measurement began, as far as the transcript has them."""
         transcript = self.client.transcript
         return transcript[max(0, self.packets_before - transcript.dropped) :]
 
 
 @dataclass
 class _Failures:
-    """Errors by type, and the first of each."""
+    """The number of errors by type, and the text of the first error of each type."""
 
     counts: Counter[str] = field(default_factory=Counter)
     messages: dict[str, str] = field(default_factory=dict)
 
     def add(self, exc: Exception) -> None:
-        """One more."""
+        """Count an error."""
         name = type(exc).__name__
         self.counts[name] += 1
         self.messages.setdefault(name, first_line(exc))
 
 
 class _Swarm:
+    """Many clients that connect and run the scenario."""
+
     def __init__(self, users: list[_User], scenario: Scenario, rate: float | None) -> None:
         self._users = users
         self._scenario = scenario
@@ -135,10 +138,10 @@ class _Swarm:
         self.transport = ""
 
     async def connect(self, namespaces: Sequence[str]) -> None:
-        """Connect all.
+        """Connect all clients.
 
         Raises:
-            Exception: the first error, where none could.
+            Exception: the first error, if no client could connect.
         """
         places = asyncio.Semaphore(CONNECTS_AT_A_TIME)
         first_error: list[Exception] = []
@@ -163,7 +166,7 @@ class _Swarm:
         self.transport = connected[0].client.transport or ""
 
     async def scenarios(self, rounds: int, rate: float | None) -> float:
-        """Let everybody who is connected go through the scenario; returns the seconds that took."""
+        """Run the scenario `rounds` times with each connected client; return the seconds in all."""
         users = [user for user in self._users if user.connected is not None]
         begin = perf_counter_ns()
 
@@ -189,20 +192,20 @@ class _Swarm:
             user.samples.append(Sample(due / SECOND, end / SECOND, waited=(sent - due) / SECOND))
 
     def discard_warm_up(self) -> None:
-        """The warm-up."""
+        """Remove the figures of the warm-up."""
         self._failures = _Failures()
         for user in self._users:
             user.samples.clear()
             user.packets_before = user.seen()
 
     async def drain(self, first: TestClient) -> None:
-        """Let handlers end that scenarios did not wait for, and count what they raised."""
-        # Each settle raises one error of the app's that nobody has seen, before it waits.
+        """Wait for handlers that scenarios did not wait for, and count their errors."""
+        # Each settle() first raises one error of the app that was not raised yet.
         while True:
             try:
                 await first.settle()
             except UsageError:
-                break  # the server isn't known
+                break  # the server is not detected
             except Exception as exc:  # noqa: BLE001 (as in connect)
                 self._failures.add(exc)
                 if isinstance(exc, EventTimeout):
@@ -211,7 +214,7 @@ class _Swarm:
                 break
         for user in self._users:
             user.client.get_received("*")
-            # With nothing left to read, each wait raises one error that nobody has seen.
+            # Without unread events, each wait raises one error that was not raised yet.
             for _ in user.client.app_exceptions:
                 try:
                     await user.client.await_event(namespace="*", timeout=0)
@@ -221,7 +224,7 @@ class _Swarm:
                     self._failures.add(exc)
 
     def report(self, subject: Subject, elapsed: float) -> LatencyReport:
-        """Of the scenarios, and of what they consist of."""
+        """Return the report of the scenarios, with reports of their single events."""
         connects = [user.connected for user in self._users if user.connected is not None]
         connect = LatencyReport.from_samples(
             connects,
@@ -260,7 +263,7 @@ class _Swarm:
 
 
 def _acked(entries: Sequence[TranscriptEntry]) -> list[tuple[tuple[str, str], Sample]]:
-    """The calls among a client's packets: event and namespace, and how long its ack took."""
+    """Return event, namespace and times of each event with an ack among a client's packets."""
     sent: dict[tuple[str | None, int | None], TranscriptEntry] = {}
     calls = []
     for entry in entries:
