@@ -138,10 +138,11 @@ _ENTRIES = tuple(
 
 
 def advice(text: str) -> str:
-    """The line that says where to read on about an error; "" where there is no entry for it.
+    """Return a line with the address of the documentation's entry for an error; "" without an
+    entry.
 
     Args:
-        text: the error's text, without its type.
+        text: the text of the error, without its type.
     """
     line = text.partition("\n")[0]
     entry = next((entry for pattern, entry in _ENTRIES if pattern.match(line)), None)

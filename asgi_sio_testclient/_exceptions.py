@@ -1,7 +1,7 @@
-"""What can go wrong, in one tree.
+"""The errors and warnings of the package, in one tree.
 
-Every error carries its data as attributes and builds its text from them. This module knows no I/O
-and no protocol.
+Every error has its data as attributes, and builds its text from the attributes. This module does no
+I/O and imports no protocol.
 
 * TestClientError
     x HandshakeFailed       (also socketio.exceptions.ConnectionError)
@@ -15,7 +15,7 @@ and no protocol.
     x UsageError            (also RuntimeError)
     x Leak
 
-`LeakWarning`, a UserWarning, stands for `Leak` where nobody asked for an error.
+`LeakWarning`, a UserWarning, is issued in the place of `Leak` without ``strict=True``.
 """
 
 from __future__ import annotations
@@ -66,14 +66,16 @@ def _masked_pair(pair: str) -> str:
 
 
 def cause_first(word: str, cause: str, text: str) -> str:
-    """A first line; behind its cause, where a long name pushes the telling `word` out of sight."""
+    """Return the first line of an error; with `cause` before it if the telling `word` is so far to
+    the right that pytest's summary would not show the word.
+    """
     return text if word in text[:_SHOWN_IN_SUMMARY] else f"{cause}: {text}"
 
 
 class TestClientError(Exception):
-    """Base of every error that the client itself raises.
+    """Base of every error that the client raises.
 
-    The first of its notes is the address of the entry in *What went wrong?*, where there is one.
+    If the page *What went wrong?* has an entry for the error, the first note is its address.
     """
 
     __test__ = False
@@ -83,9 +85,8 @@ class TestClientError(Exception):
     def __notes__(self) -> list[str]:
         """The notes, as `BaseException.add_note` and tracebacks use them."""
         if self._notes is None:
-            self._notes = advice_on(
-                str(self)
-            )  # not in __init__: subclasses write the text from attributes
+            # Not in __init__: subclasses build the text from attributes.
+            self._notes = advice_on(str(self))
         return self._notes
 
     @__notes__.setter
@@ -97,20 +98,18 @@ class TestClientError(Exception):
 
 
 class UsageError(TestClientError, RuntimeError):
-    """The client was used in a state in which that call makes no sense, e.g. outside ``async
-    with``.
-    """
+    """The client was used wrongly, for example outside of ``async with``."""
 
 
 class HandshakeFailed(TestClientError, socketio.exceptions.ConnectionError):
-    """The app opened no Engine.IO session.
+    """The handshake failed: the app opened no Engine.IO session.
 
     Attributes:
-        url: what was requested.
+        url: the URL that was requested.
         status: the HTTP status; for a websocket that was closed before it was accepted, 403 (ASGI
             spec, "Close").
         body: the response's body as text, or the reason of the close.
-        reason: the server's own words, taken out of the body.
+        reason: the message of the server in the body.
         hint: what to try next, or "".
     """
 
@@ -131,13 +130,14 @@ class HandshakeFailed(TestClientError, socketio.exceptions.ConnectionError):
 
 
 class ConnectionRefused(TestClientError, socketio.exceptions.ConnectionError):
-    """One or more namespaces answered CONNECT with CONNECT_ERROR, or took their CONNECT back.
+    """The server refused the connection to one or more namespaces: with a CONNECT_ERROR packet, or
+    with a DISCONNECT packet after CONNECT (``always_connect``).
 
     Attributes:
-        namespace: the first that refused.
-        data: what it said: the packet's data as the app gave it.
-        refusals: the data of all that refused, by namespace.
-        places: the line of the app that refused, by namespace, where that is known.
+        namespace: the first namespace that was refused.
+        data: the data of its refusal, as the app gave it.
+        refusals: the data of each refusal, by namespace.
+        places: the line of the app that refused, by namespace, if the line is known.
     """
 
     def __init__(
@@ -168,10 +168,10 @@ class ConnectTimeout(TestClientError, socketio.exceptions.ConnectionError):
     """The handshake or a CONNECT packet was not answered in time.
 
     Attributes:
-        waiting_for: what was still to come.
-        timeout: seconds waited; None where it was clear before that it could not come.
-        cause: why, where that is known.
-        details: further lines: handlers that still run, the transcript's end.
+        waiting_for: what did not arrive.
+        timeout: seconds waited; None if the wait ended early, because nothing could arrive.
+        cause: the cause if it is known, else "".
+        details: further lines: handlers that still run, the last packets.
     """
 
     def __init__(
@@ -199,7 +199,8 @@ class NotConnected(TestClientError, socketio.exceptions.DisconnectedError):
     """There is no connection, or the connection ended during a wait.
 
     Attributes:
-        reason: why it ended, in python-socketio's words; None if there never was one.
+        reason: why the connection ended, in python-socketio's words; None without a connection
+            before.
         details: further lines.
     """
 
@@ -217,11 +218,11 @@ class EventTimeout(TestClientError, socketio.exceptions.TimeoutError, TimeoutErr
     """An event, an ack or the end of a handler did not arrive in time.
 
     Attributes:
-        headline: what was awaited, and the cause where it is known.
-        event: the event's name, None for any.
-        namespace: its namespace.
-        timeout: seconds; None where it was clear before that it could not come.
-        received: the events that arrived and were not taken.
+        headline: what was awaited, and the cause if it is known.
+        event: the event's name; None for any event.
+        namespace: the namespace of the event.
+        timeout: seconds; None if the wait ended early, because nothing could arrive.
+        received: the events that arrived and are unread.
         running: the handlers that still run, and where each is suspended.
         details: the further lines of the text.
     """
@@ -251,10 +252,10 @@ class EventTimeout(TestClientError, socketio.exceptions.TimeoutError, TimeoutErr
 
 
 class UnexpectedEvent(TestClientError, AssertionError):
-    """An event arrived that must not arrive.
+    """An event arrived although the test asserts that it does not.
 
     Attributes:
-        events: those that arrived, oldest first.
+        events: the events that arrived, oldest first.
     """
 
     def __init__(self, headline: str, events: Sequence[ReceivedEvent]) -> None:
@@ -267,12 +268,11 @@ class UnexpectedEvent(TestClientError, AssertionError):
 
 
 class LifespanFailed(TestClientError):
-    """The app's startup or shutdown failed; the app's own exception is the ``__cause__`` where
-    there was one.
+    """The app's startup or shutdown failed. If the app raised, its exception is the ``__cause__``.
 
     Attributes:
         phase: "startup" or "shutdown".
-        message: what the app said, or what it raised.
+        message: the message of the app, or the text of its exception.
     """
 
     def __init__(self, phase: str, message: str) -> None:
@@ -285,10 +285,10 @@ class LifespanFailed(TestClientError):
 
 
 class ProtocolError(TestClientError):
-    """The server sent something that its protocol does not allow.
+    """The server sent a packet that the protocol does not allow.
 
     Attributes:
-        packet: what it sent, as it came.
+        packet: the encoded packet, as received.
     """
 
     def __init__(self, problem: str, packet: str | bytes) -> None:

@@ -1,35 +1,34 @@
 """The pytest plugin: connected clients as fixtures, a marker, and the transcripts of failed tests.
 
-Override one fixture, and the others are ready:
+Override one fixture, and the others work:
 
-* ``sio_app``: returns your ASGI app. Yours to write.
+* ``sio_app``: returns your ASGI app. Override this fixture.
 * ``sio_options``: a dict of arguments for `TestClient`, such as ``{"socketio_path": "ws/sio"}``;
-  override it where the defaults don't fit.
+  override this fixture if the defaults don't fit.
 * ``sio_client``: a connected `TestClient`, for async tests, under pytest-asyncio or anyio's plugin.
 * ``sio_client_factory``: ``await sio_client_factory("/chat", auth=...)`` connects one more user.
 * ``sio_sync_client``, ``sio_sync_client_factory``: the same for plain functions.
 * ``sio_transports``: the transports of this test; None for those of ``sio_options``.
 
 ``@pytest.mark.sio(auth=..., headers=..., namespaces=["/chat"], transports="polling")`` takes the
-arguments of `TestClient`, and the namespaces to connect to; with ``connect=False`` the test logs in
-first, and connects by itself.
+arguments of `TestClient`, and the namespaces to connect to; with ``connect=False`` the fixture does
+not connect, so that the test can log in first.
 ``--sio-transports=websocket,polling,upgrade`` runs each test that uses these fixtures over each of
-them, except where the marker says otherwise. ``--sio-url=URL`` runs the tests that are
-marked ``@pytest.mark.sio(portable=True)`` against a live server, and skips the others that use
-these fixtures. A failed test's report has the transcript of each of
-its clients; ``--sio-transcript`` shows them always.
+these transports, unless the marker has ``transports``. ``--sio-url=URL`` runs the tests that are
+marked ``@pytest.mark.sio(portable=True)`` against a live server, and skips the other tests that use
+these fixtures. The report of a failed test has the transcript of each of its clients;
+``--sio-transcript`` shows the transcripts of passed tests, too.
 
-How the async fixtures get along without boilerplate: an async fixture belongs to the plugin that
-runs it, and must run in the very event loop that the test will run in. A plain one is ignored by
-pytest-asyncio in strict mode, one of pytest-asyncio's is not understood by anyio, and either would
-have to know the test's loop scope. So the public fixtures are sync ones, which look at how the test
-is run and ask for the one private async fixture that fits: a plain one for anyio, and for
-pytest-asyncio one for each loop scope, made with its public decorator. A context manager for the
-test to enter would be simpler, and would be boilerplate; wrapping the test function would be
-simpler still, but then a fixture of the user's own could not build on a connected client.
+Async fixtures: an async fixture belongs to one plugin, and must run in the event loop of the test.
+pytest-asyncio in strict mode ignores a plain async fixture, anyio can't run a fixture of
+pytest-asyncio, and each fixture has one loop scope. So the public fixtures are sync functions,
+which request the private async fixture that fits the test: a plain fixture for anyio, and for
+pytest-asyncio one fixture for each loop scope, made with the public decorator. Two other designs
+were rejected: a context manager in each test is boilerplate; and with a wrapper around the test
+function, a fixture of the user could not use a connected client.
 
-This runs in each and every pytest of whoever has the library installed, so it imports nothing but
-pytest until one of its fixtures is used.
+The plugin is loaded in every pytest run where the library is installed. So it imports only pytest
+until one of its fixtures is used.
 """
 
 from __future__ import annotations
@@ -65,7 +64,19 @@ _TRANSCRIPTS = pytest.StashKey[list[Any]]()
 
 
 class _Setup:
-    """The clients of one test, and what its fixtures and markers say about them."""
+    """The clients of one test, with the options of its fixtures and markers.
+
+    Args:
+        node: pytest's item of the test.
+        app: the app.
+        options: the value of ``sio_options``.
+        transports: the value of ``sio_transports``.
+
+    Attributes:
+        clients: the clients so far; the first one has started the app.
+        namespaces: the namespaces to which the clients connect.
+        connects: whether the fixtures connect the clients.
+    """
 
     def __init__(
         self, node: Any, app: Any, options: dict[str, Any], transports: Sequence[str] | None
@@ -83,10 +94,11 @@ class _Setup:
         self._options.pop("portable", None)
 
     def first(self, client_class: Any) -> Any:
-        """The client that runs the app.
+        """Return the client that starts the app.
 
         Raises:
-            pytest.UsageError: there is one already, or an option is not one of its arguments.
+            pytest.UsageError: the test has such a client already, or an option is no argument of
+                `client_class`.
         """
         if self.clients:
             raise pytest.UsageError(
@@ -101,7 +113,7 @@ class _Setup:
         return self._with(client_class(self._app, **self._options))
 
     def another(self, overrides: dict[str, Any]) -> Any:
-        """One more user of that app."""
+        """Return a clone of the first client, for one more user."""
         return self._with(self.clients[0].clone(**overrides))
 
     def _with(self, client: Any) -> Any:
@@ -112,7 +124,7 @@ class _Setup:
 
 
 def _marked(node: Any) -> dict[str, Any]:
-    """What the markers say: the closest has the last word on each argument."""
+    """Return the arguments of the ``sio`` markers; the closest marker wins for each argument."""
     merged: dict[str, Any] = {}
     for marker in reversed(list(node.iter_markers("sio"))):
         if marker.args:
@@ -140,20 +152,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sio-transcript",
         action="store_true",
-        help="show what clients sent and received, also where the test passed",
+        help="show the packets of the clients, also if the test passed",
     )
     group.addoption(
         "--sio-trace",
         choices=("off", "on", "retain-on-failure"),
         default="off",
-        help="write a trace of each test that has clients, to be opened in a browser; "
-        "retain-on-failure: of each that fails",
+        help="write a trace of each test that has clients, for a browser; retain-on-failure: of "
+        "each test that fails",
     )
     group.addoption(
         "--sio-trace-dir",
         metavar="DIR",
         default="sio-traces",
-        help="where traces are written, below the root directory (default: sio-traces)",
+        help="the directory of the traces, below the root directory (default: sio-traces)",
     )
     group.addoption(
         "--sio-coverage",
@@ -164,7 +176,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--sio-coverage-fail-under",
         metavar="PERCENT",
         type=_percent,
-        help="fail where fewer of a hundred handlers ran",
+        help="fail if a smaller percentage of handlers ran",
     )
     group.addoption(
         "--sio-coverage-json", metavar="FILE", help="write the event coverage to this file"
@@ -174,13 +186,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         type=_runs,
         help="run each test that is decorated with `explored` under N schedules, in the place of "
-        "the number that it gives itself; 0: the plain run only",
+        "the number in the decorator; 0: without a schedule only",
     )
     group.addoption(
         "--sio-schedule",
         metavar="CODE",
         default="",
-        help="run `explored` tests under the one schedule of this code, as a failure shows it",
+        help="run `explored` tests under the schedule of this code, which a failure shows",
     )
 
 
@@ -216,9 +228,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """See the module's docstring."""
     config.addinivalue_line(
         "markers",
-        "sio(namespaces=..., connect=True, portable=False, **options): what the clients of the "
-        "sio_* fixtures connect to, whether they do, whether the test may run against a live "
-        "server (--sio-url), and arguments of theirs: auth, headers, transports, ...",
+        "sio(namespaces=..., connect=True, portable=False, **options): the namespaces of the "
+        "clients of the sio_* fixtures, whether the fixtures connect, whether the test may run "
+        "against a live server (--sio-url), and arguments of the clients: auth, headers, "
+        "transports, ...",
     )
     if config.getoption("sio_trace") != "off":
         traces = importlib.import_module("asgi_sio_testclient.pytest_traces")
@@ -230,7 +243,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if _wants_coverage(config):
         hooks = importlib.import_module("asgi_sio_testclient.coverage._pytest_hooks")
         config.pluginmanager.register(hooks.CoveragePlugin(config), "sio-coverage")
-    # Its name as a plugin depends on how it was loaded.
+    # pytest-asyncio's name as a plugin depends on how it was loaded.
     plugin = sys.modules.get("pytest_asyncio.plugin")
     if plugin is not None and config.pluginmanager.is_registered(plugin):
         config.pluginmanager.register(_fixtures_for_pytest_asyncio(), "sio-asyncio")
@@ -255,7 +268,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _has_transports(metafunc: pytest.Metafunc) -> bool:
-    """Whether the test itself says over which transports it runs."""
+    """Return whether a marker of the test sets its transports."""
     definition = metafunc.definition
     if any("transports" in marker.kwargs for marker in definition.iter_markers("sio")):
         return True
@@ -307,8 +320,8 @@ def sio_client(request: pytest.FixtureRequest, _sio_setup: _Setup) -> TestClient
 def sio_client_factory(
     request: pytest.FixtureRequest, _sio_setup: _Setup
 ) -> Callable[..., Awaitable[TestClient]]:
-    """Connects one more user of the same app: awaited with the namespaces to connect to, and with
-    the overrides of `TestClient.clone`.
+    """An async function that connects one more user of the same app. Its arguments are the
+    namespaces to connect to, and the overrides of `TestClient.clone`.
     """
     request.getfixturevalue(f"_sio_running_{_loop_of(request)}")
 
@@ -341,8 +354,8 @@ def sio_sync_client_factory(
     _sio_setup: _Setup,
     _sio_sync_running: SyncTestClient,
 ) -> Callable[..., SyncTestClient]:
-    """Connects one more user of the same app: called with the namespaces to connect to, and with
-    the overrides of `TestClient.clone`.
+    """A function that connects one more user of the same app. Its arguments are the namespaces to
+    connect to, and the overrides of `TestClient.clone`.
     """
 
     def connected(*namespaces: str, **overrides: Any) -> SyncTestClient:
@@ -355,7 +368,7 @@ def sio_sync_client_factory(
 
 
 def _async_fixtures() -> dict[str, Any]:
-    """New functions with each call: pytest-asyncio keeps its loop scope on the function."""
+    """Return new fixture functions: pytest-asyncio stores the loop scope on the function."""
 
     async def running(_sio_setup: _Setup) -> AsyncIterator[TestClient]:
         from asgi_sio_testclient import TestClient  # noqa: PLC0415 (see the module's docstring)
@@ -370,7 +383,7 @@ def _async_fixtures() -> dict[str, Any]:
     return {"_sio_running": running, "_sio_connected": connected}
 
 
-# Plain async fixtures are anyio's where the test is.
+# anyio's plugin runs plain async fixtures for its own tests.
 _sio_running_anyio, _sio_connected_anyio = (
     pytest.fixture(function, name=f"{stem}_anyio") for stem, function in _async_fixtures().items()
 )
@@ -389,17 +402,17 @@ def _fixtures_for_pytest_asyncio() -> ModuleType:
 
 
 def _loop_of(request: pytest.FixtureRequest) -> str:
-    """Which of the private fixtures runs in the loop of this test.
+    """Return the suffix of the private fixtures that run in the event loop of this test.
 
     Raises:
-        pytest.UsageError: none does.
+        pytest.UsageError: none of them does.
     """
     if _is_explored(request.node):
         raise pytest.UsageError(
             f"{request.fixturename} in an explored test: each run has an event loop of its own; "
-            "take sio_app, and enter TestClient(sio_app) in the test"
+            "use sio_app, and enter TestClient(sio_app) in the test"
         )
-    # This is what anyio's plugin goes by itself.
+    # anyio's plugin uses the same condition.
     if "anyio_backend" in request.fixturenames:
         return "anyio"
     marker = request.node.get_closest_marker("asyncio")
@@ -408,7 +421,7 @@ def _loop_of(request: pytest.FixtureRequest) -> str:
         return str(scope or request.config.getini("asyncio_default_test_loop_scope"))
     raise pytest.UsageError(
         f"{request.fixturename} is for async tests that pytest-asyncio or anyio's plugin runs: "
-        "mark this one (@pytest.mark.asyncio or @pytest.mark.anyio), or use the sio_sync_client "
+        "mark the test (@pytest.mark.asyncio or @pytest.mark.anyio), or use the sio_sync_client "
         "fixtures in a plain function"
     )
 
@@ -420,8 +433,8 @@ def _loop_of(request: pytest.FixtureRequest) -> str:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the transcripts to the report of a failure, as captured logs are, and show the lines of
-    the test and of the app in it.
+    """Add the transcripts to the report of a failure, as pytest adds captured logs, and leave the
+    frames of libraries out of the report.
     """
     transcripts = [transcript for seen in item.stash[_TRANSCRIPTS] if (transcript := seen())]
     failure = _failure(item.config, call, has_packets=bool(transcripts))
@@ -442,7 +455,7 @@ def pytest_runtest_makereport(
 
 
 def _latest(transcripts: list[Any]) -> list[Any]:
-    """The few in which something happened last, in the order of the clients."""
+    """Return the transcripts with the latest packets, in the order of the clients."""
 
     def moment(transcript: Any) -> float:
         return float(transcript._origin + transcript[-1].time) if len(transcript) else 0.0
@@ -460,7 +473,7 @@ def _last_packets(transcript: Any) -> str:
 
 
 def _failure(config: pytest.Config, call: pytest.CallInfo[None], *, has_packets: bool) -> Any:
-    """The `FailureReport` of what a test raised; None where the client was never imported."""
+    """Return the `FailureReport` for a test's exception; None if no client was ever imported."""
     if call.excinfo is None or "asgi_sio_testclient._exceptions" not in sys.modules:
         return None
     if isinstance(call.excinfo.value, pytest.skip.Exception):
@@ -475,12 +488,12 @@ def _failure(config: pytest.Config, call: pytest.CallInfo[None], *, has_packets:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Keep the transcripts of the clients that a test makes, by a fixture or by itself."""
-    # Weakly: a test may make thousands. Those of a failure are held by its traceback.
+    """Collect the transcripts of the clients that a test or its fixtures create."""
+    # By weak references: a test may create thousands. A failure's traceback holds its clients.
     transcripts: list[Any] = []
     item.stash[_TRANSCRIPTS] = transcripts
     module = sys.modules.get("asgi_sio_testclient._connection.transcript")
-    # Where it is not imported yet, only a fixture can make a client, and sees to it itself.
+    # Without the import, only a fixture can create a client; `_Setup._with` adds its transcript.
     observers: list[Any] = [] if module is None else module.observers
 
     def observe(transcript: Any) -> None:
@@ -499,21 +512,21 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def _exploring_loop() -> Any:
-    """The running event loop, where that is one in which schedules are explored; else None."""
+    """Return the running event loop if it explores schedules; else None."""
     asyncio = sys.modules["asyncio"]
     loop = asyncio._get_running_loop()
     return loop if getattr(loop, "sio_explores", False) else None
 
 
 def _keep_of_last_run(transcripts: list[Any], loop: Any, transcript: Any) -> None:
-    # Held, since a run's clients are gone when the next begins.
+    # By strong references: the clients of a run are collected before the next run begins.
     if any(getattr(seen, "loop", loop) is not loop for seen in transcripts):
         transcripts.clear()
     transcripts.append(_Kept(loop, transcript))
 
 
 class _Kept:
-    """A transcript of one run of an exploration; called, as a weak reference is."""
+    """A strong reference to a transcript of one run of an exploration; called like a weak one."""
 
     def __init__(self, loop: Any, transcript: Any) -> None:
         self.loop = loop
@@ -527,7 +540,7 @@ class _Kept:
 
 
 def _is_explored(item: Any) -> bool:
-    """Whether a test is decorated with `asgi_sio_testclient.schedules.explored`."""
+    """Return whether a test is decorated with `asgi_sio_testclient.schedules.explored`."""
     return bool(getattr(getattr(item, "obj", None), "sio_explored", False))
 
 
@@ -538,12 +551,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         for name in _async_fixtures_of(item):
             raise pytest.UsageError(
                 f"async fixture {name!r} of an explored test: it belongs to another event loop; "
-                "build what it gives within the test, or make it a sync one"
+                "build its value within the test, or make the fixture a sync function"
             )
 
 
 def _async_fixtures_of(item: Any) -> Iterator[str]:
-    """The async fixtures that a test asks for, also by way of others."""
+    """Yield the async fixtures that a test requests, directly or through other fixtures."""
     info = item._fixtureinfo
     waiting, seen = list(info.argnames), set()
     while waiting:
@@ -560,7 +573,9 @@ def _async_fixtures_of(item: Any) -> Iterator[str]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Tell an explored test what the command line says, and keep the code of its failure."""
+    """Run an explored test with the options of the command line, and store the code of a
+    failure.
+    """
     if not _is_explored(item):
         return (yield)
     settings_module = sys.modules["asgi_sio_testclient.schedules._settings"]
@@ -581,7 +596,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     end = settings_module.use(settings)
     try:
         with warnings.catch_warnings():
-            # pytest-asyncio's, of a module with pytestmark = pytest.mark.asyncio.
+            # pytest-asyncio warns of a sync test in a module with pytestmark = pytest.mark.asyncio.
             warnings.filterwarnings("ignore", ".*but it is not an async function", Warning)
             return (yield)
     finally:
@@ -591,8 +606,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Show what explorations could not see, and the transcripts of tests that passed; pytest shows
-    those of the others.
+    """Show the remarks of explorations, and the transcripts of tests that passed; pytest shows the
+    transcripts of failed tests.
     """
     _show_remarks(terminalreporter)
     if not terminalreporter.config.getoption("sio_transcript"):

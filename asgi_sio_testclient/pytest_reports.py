@@ -1,8 +1,8 @@
-"""What the plugin makes of a failure's report: the lines of the test and of the app, and a summary
+"""Changes pytest's report of a failure: without the frames of libraries, and with a summary line
 that begins with the cause.
 
-It changes reports of exceptions that came through a client, and no others. `--full-trace` shows
-every frame.
+Only reports of exceptions that were raised through a client are changed. `--full-trace` shows every
+frame.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = ["FailureReport"]
 
 __tracebackhide__ = True
 
-_HOOKS = "pytest_"  # begins the names of hooks, which every test runs in
-_ERROR = "E "  # begins pytest's lines of the exception
-_CALLERS = ("_trigger_event", "trigger_event")  # of python-socketio: they call handlers
+_HOOKS = "pytest_"  # the prefix of hooks, which are in the traceback of every test
+_ERROR = "E "  # the prefix of pytest's lines of the exception
+_CALLERS = ("_trigger_event", "trigger_event")  # functions of python-socketio that call handlers
 _PACKETS = "last packets:"
 _SHORTER = (
     (re.compile(r"^the server has (no handler for \S+) in namespace '/'"), r"\1"),
@@ -46,12 +46,13 @@ _NOT_AWAITED = (
 
 
 class FailureReport:
-    """The report of one failure: `begin` before pytest writes it, `finish` afterwards.
+    """The report of one failure. Call `begin` before pytest makes its report, and `finish` after.
 
     Args:
-        excinfo: pytest's, of what was raised.
-        full_trace: show every frame.
-        has_packets: the report has the packets in a section, so the message need not.
+        excinfo: pytest's `ExceptionInfo`.
+        full_trace: whether to show every frame.
+        has_packets: whether the report has a section with the packets; then the packets are left
+            out of the error's message.
     """
 
     def __init__(self, excinfo: Any, *, full_trace: bool, has_packets: bool) -> None:
@@ -63,9 +64,8 @@ class FailureReport:
         self._undo = contextlib.ExitStack()
 
     def begin(self) -> None:
-        """Leave the frames of libraries out of the tracebacks that pytest is about to write.
-
-        They lie between the test and the app's handler, and below the app's last line.
+        """Remove the frames of libraries from the tracebacks that pytest will show: the frames
+        between the test and the app's handler, and below the app's last line.
         """
         if self._has_packets:
             _leave_out_packets(self._exc)
@@ -79,7 +79,7 @@ class FailureReport:
             traceback = cause.__traceback__
             if traceback is not None:
                 if all(is_library(entry.tb_frame.f_code) for entry in _entries(traceback)):
-                    # A library wraps its own: pytest would show that library's function.
+                    # An exception within a library; pytest would show the library's function.
                     continue
                 self._shorten(cause)
             shown.append(cause)
@@ -88,17 +88,17 @@ class FailureReport:
                 self._link(exc, cause)
 
     def _shorten(self, exc: BaseException) -> None:
-        """Give an exception a traceback without libraries, until `finish`."""
+        """Set a traceback without libraries on an exception, until `finish`."""
         if exc.__traceback__ is not None:
             self._set(exc, __traceback__=_shown(exc.__traceback__))
 
     def _link(self, exc: BaseException, cause: BaseException | None) -> None:
-        """Show `cause` as what an exception was raised from, until `finish`."""
+        """Set `cause` as the cause of an exception, until `finish`."""
         self._set(exc, __context__=None, __cause__=cause, __suppress_context__=True)
 
     def _set(self, exc: BaseException, **attributes: object) -> None:
         for name, value in attributes.items():
-            # A frozen dataclass lets nobody set an attribute.
+            # A frozen dataclass refuses setattr().
             if hasattr(exc, name):
                 self._undo.callback(BaseException.__setattr__, exc, name, getattr(exc, name))
             else:
@@ -106,11 +106,10 @@ class FailureReport:
             BaseException.__setattr__(exc, name, value)
 
     def finish(self, report: Any) -> None:
-        """Give the exceptions their tracebacks back, and begin the line of pytest's short summary
-        with the cause.
+        """Restore the tracebacks of the exceptions, and change the report.
 
-        pytest's own line begins with the name of the exception's module, and is cut at the width of
-        the terminal.
+        The line in pytest's short summary begins with the cause: pytest's own line begins with the
+        name of the exception's module, and is cut at the width of the terminal.
         """
         self._undo.close()
         if isinstance(self._exc, TestClientError):
@@ -118,7 +117,7 @@ class FailureReport:
         _change_lines(report.longrepr, _advice_below_first_line)
         crash = getattr(report.longrepr, "reprcrash", None)
         if isinstance(self._exc, pytest.UsageError) and crash is None:
-            # Of a fixture of the plugin: no frame is left, and nothing for the summary either.
+            # Raised by a fixture of the plugin: the report has no frame, and pytest no summary.
             report.longrepr = str(self._exc)
         if crash is None:
             return
@@ -129,7 +128,7 @@ class FailureReport:
 
 
 def _came_through_client(exc: BaseException) -> bool:
-    """Whether a frame of this package is in an exception's traceback, hooks apart."""
+    """Return whether an exception's traceback has a frame of this package other than a hook's."""
     codes = (entry.tb_frame.f_code for entry in _entries(exc.__traceback__))
     return any(is_own(code) and not code.co_name.startswith(_HOOKS) for code in codes)
 
@@ -141,8 +140,8 @@ def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
 
 
 def _shown(traceback: TracebackType) -> TracebackType:
-    """A copy of a traceback without the frames of libraries; with the innermost frame of one that
-    has no others.
+    """Return a copy of a traceback without the frames of libraries; if all frames are of libraries,
+    with the innermost frame only.
     """
     entries = list(_entries(traceback))
     shown = [entry for entry, hidden in zip(entries, _hidden(entries), strict=True) if not hidden]
@@ -154,10 +153,10 @@ def _shown(traceback: TracebackType) -> TracebackType:
 
 
 def _hidden(entries: list[TracebackType]) -> list[bool]:
-    """Whether each frame is one of a library.
+    """Return for each frame whether it is of a library.
 
-    Generated code has no file, so that it goes with the frame that called it. An app that is
-    installed looks like a library: its handler is the frame below python-socketio's.
+    Generated code has no file, and counts like the frame that called it. An installed app looks
+    like a library; its handler is the frame below python-socketio's, and is not hidden.
     """
     hidden: list[bool] = []
     for entry in entries:
@@ -175,7 +174,7 @@ def _calls_handler(frame: FrameType) -> bool:
 
 
 def _causes(exc: BaseException) -> Iterator[BaseException]:
-    """The exceptions that pytest shows before this one, each once."""
+    """Yield the causes and contexts of an exception that pytest shows, each once."""
     seen = {id(exc)}
     while True:
         following = _before(exc)
@@ -187,7 +186,7 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
 
 
 def _parts(exc: BaseException) -> Iterator[BaseException]:
-    """A group and all exceptions in it; nothing for another exception."""
+    """Yield an exception group and all exceptions in it; nothing for any other exception."""
     if isinstance(exc, BaseExceptionGroup):
         yield exc
         for part in exc.exceptions:
@@ -211,7 +210,7 @@ def _change_lines(longrepr: Any, change: Callable[[list[str]], list[str]]) -> No
 
 
 def _leave_out_module(lines: list[str]) -> list[str]:
-    """Write an error's name as tests import it: the cause stands further left then."""
+    """Remove the private module from an error's name, which moves the cause to the left."""
     return [
         line.replace(f"{TestClientError.__module__}.", "", 1) if line.startswith(_ERROR) else line
         for line in lines
@@ -219,8 +218,8 @@ def _leave_out_module(lines: list[str]) -> list[str]:
 
 
 def _advice_below_first_line(lines: list[str]) -> list[str]:
-    """Put the address of the documentation's entry below an error's first line: pytest writes
-    notes behind the whole message.
+    """Move the address of the documentation's entry below an error's first line: pytest shows notes
+    after the whole message.
     """
     of_error = [i for i, line in enumerate(lines) if line.startswith(_ERROR)]
     links = [i for i in of_error if lines[i].removeprefix(_ERROR).lstrip().startswith(ADVICE)]
@@ -235,7 +234,7 @@ def _first_line(text: str) -> str:
 
 
 def _summary(exc: BaseException) -> str:
-    """The cause in one line; of a group, that of its first exception."""
+    """Return the cause as one line; for a group, the cause of its first exception."""
     if isinstance(exc, BaseExceptionGroup):
         return _summary(exc.exceptions[0])
     line = _first_line(str(exc))

@@ -1,7 +1,7 @@
-"""``--sio-trace``: a trace of each test as an HTML file, or of each that fails.
+"""``--sio-trace``: writes a trace of each test, or of each failed test, as an HTML file.
 
-The plugin registers this module's class where the option is given; without it nothing here is
-imported.
+The pytest plugin registers `TracePlugin` if the option is given; without the option this module is
+not imported.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TracePlugin:
     """Writes the traces of one process.
 
     Args:
-        config: pytest's.
+        config: the configuration of pytest.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -54,7 +54,7 @@ class TracePlugin:
             self._test.write()
         else:
             with suppress(OSError):
-                path.unlink(missing_ok=True)  # an earlier run's
+                path.unlink(missing_ok=True)  # the trace of an earlier run
         self._test = None
         return result
 
@@ -65,7 +65,7 @@ class TracePlugin:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Note what failed, and say in the report where the trace is."""
+        """Record the failure, and add the path of the trace to the report."""
         report = yield
         test = self._test
         if test is not None and report.failed and call.excinfo is not None:
@@ -76,12 +76,12 @@ class TracePlugin:
         return report
 
     def pytest_report_header(self) -> str:
-        """Say where the traces are written."""
+        """Return a line with the directory of the traces."""
         return f"sio-trace: {self._mode}, to {self._folder}"
 
 
 class _Test:
-    """What is recorded of one test."""
+    """The recording of one test."""
 
     def __init__(self, title: str, path: Path) -> None:
         self.title = title
@@ -104,14 +104,14 @@ class _Test:
     def _observe(self, transcript: Transcript) -> None:
         loop = asyncio._get_running_loop()
         if getattr(loop, "sio_explores", False) and loop is not self._loop:
-            # Each schedule of an explored test has a loop of its own: the last one is shown.
+            # An explored test runs each schedule in a new loop; the trace is of the last one.
             self._loop = loop
             self.transcripts.clear()
             self._recording.clear()
         self.transcripts.append(transcript)
 
     def fail(self, excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> None:
-        """Note what failed first: the test or one of its fixtures."""
+        """Record the first failure, of the test or of a fixture."""
         if self.failure is None:
             crash = getattr(report.longrepr, "reprcrash", None)
             title = str(getattr(crash, "message", "") or excinfo.exconly()).partition("\n")[0]
@@ -121,7 +121,7 @@ class _Test:
             self.failure = Failure(perf_counter(), title, report.longreprtext)
 
     def write(self) -> None:
-        """Write the page."""
+        """Write the trace as HTML."""
         first = self.transcripts[0]
         trace = first.to_trace(
             title=self.title,
@@ -134,7 +134,7 @@ class _Test:
 
 
 def _file_name(nodeid: str) -> str:
-    """A file name for a test: unique, and without what a file system or a shell minds."""
+    """Return a file name for a test: unique, with characters that file systems and shells allow."""
     name = re.sub(r"[^\w.=-]+", "-", nodeid).strip("-")
     if len(name) > _NAME or name != nodeid.replace("::", "-").replace("/", "-"):
         digest = hashlib.sha256(nodeid.encode()).hexdigest()[:8]

@@ -1,15 +1,15 @@
-"""The official Engine.IO v4 and Socket.IO v5 protocol test suites against an ASGI app in memory, or
-against a live server, whatever language it is written in.
+"""The official Engine.IO v4 and Socket.IO v5 protocol test suites, for an ASGI app in memory or for
+a live server in any language.
 
-By hand::
+From Python::
 
     results = asyncio.run(conformance.run(app))
     assert all(result.conforms for result in results)
 
 From a shell: ``python -m asgi_sio_testclient conformance MODULE:APP``, or a URL in its place.
 
-The app has to follow the suites' rules, `RULES`. This module knows ASGI and the cases, and no
-server: any app that speaks the protocols can be asked.
+The app has to follow the rules of the suites, `RULES`. This module uses ASGI only, so that any
+server can be tested.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ __tracebackhide__ = True
 
 NOT_FOUND = 404
 AT_A_TIME = 4  # cases against a live server
-REPETITIONS = 5  # at most, of a case that differs there
-LOOKING = 2.0  # seconds that an app gets to say whether it serves a suite's path
+REPETITIONS = 5  # the most repetitions of a case that differs on a live server
+LOOKING = 2.0  # seconds for the answer to the request that checks a suite's path
 
 CASES: tuple[Case, ...] = (*_engineio_cases.CASES, *_socketio_cases.CASES)
 """Every case of both suites, in the suites' order."""
 
 SUITES: dict[str, str] = {"engine.io": "/engine.io/", "socket.io": "/socket.io/"}
-"""The suites, and the path that each asks for unless it is told another."""
+"""The suites, and the default path of each."""
 
 RULES = """\
 Both suites: ping interval 300 ms, ping timeout 200 ms, payloads of up to 1,000,000 bytes.
@@ -58,19 +58,18 @@ On connection it emits "auth" with the auth payload of the CONNECT packet, {} if
 "/" it answers the event "message" with the event "message-back" and the same arguments, and
 acknowledges "message-with-ack" with the arguments that it came with.
 """
-"""What the suites ask of the app."""
+"""The rules that the app has to follow, as text."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a server answered in one case.
+    """The answer of a server in one case.
 
     Attributes:
-        case: which.
-        answer: what it did, in the words of ``case.answers``.
-        notes: what the suite doesn't look at and is worth telling, for example "only at the ping
-            timeout".
-        seconds: how long it took.
+        case: the case.
+        answer: the answer of the server, in the words of ``case.answers``.
+        notes: remarks that are not part of the verdict, such as "only at the ping timeout".
+        seconds: the duration of the case.
     """
 
     case: Case
@@ -80,15 +79,18 @@ class Result:
 
     @property
     def conforms(self) -> bool:
-        """Whether the official suite lets it pass."""
+        """Whether the official suite accepts the answer."""
         return self.answer in self.case.answers
 
 
 def cases(suites: Iterable[str] = tuple(SUITES)) -> tuple[Case, ...]:
-    """The cases of these suites.
+    """Return the cases of some suites.
+
+    Args:
+        suites: "engine.io", "socket.io"; by default both.
 
     Raises:
-        ValueError: there is no such suite.
+        ValueError: a suite is unknown.
     """
     wanted = set(suites)
     unknown = wanted - set(SUITES)
@@ -98,11 +100,12 @@ def cases(suites: Iterable[str] = tuple(SUITES)) -> tuple[Case, ...]:
 
 
 async def served(app: Any, paths: dict[str, str] | None = None) -> tuple[str, ...]:
-    """The suites whose path the app serves: a handshake there is answered, and not with a 404.
+    """Return the suites whose path the app serves: the app answers a handshake there, with another
+    status than 404.
 
     Args:
-        app: an ASGI callable, started.
-        paths: the suites' paths where they are not those of `SUITES`.
+        app: an ASGI callable whose lifespan has started.
+        paths: the paths of suites, if they differ from `SUITES`.
 
     Raises:
         HandshakeFailed: a server elsewhere can't be reached.
@@ -132,23 +135,23 @@ async def run(
     headers: Iterable[tuple[bytes, bytes]] = (),
     lifespan: bool = True,
 ) -> list[Result]:
-    """Run the suites against an app. All cases run at the same time, each with sessions of its own.
+    """Run the suites against an app, and return the results. All cases run at the same time, each
+    with new sessions.
 
-    Against a live server few cases run at a time, and one that differs is repeated alone until two
-    repetitions agree: a network or a busy machine may be late for the heartbeat of 0.3 s.
+    Against a live server few cases run at a time, and a case that differs is repeated alone until
+    two repetitions agree: over a network, or on a busy machine, the heartbeat of 0.3 s may be late.
 
-    Servers leave timers behind that only the end of the event loop ends: give it a loop of its own,
-    as ``asyncio.run(run(app))`` does.
+    Servers leave timers in the event loop. Use a new event loop, as ``asyncio.run(run(app))`` does.
 
     Args:
         app: an ASGI callable that follows `RULES`; or the URL of a server, or a `RemoteServer`.
-        suites: "engine.io", "socket.io"; by default those whose path the app serves.
-        paths: the suites' paths where they are not those of `SUITES`.
-        headers: of every request, names in lower case.
+        suites: "engine.io", "socket.io"; by default the suites whose path the app serves.
+        paths: the paths of suites, if they differ from `SUITES`.
+        headers: headers of every request, with names in lower case.
         lifespan: whether to start the app and shut it down.
 
     Raises:
-        ValueError: there is no such suite.
+        ValueError: a suite is unknown.
         HandshakeFailed: a server elsewhere can't be reached.
         LifespanFailed: the app didn't start, or didn't shut down.
     """
@@ -188,7 +191,7 @@ async def _few_at_a_time(
 
 
 async def _alone(first: Result, result: Callable[[Case], Awaitable[Result]]) -> Result:
-    """Repeat a case that differs until two repetitions agree, and return what they agree in."""
+    """Repeat a case that differs until two results agree, and return the last result."""
     seen = [await result(first.case)]
     while len(seen) == len(set(seen)) and len(seen) < REPETITIONS:
         seen.append(await result(first.case))

@@ -1,8 +1,8 @@
 """The cases of the official Engine.IO v4 test suite.
 
 Source: https://github.com/socketio/socket.io/tree/main/docs/engine.io-protocol/v4-test-suite. The
-cases are the same, in the same order; the code is our own. The server under test sends every
-message back (see `asgi_sio_testclient.conformance`).
+cases are the same, in the same order; the code is written for this package. The server under test
+sends every message back (see `asgi_sio_testclient.conformance`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a case is, and the hand that it has on the server: requests and websockets, one scope each.
+"""The cases of a suite, and the client that a case uses: requests and websockets, one scope each.
 
-This module knows ASGI and how Engine.IO names its requests. It knows no server: whatever answers is
-written down as it came.
+This module uses ASGI and the query parameters of Engine.IO. It imports no server: answers are
+recorded as they arrive.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ __tracebackhide__ = True
 PING_INTERVAL = 0.3
 PING_TIMEOUT = 0.2
 MAX_PAYLOAD = 1_000_000
-"""What the suites ask of the server under test; the first two in seconds, the last in bytes."""
+"""The settings that the suites require of the server; the first two in seconds, the last in
+bytes."""
 
 OK = 200
 CLOSED = "closed"
 PING = "2"
-GONE = 1.0  # seconds that a call of the app gets to end when its client has left
+GONE = 1.0  # seconds in which a call of the app has to end after its client has closed
 SERVER_ERROR = 500  # what an ASGI server answers when the app raises
 
 HOST = (b"host", b"testserver")
@@ -61,12 +62,12 @@ class Case:
 
     Attributes:
         suite: "engine.io" or "socket.io".
-        section: where it stands in the suite, for example "handshake, polling".
-        title: what the server is to do.
-        spec: the section of the protocol's description that asks for it.
-        answers: what the server may answer; the first is the specification's own.
-        check: does what the case does, and writes down in the `Probe` what the server answered.
-        limit: seconds that the case may take, as in the suite.
+        section: the section of the suite, for example "handshake, polling".
+        title: what the server has to do.
+        spec: the section of the protocol's description that requires it.
+        answers: the answers that the suite accepts; the first is that of the specification.
+        check: runs the case, and records the answers of the server in the `Probe`.
+        limit: the most seconds of the case, as in the suite.
     """
 
     suite: str
@@ -79,26 +80,26 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Tells it from all others."""
+        """The name of the case, which is unique."""
         return f"{self.suite}: {self.section}: {self.title}"
 
 
 class Stopped(Exception):
-    """The server's answer leaves nothing for the case to go on with."""
+    """Raised to end a case: after the server's answer, the case can't go on."""
 
 
 class Probe:
-    """A client of one server for one case, and what it saw.
+    """A client of a server for one case, and the recorded answers.
 
     Args:
         app: an ASGI callable.
-        path: where the server answers, "/engine.io/".
-        headers: of every request, on top of what the protocol needs.
-        state: the lifespan's.
+        path: the path of the server, such as "/engine.io/".
+        headers: headers of every request, beside those of the protocol.
+        state: the lifespan's state.
 
     Attributes:
-        seen: what the server answered, in order: what the case is judged by.
-        notes: what else is worth telling.
+        seen: the answers of the server, in order, which decide the verdict.
+        notes: remarks that are not part of the verdict.
     """
 
     def __init__(
@@ -119,16 +120,16 @@ class Probe:
         self._sockets: list[Socket] = []
 
     def saw(self, *answers: object) -> None:
-        """Write down what the server answered."""
+        """Record answers of the server."""
         self.seen.extend(map(str, answers))
 
     def note(self, text: str) -> None:
-        """Write down what is worth telling, once."""
+        """Add a remark, once."""
         if text not in self.notes:
             self.notes.append(text)
 
     def request(self, method: str, query: str, body: str = "") -> HTTPExchange:
-        """Begin a request; `response` waits for what comes of it."""
+        """Begin a request, and return the exchange; `response` waits for its response."""
         headers = (HOST, *self._headers)
         if method == "POST":
             headers += (
@@ -148,7 +149,7 @@ class Probe:
         return exchange
 
     async def response(self, exchange: HTTPExchange) -> Response:
-        """The response; 500 where the app raised, as a server makes it.
+        """Return the response; if the app raised, one of status 500, as a server would send.
 
         Raises:
             RemoteFailure: a server elsewhere can't be reached.
@@ -165,22 +166,22 @@ class Probe:
             return Response(SERVER_ERROR)
 
     async def get(self, sid: str = "") -> Response:
-        """One long poll; without `sid` it asks for a session."""
+        """Send a long poll and return the response; without `sid`, the poll opens a session."""
         return await self.response(self.poll(sid))
 
     def poll(self, sid: str = "") -> HTTPExchange:
-        """Begin one long poll."""
+        """Begin a long poll, and return the exchange."""
         return self.request("GET", polling_query(sid))
 
     async def post(self, sid: str, body: str) -> Response:
-        """One POST with that body."""
+        """Send a POST and return the response."""
         return await self.response(self.request("POST", polling_query(sid), body))
 
     async def open_session(self) -> str:
-        """Open a session over long-polling; its id.
+        """Open a session over long-polling, and return its id.
 
         Raises:
-            Stopped: there is none.
+            Stopped: the server opened no session.
         """
         response = await self.get()
         sid = _sid(response)
@@ -190,7 +191,7 @@ class Probe:
         return sid
 
     def websocket(self, query: str) -> Socket:
-        """Begin a websocket."""
+        """Begin a websocket, and return it."""
         scope = websocket_scope(
             self._path,
             query_string=query.encode(),
@@ -202,12 +203,12 @@ class Probe:
         return socket
 
     async def close(self) -> None:
-        """Leave, and wait until the app's calls have ended; what doesn't end is cancelled."""
+        """Close everything, and wait until the app's calls have ended; cancel calls that run on."""
         for socket in self._sockets:
             socket.connection.close()
         for exchange in self._exchanges:
             exchange.disconnect()
-            # Servers hold a long poll for as long as they like: nothing but this ends it.
+            # A server may hold a long poll for any time: only the cancellation ends it.
             if exchange.task is not None and not exchange.complete:
                 exchange.task.cancel()
         runs = [*self._exchanges, *(socket.connection for socket in self._sockets)]
@@ -232,7 +233,7 @@ class Socket:
             self.connection.send(frame)
 
     async def opened(self) -> str:
-        """Wait until the server accepts or refuses: "open" or "closed"."""
+        """Wait until the server accepts or refuses; return "open" or "closed"."""
         if self._connected:
             return "open"
         try:
@@ -245,11 +246,11 @@ class Socket:
         return "open"
 
     async def message(self, *, pings: bool = False) -> str:
-        """The next message as it is to be shown, or "closed".
+        """Return the next message as `canonical` shows it, or "closed".
 
         Args:
-            pings: whether a PING is a message, too. The heartbeat is under way in every case; only
-                some are about it.
+            pings: whether to return a PING, too. A server sends PINGs in every case; few cases are
+                about the heartbeat.
         """
         if await self.opened() == CLOSED:
             return CLOSED
@@ -264,14 +265,14 @@ class Socket:
                 return canonical(received)
 
     async def messages(self, count: int) -> list[str]:
-        """The next messages, PING left out."""
+        """Return the next messages, without PINGs."""
         return [await self.message() for _ in range(count)]
 
     async def closed(self, *, is_heartbeat: bool = False) -> str:
-        """Wait for the end, past whatever comes before it; always "closed".
+        """Wait until the server closes, ignore messages before the close, and return "closed".
 
-        A server that does nothing closes, too, when the ping timeout comes, and the suites let it
-        pass. So that gets a note, unless the case `is_heartbeat`.
+        A server that ignores a packet closes at the ping timeout, too, which the suites accept. The
+        result gets a note then, unless the case `is_heartbeat`.
         """
         began = asyncio.get_running_loop().time()
         while await self.message() != CLOSED:
@@ -281,12 +282,12 @@ class Socket:
         return CLOSED
 
     async def taken(self) -> None:
-        """Let the server take what was sent, as over a network, where requests take longer."""
-        while not self.connection.idle:  # noqa: ASYNC110 (an app that ends tells nobody)
+        """Wait until the server has received all messages, as over a network, which is slower."""
+        while not self.connection.idle:  # noqa: ASYNC110 (an app that ends notifies nothing)
             await asyncio.sleep(_MOMENT)
 
     def _raised(self, exc: Exception) -> str:
-        # A server elsewhere closes without a close frame, or before it has opened the websocket.
+        # A remote server may close without a close frame, or before the websocket is open.
         if not isinstance(exc, RemoteFailure):
             self._probe.note(f"the app raised {type(exc).__name__}")
         return CLOSED
@@ -299,27 +300,28 @@ _UNBOUND = 3600.0  # seconds: the bound is the case's own limit
 
 
 def polling_query(sid: str = "") -> str:
-    """The query of a request over long-polling."""
+    """Return the query of a request over long-polling; without `sid`, of a handshake."""
     return "EIO=4&transport=polling" + (f"&sid={sid}" if sid else "")
 
 
 def websocket_query(sid: str = "") -> str:
-    """The query of a websocket; with `sid` that of an upgrade."""
+    """Return the query of a websocket; with `sid`, of an upgrade."""
     return "EIO=4&transport=websocket" + (f"&sid={sid}" if sid else "")
 
 
 def shown(response: Response) -> str:
-    """A response as it is to be shown: its body matters only where it is a 200."""
+    """Return a response as text: the status, and the body if the status is 200."""
     if response.status != OK:
         return str(response.status)
     return f"200 {canonical(response.body.decode(errors='replace'))}".strip()
 
 
 def canonical(frame: EncodedPacket) -> str:
-    """A frame as it is to be shown and compared: no control characters, bytes in hexadecimal.
+    """Return an encoded packet as text for comparison: control characters are escaped, and bytes
+    are in hexadecimal.
 
-    In OPEN and CONNECT the session id is blanked out, and the keys are sorted: the suites ask for
-    the keys and not for their order.
+    In OPEN and CONNECT packets the session id is replaced by "<sid>", and the keys are sorted: the
+    suites require the keys, and not their order.
     """
     if isinstance(frame, bytes):
         return f"binary {frame.hex(' ')}"

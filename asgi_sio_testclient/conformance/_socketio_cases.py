@@ -1,9 +1,9 @@
 """The cases of the official Socket.IO v5 test suite.
 
 Source: https://github.com/socketio/socket.io/tree/main/docs/socket.io-protocol/v5-test-suite. The
-cases are the same, in the same order; the code is our own. The first half is Engine.IO's again, on
-Socket.IO's path. The server under test follows the suite's echo rules (see
-`asgi_sio_testclient.conformance`).
+cases are the same, in the same order; the code is written for this package. The first half repeats
+cases of Engine.IO, on the path of Socket.IO. The server under test follows the suite's echo rules
+(see `asgi_sio_testclient.conformance`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""One HTTP request over a connection of aiohttp's connector.
+"""Sends an HTTP request over a connection of aiohttp's connector.
 
-aiohttp's session is passed by: it makes a request, a response, a URL, cookies and redirections anew
-for each request, which is most of what a call over long-polling would cost. The connector (name
-look-up, TLS, the pool) and the parser of responses are aiohttp's.
+aiohttp's session is not used: for each request it creates objects for the request, the response,
+the URL, cookies and redirections, which takes most of the time of a call over long-polling. The
+connector (DNS, TLS, the pool) and the parser of responses are aiohttp's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _REFUSED = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError)
 _LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 _FIRST_FINAL = 200
 SWITCHING_PROTOCOLS = 101
-WRITTEN_AT_ONCE = 65_536  # bytes of a body that is copied behind the head
+WRITTEN_AT_ONCE = 65_536  # bytes; a smaller body is written together with the head
 
 RawResponse = tuple[int, Any, bytes]
 """Status, pairs of headers, body."""
@@ -38,21 +38,21 @@ async def exchange(
     body: bytes,
     stage: Any,
 ) -> RawResponse:
-    """Send a request and read the whole response; neither decoded nor redirected.
+    """Send a request, and return the whole response, without decoding or following redirections.
 
-    A request that may be sent again is, once, where the connection ends without a response: a
-    server may close an idle connection at any time.
+    An idempotent request is sent once more if the connection ends without a response: a server may
+    close an idle connection at any time.
 
     Args:
-        connector: gives the connection.
-        origin: a request to the same server, which says where to connect.
-        timeout: of the connecting.
+        connector: the connector that opens connections.
+        origin: a request object of aiohttp for the same server, for the connector.
+        timeout: the timeout of connecting.
         head: request line and headers.
-        body: of the request.
-        stage: is told when the connection is there.
+        body: the body of the request.
+        stage: its `connected` is set once the connection is open.
 
     Raises:
-        aiohttp.ClientError, OSError: there is no response.
+        aiohttp.ClientError, OSError: the server sent no response.
     """
     method = head.partition(b" ")[0].decode()
     if method in IDEMPOTENT:
@@ -99,21 +99,21 @@ async def _exchange_once(
         _abort(connection)
         raise
     if transport.get_write_buffer_size():
-        _abort(connection)  # the server answered before it had the body
+        _abort(connection)  # the server answered before the whole body was sent
     else:
         connection.release()
     return message.code, message.raw_headers, content
 
 
 def _abort(connection: aiohttp.connector.Connection) -> None:
-    """End a connection, with what is not written yet: the server may never take it."""
+    """Abort a connection without writing its buffer, which the server may never read."""
     protocol: Any = connection.protocol
     protocol.abort()
     connection.close()
 
 
 async def _response(protocol: Any) -> Any:
-    """The first response that is no interim one, and the reader of its body."""
+    """Return the first response that is not an interim response, and the reader of its body."""
     try:
         while True:
             message, payload = await protocol.read()

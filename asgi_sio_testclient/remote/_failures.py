@@ -1,4 +1,4 @@
-"""What aiohttp raises, as one line that begins with the cause and names host and port."""
+"""Converts aiohttp's exceptions to one line that begins with the cause and names host and port."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["FAILURES", "Stage", "failure", "where"]
 __tracebackhide__ = True
 
 FAILURES = (aiohttp.ClientError, OSError, UnicodeError)
-"""What a request, a handshake or a connection that is lost raises. TimeoutError is an OSError; a
-host's name that no encoding of DNS takes raises UnicodeError.
+"""The exceptions of a request, a handshake or a lost connection. TimeoutError is an OSError;
+UnicodeError is raised for a host name that DNS can't encode.
 """
 
 _REFUSED = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorCertificateError)
@@ -29,10 +29,10 @@ _SHOWN_CHARACTERS = 60
 
 
 class Stage:
-    """How far the opening of a connection came.
+    """The progress of opening a connection.
 
     Attributes:
-        connected: a TCP connection, and TLS where the URL asks for it, is there.
+        connected: whether the TCP connection is open, with TLS if the scheme is https.
     """
 
     __slots__ = ("connected",)
@@ -42,19 +42,19 @@ class Stage:
 
 
 def where(url: URL) -> str:
-    """Host and port of a URL."""
+    """Return host and port of a URL."""
     host = f"[{url.host}]" if ":" in (url.host or "") else url.host
     return f"{host}:{url.port}"
 
 
 def failure(exc: BaseException, url: URL, stage: Stage | None, limit: float) -> RemoteFailure:
-    """The cause of a failure.
+    """Return the error for an exception of aiohttp.
 
     Args:
-        exc: what aiohttp raised.
-        url: what was requested.
-        stage: how far a handshake came; None for a request of a session that was open.
-        limit: seconds that the connection, or a handshake's answer, could take.
+        exc: the exception of aiohttp.
+        url: the URL of the request.
+        stage: the progress of a handshake; None for a request in an open session.
+        limit: the timeout of the connection, or of the answer to a handshake, in seconds.
     """
     connected = not isinstance(exc, _NOT_CONNECTED)
     return RemoteFailure(_words_for(exc, url, stage, limit), connected=connected)
@@ -65,7 +65,7 @@ def _words_for(exc: BaseException, url: URL, stage: Stage | None, limit: float) 
     if isinstance(exc, _REFUSED):
         return _not_connected(exc, url)
     if isinstance(exc.__cause__, ssl.SSLError):
-        return _no_tls(at, exc.__cause__)  # the server refused after its side of the handshake
+        return _no_tls(at, exc.__cause__)  # the server refused at the end of the TLS handshake
     if isinstance(exc, UnicodeError):
         return f"no such host: {url.host!r} (port {url.port}): no valid host name"
     if isinstance(exc, TimeoutError):
@@ -120,12 +120,12 @@ def _certificate(exc: Exception) -> str:
 
 
 def _words(exc: OSError) -> str:
-    """The operating system's words, without the number and the address."""
+    """Return the message of the operating system, without the number and the address."""
     return os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror or str(exc)
 
 
 def _quoted(message: str) -> str:
-    """What the HTTP parser quotes of the answer."""
+    """Return the part of the answer that a message of the HTTP parser quotes."""
     quoted = re.search(r"""b(['"]).*\1""", message)
     text = message.splitlines()[0] if quoted is None else quoted.group()[1:]
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."

@@ -1,4 +1,4 @@
-"""What forwards which kind of ASGI scope. Imports aiohttp."""
+"""The function that forwards each type of ASGI scope. Imports aiohttp."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ _FORWARD = {"http": forward_http, "websocket": forward_websocket}
 
 
 def new_pool(tls: ssl.SSLContext | bool, connect_timeout: float) -> Pool:
-    """The connections of one event loop; arguments as of `Pool`."""
+    """Return the connections for one event loop; see `Pool` for the arguments."""
     return Pool(tls, connect_timeout, _FORWARD)

@@ -15,8 +15,8 @@ from asgi_sio_testclient.remote._requests import (
     Receive,
     Requests,
     Send,
+    extension_of,
     response_headers,
-    told,
 )
 
 __all__ = ["forward_http"]
@@ -27,16 +27,17 @@ __tracebackhide__ = True
 async def forward_http(
     pool: Pool, requests: Requests, scope: Any, receive: Receive, send: Send
 ) -> None:
-    """Make one request. Cancelled where the client leaves before the response is whole.
+    """Send the request of an http scope, and pass on the response. If the client disconnects before
+    the response is complete, the request is cancelled.
 
     Raises:
-        RemoteFailure: there is no response.
+        RemoteFailure: the server sent no response.
     """
     body = await _body(receive)
     if body is None:
         return
     response: RawResponse | None
-    if told(scope).get("cancels"):
+    if extension_of(scope).get("cancels"):
         response = await _exchange(pool, requests, scope, body)
     else:
         response = await _unless_disconnected(pool, requests, scope, receive, body)
@@ -55,7 +56,7 @@ async def forward_http(
 async def _unless_disconnected(
     pool: Pool, requests: Requests, scope: Any, receive: Receive, body: bytes
 ) -> RawResponse | None:
-    """The response; None where the client left before it was whole."""
+    """Return the response; None if the client disconnected before the response was complete."""
     disconnect = Disconnect()
     watcher = asyncio.create_task(_until_disconnect(receive, disconnect))
     try:
@@ -71,7 +72,9 @@ async def _unless_disconnected(
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The body of a request; None where the client left before it was whole."""
+    """Return the body of a request; None if the client disconnected before the body was
+    complete.
+    """
     parts = []
     while True:
         message = await receive()
@@ -93,7 +96,7 @@ async def _exchange(pool: Pool, requests: Requests, scope: Any, body: bytes) -> 
     head = requests.head(scope, origin.headers["Host"], len(body))
     limit = requests.limit(scope)
     stage = Stage()
-    is_handshake = "handshake_timeout" in told(scope)
+    is_handshake = "handshake_timeout" in extension_of(scope)
     answer = exchange(pool.connector, origin, pool.connecting, head, body, stage)
     try:
         if not is_handshake:

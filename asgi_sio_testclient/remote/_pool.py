@@ -1,5 +1,5 @@
-"""The connections to a server elsewhere, in one event loop: aiohttp's sessions, and what becomes of
-a websocket's handshake.
+"""The connections to a remote server, in one event loop: aiohttp's connector, and its session for
+the handshakes of websockets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Pool", "Refused", "WebSocket", "stage_of_this_task"]
 __tracebackhide__ = True
 
 # Servers close an idle connection after a while: Node.js, uvicorn and hypercorn after 5 s. A POST
-# that meets the close is lost, and must not be sent twice.
+# that is sent at that moment is lost, and must not be sent twice.
 KEEP_ALIVE = 2.0  # seconds
 SWITCHING_PROTOCOLS = 101
 _NOT_BY_ITSELF = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -31,11 +31,11 @@ stage_of_this_task: contextvars.ContextVar[Stage] = contextvars.ContextVar("stag
 
 
 class Refused(Exception):
-    """A response to a websocket's handshake that opens no websocket.
+    """Raised if the response to a websocket's handshake opens no websocket.
 
     Attributes:
-        response: aiohttp's, already closed.
-        body: its body.
+        response: aiohttp's response, which is closed.
+        body: the body of the response.
     """
 
     def __init__(self, response: aiohttp.ClientResponse, body: bytes) -> None:
@@ -45,21 +45,21 @@ class Refused(Exception):
 
 
 class WebSocket(aiohttp.ClientWebSocketResponse):
-    """aiohttp's websocket, with the response that opened it, an end without a goodbye, and no
-    compression but of the messages for which it is asked.
+    """aiohttp's websocket, with the headers of its response, an abort without a close frame, and
+    compression of single messages only.
     """
 
     def __init__(self, reader: Any, writer: Any, *arguments: Any, **options: Any) -> None:
         super().__init__(reader, writer, *arguments, **options)
-        writer.compress = 0  # else it compresses each message, which costs more than it saves
+        writer.compress = 0  # compressing each message takes more time than it saves
 
     @property
     def raw_headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The headers of the response that opened it."""
+        """The headers of the response that opened the websocket."""
         return self._response.raw_headers
 
     def release(self) -> None:
-        """Close the TCP connection as it is, where it is still open."""
+        """Abort the TCP connection without a close frame, if the connection is open."""
         connection = self._response.connection
         if connection is not None and connection.transport is not None:
             connection.transport.abort()
@@ -67,19 +67,19 @@ class WebSocket(aiohttp.ClientWebSocketResponse):
 
 
 class Pool:
-    """aiohttp's sessions.
+    """The connections to a remote server in one event loop.
 
     Args:
-        tls: as `aiohttp.TCPConnector` takes it for ``ssl``.
-        connect_timeout: seconds that a new connection of a request may take.
-        forward: by the type of a scope, what forwards it.
+        tls: see ``ssl`` of `aiohttp.TCPConnector`.
+        connect_timeout: the most seconds for opening a connection.
+        forward: the function that forwards a scope, by the type of the scope.
 
     Attributes:
-        forward: as given.
-        users: how many scopes use it.
-        connector: gives the connections.
-        connecting: bounds the connecting of a request.
-        handshakes: the session of websockets' handshakes: it notes how far each came in
+        forward: see above.
+        users: how many scopes use the connections.
+        connector: aiohttp's connector, which opens connections.
+        connecting: the timeout of connecting, for requests.
+        handshakes: aiohttp's session for the handshakes of websockets. It sets
             `stage_of_this_task`, and raises `Refused`.
     """
 
@@ -105,7 +105,7 @@ class Pool:
         self.handshakes = aiohttp.ClientSession(
             connector=self.connector,
             connector_owner=False,
-            cookie_jar=aiohttp.DummyCookieJar(),  # the client's own jar has them
+            cookie_jar=aiohttp.DummyCookieJar(),  # cookies are in the client's jar
             auto_decompress=False,
             skip_auto_headers=_NOT_BY_ITSELF,
             timeout=aiohttp.ClientTimeout(total=None),
@@ -115,7 +115,7 @@ class Pool:
         )
 
     def origin(self, url: str) -> aiohttp.ClientRequest:
-        """A request to a server, as aiohttp's connector takes it to connect there.
+        """Return a request object of aiohttp for a server, with which the connector connects.
 
         Args:
             url: scheme, host and port of the server.
@@ -135,7 +135,7 @@ class Pool:
         *,
         close_timeout: float,
     ) -> WebSocket:
-        """Open a websocket. The server is offered permessage-deflate, as by a browser.
+        """Open a websocket, and offer the extension permessage-deflate, as browsers do.
 
         Raises:
             Refused: the server answered with another status than 101.
@@ -162,8 +162,8 @@ async def _connected(*_: object) -> None:
 
 
 async def _refuse(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
-    """Read the response to a websocket's handshake that opens none: aiohttp drops its body, and
-    follows a redirection.
+    """Read the body of a response that opens no websocket, and raise `Refused`: aiohttp itself
+    would drop the body, and follow a redirection.
     """
     response: aiohttp.ClientResponse = await handler(request)
     if response.status == SWITCHING_PROTOCOLS or "Sec-WebSocket-Key" not in request.headers:

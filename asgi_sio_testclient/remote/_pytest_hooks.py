@@ -1,5 +1,5 @@
-"""``--sio-url``: the portable tests of a suite against a live server. The plugin registers these
-hooks where the option is given.
+"""``--sio-url``: runs the portable tests of a suite against a live server. The pytest plugin
+registers these hooks if the option is given.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class URLPlugin:
     """The hooks and the fixture that ``--sio-url`` adds.
 
     Args:
-        url: of the server.
-        setup_class: what the plugin's fixture ``_sio_setup`` makes.
+        url: the URL of the server.
+        setup_class: the class of the value of the fixture ``_sio_setup``.
 
     Raises:
-        pytest.UsageError: `RemoteServer` does not take the URL.
+        pytest.UsageError: `RemoteServer` does not accept the URL.
     """
 
     def __init__(self, url: str, setup_class: Callable[..., Any]) -> None:
@@ -38,12 +38,12 @@ class URLPlugin:
         self._setup_class = setup_class
 
     def pytest_report_header(self) -> str:
-        """Say where the tests run."""
+        """Return a line with the URL of the server."""
         return f"sio: portable tests run against {self._server.url}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Skip what needs the app in this process, of the tests that use the plugin's clients."""
+        """Skip tests that use the plugin's clients and need the app in this process."""
         names = getattr(item, "fixturenames", ())
         if "_sio_setup" not in names:
             return
@@ -56,13 +56,13 @@ class URLPlugin:
     def _sio_setup(
         self, request: pytest.FixtureRequest, sio_options: Any, sio_transports: Any
     ) -> Any:
-        """Replaces the plugin's own, which asks for ``sio_app``."""
+        """The fixture of the pytest plugin, without ``sio_app``."""
         options = {name: sio_options[name] for name in sio_options if name != "server"}
         return self._setup_class(request.node, self._server, options, sio_transports)
 
 
 def _is_portable(item: pytest.Item) -> bool:
-    """Whether the closest marker that says so says it."""
+    """Return the value of ``portable`` in the closest marker that has it; False without one."""
     for marker in item.iter_markers("sio"):
         if "portable" in marker.kwargs:
             return bool(marker.kwargs["portable"])

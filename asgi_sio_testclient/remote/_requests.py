@@ -1,4 +1,4 @@
-"""From an ASGI scope to what is requested of a server elsewhere. Knows no I/O."""
+"""Converts an ASGI scope to the request to a remote server. Does no I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from asgi_sio_testclient._protocol.names import DEFAULT_PORTS
 from asgi_sio_testclient.asgi._elsewhere import EXTENSION
 from asgi_sio_testclient.remote._target import Target
 
-__all__ = ["Disconnect", "Receive", "Requests", "Send", "response_headers", "told"]
+__all__ = ["Disconnect", "Receive", "Requests", "Send", "extension_of", "response_headers"]
 
 __tracebackhide__ = True
 
@@ -19,11 +19,11 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
-DEFAULT_TIMEOUT = 5.0  # seconds: that of a client
-KEPT_HEADERS = 128  # how many sets of them
-SHARE = 0.8  # of the client's timeout, so that the cause comes before the client's own error
+DEFAULT_TIMEOUT = 5.0  # seconds; the default of a client
+KEPT_HEADERS = 128  # sets of headers in the cache
+SHARE = 0.8  # of the client's timeout, so that the cause is raised before the client's timeout
 
-# What belongs to one connection, and is set for the next one by aiohttp.
+# Headers of one connection; aiohttp sets them for the next connection.
 _OF_THE_CONNECTION = {
     b"connection", b"keep-alive", b"sec-websocket-accept", b"sec-websocket-extensions",
     b"sec-websocket-key", b"sec-websocket-protocol", b"sec-websocket-version", b"te",
@@ -34,12 +34,12 @@ _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE")  # has no content-length, as
 
 
 class Requests:
-    """How scopes become requests to one server.
+    """Converts scopes to requests to one server.
 
     Args:
         target: the server.
-        connect_timeout: seconds; None: a share of the client's timeout.
-        headers: of every request, over those of the scope.
+        connect_timeout: seconds; None for four fifths of the client's timeout.
+        headers: headers of every request, which replace those of the scope.
     """
 
     def __init__(
@@ -53,28 +53,28 @@ class Requests:
         self._lines_of = functools.lru_cache(KEPT_HEADERS)(self._made_lines)
 
     def url(self, scope: Any) -> str:
-        """The URL of a scope's request, percent-encoded."""
+        """Return the URL of a scope's request, percent-encoded."""
         return self.origin(scope) + _path_and_query(scope).decode("latin-1")
 
     def origin(self, scope: Any) -> str:
-        """Scheme, host and port of the server that a scope's request goes to."""
-        if not told(scope).get("other_origin"):
+        """Return scheme, host and port of the server for a scope's request."""
+        if not extension_of(scope).get("other_origin"):
             return self.target.origin
-        # A redirection led the client's http client to another server.
+        # The client's http client has followed a redirection to another server.
         host, port = scope["server"]
         host = f"[{host}]" if ":" in host else host
         return f"{scope['scheme']}://{host}:{port}"
 
     def head(self, scope: Any, host: str, size: int) -> bytes:
-        """The request line and the headers of a scope's request, as they are sent.
+        """Return the request line and the headers of a scope's request, encoded.
 
         Args:
             scope: an http scope.
-            host: the header, where the scope does not name another host than its own.
-            size: of the body, in bytes.
+            host: the host header, unless the scope's headers have another host.
+            size: the size of the body in bytes.
 
         Raises:
-            ValueError: a line break in the path or in a header.
+            ValueError: the path or a header has a line break.
         """
         method = scope["method"]
         line = b"%b %b HTTP/1.1" % (method.encode("ascii"), _path_and_query(scope))
@@ -97,15 +97,15 @@ class Requests:
         return lines
 
     def headers(self, scope: Any) -> list[tuple[str, str]]:
-        """The headers of a scope's request. The host's name is the server's own, unless the scope's
-        header differs from the host of the scope.
+        """Return the headers of a scope's request. The host header is left out if it is the host of
+        the scope: the remote server has another host.
         """
         kept = self._kept(scope["headers"], scope.get("server"), scope["scheme"])
         kept += self._own_headers
         return [(name.decode("latin-1"), _text(value)) for name, value in kept]
 
     def _kept(self, headers: RawHeaders, server: Any, scheme: str) -> list[tuple[bytes, bytes]]:
-        """The headers of a scope that are sent on."""
+        """Return the headers of a scope that are sent to the server."""
         return [
             (name, value)
             for name, value in headers
@@ -114,25 +114,25 @@ class Requests:
         ]
 
     def limit(self, scope: Any) -> float:
-        """Seconds that a connection, or the answer to a handshake, may take."""
+        """Return the most seconds for a connection, or for the answer to a handshake."""
         if self._connect_timeout is not None:
             return self._connect_timeout
-        return SHARE * float(told(scope).get("handshake_timeout", DEFAULT_TIMEOUT))
+        return SHARE * float(extension_of(scope).get("handshake_timeout", DEFAULT_TIMEOUT))
 
 
 def response_headers(raw: RawHeaders) -> list[tuple[bytes, bytes]]:
-    """The headers of a response, without those of its connection."""
+    """Return the headers of a response, without the headers of its connection."""
     headers = [(name.lower(), value) for name, value in raw]
     return [header for header in headers if header[0] not in _OF_THE_CONNECTION]
 
 
 class Disconnect:
-    """The end that the client makes of a scope: it cancels the task that forwards the scope, while
-    that waits for the server's response.
+    """The disconnect of a client. It cancels the task that forwards the scope, while the task waits
+    for the server's response.
 
     Attributes:
-        came: the client has left.
-        cancels: whether it cancels.
+        came: whether the client has disconnected.
+        cancels: whether a disconnect cancels the task.
     """
 
     def __init__(self) -> None:
@@ -142,19 +142,19 @@ class Disconnect:
         self._task = cast("asyncio.Task[Any]", asyncio.current_task())
 
     def arrived(self) -> None:
-        """The client has left."""
+        """Note that the client has disconnected."""
         self.came = True
         if self.cancels:
             self.cancels, self._cancelled = False, True
             self._task.cancel()
 
     def is_cause(self) -> bool:
-        """Whether a CancelledError, just caught, comes of it alone."""
+        """Return whether a caught CancelledError has no other cause than the disconnect."""
         return self._cancelled and not self._task.uncancel()
 
 
-def told(scope: Any) -> Any:
-    """What a `TestClient` says about a request of its own."""
+def extension_of(scope: Any) -> Any:
+    """Return the ASGI extension with which a `TestClient` describes a request; {} without one."""
     return scope.get("extensions", {}).get(EXTENSION, {})
 
 
@@ -173,7 +173,7 @@ def _is_own_host(value: bytes, server: Any, scheme: str) -> bool:
 
 
 def _text(value: bytes) -> str:
-    """A header's value as aiohttp takes it, which sends UTF-8."""
+    """Return a header's value as text for aiohttp, which encodes headers as UTF-8."""
     try:
         return value.decode()
     except UnicodeDecodeError:

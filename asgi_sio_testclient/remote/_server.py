@@ -1,4 +1,4 @@
-"""`RemoteServer`: an ASGI app that forwards every scope to a server elsewhere."""
+"""`RemoteServer`: an ASGI app that forwards every scope to a remote server."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ __tracebackhide__ = True
 
 
 class RemoteServer(Elsewhere):
-    """A Socket.IO server elsewhere, as an ASGI app: every http and websocket scope is forwarded to
-    it over aiohttp.
+    """An ASGI app that forwards every http and websocket scope to a remote Socket.IO server, over
+    aiohttp.
 
-    All clients of one event loop share its connections, which are closed with the last client.
+    All clients of one event loop share the connections, which are closed with the last client.
 
     Args:
-        url: such as "https://staging.example.com"; ws:// is taken as http://, wss:// as https://.
-            User and password in it make Basic authentication of a `TestClient`.
-        verify: of TLS: True, False for no verification, the path of a CA file or directory, or an
-            `ssl.SSLContext`.
-        connect_timeout: seconds for a connection, and for the answer to a handshake; None: four
-            fifths of the client's timeout.
-        headers: of every request, over those of the client.
+        url: the URL of the server, such as "https://staging.example.com". ws:// means http://, and
+            wss:// means https://. A `TestClient` uses user and password in the URL for Basic
+            authentication.
+        verify: the verification of TLS: True, False for none, the path of a CA file or directory,
+            or an `ssl.SSLContext`.
+        connect_timeout: the most seconds for a connection, and for the answer to a handshake; None
+            for four fifths of the client's timeout.
+        headers: headers of every request, which replace those of the client.
 
     Raises:
-        ValueError: a URL without scheme or host, or with a path: a namespace goes to `connect`, a
-            mount point to ``socketio_path``.
-        TypeError: an argument of the wrong type.
+        ValueError: the URL has no scheme or no host; or the URL has a path: pass a namespace to
+            `connect`, and a mount point to ``socketio_path``.
+        TypeError: an argument has the wrong type.
         ImportError: aiohttp is not installed.
 
     Attributes:
         url: scheme, host and port of the server.
-        address: host and port alone.
-        base_url: the same for a client's ``base_url``: with user and password where they were
-            given.
+        address: host and port.
+        base_url: the URL for a client's ``base_url``, with user and password if the URL had them.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class RemoteServer(Elsewhere):
         """Forward one scope.
 
         Raises:
-            ConnectionError: the server can't be reached, or the connection to it was lost.
+            ConnectionError: the server can't be reached, or the connection was lost.
         """
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
@@ -142,7 +142,7 @@ def _header_pairs(headers: Any) -> list[tuple[str, str]]:
     except (TypeError, ValueError):
         valid = False
     if not valid:
-        # Not the value itself: it may be a secret.
+        # Without the value, which may be a secret.
         raise TypeError(
             f"headers is of type {type(headers).__name__}; expected a mapping or pairs of str"
         )

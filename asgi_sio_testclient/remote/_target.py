@@ -1,4 +1,4 @@
-"""The URL of a server elsewhere: which ones are taken, and how one is shown. Knows no I/O."""
+"""Parses the URL of a remote server, and masks secrets in it. Does no I/O."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _DEFAULT_PATH = "/socket.io"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a server is.
+    """The address of a server.
 
     Attributes:
-        url: scheme, host and port, as `TestClient` takes it for ``base_url``, with user and
-            password where the URL had them.
+        url: scheme, host and port, for ``base_url`` of a `TestClient`, with user and password if
+            the given URL had them.
         origin: the same without user and password.
         scheme: "http" or "https".
-        netloc: host, and port where it was given.
-        host: without the brackets of IPv6.
-        port: that of the scheme where none was given.
+        netloc: the host, and the port if the given URL had one.
+        host: the host, without the brackets of IPv6.
+        port: the port; the default of the scheme if the given URL had none.
     """
 
     url: str = field(repr=False)
@@ -47,10 +47,11 @@ class Target:
 
 
 def parse_target(url: Any) -> Target:
-    """Split the URL of a server.
+    """Parse the URL of a server.
 
     Raises:
-        ValueError: no http(s) or ws(s) URL with a host, or one with a path, a query or a fragment.
+        ValueError: `url` is no http(s) or ws(s) URL with a host; or it has a path, a query or a
+            fragment.
     """
     text = str(url).strip()
     match = _SCHEME.match(text)
