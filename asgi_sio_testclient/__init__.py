@@ -1,7 +1,7 @@
 """An in-memory Socket.IO test client for ASGI apps.
 
-`TestClient(app)` speaks Engine.IO v4 and Socket.IO v5 straight into the app's callable: no socket,
-no port, no server thread.
+`TestClient(app)` calls the app directly, with real packets of Engine.IO v4 and Socket.IO v5: no
+socket, no port, no server thread.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # The pytest plugin lives in this package, and so every pytest run of whoever has the library
-    # installed imports this module: it must not bring httpx and socketio with it.
+    # The pytest plugin is a module of this package, so every pytest run imports this module
+    # wherever the library is installed. So httpx and socketio are not imported at the top.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = importlib.import_module(f"{__name__}.{_HOMES.get(name, '_exceptions')}")

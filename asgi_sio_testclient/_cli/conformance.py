@@ -136,7 +136,7 @@ def _rules_broken(results: Sequence[Result]) -> Iterator[str]:
     silent = [name for name in names if name in ECHOES]
     if silent:
         yield (
-            f"The app did not echo ({'; '.join(silent)}). If the app doesn't follow the suites' "
+            f"The app did not echo ({'; '.join(silent)}). Where it doesn't follow the suites' "
             "rules, most cases differ, however well the server conforms: --help has the rules."
         )
 

@@ -1,12 +1,13 @@
-"""One ASGI scope each, driven by hand: `HTTPExchange`, `WebSocketConnection` and `Lifespan`.
+"""Classes that call an app with one ASGI scope each: `HTTPExchange`, `WebSocketConnection` and
+`Lifespan`.
 
-What the app sends is handed over inside its own ``await send(...)``: to a listener where one is
-given, else to a mailbox that the by-hand methods read. So there is no reader task, and when
-``send()`` returns the message can be seen.
+Messages of the app are processed within its ``await send(...)``: passed to a listener, or without a
+listener stored for the methods that read messages. So no reader task is needed, and a message is
+available as soon as ``send()`` returns.
 
-This package uses neither Engine.IO nor Socket.IO. The app runs in plain asyncio tasks;
-nothing here holds a cancel scope or a task group open. Source of the rules: the ASGI specification
-3.0 and its www and lifespan pages; where it leaves room, uvicorn 0.54.
+This package uses neither Engine.IO nor Socket.IO. The app runs in plain asyncio tasks; no cancel
+scope or task group stays open. The rules are those of the ASGI specification 3.0, with its www and
+lifespan pages, and of uvicorn 0.54 for all that the specification leaves open.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One call of an ASGI app: its task, its mailbox, its end."""
+"""One call of an ASGI app: its task, its messages and its end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ class _Run:
     """One call of the app with one scope: its task, and the messages it has not received yet.
 
     Attributes:
-        origin: what the call and all that it begins come of: see `_waiting.work`.
+        scope: the ASGI scope.
+        task: the task of the call; None before `start`.
+        ended: whether the call has ended.
+        error: the exception that the call raised, or None.
+        on_receive: called each time the app calls ``receive()``, or None.
+        origin: the origin of the call and of all tasks that it begins; see `_waiting.work`.
     """
 
     _loop: asyncio.AbstractEventLoop
@@ -48,10 +53,10 @@ class _Run:
         self.on_receive = on_receive
 
     def start(self, context: contextvars.Context | None = None) -> asyncio.Task[None]:
-        """Call the app, in a task of its own. Needs a running event loop.
+        """Call the app in a new task, and return the task. Needs a running event loop.
 
         Args:
-            context: the call runs in a copy of it; None for the caller's own.
+            context: the context in a copy of which the call runs; None for the current context.
         """
         if context is not None:
             return context.run(self.start)
@@ -62,8 +67,8 @@ class _Run:
     def cancel(self) -> None:
         """Cancel the call of the app.
 
-        The end of the call is always reported: a task that is cancelled before its first step
-        runs nothing of its coroutine.
+        The end of the call is reported in any case, also for a task that is cancelled before its
+        first step, of which no line runs.
         """
         if self.task is not None:
             self.task.add_done_callback(self._cancelled)
@@ -75,18 +80,20 @@ class _Run:
 
     @property
     def idle(self) -> bool:
-        """Whether the app has taken every message and waits in ``receive()``, or has returned."""
+        """Whether the app has received every message and waits in ``receive()``, or has
+        returned.
+        """
         return self.ended or (bool(self._receivers) and not self._messages and not self._next)
 
     async def _call(self) -> None:
         ORIGIN.set(self.origin)
         try:
             if self.task is None:
-                # An eager task: what this call sets off must not come before `start` has returned.
+                # An eager task: the app must not run before `start` has returned.
                 await asyncio.sleep(0)
             await self._app(self.scope, self._receive, self._send)  # type: ignore[arg-type]
         except BaseException as exc:
-            # The app's own, handed on as it is.
+            # An exception of the app, which is reported unchanged.
             self._end(exc)
             if not reaches_test(exc):
                 raise
@@ -99,7 +106,7 @@ class _Run:
         self._ended(exc)
 
     async def _receive(self) -> Message:
-        # Called first: the callback is for the time before the app waits.
+        # Before the wait: the callback finds the server in the stack of the app's call.
         if self.on_receive is not None:
             self.on_receive()
         if self._messages or self._next:
@@ -109,7 +116,7 @@ class _Run:
         try:
             return await receiver
         except asyncio.CancelledError:
-            # python-engineio's wait_for cancels a receive(): the waiter goes, the message stays.
+            # python-engineio's wait_for cancels a receive(): the next receive() gets the message.
             if receiver in self._receivers:
                 self._receivers.remove(receiver)
             elif not receiver.cancelled():

@@ -1,5 +1,5 @@
-"""The interface of an app that stands for a server elsewhere, as `asgi_sio_testclient.remote`
-has.
+"""The interface of an app that forwards to a remote server, such as `RemoteServer` of
+`asgi_sio_testclient.remote`.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ __all__ = ["EXTENSION", "Elsewhere", "RemoteFailure"]
 __tracebackhide__ = True
 
 EXTENSION = "asgi_sio_testclient.remote"
-"""In the ``extensions`` of a scope: what the client tells such an app about the request.
+"""The key in the ``extensions`` of a scope with which the client describes a request to the app.
 
-``handshake_timeout``: seconds that the client waits for the answer. ``cancels``: the client cancels
-the call where it leaves before the response, so that no ``http.disconnect`` comes.
-``other_origin``: a redirection led the request to the server that the scope names, not to the app's
-own.
+``handshake_timeout``: the seconds for which the client waits for the answer. ``cancels``: if the
+client disconnects before the response, the client cancels the call, and no ``http.disconnect``
+arrives. ``other_origin``: after a redirection, the request is for the server in the scope, and not
+for the app's server.
 """
 
 
 class Elsewhere:
-    """An app that stands for a server elsewhere.
+    """An app that forwards to a remote server.
 
     Attributes:
         url: scheme, host and port of the server, for error texts.
-        address: host and port alone.
-        base_url: the same for a client's requests: with user and password where there are any.
+        address: host and port of the server.
+        base_url: the URL for a client's requests, with user and password if there are any.
     """
 
     url: str
@@ -33,11 +33,11 @@ class Elsewhere:
 
 
 class RemoteFailure(ConnectionError):
-    """Such an app raises it: the server can't be reached, or the connection to it was lost. The
-    client makes an error of its own of it.
+    """Raised by an app that forwards: the remote server can't be reached, or the connection was
+    lost. The client converts this error to a `TestClientError`.
 
     Attributes:
-        connected: there was a connection.
+        connected: whether the app had connected to the server.
     """
 
     def __init__(self, text: str, *, connected: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Load with Locust: users that run one client each against a live server.
+"""Load tests with Locust: users that each run one client against a live server.
 
 ::
 
@@ -15,8 +15,8 @@
         async def search(self):
             await self.client.call("search", "tea")
 
-It needs Locust and aiohttp: ``pip install asgi-sio-testclient[locust]``. Importing Locust patches
-`socket` and `threading` of the whole process, so that nothing else in this package imports this.
+This package needs Locust and aiohttp: ``pip install asgi-sio-testclient[locust]``. Importing Locust
+patches `socket` and `threading` of the whole process, so no other module imports this package.
 """
 
 from asgi_sio_testclient.locust._user import SocketIOUser

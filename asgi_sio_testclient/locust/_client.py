@@ -1,4 +1,4 @@
-"""The client of a Locust user: a `TestClient` that reports what it does, and keeps little."""
+"""The client of a Locust user: a `TestClient` that reports its requests, and limits its memory."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ __all__ = ["MeasuredClient", "Requests"]
 __tracebackhide__ = True
 
 UNREAD_EVENTS = 1000
-PACKETS = 20  # of the transcript: as many as an error's text shows, and some
-ERRORS = 20
-IN_FLIGHT = 1.0  # seconds
+PACKETS = 20  # packets of the transcript that are kept; an error's text shows fewer
+ERRORS = 20  # errors that are kept
+IN_FLIGHT = 1.0  # seconds for which a stopping user waits for its pending requests
 SECOND = 1_000_000_000  # nanoseconds
 
 
 class Requests:
-    """The requests of one user, as Locust is told of them.
+    """Reports the requests of one user to Locust.
 
     Args:
-        fire: Locust's event ``request``.
-        context: gives the user's context for it.
+        fire: fires Locust's event ``request``.
+        context: returns the user's context for the event.
 
     Attributes:
-        sent_at: when the task sent an event last, in seconds of `time.perf_counter`; None where it
-            has sent none.
+        sent_at: when the task last sent an event, in seconds of `time.perf_counter`; None if the
+            task has sent none.
     """
 
     def __init__(self, fire: Callable[..., None], context: Callable[[], dict[str, Any]]) -> None:
@@ -44,10 +44,11 @@ class Requests:
         self.sent_at: float | None = None
 
     def begin(self) -> float:
-        """Begin a request, which the end of the user waits for; returns when it began.
+        """Begin a request, and return its start, in seconds of `time.perf_counter`. The end of the
+        user waits for the request.
 
         Raises:
-            asyncio.CancelledError: the user ends.
+            asyncio.CancelledError: the user is stopping.
         """
         if self._stopping is not None:
             raise asyncio.CancelledError
@@ -55,14 +56,14 @@ class Requests:
         return perf_counter()
 
     def end(self) -> None:
-        """End it. To be called once for each `begin`."""
+        """End a request. Call this once for each `begin`."""
         self._in_flight -= 1
         if self._stopping is not None and not self._in_flight:
             self._stopping.cancel()
 
     def stop(self, task: asyncio.Task[Any]) -> None:
-        """Cancel the user's task, as soon as no request is in flight: the server counts those.
-        After `IN_FLIGHT` seconds in any case.
+        """Cancel the user's task as soon as no request is pending, since the server has counted a
+        pending request; after `IN_FLIGHT` seconds in any case.
         """
         self._stopping = task
         if self._in_flight:
@@ -75,18 +76,18 @@ class Requests:
         self._stopping = None
 
     def report(self, kind: str, name: str, began: float, ended: float, response: Any) -> None:
-        """Tell Locust of a request that succeeded; times in seconds of `time.perf_counter`."""
-        self._tell(kind, name, began, ended, response, None)
+        """Report a successful request; times are in seconds of `time.perf_counter`."""
+        self._report(kind, name, began, ended, response, None)
 
     def report_failure(
         self, kind: str, name: str, began: float, exc: Exception, awaited: str
     ) -> None:
-        """Tell Locust of a request that has failed now, unless it was wrong use."""
+        """Report a request that has failed now, unless the exception is a mistake of the caller."""
         if not is_mistake(exc):
             mark_reported(exc)
-            self._tell(kind, name, began, perf_counter(), None, RequestFailed.of(exc, awaited))
+            self._report(kind, name, began, perf_counter(), None, RequestFailed.of(exc, awaited))
 
-    def _tell(
+    def _report(
         self,
         kind: str,
         name: str,
@@ -108,16 +109,16 @@ class Requests:
 
 
 class _TimedInbox(Inbox):
-    """The newest unread events: a load test goes on for hours, and nobody reads what it does not
-    wait for. An event's number is its time of arrival, in nanoseconds of `time.perf_counter_ns`.
+    """An inbox with a limit: a load test runs for hours, and never reads events for which it does
+    not wait. The number of an event is its arrival, in nanoseconds of `time.perf_counter_ns`.
     """
 
     __slots__ = ("arrived",)
 
     def __init__(self) -> None:
         super().__init__()
-        # When the events arrived that a wait has returned and that are to be reported: seconds of
-        # `time.perf_counter`, by the event's id.
+        # The arrival of events that a wait has returned and that are not reported yet, in seconds
+        # of `time.perf_counter`, by the id() of the event.
         self.arrived: dict[int, float] = {}
 
     def put(self, event: ReceivedEvent) -> None:
@@ -138,9 +139,9 @@ class _TimedInbox(Inbox):
 
 class MeasuredClient(TestClient):
     """A `TestClient` whose `connect`, `call`, `emit`, `send`, `await_event` and `await_events` are
-    requests in Locust's statistics, under ``name=`` where it is given.
+    requests in Locust's statistics. The argument ``name=`` sets the name of the request.
 
-    The last 1,000 unread events are kept, and the last 20 packets of the transcript.
+    The last 1,000 unread events and the last 20 packets of the transcript are kept.
     """
 
     requests: Requests
@@ -151,29 +152,29 @@ class MeasuredClient(TestClient):
         self._dispatcher.transcript.keep(PACKETS)
 
     def clone(self, **overrides: Any) -> Self:
-        """Another connection of the same user; see `TestClient.clone`."""
+        """Return a client for another connection of the same user; see `TestClient.clone`."""
         other = super().clone(**overrides)
         other.requests = self.requests
         return other
 
     def joined(self) -> set[str]:
-        """The namespaces that are connected."""
+        """Return the connected namespaces."""
         return set(self._dispatcher.sids)
 
     def trim(self) -> None:
-        """Drop what would grow: acks that nobody gave, and errors."""
+        """Remove unanswered acks and old errors, which would use more and more memory."""
         del self._dispatcher.errors.all[:-ERRORS]
         self._dispatcher.errors.of_test = self._dispatcher.errors.of_test[-ERRORS:]
         self._dispatcher.acks.unanswered.clear()
 
     def clear_acks(self) -> None:
-        """Drop the acks that are still to come: a load test ends in the midst of it."""
+        """Remove the pending acks: a load test may end at any time."""
         self._dispatcher.acks.clear()
 
     # -- requests
 
     async def connect(self, *namespaces: str, name: str | None = None, **options: Any) -> Self:
-        """`TestClient.connect`, as a request of the type CONNECT."""
+        """See `TestClient.connect`; a request of the type CONNECT."""
         requests = self.requests
         name = name or ",".join(map(str, namespaces)) or ROOT
         began = requests.begin()
@@ -197,7 +198,7 @@ class MeasuredClient(TestClient):
         name: str | None = None,
         **unknown: Never,
     ) -> Any:
-        """`TestClient.call`, as a request of the type CALL: until the ack."""
+        """See `TestClient.call`; a request of the type CALL, which ends with the ack."""
         requests = self.requests
         began = requests.sent_at = requests.begin()
         try:
@@ -222,7 +223,7 @@ class MeasuredClient(TestClient):
         name: str | None = None,
         **unknown: Never,
     ) -> None:
-        """`TestClient.emit`, as a request of the type EMIT: until it is sent."""
+        """See `TestClient.emit`; a request of the type EMIT, which ends once the event is sent."""
         requests = self.requests
         began = requests.sent_at = requests.begin()
         try:
@@ -243,7 +244,7 @@ class MeasuredClient(TestClient):
         name: str | None = None,
         **unknown: Never,
     ) -> None:
-        """`TestClient.send`, as a request of the type EMIT."""
+        """See `TestClient.send`; a request of the type EMIT."""
         await self.emit(
             "message", *args, namespace=namespace, callback=callback, name=name, **unknown
         )
@@ -257,8 +258,9 @@ class MeasuredClient(TestClient):
         timeout: float | None = None,
         name: str | None = None,
     ) -> ReceivedEvent:
-        """`TestClient.await_event`, as a request of the type EVENT: from what the task sent last to
-        the arrival; where it has sent nothing, from the call of this method.
+        """See `TestClient.await_event`; a request of the type EVENT, which begins with the last
+        event that the task has sent, or else with the call of this method, and ends with the
+        arrival.
         """
         began = self._awaits_from()
         try:
@@ -281,7 +283,7 @@ class MeasuredClient(TestClient):
         timeout: float | None = None,
         name: str | None = None,
     ) -> list[ReceivedEvent]:
-        """`TestClient.await_events`, each event a request as in `await_event`."""
+        """See `TestClient.await_events`; each event is a request, as in `await_event`."""
         began = self._awaits_from()
         try:
             received = await super().await_events(
@@ -294,7 +296,7 @@ class MeasuredClient(TestClient):
             self._report_arrival(each, name, began)
         return received
 
-    # -- inside
+    # -- reports of events
 
     def _awaits_from(self) -> float:
         sent_at = self.requests.sent_at

@@ -1,7 +1,7 @@
-"""Failures as Locust groups them: by the text of the exception.
+"""The failures that are reported to Locust, which groups failures by the text of the exception.
 
-The text of a `TestClientError` tells one failure: what arrived instead, the last packets. A load
-test has thousands of failures, and needs one text for each cause.
+The text of a `TestClientError` describes a single failure, with the last packets. A load test has
+thousands of failures, and needs the same text for the same cause.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ _MARK = "_reported_to_locust"
 
 
 class RequestFailed(Exception):
-    """What Locust is told of a failed request: one line, the same for each failure of one cause.
+    """The exception that is reported to Locust for a failed request: one line, the same for each
+    failure of one cause.
 
-    Its ``__cause__`` is the exception that the task sees.
+    The ``__cause__`` is the exception that the task gets.
     """
 
     def __repr__(self) -> str:
@@ -28,11 +29,11 @@ class RequestFailed(Exception):
 
     @classmethod
     def of(cls, exc: BaseException, awaited: str) -> RequestFailed:
-        """The failure for an exception.
+        """Return the failure for an exception.
 
         Args:
-            exc: what the client raised.
-            awaited: what did not come, where that is a timeout.
+            exc: the exception that the client raised.
+            awaited: what did not arrive, for a timeout: "ack", "event" or "answer".
         """
         failed = cls(f"{type(exc).__name__}: {_text(exc, awaited)}")
         failed.__cause__ = exc
@@ -50,17 +51,17 @@ def _text(exc: BaseException, awaited: str) -> str:
 
 
 def is_mistake(exc: BaseException) -> bool:
-    """Whether an exception tells of wrong use rather than of the server."""
+    """Return whether an exception is a mistake of the caller, and not a failure of the server."""
     return isinstance(exc, TypeError | ValueError | UsageError)
 
 
 def mark_reported(exc: BaseException) -> None:
-    """Note that Locust knows of an exception."""
+    """Note that an exception was reported to Locust."""
     setattr(exc, _MARK, True)
 
 
 def is_reported(exc: BaseException) -> bool:
-    """Whether Locust knows of an exception, or of each in a group."""
+    """Return whether an exception, or each exception in a group, was reported to Locust."""
     if isinstance(exc, BaseExceptionGroup):
         return all(map(is_reported, exc.exceptions))
     found: Any = getattr(exc, _MARK, False)

@@ -1,8 +1,8 @@
-"""The asyncio event loop of a Locust process: it runs in a greenlet of the main thread, beside the
-greenlets of the users. Knows gevent and asyncio, and nothing of Locust or of clients.
+"""The asyncio event loop of a Locust process, which runs in a greenlet of the main thread, beside
+the greenlets of the users. Uses gevent and asyncio, and neither Locust nor clients.
 
-A loop in a thread of its own would hang: under gevent's patches a look-up of "localhost" in an
-executor is a greenlet, which only the main thread's hub runs.
+An event loop in another thread would hang: under gevent's patches, resolving "localhost" in an
+executor is a greenlet, which only the hub of the main thread runs.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ class EventLoop:
     """An asyncio event loop in a greenlet.
 
     Args:
-        selector: waits in gevent's hub.
+        selector: a selector that waits in gevent's hub.
 
     Attributes:
         loop: the event loop.
-        greenlet: where it runs.
+        greenlet: the greenlet in which the loop runs.
     """
 
     def __init__(self, selector: EpollSelector | WatcherSelector) -> None:
         self._selector = selector
         self.loop = asyncio.SelectorEventLoop(selector)
-        # asyncio's debug mode takes each greenlet for a thread.
+        # In asyncio's debug mode, call_soon() refuses calls from another greenlet.
         debugs = self.loop.get_debug()
         self._call_soon = self.loop.call_soon_threadsafe if debugs else self.loop.call_soon
         self.greenlet = gevent.spawn(self._run)
@@ -58,7 +58,7 @@ class EventLoop:
 
     @property
     def is_held(self) -> bool:
-        """Whether a coroutine holds up the event loop in a call that waits for other greenlets,
+        """Whether a coroutine blocks the event loop with a call that waits for other greenlets,
         such as ``runner.quit()``, which waits for all users.
         """
         return asyncio.current_task(self.loop) is not None
@@ -71,13 +71,13 @@ class EventLoop:
         """Run a coroutine and return its result. Only the calling greenlet waits.
 
         Args:
-            coroutine: what to run.
-            cancel: called in the event loop with the coroutine's task where the greenlet is killed;
-                it has to end the task soon. The greenlet waits for the end, `LAST_WAIT` seconds at
-                most, and not at all where the event loop is held up.
+            coroutine: the coroutine.
+            cancel: called in the event loop with the coroutine's task if the greenlet is killed;
+                has to end the task soon. The greenlet waits for the end for at most `LAST_WAIT`
+                seconds, and not at all if the event loop is blocked.
 
         Raises:
-            Exception: what the coroutine raises.
+            Exception: the exception of the coroutine.
             GreenletExit: the greenlet was killed.
         """
         result = AsyncResult()
@@ -92,14 +92,14 @@ class EventLoop:
         try:
             task = result.get()
         except BaseException:
-            # The greenlet is killed, or a gevent.Timeout of the caller's is over.
+            # The greenlet is killed, or a gevent.Timeout of the caller has expired.
             self._call(lambda: cancel(tasks[0]))
             result.wait(0 if self.is_held else LAST_WAIT)
             raise
         return task.result()
 
     def run_later(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Run a coroutine as soon as the event loop goes on, and wait for nothing."""
+        """Schedule a coroutine in the event loop, and return without waiting."""
         self._call(self.loop.create_task, coroutine)
 
 
@@ -107,8 +107,8 @@ _loops: list[EventLoop] = []
 
 
 def event_loop() -> EventLoop:
-    """The event loop of this process, which begins with the first call."""
+    """Return the event loop of this process; start the loop in the first call."""
     if not _loops:
-        # Nothing yields to another greenlet before it is stored.
+        # No other greenlet runs before the loop is stored.
         _loops.append(EventLoop(new_selector()))
     return _loops[0]

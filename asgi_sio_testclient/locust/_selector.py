@@ -1,9 +1,8 @@
-"""A selector for asyncio's event loop that waits in gevent's hub. Knows gevent, and nothing of
-asyncio.
+"""A selector for asyncio's event loop that waits in gevent's hub. Uses gevent, and not asyncio.
 
-gevent's own selector has a watcher for each socket, and goes through the hub in each turn of the
-event loop. This one has the sockets in an epoll of its own, and goes through the hub where nothing
-is ready: the hub waits for that one epoll.
+gevent's selector has a watcher for each socket, and switches to the hub in each turn of the event
+loop. `EpollSelector` has all sockets in one epoll, and switches to the hub only if nothing is
+ready; the hub then waits for the epoll.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ __all__ = ["EpollSelector", "WatcherSelector", "new_selector"]
 
 __tracebackhide__ = True
 
-SLICE = 0.002  # seconds that the other greenlets wait while the event loop is busy
-LONGEST_WAIT = 3600.0  # seconds; a turn of the event loop each hour harms nobody
+SLICE = 0.002  # seconds; a busy event loop lets the other greenlets run this often
+LONGEST_WAIT = 3600.0  # seconds of a wait without a timeout
 IN, OUT = 1, 4  # EPOLLIN, EPOLLOUT: under gevent's patches the module select has no names of epoll
 READ = 1  # the same of a watcher's events
 
 
 class WatcherSelector(GeventSelector):
-    """gevent's selector, where the system has no epoll."""
+    """gevent's selector, for systems without epoll."""
 
     def notify(self) -> None:
-        """End a `select` that waits. A greenlet of the same thread needs no socket for it."""
+        """End a `select` that waits. Called in the same thread, so no socket is needed."""
         self._ready.set()
 
 
@@ -65,8 +64,8 @@ class EpollSelector(selectors._BaseSelectorImpl):
         return key
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """See `selectors.BaseSelector`. The other greenlets run while it waits; where it has
-        nothing to wait for, they run each `SLICE` seconds.
+        """See `selectors.BaseSelector`. The other greenlets run while this method waits; if events
+        are always ready, the other greenlets run every `SLICE` seconds.
         """
         ready = self._poll()
         if not ready and (timeout is None or timeout > 0):
@@ -113,12 +112,14 @@ class EpollSelector(selectors._BaseSelectorImpl):
 
 
 def _events_of(found: int) -> int:
-    """What epoll found, as events of a selector: an error or a hang-up is both."""
+    """Convert events of epoll to events of a selector: an error or a hang-up is both read and
+    write.
+    """
     reads = selectors.EVENT_READ if found & ~OUT else 0
     writes = selectors.EVENT_WRITE if found & ~IN else 0
     return reads | writes
 
 
 def new_selector() -> EpollSelector | WatcherSelector:
-    """The selector that suits the system."""
+    """Return the selector for this system."""
     return EpollSelector() if sys.platform == "linux" else WatcherSelector()

@@ -1,5 +1,5 @@
-"""Tasks as coroutines. Locust calls a task, an ``on_start`` and an ``on_stop`` and drops what they
-return; here a user runs it in the event loop, where it is a coroutine.
+"""Coroutine functions as tasks. Locust calls a task, an ``on_start`` and an ``on_stop`` and ignores
+the result. The wrappers here run a result that is a coroutine in the event loop.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ _TAKEN = "_takes_coroutines"
 
 
 def take_coroutines(user_class: Any) -> None:
-    """Let a user's tasks and hooks, and those of its TaskSets, be coroutine functions."""
+    """Wrap the tasks and hooks of a user class and of its TaskSets, so that they may be coroutine
+    functions.
+    """
     _wrap(user_class, "on_start", _first)
     _wrap(user_class, "on_stop", _last)
     user_class.tasks = [_taken(task) for task in user_class.tasks]
@@ -41,7 +43,7 @@ def _take_executed(taskset: Any) -> None:
 
     @functools.wraps(execute)
     def execute_task(self: Any, task: Any) -> None:
-        # Wrapped as it is executed: a TaskSet picks its tasks in ways of its own.
+        # Wrapped at execution: each kind of TaskSet selects its tasks in another way.
         if inspect.isclass(task):
             execute(self, _taken(task))
         else:

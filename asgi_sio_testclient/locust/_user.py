@@ -44,26 +44,26 @@ def _run_scenario(user: Any) -> Any:
 class SocketIOUser(User):
     """A Locust user that runs coroutines with a connected `TestClient`, the attribute ``client``.
 
-    Tasks, also those of TaskSets, ``on_start`` and ``on_stop`` may be ``async def``. All users of a
+    Tasks, also tasks of TaskSets, ``on_start`` and ``on_stop`` may be ``async def``. All users of a
     process share one asyncio event loop.
 
-    The client is connected before ``on_start``, and again before a task where the connection was
-    lost; what fails is tried again after a pause. A request that fails ends its task, and not the
+    The client connects before ``on_start``, and again before a task if the connection was lost; a
+    failed connection is tried again after a pause. A request that fails ends its task, and not the
     user.
 
     Attributes:
-        host: the server's URL, such as "http://localhost:8000"; or Locust's ``--host``.
-        transports: as of `TestClient`.
-        namespaces: what `connect_client` connects to.
+        host: the URL of the server, such as "http://localhost:8000"; or Locust's ``--host``.
+        transports: see `TestClient`.
+        namespaces: the namespaces to which `connect_client` connects.
         client_options: further arguments of `TestClient`, such as ``auth`` or ``timeout``.
         server_options: arguments of `RemoteServer`, such as ``verify``.
-        scenario: a coroutine function that is called with the client as one of the tasks, as
-            `bench.swarm` calls it: ``scenario = staticmethod(buy_tea)``.
+        scenario: a coroutine function, which is one of the tasks and is called with the client, as
+            in `bench.swarm`: ``scenario = staticmethod(buy_tea)``.
         client: the client. Its ``connect``, ``call``, ``emit``, ``send``, ``await_event`` and
             ``await_events`` are requests in Locust's statistics, and take ``name=``.
 
     Raises:
-        StopTest: there is no host, or it is no URL of a server.
+        StopTest: the user has no host, or the host is no URL of a server.
     """
 
     abstract = True
@@ -92,7 +92,9 @@ class SocketIOUser(User):
         self.client.requests = self._requests
 
     def _server(self) -> RemoteServer:
-        """The server: one object, and so one set of connections, for all users of the class."""
+        """Return the `RemoteServer`: one object, with one pool of connections, for all users of the
+        class.
+        """
         if not self.host:
             raise self._stop_test(
                 "no host: give the server's URL as `host` of the user class or --host"
@@ -106,13 +108,15 @@ class SocketIOUser(User):
         return _servers[key]
 
     def _stop_test(self, why: str) -> StopTest:
-        """What ends the run with exit code 1; by itself Locust ends it with 0."""
+        """Return the exception that ends the run, and set the exit code to 1: Locust's would be
+        0.
+        """
         self.environment.process_exit_code = 1
         return StopTest(why)
 
     async def connect_client(self) -> None:
-        """Connect the client to ``namespaces``. To be overridden where each connection takes more,
-        such as a login with ``self.client.http`` before it or an event after it.
+        """Connect the client to ``namespaces``. Override this method if each connection needs more,
+        such as a login with ``self.client.http`` before, or an event after.
         """
         await self.client.connect(*self.namespaces)
 
@@ -123,15 +127,15 @@ class SocketIOUser(User):
         finally:
             loop = event_loop()
             if loop.is_held:
-                loop.run_later(self._leave())
+                loop.run_later(self._disconnect())
             else:
-                loop.run(self._leave(), _let_end)
+                loop.run(self._disconnect(), _let_end)
 
-    # -- what Locust's calls come to, see `take_coroutines`
+    # -- called by the wrappers of tasks and hooks, see `take_coroutines`
 
     def _begin(self, on_start: Callable[[], Any]) -> Any:
-        """Connect, and run ``on_start`` until none of its requests fails: a user whose ``on_start``
-        raises does not start.
+        """Connect, and run ``on_start``; repeat ``on_start`` if one of its requests fails, after a
+        pause.
         """
         loop = event_loop()
         if loop.is_current:
@@ -145,17 +149,17 @@ class SocketIOUser(User):
                 gevent.sleep(self._next_pause())
 
     def _end(self, on_stop: Callable[[], Any]) -> Any:
-        """Run ``on_stop``, where ``on_start`` was called."""
+        """Run ``on_stop`` if ``on_start`` was called."""
         return self._finish_last(on_stop()) if self._has_begun else None
 
     def _finish(self, result: Any, *, reconnect: bool = True) -> Any:
-        """Run what a task returned, where that is a coroutine.
+        """Run the result of a task, if that is a coroutine, and return the coroutine's result.
 
-        In the event loop it is returned as it is: one coroutine method awaits another.
+        In the event loop the result is returned unchanged: one coroutine method may await another.
 
         Raises:
-            RescheduleTask: a request failed that Locust knows of.
-            Exception: what else the coroutine raised.
+            RescheduleTask: a request failed that was reported to Locust.
+            Exception: any other exception of the coroutine.
         """
         loop = event_loop()
         if not inspect.iscoroutine(result) or loop.is_current:
@@ -168,7 +172,7 @@ class SocketIOUser(User):
             raise
 
     def _finish_last(self, result: Any) -> Any:
-        """Run what an ``on_stop`` returned; a request that fails ends it."""
+        """Run the result of an ``on_stop``; a request that fails ends the coroutine."""
         with contextlib.suppress(RescheduleTask):
             return self._finish(result, reconnect=False)
 
@@ -195,10 +199,11 @@ class SocketIOUser(User):
         return await coroutine
 
     async def _connect(self) -> None:
-        """Connect, also where a part is connected still.
+        """Connect; disconnect before if some namespaces are still connected.
 
         Raises:
-            Exception: what failed, after a pause where Locust knows of it.
+            Exception: connecting failed. If the failure was reported to Locust, a pause comes
+                before.
         """
         client, began = self.client, perf_counter()
         try:
@@ -207,7 +212,7 @@ class SocketIOUser(User):
                     await client.disconnect()
             await self.connect_client()
         except Exception as exc:
-            if not is_reported(exc):  # not a request of the client's, such as a login over HTTP
+            if not is_reported(exc):  # not a request of the client, such as a login over HTTP
                 name = ",".join(self.namespaces)
                 self._requests.report_failure("CONNECT", name, began, exc, "answer")
             if is_reported(exc):
@@ -221,15 +226,15 @@ class SocketIOUser(User):
         self._pause = min(2 * pause, LONGEST_PAUSE)
         return pause
 
-    async def _leave(self) -> None:
-        """Disconnect. What has not arrived is not waited for."""
+    async def _disconnect(self) -> None:
+        """Disconnect, without waiting for pending acks."""
         self.client.clear_acks()
         try:
             await self.client.__aexit__(None, None, None)
-        except Exception as exc:  # noqa: BLE001 (what a handler of the user's raised)
+        except Exception as exc:  # noqa: BLE001 (raised by a handler of the user class)
             fire = self.environment.events.user_error.fire
             fire(user_instance=self, exception=exc, tb=exc.__traceback__)
 
 
 def _let_end(_: asyncio.Task[Any]) -> None:
-    """Disconnecting has a bound of its own."""
+    """Do nothing when the greenlet is killed: disconnecting has a timeout."""

@@ -24,7 +24,7 @@ __all__ = ["forward_websocket"]
 __tracebackhide__ = True
 
 NO_STATUS_RECEIVED = 1005
-# The size from which a message is worth compressing, as the ws package of Node.js has it.
+# Messages of this size or more are compressed, as in the ws package of Node.js.
 COMPRESS_FROM = 1024  # characters or bytes
 
 
@@ -34,7 +34,7 @@ async def forward_websocket(
     """Open one websocket and forward messages both ways, until one side closes.
 
     Raises:
-        RemoteFailure: it can't be opened, or the connection was lost.
+        RemoteFailure: the websocket can't be opened, or the connection was lost.
     """
     await _WebSocketForward(pool, requests, scope, receive, send).run()
 
@@ -127,10 +127,10 @@ class _WebSocketForward:
             await self._closed(websocket, message)
 
     async def _closed(self, websocket: WebSocket, message: WSMessage) -> None:
-        """The server has closed, with a close frame or without one.
+        """Process the end of the websocket by the server: pass on its close frame.
 
         Raises:
-            RemoteFailure: without one, or it broke the protocol.
+            RemoteFailure: the server sent no close frame, or broke the protocol.
         """
         at = where(self._url)
         if message.type is WSMsgType.ERROR:
@@ -156,10 +156,10 @@ class _WebSocketForward:
                     await websocket.send_bytes(data, compress if len(data) >= COMPRESS_FROM else 0)
                 message = await receive()
         except ConnectionError:
-            return  # the other direction sees the end, and its cause
+            return  # the other direction raises the cause
         self._disconnect.arrived()
         if "reason" not in message and message["code"] == NO_STATUS_RECEIVED:
-            websocket.release()  # as a lost network: without a close frame
+            websocket.release()  # without a close frame, like a lost network
         else:
             reason = message.get("reason", "").encode()
             await websocket.close(code=message["code"], message=reason)

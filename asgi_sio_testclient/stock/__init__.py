@@ -1,4 +1,5 @@
-"""python-socketio's stock client in memory: `ASGIClientSession` in the place of aiohttp's.
+"""python-socketio's stock client in memory, with `ASGIClientSession` in the place of aiohttp's
+session.
 
 ::
 
@@ -6,9 +7,9 @@
         sio = socketio.AsyncClient(http_session=http)
         await sio.connect("http://testserver")
 
-It needs aiohttp, as the stock client does, and h11 and wsproto for the connections' other end:
-``pip install asgi-sio-testclient[stock]``.
-This module imports without it; the name is looked up when it is first asked for.
+The session needs aiohttp, as the stock client does, and h11 and wsproto for the server's end of the
+connections: ``pip install asgi-sio-testclient[stock]``. These packages are imported when
+`ASGIClientSession` is first used.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""aiohttp's own `ClientSession`, given connections that lead into an app instead of into a network.
+"""A connector for aiohttp's `ClientSession` whose connections lead to an app in memory.
 
-What aiohttp writes goes to a `Connection`, the server's end; what that answers goes back inside the
-app's own ``send()``. Everything between, such as redirects, cookies, forms, timeouts, compression
-and websocket frames, is aiohttp's.
+Bytes that aiohttp writes go to a `Connection`, the server's end. Its answers go back within the
+app's ``send()``. Redirects, cookies, forms, timeouts, compression and websocket frames are
+aiohttp's.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ SECURE = frozenset({"https", "wss"})
 
 
 class ASGIConnector(aiohttp.BaseConnector):
-    """Connects to an app, whatever the host.
+    """Connects to an app, for any host.
 
     Args:
-        app: the running app; it is started with the first connection.
+        app: the app, which is started with the first connection.
         client: host and port of the client, for the scopes.
     """
 

@@ -1,7 +1,7 @@
-"""A cookie jar of httpx with the interface of aiohttp's, so that a login over one is a login over
-the other.
+"""The cookie jar of an httpx client with the interface of aiohttp's jars, so that aiohttp's session
+uses the cookies of a login with httpx.
 
-The standard library's jar inside decides which cookies are sent.
+The standard library's jar in the httpx client decides which cookies are sent.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Cookies = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 
 class HTTPXCookieJar:
-    """The jar of an httpx client with those methods of a jar that aiohttp's sessions and their
-    users call.
+    """The jar of an httpx client, with the methods of a jar that aiohttp's sessions and their users
+    call.
 
     Args:
-        http_context: whose jar it is.
+        http_context: has the httpx client.
     """
 
     def __init__(self, http_context: HTTPContext) -> None:
@@ -51,7 +51,7 @@ class HTTPXCookieJar:
         header = self._http_context.cookie_header(str(request_url)).decode("latin-1")
         for pair in filter(None, header.split("; ")):
             name, _, value = pair.partition("=")
-            # dict's own, since BaseCookie's would quote the value once more.
+            # BaseCookie.__setitem__ would quote the value once more.
             dict.__setitem__(found, name, _morsel(name, value))
         return found
 

@@ -1,7 +1,8 @@
-"""The server's end of an in-memory connection: bytes of HTTP/1.1 and websockets, and an ASGI app.
+"""The server's end of a connection in memory: converts bytes of HTTP/1.1 and websockets to calls of
+an ASGI app.
 
-h11 and wsproto read and write the bytes, as they do in uvicorn and hypercorn. Knows nothing of
-aiohttp and nothing of Engine.IO: the app behind it is told what it asks for.
+h11 and wsproto parse and write the bytes, as in uvicorn and hypercorn. Uses neither aiohttp nor
+Engine.IO.
 """
 
 from __future__ import annotations
@@ -39,9 +40,8 @@ __tracebackhide__ = True
 
 NO_STATUS_RECEIVED = 1005
 TURNS = 10
-"""Turns of the loop until a websocket's close is answered. Over a network the answer takes a
-while, and python-engineio relies on it: its ``disconnect()`` drops what its writer has not taken by
-then."""
+"""Turns of the loop until a websocket's close is answered. python-engineio relies on the delay of a
+network: its ``disconnect()`` drops packets that its writer has not sent before the answer."""
 
 
 class Wire(Protocol):
@@ -58,9 +58,9 @@ class Origin:
     """The address of a connection, for its scopes.
 
     Args:
-        host: of the server.
-        port: of the server.
-        secure: whether the client asked for https or wss.
+        host: the host of the server.
+        port: the port of the server.
+        secure: whether the URL's scheme is https or wss.
         client: host and port of the client.
     """
 
@@ -75,12 +75,12 @@ class Origin:
 
 
 class Connection:
-    """One connection: requests one after the other, then perhaps a websocket.
+    """One connection: a number of requests, one after the other, or a websocket.
 
     Args:
         app: the running app.
-        wire: the way back to the client.
-        origin: where the connection leads.
+        wire: carries the answers to the client.
+        origin: the address of the connection.
     """
 
     def __init__(self, app: App, wire: Wire, origin: Origin) -> None:
@@ -145,7 +145,7 @@ class Connection:
         try:
             websocket.begin(headers, secure=self._origin.secure)
         except RemoteProtocolError as exc:
-            # A handshake that no server takes, such as one without `Connection: Upgrade`.
+            # A handshake that servers refuse, such as one without `Connection: Upgrade`.
             body = str(exc).encode()
             length = ("content-length", str(len(body)))
             refusal = h11.Response(status_code=HTTPStatus.BAD_REQUEST, headers=[length])
@@ -169,7 +169,7 @@ class Connection:
             if whole:
                 self._deliver(h11.EndOfMessage())
         except h11.LocalProtocolError as exc:
-            # The app's Content-Length is not its body's length.
+            # The app's Content-Length is not the length of its body.
             self._wire.close_by_server()
             raise RuntimeError(f"the response can't be sent: {exc}") from exc
         if not whole or self._http.our_state is h11.MUST_CLOSE:

@@ -1,8 +1,7 @@
-"""`ASGIClientSession`: aiohttp's own `ClientSession` before an app.
+"""`ASGIClientSession`: aiohttp's `ClientSession` with connections to an app in memory.
 
-The requests, their cookies, redirects, timeouts and errors are aiohttp's. What is added: the
-connections lead into an app, whose lifespan and whose end go with the session's, and `http` brings
-its headers, its auth and its cookie jar. Engine.IO is not used here.
+Requests, cookies, redirects, timeouts and errors are aiohttp's. This module adds the app's lifespan
+and shutdown, and the headers, the auth and the cookie jar of `http`. Engine.IO is not used here.
 """
 
 from __future__ import annotations
@@ -37,35 +36,35 @@ __all__ = ["ASGIClientSession"]
 
 __tracebackhide__ = True
 
-TURNS = 10  # of the loop, in which the stock client's tasks notice the end
+TURNS = 10  # turns of the event loop in which the tasks of the stock client end
 
 
 class ASGIClientSession:
-    """Goes where an `aiohttp.ClientSession` goes: ``socketio.AsyncClient(http_session=...)``,
-    ``socketio.AsyncSimpleClient(http_session=...)``. Whatever the URL, the requests go to `app`.
+    """A replacement for `aiohttp.ClientSession`, for ``socketio.AsyncClient(http_session=...)`` and
+    ``socketio.AsyncSimpleClient(http_session=...)``. Requests to any URL go to `app`.
 
-    The app's lifespan starts with ``async with``, or else with the first request; `close`, or the
-    end of the ``async with``, ends it and all that the app began.
+    The app's lifespan starts with ``async with``, or else with the first request. `close`, or the
+    end of the ``async with``, shuts the lifespan down and ends the tasks of the app.
 
     Args:
         app: an ASGI callable.
-        http: an httpx or httpx2 client, or Starlette's or FastAPI's TestClient: its cookie jar,
-            headers and auth are used, and cookies that the app sets go back into its jar.
-        lifespan: run the app's lifespan.
-        base_url: what a relative URL is relative to; that of `http` goes before the default.
-        headers: go with every request.
-        cookies: put into the jar.
-        server: the `socketio.AsyncServer`, where it can't be found from `app`.
+        http: an httpx or httpx2 client, or Starlette's or FastAPI's TestClient. Its cookie jar,
+            headers and auth are used, and cookies that the app sets are stored in its jar.
+        lifespan: whether to run the app's lifespan.
+        base_url: the base of relative URLs; the base URL of `http` replaces the default.
+        headers: headers of every request.
+        cookies: cookies that are added to the jar.
+        server: the `socketio.AsyncServer`, if it can't be found from `app`.
         client: host and port of the client, for the scopes.
         timeout: seconds for the app's startup and shutdown, and for running handlers to end when
-            the session is closed. Requests have aiohttp's own default, or what they are given.
-        raise_app_exceptions: raise what the app raised at the end of the ``async with``; else
-            collect it in `app_exceptions` only. A request gets a 500 for it either way, as from a
-            server.
+            the session is closed. Requests have aiohttp's default timeout, unless one is given.
+        raise_app_exceptions: whether to raise exceptions of the app at the end of the ``async
+            with``; if not, they are in `app_exceptions` only. The request gets a response of status
+            500 in both cases, as from a server.
 
     Raises:
-        TypeError: an argument of the wrong type.
-        ValueError: an argument with a value that can't be.
+        TypeError: an argument has the wrong type.
+        ValueError: an argument has a wrong value.
 
     Attributes:
         closed: whether `close` was called.
@@ -122,10 +121,10 @@ class ASGIClientSession:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close; then raise what the app raised, unless the block raised itself.
+        """Close; then raise the exceptions of the app, unless the block has raised.
 
         Raises:
-            Exception: what the app raised; several as an ExceptionGroup.
+            Exception: the exception of the app; several exceptions as an ExceptionGroup.
             LifespanFailed: the app's shutdown failed.
         """
         await self.close()
@@ -134,12 +133,12 @@ class ASGIClientSession:
             raise raised[0] if len(raised) == 1 else ExceptionGroup("the app raised", raised)
 
     def __del__(self) -> None:
-        # Where the app's startup failed there is nothing to close, and aiohttp need not ask for it.
+        # After a failed startup nothing has to be closed; aiohttp would warn of an open session.
         if self._made is not None and not self._app.running:
             self._made[0].detach()
 
     async def close(self) -> None:
-        """End every connection, as a lost network does, and then the app.
+        """Abort every connection, and shut the app down.
 
         Raises:
             LifespanFailed: the app's shutdown failed.
@@ -155,8 +154,8 @@ class ASGIClientSession:
             for _ in range(TURNS):
                 await asyncio.sleep(0)
         finally:
-            # Not before: python-engineio's client makes a session of aiohttp's own where it finds
-            # this one closed, and goes out into the network with it.
+            # Not before: if this session is closed, python-engineio's client creates a session of
+            # aiohttp, which would use the network.
             self.closed = True
             # aiohttp's timer for a whole request runs until its response is released.
             for response in list(self._responses):
@@ -168,22 +167,22 @@ class ASGIClientSession:
 
     @property
     def app_exceptions(self) -> list[BaseException]:
-        """What the app raised so far."""
+        """The exceptions that the app has raised so far."""
         return list(self._app.exceptions)
 
     @property
     def cookie_jar(self) -> Any:
-        """An `aiohttp.CookieJar`; with `http`, its jar with the same face."""
+        """An `aiohttp.CookieJar`; with `http`, the jar of `http` with the same interface."""
         return self._session.cookie_jar
 
     @property
     def headers(self) -> CIMultiDict[str]:
-        """The headers that go with every request."""
+        """The headers of every request."""
         return self._headers
 
     @property
     def _session(self) -> aiohttp.ClientSession:
-        """Aiohttp's session, made when it is first needed: it needs a running event loop."""
+        """Aiohttp's session, which is created on its first use: it needs a running event loop."""
         if self._made is None:
             connector = ASGIConnector(self._app, self._client)
             session = aiohttp.ClientSession(
@@ -198,18 +197,18 @@ class ASGIClientSession:
     # -- requests
 
     def request(self, method: str, url: str | URL, **options: Any) -> _RequestContextManager:
-        """Make a request; awaited, or entered with ``async with``, it gives an
+        """Send a request. Await the result, or use it with ``async with``, for the
         `aiohttp.ClientResponse`.
 
         Args:
             method: "GET", "POST", ...
             url: absolute, or relative to the base URL.
-            options: those of `aiohttp.ClientSession.request`; `auth` is whatever encodes itself as
-                the value of an Authorization header, such as `aiohttp.BasicAuth`.
+            options: see `aiohttp.ClientSession.request`; `auth` is an object whose ``encode()``
+                returns the value of an Authorization header, such as `aiohttp.BasicAuth`.
 
         Raises:
-            TimeoutError: as aiohttp, when the response is not whole in time.
-            aiohttp.ClientError: as aiohttp: ServerDisconnectedError, ClientPayloadError, ...
+            TimeoutError: the response is not complete in time, as in aiohttp.
+            aiohttp.ClientError: ServerDisconnectedError, ClientPayloadError, ..., as in aiohttp.
             RuntimeError: the session is closed.
         """
         self._check_open()
@@ -245,21 +244,21 @@ class ASGIClientSession:
         return self.request("OPTIONS", url, **options)
 
     def ws_connect(self, url: str | URL, **options: Any) -> _WSRequestContextManager:
-        """Open a websocket; awaited, or entered with ``async with``, it gives an
+        """Open a websocket. Await the result, or use it with ``async with``, for the
         `aiohttp.ClientWebSocketResponse`.
 
         Args:
-            url: with the scheme ws, wss, http or https, or relative to the base URL.
-            options: those of `aiohttp.ClientSession.ws_connect`; `auth` as in `request`.
+            url: a URL with the scheme ws, wss, http or https, or relative to the base URL.
+            options: see `aiohttp.ClientSession.ws_connect`; `auth` as in `request`.
 
         Raises:
-            aiohttp.WSServerHandshakeError: the app did not accept.
-            TimeoutError: the app has not answered in the time that aiohttp gives it.
+            aiohttp.WSServerHandshakeError: the app did not accept the websocket.
+            TimeoutError: the app has not answered within aiohttp's timeout.
             RuntimeError: the session is closed.
         """
         self._check_open()
         headers = self._headers_of(options.pop("headers", None), options.pop("auth", None))
-        # An httpx client has one of its own, and aiohttp would leave it in the place of "Upgrade".
+        # An httpx client has a Connection header, which aiohttp would not replace by "Upgrade".
         headers.popall("Connection", None)
         return self._session.ws_connect(self._url(url), headers=headers, **options)
 
@@ -274,7 +273,9 @@ class ASGIClientSession:
         return target if target.absolute else self._base_url.join(URL(str(target).lstrip("/")))
 
     def _headers_of(self, given: Any, auth: Any) -> CIMultiDict[str]:
-        """Those of `http`, the session's and the request's: the later ones replace the earlier."""
+        """Return the headers of `http`, of the session and of the request; later headers replace
+        earlier ones of the same name.
+        """
         headers: CIMultiDict[str] = CIMultiDict()
         for more in (self._inherited(), self._headers, CIMultiDict(given or {})):
             for name in set(more):
@@ -291,7 +292,7 @@ class ASGIClientSession:
     async def _authorize(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Authorize a request as `http` does, where it carries no authorization of its own."""
+        """Add the Authorization header of `http` to a request that has none."""
         if "Authorization" not in request.headers:
             for name, value in await self._http_context.authorization(_http_url(request.url)):
                 request.headers[name.decode()] = value.decode("latin-1")
@@ -301,5 +302,5 @@ class ASGIClientSession:
 
 
 def _http_url(url: URL) -> str:
-    """A websocket's URL, as an HTTP client writes it."""
+    """Return the URL of a websocket with the scheme http or https."""
     return str(url.with_scheme({"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)))
