@@ -71,6 +71,7 @@ class PollingTransport:
         self._closing = False
         self._empty_answers = 0
         self._later: asyncio.TimerHandle | None = None
+        self._flushes_soon = False
 
     def start(self) -> None:
         """Begin the handshake's GET."""
@@ -98,16 +99,17 @@ class PollingTransport:
     def send(self, frames: Sequence[EncodedPacket]) -> None:
         """See `Transport`. One POST at a time: frames sent meanwhile are in the next POST."""
         self._outgoing.extend(frames)
-        self._flush()
+        self._flush_or_schedule()
 
     def send_frame(self, frame: EncodedPacket) -> None:
         """See `Transport`."""
         self._outgoing.append(frame)
-        self._flush()
+        self._flush_or_schedule()
 
     def close(self) -> None:
         """See `Transport`."""
         self._cancel_delayed_poll()
+        self._flush()
         self.paused = True
         self._when_idle = None
         self._closing = True
@@ -119,6 +121,7 @@ class PollingTransport:
     def abort(self, code: int | None = None) -> None:
         """See `Transport`; there is no close code."""
         self._cancel_delayed_poll()
+        self._flush()
         self.paused = True
         self._when_idle = None
         self._listener = None
@@ -177,6 +180,20 @@ class PollingTransport:
         if self._later is not None:
             self._later.cancel()
             self._later = None
+
+    def _flush_or_schedule(self) -> None:
+        """Begin a POST; to a server elsewhere in the loop's next turn: what several tasks send in
+        one turn is in one POST.
+        """
+        if not self._requests.address:
+            self._flush()
+        elif not self._flushes_soon and self._post is None:
+            self._flushes_soon = True
+            asyncio.get_running_loop().call_soon(self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flushes_soon = False
+        self._flush()
 
     def _flush(self) -> None:
         if self._post is not None or not self._outgoing:

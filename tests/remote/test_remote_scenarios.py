@@ -4,7 +4,8 @@ import asyncio
 import gc
 
 import pytest
-from live import echo_app
+import socketio
+from live import echo_app, serve
 
 from asgi_sio_testclient import ConnectionRefused, NotConnected, SyncTestClient, TestClient
 from asgi_sio_testclient.remote import RemoteServer
@@ -106,6 +107,38 @@ async def test_nothing_is_left(server_url, transports):
         if isinstance(each, asyncio.Transport) and each._loop is loop and each._sock is not None
     ]
     assert transports_left == []
+
+
+async def test_what_tasks_send_in_one_turn_is_one_post():
+    app, posts = echo_app(), []
+
+    async def counting(scope, receive, send):
+        posts.extend(scope["method"] for _ in range(scope.get("method") == "POST"))
+        await app(scope, receive, send)
+
+    with serve(counting) as url:
+        async with TestClient(url, transports="polling") as client:
+            await client.connect()
+            await client.await_event("hello")
+            before = len(posts)
+            answers = await asyncio.gather(*(client.call("echo", n) for n in range(10)))
+            assert len(posts) == before + 1
+            await client.emit("repeat", 1, "v")
+        assert len(posts) == before + 2  # the event that was not sent yet, and the goodbye
+    assert answers == list(range(10))
+
+
+async def test_what_was_emitted_before_an_abort_arrives(transports):
+    arrived = asyncio.Event()
+    sio = socketio.AsyncServer(async_mode="asgi")
+    loop = asyncio.get_running_loop()
+    sio.on("last", lambda sid: loop.call_soon_threadsafe(arrived.set))
+    with serve(socketio.ASGIApp(sio)) as url:
+        async with TestClient(url, transports=transports) as client:
+            await client.connect()
+            await client.emit("last")
+            await client.abort()
+            await asyncio.wait_for(arrived.wait(), 60)
 
 
 async def test_clones_share_the_connections(python_server):
