@@ -198,7 +198,8 @@
     // To the right of the lane, or to the left of it where there is more room.
     const room = (width) => Math.max(12, Math.floor(width / CHARACTER));
     const right = room(state.width - x - 16), left = room(x - GUTTER - 16);
-    const flip = !ends.length && text.length > right && left > right;
+    const inSight = room($("view").clientWidth - x - 16);
+    const flip = !ends.length && text.length > inSight && (left >= text.length || (text.length > right && left > right));
     const limit = flip ? left : right;
     element(svg, "text", { x: flip ? x - 12 : x + 10, y: small ? y + height * 0.75 : label + (ends.length ? -1 : 4), class: style, "text-anchor": flip ? "end" : "start", "pointer-events": "none" }, text.length > limit ? text.slice(0, limit - 1) + "…" : text);
   }
@@ -210,6 +211,7 @@
     const panel = $("detail");
     if (panel.hidden === !!item) {
       panel.hidden = !item;
+      document.body.classList.toggle("reading", !!item);
       layout();
       state.picked = item && item.row >= 0 ? item : null;
     }
@@ -308,7 +310,7 @@
   $("title").append(data.title);
   for (const [text, index] of data.problems) {
     const button = add(add($("problems"), "li"), "button", text);
-    if (index >= 0) button.onclick = () => show(items[index]);
+    if (index >= 0) button.onclick = () => { show(items[index]); button.scrollIntoView({ block: "nearest" }); };
   }
   $("view").addEventListener("scroll", () => requestAnimationFrame(() => draw(false)), { passive: true });
   window.addEventListener("resize", () => layout());
