@@ -111,15 +111,12 @@ class Threads:
         """Return the most real seconds to wait for threads; 0 if no thread works."""
         if self._working:
             return _STUCK
-        if threading.active_count() == 1:
-            return 0.0
         own = () if self._own is None else self._own._threads
+        begun = set(threading.enumerate()) - self._before - set(own)
+        if not begun:
+            return 0.0
         frames = sys._current_frames()
-        working = [
-            thread
-            for thread in set(threading.enumerate()) - self._before - set(own)
-            if _works(frames.get(thread.ident or 0))
-        ]
+        working = [thread for thread in begun if _works(frames.get(thread.ident or 0))]
         called = any(type(thread).__module__.startswith("anyio.") for thread in working)
         return _STUCK if called else _FOREIGN if working else 0.0
 

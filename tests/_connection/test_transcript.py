@@ -210,6 +210,13 @@ def test_before_the_first_connect_its_clock_stands_at_the_process_one():
     assert transcript[0].time == 5.0
 
 
+def test_without_a_client_its_address_is_the_one_by_default(tmp_path):
+    transcript = Transcript(Packet, "client1", list)
+    transcript.note((5.0, SENT, "websocket", "2"))
+    text = transcript.to_har(tmp_path / "session.har").read_text(encoding="utf-8")
+    assert "ws://testserver/socket.io/?EIO=4&transport=websocket" in text
+
+
 def test_the_last_ten_thousand_packets_are_kept():
     recording = Recording().sent(*["2"] * (MAX_PACKETS + 3))
     assert len(recording.transcript) == MAX_PACKETS
