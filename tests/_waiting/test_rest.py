@@ -49,6 +49,15 @@ async def test_what_is_always_ready_is_left_alone(work, origin):
     assert looks == 1000
 
 
+async def test_a_callback_that_was_cancelled_is_not_waited_for(work):
+    context = contextvars.copy_context()
+    context.run(ORIGIN.set, SET_OFF)
+    handle = work.loop.call_soon(int, context=context)
+    assert RestCheck(work, DEFAULT_GRACE).look() == 0
+    handle.cancel()
+    assert RestCheck(work, DEFAULT_GRACE).look() is None
+
+
 async def look_until_at_rest(check):
     seconds = 0
     while seconds is not None:
