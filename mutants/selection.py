@@ -11,7 +11,7 @@ import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -33,30 +33,42 @@ class Recording:
         """Return the tests that run the mutant's statement, those most likely to notice first, as
         many as the configured budget of seconds allows.
 
-        Some of each file come first: the tests of one file tend to notice the same.
+        They differ in the way that they take through the function, and then in their file: the
+        tests of one file tend to notice the same.
         """
         by_line = self.lines.get(mutant.module, {})
-        statement = statement_lines(Path(mutant.module), mutant.line)
-        found = set(chain.from_iterable(by_line.get(line, ()) for line in statement))
+        statement, function = lines_around(Path(mutant.module), mutant.line)
+        found = self.numbers(mutant.module, statement)
         of_source: list[int] = []
         if not found:  # It runs at import.
-            found = set(chain.from_iterable(by_line.values()))
+            found = self.numbers(mutant.module, function) or self.numbers(mutant.module, by_line)
             of_source = [
                 number
                 for number, test in enumerate(self.tests)
-                if test.partition("::")[0] in CONFIG["tests_of_source"]
+                if file_of(test) in CONFIG["tests_of_source"]
             ]
+        cheapest = sorted(found, key=self.seconds.__getitem__)
         by_file: dict[str, list[int]] = {}
-        for number in sorted(found, key=self.seconds.__getitem__):
-            by_file.setdefault(self.tests[number].partition("::")[0], []).append(number)
-        mirror = mirror_of(mutant.module)
-        files = sorted(
-            by_file, key=lambda file: mirror.index(file) if file in mirror else len(mirror)
-        )
-        some = CONFIG["of_each_file"]
-        first = [number for file in files for number in by_file[file][:some]]
-        others = [number for file in files for number in by_file[file][some:]]
-        return [self.tests[number] for number in self.within_budget([*of_source, *first, *others])]
+        for number in cheapest:
+            by_file.setdefault(file_of(self.tests[number]), []).append(number)
+        ways = [set(by_line.get(line, ())) for line in function]
+        some = CONFIG["of_each"]
+        ordered = [
+            *of_source,
+            *chain(*(islice((each for each in cheapest if each in way), some) for way in ways)),
+            *chain(*(numbers[:some] for numbers in by_file.values())),
+            *cheapest,
+        ]
+        mirror = set(mirror_of(mutant.module))
+        chosen = self.within_budget(dict.fromkeys(ordered))
+        tests = [self.tests[number] for number in chosen]
+        # Those of one file follow each other; within it, the cheapest come first.
+        rank = {test: number for number, test in enumerate(dict.fromkeys(map(file_of, tests)))}
+        return sorted(tests, key=lambda test: (file_of(test) not in mirror, rank[file_of(test)]))
+
+    def numbers(self, module: str, lines: Iterable[int]) -> set[int]:
+        by_line = self.lines.get(module, {})
+        return set(chain.from_iterable(by_line.get(line, ()) for line in lines))
 
     def passed(self) -> list[str]:
         """Return the tests that passed while they were recorded, the cheapest last."""
@@ -80,17 +92,26 @@ def mirror_of(module: str) -> list[str]:
     return [file.as_posix() for file in sorted(files, key=lambda file: named not in file.stem)]
 
 
-def statement_lines(path: Path, line: int) -> range:
-    """Return the lines of the statement that holds a line: without its body, if it has one."""
-    found = range(line, line + 1)
+def file_of(test: str) -> str:
+    return test.partition("::")[0]
+
+
+def lines_around(path: Path, line: int) -> tuple[range, range]:
+    """Return the lines of the statement that holds a line, without its body if it has one, and
+    those of the function around it; none where there is no function.
+    """
+    statement, function = range(line, line + 1), range(0)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.stmt):
+            end = node.end_lineno or node.lineno
             body = getattr(node, "body", None)
-            past = body[0].lineno if body else (node.end_lineno or node.lineno) + 1
+            past = body[0].lineno if body else end + 1
             # The walk goes from the outside in: the last one is the innermost.
             if node.lineno <= line < past:
-                found = range(node.lineno, past)
-    return found
+                statement = range(node.lineno, past)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and line <= end:
+                function = range(node.lineno, end + 1) if node.lineno <= line else function
+    return statement, function
 
 
 def parts_of(files: list[Path], number: int) -> list[list[str]]:

@@ -132,7 +132,11 @@ def wait(child: int, seconds: float) -> int | None:
 
 
 def try_tests(tests: list[str], files: Iterable[str]) -> tuple[str, str]:
-    """Run tests on the code as it is in this copy; return the verdict and the output."""
+    """Run tests on the code as it is in this copy; return the verdict and the output.
+
+    A file that has gone since the tests were recorded is left out.
+    """
+    files = [file for file in files if Path(file).exists()]
     with tempfile.TemporaryFile() as output:
         child = fork(functools.partial(run_pytest, tests, files), output.fileno())
         status = wait(child, CONFIG["timeout"])
