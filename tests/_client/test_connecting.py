@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import socketio
 
-from asgi_sio_testclient import ConnectionRefused, TestClient
+from asgi_sio_testclient import ConnectionRefused, TestClient, UsageError
 
 A_MINUTE = 60
 
@@ -38,3 +38,30 @@ async def test_a_refused_namespace_is_asked_for_again_while_the_call_still_waits
         await again
         assert client.is_connected("/closed")
         assert client.is_connected("/slow")
+
+
+async def test_calls_that_begin_before_there_is_a_session_share_one(transports):
+    sio = socketio.AsyncServer(async_mode="asgi", namespaces="*")
+    handshakes, begun, go_on = [], asyncio.Event(), asyncio.Event()
+
+    async def auth():
+        begun.set()
+        await go_on.wait()
+
+    async def app(scope, receive, send):
+        handshakes.append(scope["type"] != "lifespan" and b"sid=" not in scope["query_string"])
+        await socketio.ASGIApp(sio)(scope, receive, send)
+
+    async with TestClient(
+        app, transports=transports, auth=auth, server=sio, timeout=A_MINUTE
+    ) as client:
+        first = asyncio.create_task(client.connect("/a"))
+        await asyncio.wait_for(begun.wait(), A_MINUTE)
+        with pytest.raises(UsageError, match="already connected to '/a'"):
+            await client.connect("/a")
+        second = asyncio.create_task(client.connect("/b"))
+        go_on.set()
+        await asyncio.gather(first, second)
+        assert client.is_connected("/a")
+        assert client.is_connected("/b")
+        assert sum(handshakes) == 1

@@ -94,6 +94,18 @@ async def test_a_short_wait_that_begins_later_does_not_wait_for_a_long_one(deadl
     await asyncio.wait([long])
 
 
+@pytest.mark.parametrize("begin", ["wait", "bound"])
+async def test_a_long_wait_that_begins_later_does_not_postpone_a_short_one(deadlines, begin):
+    short = asyncio.ensure_future(getattr(deadlines, begin)(future(), 0.01))
+    await asyncio.sleep(0)
+    long = asyncio.ensure_future(getattr(deadlines, begin)(future(), 60))
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(short, SOON) is EXPIRED
+    assert not long.done()
+    long.cancel()
+    await asyncio.wait([long])
+
+
 async def test_each_of_several_deadlines_comes_whatever_the_order_of_their_begin(deadlines):
     waits = [deadlines.wait(future(), timeout) for timeout in (0.03, 0.01, 0.04, 0.02)]
     assert await asyncio.wait_for(asyncio.gather(*waits), SOON) == [EXPIRED] * 4

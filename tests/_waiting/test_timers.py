@@ -1,6 +1,7 @@
 """The timers of an event loop, read from its heap or noted by a hook."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -35,6 +36,15 @@ async def test_a_timer_for_a_future_that_no_task_awaits():
     found = {due.handle: due.task for due in HeapTimers(loop, (), ORIGIN).due(loop.time() + 120)}
     assert found[timer] is None
     timer.cancel()
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations((1, 2, 3, 100))])
+def test_the_timers_up_to_a_limit_in_whatever_order_they_were_set(order):
+    loop = asyncio.SelectorEventLoop()
+    for seconds in order:
+        loop.call_at(seconds, print)
+    assert sorted(due.when for due in HeapTimers(loop, (), ORIGIN).due(3)) == [1, 2, 3]
+    loop.close()
 
 
 def test_a_hook_that_somebody_else_has_put_over_call_later_stays():

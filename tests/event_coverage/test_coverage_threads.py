@@ -32,11 +32,13 @@ async def test_threaded_server():
             await client.connect()
             assert await client.call("say", "hello") == 5
             await client.await_event("said")
+            await client.emit("say", "nobody asks")
+            await client.await_event("said")
             await client.emit("say", "")
             await client.settle()
     assert {row.event: (row.ran, row.acked, row.raised) for row in covered.handlers} == {
         "connect": (1, 0, 0),
-        "say": (2, 1, 1),
+        "say": (3, 1, 1),
         "never": (0, 0, 0),
     }
     assert covered.never_read == []

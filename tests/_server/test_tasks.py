@@ -1,0 +1,24 @@
+"""The tasks of a server: how its service task ends."""
+
+import asyncio
+
+import engineio
+import pytest
+
+from asgi_sio_testclient._server.tasks import ServerTasks
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+async def test_the_service_task_ends(has_begun):
+    eio = engineio.AsyncServer(async_mode="asgi")
+    tasks = ServerTasks(eio, None)
+    tasks.service = eio.start_background_task(eio._service_task)
+    if has_begun:
+        await asyncio.sleep(0)
+    (service,) = tasks.stop_service()
+    async with asyncio.timeout(60):
+        await asyncio.wait([service])
+    # What waits for its own event ends by that; what has not begun can only be cancelled.
+    assert service.cancelled() is not has_begun
+    assert tasks.service is None
+    assert eio.service_task_event is None
