@@ -99,10 +99,7 @@ class FailureReport:
     def _set(self, exc: BaseException, **attributes: object) -> None:
         for name, value in attributes.items():
             # A frozen dataclass refuses setattr().
-            if hasattr(exc, name):
-                self._undo.callback(BaseException.__setattr__, exc, name, getattr(exc, name))
-            else:
-                self._undo.callback(BaseException.__delattr__, exc, name)
+            self._undo.callback(BaseException.__setattr__, exc, name, getattr(exc, name))
             BaseException.__setattr__(exc, name, value)
 
     def finish(self, report: Any) -> None:

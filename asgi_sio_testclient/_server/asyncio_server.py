@@ -159,9 +159,8 @@ class AsyncioInstrumentation:
     ) -> Any:
         ORIGIN.set((run, run.owner))
         run.started = perf_counter()
-        if run.task is None:
-            # An eager task runs before create_task() has returned it.
-            run.task = asyncio.current_task()
+        # An eager task runs before create_task() has returned it.
+        run.task = run.task or asyncio.current_task()
         try:
             return await target(*args)
         except BaseException as exc:

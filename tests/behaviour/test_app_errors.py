@@ -499,6 +499,22 @@ async def test_an_error_is_raised_once():
         await client.settle()
 
 
+async def test_a_cancellation_that_a_handler_raises_is_no_error():
+    sio, app = new_server()
+
+    def cancelled(sid):
+        raise asyncio.CancelledError
+
+    sio.on("cancelled", cancelled)
+    sio.on("fine", lambda sid: "fine")
+    async with TestClient(app) as client:
+        await client.connect()
+        await client.emit("cancelled")
+        await client.settle()
+        assert await client.call("fine") == "fine"
+    assert client.app_exceptions == []
+
+
 async def test_the_client_goes_on_working_after_an_error():
     sio, app = new_server()
     raising(sio, Boom("in the app"))

@@ -58,6 +58,18 @@ async def test_a_server_in_the_mode_of_another_framework(transports, mode, mount
     assert isinstance(caught.value.__cause__, TypeError)
 
 
+async def test_such_a_server_without_an_asgiapp(transports):
+    sio = socketio.AsyncServer(async_mode="aiohttp")
+
+    async def app(scope, receive, send):
+        assert scope["type"] in {"http", "websocket"}, "no lifespan"
+        await sio.handle_request(scope, receive, send)
+
+    async with TestClient(app, transports=transports) as client:
+        with pytest.raises(UsageError, match=r"^async_mode is 'aiohttp'; an ASGI app needs 'asgi'"):
+            await client.connect()
+
+
 async def test_no_mode_given_where_aiohttp_is_installed(transports):
     pytest.importorskip("aiohttp")
     async with TestClient(
@@ -186,6 +198,21 @@ def everything(path):
     return Route(path, app, methods=["GET", "POST"]), WebSocketRoute(path, app)
 
 
+def read_early():
+    """An app that reads a websocket's first message before it passes the call on."""
+    inner = starlette(Mount("/live", socketio.ASGIApp(server(), socketio_path="")))
+
+    async def app(scope, receive, send):
+        first = [await receive()] if scope["type"] == "websocket" else []
+
+        async def receive_again():
+            return first.pop() if first else await receive()
+
+        await inner(scope, receive_again, send)
+
+    return app
+
+
 SERVED = {
     "alone": lambda: socketio.ASGIApp(server()),
     "another path": lambda: socketio.ASGIApp(server(), socketio_path="api/sio"),
@@ -202,6 +229,7 @@ SERVED = {
     "mounted at the root": lambda: starlette(Mount("/", socketio.ASGIApp(server()))),
     "routed": lambda: starlette(*everything("/sock/")),
     "in a closure": closure,
+    "behind what reads early": read_early,
     "behind middleware": lambda: starlette(
         Mount("/live", socketio.ASGIApp(server(), socketio_path="")),
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=passed_on)],

@@ -11,6 +11,7 @@ import math
 import random
 import sys
 import time
+import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -767,6 +768,23 @@ class TestOpenLoop:
             progress=lambda progress: seen.append(progress.done),
         )
         assert len(seen) >= 2
+
+    @pytest.mark.parametrize(("pending", "hours", "times"), [(set(), 1.5, 1), ({"a call"}, 0.5, 0)])
+    async def test_housekeeping_is_done_long_before_a_call_is_due(
+        self, monkeypatch, pending, hours, times
+    ):
+        hour = 3600 * _open_loop.SECOND
+        monkeypatch.setattr(_open_loop, "HOUSEKEEPING_NS", hour)
+        done = []
+        # Housekeeping was done a second ago: due again, but not overdue.
+        before = time.perf_counter_ns() - _open_loop.SECOND
+        calls = types.SimpleNamespace(
+            sent=1, housekept_ns=before, housekept_at=0, housekeep=lambda: done.append(True)
+        )
+        open_loop = _open_loop.OpenLoop(calls, 2, 1.0, 1)
+        open_loop._pending = pending
+        await open_loop._housekeep(time.perf_counter_ns() + round(hours * hour))
+        assert len(done) == times
 
     async def test_no_pause_while_a_call_is_under_way(self, client):
         """Each takes longer than the time to the next one."""

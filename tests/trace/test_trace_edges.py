@@ -95,6 +95,16 @@ def test_the_emit_that_fits_is_taken_once() -> None:
     assert [source.kind for source in sources] == ["emit", "departure"]
 
 
+@pytest.mark.parametrize(("later", "found"), [(0.001, True), (0.1, False)])
+def test_without_recorded_emits_the_handler_that_has_just_ended_is_taken(
+    later: float, found: bool
+) -> None:
+    arrived = entry(2.0 + later, "received", event="said", args=("hi",))
+    trace = build([log(arrived, runs=[Run(1.0, 2.0)])], Recording(), title="t")
+    sources = [arrow.source for arrow in trace.arrows if "'said'" in arrow.target.title]
+    assert ("order" in [source.title for source in sources]) is found
+
+
 def test_what_is_no_packet_of_a_namespace() -> None:
     ping = TranscriptEntry(1.0, "received", "websocket", "PING", frame="2")
     ack = entry(2.0, "sent", "ACK", id=5)
