@@ -7,8 +7,7 @@ import threading
 import pytest
 import socketio
 
-from asgi_sio_testclient import LifespanFailed, coverage, fuzz
-from asgi_sio_testclient._server import observers
+from asgi_sio_testclient import LifespanFailed, fuzz
 
 DAYS = 200_000.0  # seconds: longer than a handler that never ends is waited for
 
@@ -97,19 +96,3 @@ def test_a_setup_that_fails_later_is_raised_as_it_is():
     with pytest.raises(RuntimeError, match="no more accounts"):
         fuzz.run(made(sound), max_examples=20, setup=setup)
     assert len(calls) > 60
-
-
-def test_direct_calls_count_where_the_event_is_known():
-    sio = socketio.AsyncServer(async_mode="asgi")
-    sio.on("once", sound)
-    twice = sio.on("first")(sio.on("second")(lambda sid: None))
-    with coverage.record() as counted:
-        fuzz.run(socketio.ASGIApp(sio), "once", max_examples=1)
-        before = {entry.event: entry.ran for entry in counted.handlers}
-        for observer in observers.observers:
-            observer.called_directly(sound.__code__)
-            observer.called_directly(twice.__code__)
-        after = {entry.event: entry.ran for entry in counted.handlers}
-    assert after["once"] == before["once"] + 1
-    assert after["first"] == before["first"]
-    assert after["second"] == before["second"]
