@@ -452,7 +452,7 @@ class RunningApp:
             return ""
         if waiting == pending:
             return "waits for an ack, but no client is connected"
-        if work.may_be_woken(deadline) or rest.look() is not None:
+        if work.may_be_woken(deadline) or rest.look(whole=True) is not None:
             return ""
         return "waits for a future that nothing will set"
 
@@ -463,7 +463,7 @@ class RunningApp:
         if pending and not late:
             late = [f"the app at {suspended_at(task)}" for task in pending]
         lines = [f"a handler that {reason}: {line}" for line in late]
-        rest.look()
+        rest.look(whole=True)
         lines += [f"work that {reason}: {line}" for line in rest.describe()]
         self.services.work.report_failures()
         for session in self._sessions:
@@ -583,13 +583,14 @@ class _OwnWork:
         self._running_app = running_app
         self._rest = rest
         self._deadline = deadline
+        self._at_work: asyncio.Task[Any] | None = None  # found by a look before
         self._pause = _EXIT_LOOK
         self._look_closer_at = running_app.loop.time() + self._pause
 
     def quiet(self) -> IdleState:
         """Return whether handlers and sessions have ended, or are stuck."""
         running_app = self._running_app
-        if not running_app._sessions and not running_app._handler_tasks():
+        if not running_app._sessions and not self._is_at_work():
             return IDLE
         now = running_app.loop.time()
         if now >= self._look_closer_at:
@@ -598,6 +599,14 @@ class _OwnWork:
             self._look_closer_at = now + self._pause
             self.stuck = running_app.why_stuck(self._rest, self._deadline)
         return IDLE if self.stuck else MOVING
+
+    def _is_at_work(self) -> bool:
+        """Return whether a handler of the clients runs. The one that a look has found is asked
+        first: all others belong to all clients of the server.
+        """
+        if self._at_work is None or self._at_work.done():
+            self._at_work = next(iter(self._running_app._handler_tasks()), None)
+        return self._at_work is not None
 
 
 def _task_of(thing: Any) -> asyncio.Task[Any] | None:

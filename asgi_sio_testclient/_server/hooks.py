@@ -35,7 +35,7 @@ class InstanceHooks:
     def restore(self) -> None:
         """Put back what was there before; a hook that somebody else has replaced since stays."""
         for values, name, hook, before in reversed(self._hooks):
-            if values.get(name) != hook:
+            if values.get(name) is not hook:
                 continue
             if before is _ABSENT:
                 del values[name]

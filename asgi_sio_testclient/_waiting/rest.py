@@ -95,8 +95,13 @@ class RestCheck:
         self._unseen_turns = 0 if work.sees_ready_queue else _UNSEEN_TURNS
         self._poll = _FIRST_POLL
 
-    def look(self) -> float | None:
+    def look(self, *, whole: bool = False) -> float | None:
         """Look once.
+
+        Args:
+            whole: find all that is at work, for `describe`. Else, where tickers are left alone, no
+                more is looked at than the answer needs: many apps that end at once in one loop
+                would each look at what all of them run, in each turn.
 
         Returns:
             None: the app is at rest. Else the seconds until the next look; 0 for the next turn of
@@ -113,8 +118,11 @@ class RestCheck:
         self.at_work = []
         if work.executor_calls:
             self._look_at_executor_calls()
+        brief = not (whole or self._rounds)
         if work.sees_ready_queue:
-            self._look_at_ready_queue()
+            self._look_at_ready_queue(brief=brief)
+        if brief and self._next_turn:
+            return 0
         if work.tracked:
             self._look_at_tasks()
         for timer in work.timers.due(self._limit):
@@ -155,14 +163,16 @@ class RestCheck:
             elif self._counts(origin):
                 self._busy(describe_call(called, origin), self._now + self._poll)
 
-    def _look_at_ready_queue(self) -> None:
+    def _look_at_ready_queue(self, *, brief: bool) -> None:
         """Look at what is ready to run and is no tracked task: callbacks, and the server's own
-        tasks.
+        tasks. `brief` ends at the first that is to be waited for.
         """
         work: Any = self._work
         for handle in work.loop._ready:
             if handle._cancelled:
                 continue
+            if brief and self._next_turn:
+                return
             origin = handle._context.get(ORIGIN)
             owner = getattr(handle._callback, "__self__", None)
             if isinstance(owner, asyncio.Task):

@@ -276,14 +276,15 @@ class Work:
             self.executor_calls.clear()
 
     def _create_task_hook(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        # Others are generators', and not written in Python.
-        if coro.__class__ is CoroutineType:
-            code = coro.cr_code
-            plumbing = _KNOWN_PLUMBING.get(id(code))
-            if _PLUMBING_CODES.ask(code) if plumbing is None else plumbing:
-                return self.create_untracked(coro, **options)
+        # Others than coroutines are generators', and not written in Python.
+        if coro.__class__ is CoroutineType and _KNOWN_PLUMBING.get(id(coro.cr_code)):
+            # In the hot path: to pass no options on as options costs as much as all the rest.
+            return (
+                self.create_untracked(coro, **options) if options else self.create_untracked(coro)
+            )
         task = self.create_untracked(coro, **options)
-        self._track(task)
+        if coro.__class__ is not CoroutineType or not _PLUMBING_CODES.ask(coro.cr_code):
+            self._track(task)
         return task
 
     def _executor_hook(self, executor: Any, func: Any, *args: Any) -> Any:
