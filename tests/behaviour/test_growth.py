@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 import pytest
+import socketio
 
 from asgi_sio_testclient import TestClient
 from benchmarks.app import make_app
@@ -11,10 +12,10 @@ from benchmarks.app import make_app
 REPEATED = 5  # the least counts: what a busy machine adds is not meant
 
 
-async def calls(operation):
+async def calls(operation, repeated=REPEATED):
     """The calls of functions that an operation makes, at least."""
     found = []
-    for _ in range(REPEATED):
+    for _ in range(repeated):
         counted = 0
 
         def profiled(_frame, event, _argument):
@@ -76,3 +77,29 @@ async def test_negative_assertions_at_once_cost_the_same_for_each_of_many_client
 
         few, many = await of(20), await of(200)
         assert many < 1.5 * few
+
+
+async def test_clients_that_leave_at_once_do_not_look_at_each_others_tasks_in_each_turn():
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    @sio.event
+    async def slow(_sid):
+        for _ in range(30):
+            await asyncio.sleep(0)
+
+    app = socketio.ASGIApp(sio)
+
+    async def leaving(number):
+        clients = [TestClient(app, timeout=60.0) for _ in range(number)]
+        for client in clients:
+            await client.__aenter__()
+            await client.connect()
+
+        async def leave():
+            for client in clients:
+                await client.emit("slow")
+            await asyncio.gather(*(client.__aexit__(None, None, None) for client in clients))
+
+        return await calls(leave, repeated=1) / number
+
+    assert await leaving(100) < 4.5 * await leaving(10)  # 6 where each looks at all tasks
