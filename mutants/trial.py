@@ -56,15 +56,22 @@ class Outcome:
 
 
 class Chosen:
-    """A pytest plugin: run the chosen tests in their order, before them those not recorded yet."""
+    """A pytest plugin: run the chosen tests in their order, before them those not recorded yet.
+
+    `status` is pytest's exit status: the tests' outcome, whatever is raised after the last one.
+    """
 
     def __init__(self, tests: list[str]) -> None:
         self.ranks = {test: rank for rank, test in enumerate(tests)}
+        self.status: int | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         kept = [item for item in items if item.nodeid in self.ranks or item.nodeid not in RECORDED]
         items[:] = sorted(kept, key=lambda item: self.ranks.get(item.nodeid, -1))
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self.status = int(exitstatus)
 
 
 def enter(copies: Any, imported: list[str], recorded: list[str]) -> None:
@@ -88,7 +95,15 @@ def run_pytest(tests: list[str], files: Iterable[str]) -> int:
         # By a thread, which ends the process: a signal's exception might be caught.
         *(f"--timeout={CONFIG['test_timeout']}", "--timeout-method=thread"),
     )
-    return int(pytest.main([*args, *files], plugins=[Chosen(tests)]))
+    chosen = Chosen(tests)
+    try:
+        status = int(pytest.main([*args, *files], plugins=[chosen]))
+    except Exception:
+        # Warnings of what the last tests have left behind, which no test fails by.
+        if chosen.status is None:
+            raise
+        return chosen.status
+    return status
 
 
 def fork(function: Any, output: int) -> int:

@@ -748,6 +748,19 @@ async def test_nothing_to_receive_is_a_timeout_and_nothing_is_lost_by_it():
     await app.finish()
 
 
+async def test_a_message_amid_a_refusal_is_a_runtime_error_and_no_part_of_it():
+    app = Steps()
+    connection = websocket(app)
+    connection.start()
+    await app.send(type="websocket.http.response.start", status=404)
+    with pytest.raises(RuntimeError, match="the websocket is connecting"):
+        await app.send(type="websocket.send", text="early", body=b"no ")
+    assert connection.state == "connecting"
+    await app.send(type="websocket.http.response.body", body=b"such page")
+    assert await connection.receive(SOON) == Response(404, (), b"such page")
+    await app.finish()
+
+
 async def test_an_app_that_returns_with_the_websocket_open_is_received_as_an_abnormal_end():
     app, connection = await opened()
     await app.finish()
