@@ -104,12 +104,14 @@ def _where_false_is_returned(handler: Any, event: str) -> str:
     codes = list(_codes(getattr(function, "func", function)))
     certain = [place for code in codes for place in _returns(code, only_false=True)]
     places = certain or [place for code in codes for place in _returns(code, only_false=False)]
-    if not places:
-        return ""
-    code = places[0][0]
-    lines = dict.fromkeys(str(line) for other, line in places if other is code)
-    name = PurePath(code.co_filename).name
-    return f"{name}:{' or '.join(lines)} in {code.co_qualname}, which returned False"
+    lines: dict[CodeType, dict[str, None]] = {}
+    for code, line in places:
+        lines.setdefault(code, {})[str(line)] = None
+    found = [
+        f"{PurePath(code.co_filename).name}:{' or '.join(of_code)} in {code.co_qualname}"
+        for code, of_code in lines.items()
+    ]
+    return f"{' or '.join(found)}, which returned False" if found else ""
 
 
 def _codes(function: Any) -> Iterator[CodeType]:

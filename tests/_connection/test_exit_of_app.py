@@ -55,6 +55,33 @@ async def test_a_handler_that_waits_for_an_ack_leaves_the_others_their_time(sio)
     assert "nap" not in str(warning.message)
 
 
+async def test_a_handler_that_waits_for_an_ack_leaves_another_one_its_callback(sio):
+    asked = asking(sio)
+    ended, left = [], asyncio.get_running_loop().create_future()
+
+    @sio.event
+    async def nap(sid):
+        await left
+        ended.append("nap")
+
+    @sio.event
+    async def disconnect(sid, reason):
+        asyncio.get_running_loop().call_later(0.5, left.set_result, None)
+
+    client = await TestClient(socketio.ASGIApp(sio), timeout=WAIT).__aenter__()
+    await client.connect()
+    await client.emit("nap")
+    await client.emit("ask")
+    async with asyncio.timeout(WAIT):
+        await asked.wait()
+    with pytest.warns(LeakWarning) as caught:
+        await client.__aexit__(None, None, None)
+    assert ended == ["nap"]
+    (warning,) = caught
+    assert "waits for an ack, but no client is connected: " in str(warning.message)
+    assert "nap" not in str(warning.message)
+
+
 async def test_an_ack_that_no_client_can_give_is_not_waited_for(sio, transports):
     asked = asking(sio)
     order = []

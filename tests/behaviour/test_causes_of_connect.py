@@ -393,6 +393,27 @@ class InAClass(socketio.AsyncNamespace):
         return False
 
 
+@logged_in
+async def by_a_decorator_or_itself(sid, environ, auth):
+    if auth == "banned":
+        return False
+    return None
+
+
+async def test_a_handler_and_its_decorator_may_both_have_returned_false():
+    sio = server()
+    sio.on("connect", by_a_decorator_or_itself)
+    async with TestClient(socketio.ASGIApp(sio), auth="banned") as client:
+        with pytest.raises(ConnectionRefused) as caught:
+            await client.connect()
+    file = "test_causes_of_connect.py"
+    decorator, handler = line_of("if not auth:") + 1, line_of('if auth == "banned":') + 1
+    assert caught.value.places["/"] == (
+        f"{file}:{decorator} in logged_in.<locals>.checked or "
+        f"{file}:{handler} in by_a_decorator_or_itself, which returned False"
+    )
+
+
 def line_of(words):
     for number, line in enumerate(Path(__file__).read_text().splitlines(), 1):
         if words in line:
