@@ -8,25 +8,31 @@ from __future__ import annotations
 
 import ast
 import enum
-import functools
 import inspect
 import re
-import textwrap
 import types
 import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from asgi_sio_testclient.fuzz._code import (
+    codes,
+    is_near,
+    nonlocals,
+    owner_of,
+    plain_function,
+    signature_of,
+    tree_of,
+)
 from asgi_sio_testclient.fuzz._texts import parsed_by
 
-__all__ = ["Shape", "constants_of", "shapes_of", "signature_of"]
+__all__ = ["Shape", "constants_of", "shapes_of"]
 
 __tracebackhide__ = True
 
 _DEPTH = 4  # nested calls of the app's own functions that are followed
 _MOST_CONSTANTS = 60
-_CALL = "__call__"  # the function of a handler that is an instance of a class
 _MOST_LENGTH = 1000  # lengths above are ignored
 _SCALARS = (str, int, float, bytes, bool)
 
@@ -92,31 +98,6 @@ def _contains(values: Iterable[Any], value: Any) -> bool:
     return any(type(other) is type(value) and other == value for other in values)
 
 
-def plain_function(handler: Any) -> Any:
-    """Return the function inside of ``partial``, ``functools.wraps`` and bound methods."""
-    while True:
-        inner = getattr(handler, "__wrapped__", None) or getattr(handler, "func", None)
-        if inner is None:
-            break
-        handler = inner
-    if not hasattr(handler, "__code__") and not hasattr(handler, "__func__"):
-        handler = getattr(type(handler), _CALL, handler)
-    return getattr(handler, "__func__", handler)
-
-
-def signature_of(handler: Any) -> inspect.Signature | None:
-    """Return the signature without ``self``, with the annotations resolved if that is possible;
-    None for a callable without a signature.
-    """
-    try:
-        return inspect.signature(handler, eval_str=True)
-    except Exception:  # noqa: BLE001 (evaluating an annotation runs code of the app)
-        try:
-            return inspect.signature(handler)
-        except (TypeError, ValueError):
-            return None
-
-
 def shapes_of(handler: Any, skip: int) -> list[Shape]:
     """Return one shape for each argument that a client sends; for a handler with ``*args``, the
     last shape is that of each of these arguments.
@@ -140,7 +121,7 @@ def shapes_of(handler: Any, skip: int) -> list[Shape]:
         if annotation is not inspect.Parameter.empty:
             (shape.item or shape).annotate(annotation)
     for function in _wrapped_functions(handler):
-        _Reader().read(function, _by_position(function, named), _owner_of(handler))
+        _Reader().read(function, _by_position(function, named), owner_of(handler))
     last = named[-1] if named else None
     result = [shape for _, shape in named[skip:]]
     if last is not None and last[1].item is not None and result and result[-1] is last[1]:
@@ -174,44 +155,14 @@ def _by_position(function: Any, named: list[tuple[str, Shape]]) -> dict[str, Sha
     return dict(zip(names, (shape for _, shape in named), strict=False))
 
 
-def _owner_of(handler: Any) -> Any:
-    """Return the instance to which a handler is bound, or None."""
-    while isinstance(handler, functools.partial):
-        handler = handler.func
-    return getattr(handler, "__self__", None)
-
-
 def constants_of(handler: Any) -> list[Any]:
     """Return the constants in a handler's code, and in the app's functions that this code names."""
     found = Shape()
     function = plain_function(handler)
     seen: set[types.CodeType] = set()
-    for code in _codes(function, seen, _DEPTH):
+    for code in codes(function, seen, _DEPTH):
         found.add_values(_flat(code.co_consts))
     return found.values[:_MOST_CONSTANTS]
-
-
-def _codes(function: Any, seen: set[types.CodeType], depth: int) -> Iterator[types.CodeType]:
-    """Yield the code of a function, of functions in it, and of the app's functions it names."""
-    code = getattr(function, "__code__", None)
-    if code is None or code in seen or not depth:
-        return
-    waiting = [code]
-    while waiting:
-        current = waiting.pop()
-        seen.add(current)
-        yield current
-        waiting += [const for const in current.co_consts if isinstance(const, types.CodeType)]
-        for name in current.co_names:
-            other = function.__globals__.get(name)
-            if inspect.isfunction(other) and _is_near(other, function):
-                yield from _codes(other, seen, depth - 1)
-
-
-def _is_near(function: Any, other: Any) -> bool:
-    """Return whether both functions are of the same top-level package."""
-    names = (str(thing.__module__).partition(".")[0] for thing in (function, other))
-    return next(names) == next(names)
 
 
 def _flat(values: Iterable[Any]) -> Iterator[Any]:
@@ -244,6 +195,7 @@ _OF_LIST = {"append", "extend", "sort", "insert", "reverse"}
 _OF_DICT = {"keys", "values", "items", "update"}
 _CONVERTERS = {"int": "int", "float": "float", "bytes": "bytes", "ord": "str", "chr": "int"}
 _ITERATORS = {"list", "tuple", "set", "sorted", "sum", "max", "min", "enumerate", "reversed", "any"}
+_WITH_LENGTH = {"list", "str", "bytes", "dict"}
 _KINDS = {"int", "float", "str", "list", "dict", "bool", "bytes"}
 
 
@@ -266,13 +218,13 @@ class _Reader:
             owner: the instance to which the function is bound, or None.
             depth: how many nested calls of the app's functions are followed.
         """
-        tree = _tree_of(function)
+        tree = tree_of(function)
         code = getattr(function, "__code__", None)
         if tree is None or code in self._seen or not depth:
             return
         self._seen.add(code)
         outer = self._globals, self._owner, self._module_of, self._names
-        self._globals = {**getattr(function, "__globals__", {}), **_nonlocals(function)}
+        self._globals = {**getattr(function, "__globals__", {}), **nonlocals(function)}
         self._owner, self._module_of, self._names = owner, function, dict(names)
         self._depth = depth
         for statement in tree.body:
@@ -445,7 +397,7 @@ class _Reader:
                 return shape
             case ast.Call(func=ast.Name(id="len"), args=[value]):
                 shape = self._shape(value)
-                if shape is not None:
+                if shape is not None and not shape.kinds & _WITH_LENGTH:
                     shape.kinds |= {"list", "str"}
                 return None
             case ast.Call(func=ast.Name(id=name), args=[value, *_]) if name in _ITERATORS:
@@ -487,17 +439,22 @@ class _Reader:
         double = [keyword.value for keyword in node.keywords if keyword.arg is None]
         values = [*node.args, *double]
         # As in `Model(data)`, `Model.parse(data)`, `convert(data, Model)`.
+        names = _field_names(target, len(node.args))
         candidates = [target, model, *map(self._resolve, values)]
         candidates += [
             getattr(candidate, "_type", None) for candidate in candidates
         ]  # TypeAdapter's
-        for value in values:
+        for value in double if names else values:
             shape = self._shape(value)
             if shape is None:
                 continue
             for candidate in candidates:
                 if typing.get_origin(candidate) or _is_model(candidate):
                     shape.annotate(candidate)
+        for name, value in zip(names, node.args, strict=False):
+            shape = self._shape(value)
+            if shape is not None:
+                shape.annotations += _field_annotation(target, name)
         for keyword in node.keywords:
             shape = self._shape(keyword.value) if keyword.arg else None
             if shape is not None and isinstance(target, type):
@@ -507,7 +464,7 @@ class _Reader:
 
     def _follow(self, target: Any, node: ast.Call) -> None:
         function = plain_function(target)
-        if not hasattr(function, "__code__") or not _is_near(function, self._module_of):
+        if not hasattr(function, "__code__") or not is_near(function, self._module_of):
             return
         names = list(inspect.signature(target).parameters)
         given = {name: self._shape(arg) for name, arg in zip(names, node.args, strict=False)}
@@ -631,28 +588,15 @@ def _is_model(candidate: Any) -> bool:
     return isinstance(candidate, type) and candidate.__module__ != "builtins"
 
 
+def _field_names(target: Any, count: int) -> list[str]:
+    """Return the names of a class's fields if a call gives them by position; else []."""
+    if isinstance(target, type) and (count > 1 or hasattr(target, "__dataclass_fields__")):
+        return list(
+            getattr(target, "__dataclass_fields__", None) or inspect.get_annotations(target)
+        )
+    return []
+
+
 def _field_annotation(model: type, name: str | None) -> list[Any]:
     annotation = inspect.get_annotations(model).get(name or "")
     return [] if annotation is None or isinstance(annotation, str) else [annotation]
-
-
-def _nonlocals(function: Any) -> dict[str, Any]:
-    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
-    found = {}
-    for name, cell in zip(names, getattr(function, "__closure__", None) or (), strict=False):
-        try:
-            found[name] = cell.cell_contents
-        except ValueError:  # the cell is empty: the name is bound later
-            continue
-    return found
-
-
-def _tree_of(function: Any) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    try:
-        # By its code: for a function, inspect returns the source of the function that it wraps.
-        source = inspect.getsource(getattr(function, "__code__", function))
-        tree = ast.parse(textwrap.dedent(source))
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return None
-    first = tree.body[0] if tree.body else None
-    return first if isinstance(first, ast.FunctionDef | ast.AsyncFunctionDef) else None

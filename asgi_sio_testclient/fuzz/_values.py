@@ -50,6 +50,7 @@ _DEPTHS = (3, 120, 480, 900)
 MISSING = object()
 _READABLE = 20  # levels, or equal characters, that are written out in a literal
 _LONG = "x" * 5000
+_MANY = 20  # times that a list has its items, to be a long one
 
 
 # -- annotations
@@ -59,8 +60,12 @@ def fill(shape: Shape, depth: int = _DEPTH) -> None:
     """Turn the annotations of a shape, and of those in it, into keys, items, kinds and values."""
     annotations, shape.annotations = shape.annotations, []
     if depth:
+        guessed, shape.kinds = shape.kinds, set()
         for annotation in annotations:
             _add(shape, annotation, depth)
+        if "list" in shape.kinds and "str" not in shape.kinds:
+            guessed = guessed - {"str"}  # of `len(value)`, say
+        shape.kinds |= guessed
         _add_members(shape)
         _add_lengths(shape)
         if shape.decoded is not None:
@@ -288,14 +293,34 @@ def _faults(
         yield replaced(base, path, MISSING)
     values = [*shape.values[:12]]
     texts = [constant for constant in constants if not _holds(values, constant)]
+    several, many = _repeated(_value_at(base, path), shape)
     first, rest = _SIMPLE[:6], _SIMPLE[6:]
-    for value in (*first[:2], *values[:6], *first[2:], *texts[:8], *values[6:], *rest):
+    early = (*first[:2], *several, *values[:6], *first[2:], *many)
+    for value in (*early, *texts[:8], *values[6:], *rest):
         yield replaced(base, path, value)
     key = next((name for name in shape.keys if isinstance(name, str)), "x")
     for depth in _DEPTHS:
         yield replaced(base, path, nested(depth))
         yield replaced(base, path, nested(depth, key))
     yield replaced(base, path, _LONG)
+
+
+def _value_at(base: tuple[Any, ...], path: tuple[Any, ...]) -> Any:
+    value: Any = base
+    for step in path:
+        value = value[step]
+    return value
+
+
+def _repeated(value: Any, shape: Shape) -> tuple[list[Any], list[Any]]:
+    """Return lists with equal items, with different items, and with many items."""
+    if not isinstance(value, list) or not value:
+        return [], []
+    several = [value * 2]
+    if shape.item is not None:
+        different = [default(shape.item, variant) for variant in range(2)]
+        several += [different] if different[0] != different[1] else []
+    return several, [value * _MANY]
 
 
 def _holds(values: Iterable[Any], value: Any) -> bool:
