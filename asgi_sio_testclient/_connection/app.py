@@ -452,7 +452,7 @@ class RunningApp:
             return ""
         if waiting == pending:
             return "waits for an ack, but no client is connected"
-        if work.may_be_woken(deadline) or rest.look(whole=True) is not None:
+        if work.may_be_woken(deadline) or rest.check(whole=True) is not None:
             return ""
         return "waits for a future that nothing will set"
 
@@ -463,7 +463,7 @@ class RunningApp:
         if pending and not late:
             late = [f"the app at {suspended_at(task)}" for task in pending]
         lines = [f"a handler that {reason}: {line}" for line in late]
-        rest.look(whole=True)
+        rest.check(whole=True)
         lines += [f"work that {reason}: {line}" for line in rest.describe()]
         self.services.work.report_failures()
         for session in self._sessions:

@@ -19,7 +19,7 @@ __tracebackhide__ = True
 EXPIRED: Any = object()  # the result of a wait whose deadline came first
 
 _NEVER = float("inf")
-_SWEEP = 64  # notes of waits, beside twice those that are still on, that may be over
+_SWEEP = 64  # deadlines of ended waits that are kept, beside twice the number of pending waits
 
 
 def finish(future: asyncio.Future[Any], result: Any = None) -> bool:
@@ -37,7 +37,7 @@ def fail(future: asyncio.Future[Any] | None, exc: BaseException) -> bool:
     if future is None or future.done():
         return False
     if isinstance(exc, StopIteration):
-        # Futures refuse it; PEP 479 makes the same of it where a coroutine raises it.
+        # Futures refuse StopIteration; PEP 479 converts it to RuntimeError in a coroutine, too.
         replacement = RuntimeError("raised StopIteration")
         replacement.__cause__ = exc
         exc = replacement
@@ -51,10 +51,10 @@ class Deadlines:
     Args:
         loop: the event loop.
         apps: the apps that run in it.
-        release: called after a `wait` where no app runs.
+        release: called after a `wait` if no app runs.
 
     Attributes:
-        late_by: seconds by which the loop was late for the last deadline that passed: so long it
+        late_by: seconds by which the loop was late for the last deadline that passed, because it
             was blocked.
     """
 
@@ -89,10 +89,10 @@ class Deadlines:
                 self._release()
 
     def bound(self, future: asyncio.Future[Any], timeout: float) -> asyncio.Future[Any]:
-        """Return the future itself, to be awaited: `wait` for the hot path, while an app runs.
+        """Add a deadline and return the future itself, to be awaited: `wait` for the hot path.
 
-        The deadline is removed a while after the future is done, which costs less than to remove it
-        at once.
+        The deadline is removed some time after the future is done, which takes less time than an
+        immediate removal.
         """
         deadlines = self._deadlines
         deadlines[future] = when = self.loop.time() + timeout

@@ -1,10 +1,11 @@
-"""Waits for idleness: what can be idle, and `IdleWatchers`, which call back once all of it is.
+"""Waits for idleness: the states of a source, and `IdleWatchers`, which call back once all sources
+are idle.
 
 The contract of notify()
 ------------------------
-A source of idleness that has answered BUSY is not asked again before `IdleWatchers.notify` is
-called. Whoever ends the work of a source must therefore call `notify` afterwards, in the event
-loop's thread; without the call `settle` waits until its timeout. These functions call `notify`,
+A source of idleness that has returned BUSY is not checked again before `IdleWatchers.notify` is
+called. So code that ends the work of a source has to call `notify` afterwards, in the event loop's
+thread; without the call, `settle` waits until its timeout. These functions call `notify`,
 each at one place, and no others do:
 
 - `RunningApp._kept`: a task of the client itself ended, such as a handler of the test;
@@ -23,8 +24,8 @@ each at one place, and no others do:
 - `ThreadedInstrumentation._disconnect_ended`: a handler in a thread ended;
 - `_Subscription.done`: a message between two nodes of `asgi_sio_testclient.pubsub` was delivered.
 
-A source that can't notify answers MOVING instead: it is asked again in each turn of the loop for a
-while, then every few milliseconds. ``tests/_waiting/test_notify.py`` holds the list, and fails
+A source that can't notify returns MOVING instead: it is checked again in each turn of the loop for
+a while, then every few milliseconds. ``tests/_waiting/test_notify.py`` holds the list, and fails
 where a change is not followed by a call of `notify`.
 """
 
@@ -40,7 +41,7 @@ from asgi_sio_testclient._waiting.rest import RestCheck
 
 __tracebackhide__ = True
 
-_SLOW_LOOK = 0.01  # seconds until the next look at what takes longer than it should
+_SLOW_CHECK = 0.01  # seconds until the next check of a source that stays MOVING
 # Turns of the loop that the server's writer takes from sending a packet back to waiting for the
 # next (3 with Python 3.11's wait_for).
 _TURNS = 10
@@ -72,8 +73,8 @@ class _Watcher:
         then: called once that is so.
         rest: checks whether the app is at rest; None if only the sources matter.
         turns: turns of the loop for which sources may still be MOVING.
-        notified: how often `IdleWatchers.notify` had been called when `turns` were given anew.
-        kind: what watchers have in common that wait for the same.
+        notified: how often `IdleWatchers.notify` had been called when `turns` was last reset.
+        kind: a value that is equal for watchers that wait for the same sources.
     """
 
     def __init__(
@@ -90,9 +91,9 @@ class _Watcher:
         self.kind = sources, None if rest is None else rest.kind
         self._busy: SupportsIdle | None = None
 
-    def look(self) -> IdleState:
-        # What was busy the last time is asked first: most looks end there, whatever the number of
-        # clients.
+    def check(self) -> IdleState:
+        # The source that was busy the last time is checked first: most checks end there, whatever
+        # the number of clients.
         if self._busy is not None and self._busy.quiet() is BUSY:
             return BUSY
         self._busy = None
@@ -122,15 +123,15 @@ class IdleWatchers:
         self._kinds: Counter[Any] = Counter()
         self._notified = 0
         self._looking = False
-        self._next_look: asyncio.TimerHandle | None = None
+        self._next_check: asyncio.TimerHandle | None = None
 
     def clear(self) -> None:
         """Remove all watchers."""
         self.watchers.clear()
         self._kinds.clear()
-        if self._next_look is not None:
-            self._next_look.cancel()
-            self._next_look = None
+        if self._next_check is not None:
+            self._next_check.cancel()
+            self._next_check = None
 
     def when_idle(
         self,
@@ -143,7 +144,7 @@ class IdleWatchers:
         """Call `then` once, as soon as all `sources` are idle, and the app at rest if `rest` is
         given.
 
-        `soon` defers the first look to the next turn of the loop: the caller is within a call of
+        `soon` defers the first check to the next turn of the loop: the caller is within a call of
         the app, which may go on.
 
         Returns:
@@ -155,8 +156,8 @@ class IdleWatchers:
         if soon:
             self._look_soon()
         elif self._kinds[watcher.kind] == 1:
-            self._look_at(watcher)
-        # Else the first of the kind has found that something is not idle.
+            self._check_watcher(watcher)
+        # Else an earlier watcher of this kind has found a busy source.
 
         def remove() -> None:
             if watcher in self.watchers:
@@ -171,7 +172,7 @@ class IdleWatchers:
             del self._kinds[watcher.kind]
 
     def notify(self) -> None:
-        """Ask the sources again in the next turn of the loop, since the state of one may have
+        """Check the sources again in the next turn of the loop: the state of a source may have
         changed.
         """
         if self.watchers:
@@ -181,12 +182,12 @@ class IdleWatchers:
     def _look_soon(self) -> None:
         if not self._looking:
             self._looking = True
-            self.loop.call_soon(self._look)
+            self.loop.call_soon(self._check_all)
 
-    def _look(self) -> None:
+    def _check_all(self) -> None:
         self._looking = False
-        # Of many that wait for the same, the first is asked for all: a look of each would go over
-        # what all of them run.
+        # Of many watchers of one kind, only the first is checked: the check of each would go over
+        # the tasks of all clients.
         busy, idle = set(), set()
         for watcher in list(self.watchers):
             if watcher.kind in idle:
@@ -194,43 +195,45 @@ class IdleWatchers:
                 watcher.then()
             elif watcher.kind in busy:
                 continue
-            elif not self._look_at(watcher):
+            elif not self._check_watcher(watcher):
                 busy.add(watcher.kind)
             elif watcher.rest is None or watcher.rest.is_certain:
                 idle.add(watcher.kind)
 
-    def _look_at(self, watcher: _Watcher) -> bool:
-        """Look for one watcher, and call it where all is idle; whether that was so."""
+    def _check_watcher(self, watcher: _Watcher) -> bool:
+        """Check the sources of a watcher, and call the watcher back if all are idle; return whether
+        they are.
+        """
         if watcher.notified != self._notified:
             watcher.notified, watcher.turns = self._notified, _TURNS
-        state = watcher.look()
+        state = watcher.check()
         if state is IDLE:
-            again_in = None if watcher.rest is None else watcher.rest.look()
+            again_in = None if watcher.rest is None else watcher.rest.check()
             if again_in is None:
                 self._remove(watcher)
                 watcher.then()
                 return True
             if again_in:
-                self._look_in(again_in)
+                self._check_in(again_in)
             else:
                 self._look_soon()
         elif state is MOVING and watcher.turns:
             watcher.turns -= 1
             self._look_soon()
         elif state is MOVING:
-            self._look_in(_SLOW_LOOK)
+            self._check_in(_SLOW_CHECK)
         return False
 
-    def _look_in(self, seconds: float) -> None:
-        """Look again after `seconds`, for what does not call `notify`."""
+    def _check_in(self, seconds: float) -> None:
+        """Check again after `seconds`, for sources that do not call `notify`."""
         when = self.loop.time() + seconds
-        if self._next_look is not None:
-            if self._next_look.when() <= when:
+        if self._next_check is not None:
+            if self._next_check.when() <= when:
                 return
-            self._next_look.cancel()
-        self._next_look = self.loop.call_at(when, self._look_again)
+            self._next_check.cancel()
+        self._next_check = self.loop.call_at(when, self._check_again)
 
-    def _look_again(self) -> None:
-        self._next_look = None
+    def _check_again(self) -> None:
+        self._next_check = None
         if self.watchers:
-            self._look()
+            self._check_all()

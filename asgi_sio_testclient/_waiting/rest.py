@@ -2,12 +2,13 @@
 
 A task, callback or call is at work while it runs, is ready to run, or waits for something at work,
 for a call in an executor, or for a timer that is due within `grace`. What a task waits for is read
-from its frames, once for each future that it waits for. Where the frames leave open whether a
-client set a thing off, it is waited for.
+from its frames, once for each future that it waits for. If the frames do not show whether a client
+caused a task, the task is waited for.
 
-Loops of short sleeps never end, so these are given rounds: a loop that a handler began is followed
-for as long as its source lets it end; every other one has to come round once after all else is
-done. Different ones come round as often as there are of them, since one may hand over to another.
+Loops of short sleeps ("tickers") may never end. A loop in a handler is waited for as long as its
+source allows the loop to end. Every other ticker has to complete one round after all other work has
+ended; several tickers complete as many rounds as there are tickers, since one ticker may pass work
+to another.
 """
 
 from __future__ import annotations
@@ -36,19 +37,19 @@ __tracebackhide__ = True
 
 DEFAULT_GRACE = 0.1  # seconds
 NEVER = float("inf")
-# How many times `grace` a loop of short sleeps that a handler began is followed the first time.
+# The first time, a ticker that a handler began is waited for so many times `grace`.
 _FOLLOWED = {Ending.ENDLESS: 1.0, Ending.MAY_END: 5.0, Ending.ENDS: NEVER}
-_ROUNDS = 3  # that a ticker is made to come round at most in one check
-_TURNS_OF_THE_TEST = 200  # of the loop, that tasks of the test's are waited for that never rest
-_UNSEEN_TURNS = 10  # of a loop that does not show what is ready to run: as many as any answer takes
-_READY_LOOKS = 1000  # looks that find a thing ready each time, until it is taken for a ticker
-_TICKERS_READY_LOOKS = 50
-_FIRST_POLL = 0.001  # seconds until the next look at what does not notify: doubled each time
+_ROUNDS = 3  # the most rounds of a ticker that one check waits for
+_TURNS_OF_THE_TEST = 200  # turns of the loop: the limit for tasks of the test that never rest
+_UNREADABLE_TURNS = 10  # turns of a loop without a readable queue: more than an answer takes
+_READY_CHECKS = 1000  # checks that find a callback ready each time, until it counts as a ticker
+_TICKERS_READY_CHECKS = 50
+_FIRST_POLL = 0.001  # seconds until the next check of work that does not notify; doubled each time
 _LAST_POLL = 0.005
 
 
 class _Followed:
-    """Something that may never end by itself, and the time since when it is followed."""
+    """A task or timer that may never end by itself, and since when it is waited for."""
 
     __slots__ = ("last", "since")
 
@@ -58,16 +59,16 @@ class _Followed:
 
 
 class RestCheck:
-    """One wait for rest: `look` is called until it finds the app at rest.
+    """One wait for rest: call `check` until it finds the app at rest.
 
     Args:
-        work: what the app runs in the loop.
+        work: the tasks, calls and timers of the app in the loop.
         grace: seconds; a timer that is due later is no work.
-        rounds: how often a ticker is made to come round; 0 where tickers are left alone.
-        concerns: whether what comes of an origin counts; None where everything does.
+        rounds: the rounds of each ticker that are waited for; 0 to ignore tickers.
+        concerns: returns whether work of an origin counts; None if all work counts.
 
     Attributes:
-        at_work: what the last look found at work.
+        at_work: the tasks, calls and timers that the last check found at work.
     """
 
     def __init__(
@@ -84,28 +85,28 @@ class RestCheck:
         self._rounds = rounds
         self._concerns = concerns
         self._followed: dict[Any, _Followed] = {}
-        self._came_round: dict[Any, Any] = {}  # a ticker's timer, at which it is to come round
+        self._came_round: dict[Any, Any] = {}  # the timers of tickers, at which their round ends
         self._rounds_of: dict[Any, int] = {}
-        self._passes = 1  # in which each ticker comes round once
+        self._passes = 1  # passes in which each ticker completes one round
         self._came_last: list[Any] = []
         self._ticking: set[TrackedTask] = set()
         self._turns_of_the_test = _TURNS_OF_THE_TEST
-        self._ready_looks: dict[Any, int] = {}
-        self._seen_ready: set[Any] = set()  # in this look
-        self._unseen_turns = 0 if work.sees_ready_queue else _UNSEEN_TURNS
+        self._ready_checks: dict[Any, int] = {}
+        self._seen_ready: set[Any] = set()  # in this check
+        self._unseen_turns = 0 if work.sees_ready_queue else _UNREADABLE_TURNS
         self._poll = _FIRST_POLL
 
-    def look(self, *, whole: bool = False) -> float | None:
-        """Look once.
+    def check(self, *, whole: bool = False) -> float | None:
+        """Check once.
 
         Args:
-            whole: find all that is at work, for `describe`. Else, where tickers are left alone, no
-                more is looked at than the answer needs: many apps that end at once in one loop
-                would each look at what all of them run, in each turn.
+            whole: whether to find all that is at work, for `describe`. If not, and if tickers are
+                ignored, the check ends early: many apps that end at once in one loop would each
+                check the tasks of all apps, in each turn.
 
         Returns:
-            None: the app is at rest. Else the seconds until the next look; 0 for the next turn of
-            the loop.
+            None if the app is at rest; else the seconds until the next check, 0 for the next turn
+            of the loop.
         """
         work = self._work
         self._now = work.loop.time()
@@ -117,33 +118,33 @@ class RestCheck:
         self._resting: list[tuple[TrackedTask, Frames, Any]] = []
         self.at_work = []
         if work.executor_calls:
-            self._look_at_executor_calls()
+            self._check_executor_calls()
         brief = not (whole or self._rounds)
         if work.sees_ready_queue:
-            self._look_at_ready_queue(brief=brief)
+            self._check_ready_queue(brief=brief)
         if brief and self._next_turn:
             return 0
         if work.tracked:
-            self._look_at_tasks()
+            self._check_tasks()
         for timer in work.timers.due(self._limit):
-            self._look_at_timer(timer)
+            self._check_timer(timer)
         return self._conclude()
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """What checks have in common that find the same in one turn of the loop."""
+        """A value that is equal for checks with the same result in one turn of the loop."""
         return self._grace, self._rounds, self._concerns
 
     @property
     def is_certain(self) -> bool:
-        """Whether the last look found the app at rest at first sight, so that another check of the
-        kind would, too.
+        """Whether the last check found the app at rest without waiting, so that another check of
+        the same kind would, too.
         """
         waited_for = self._followed or self._tickers or self._seen_ready or self._tests_turn
         return self._work.sees_ready_queue and not waited_for
 
     def describe(self) -> list[str]:
-        """Return a line for each thing that the last look found at work."""
+        """Return a line for each task, call or timer that the last check found at work."""
         return [str(thing) for thing in self.at_work]
 
     def _counts(self, origin: Any) -> bool:
@@ -155,7 +156,7 @@ class RestCheck:
 
     # -- what does not call notify at its end, and what is ready
 
-    def _look_at_executor_calls(self) -> None:
+    def _check_executor_calls(self) -> None:
         calls = self._work.executor_calls
         for future, (called, origin) in list(calls.items()):
             if future.done():
@@ -163,9 +164,10 @@ class RestCheck:
             elif self._counts(origin):
                 self._busy(describe_call(called, origin), self._now + self._poll)
 
-    def _look_at_ready_queue(self, *, brief: bool) -> None:
-        """Look at what is ready to run and is no tracked task: callbacks, and the server's own
-        tasks. `brief` ends at the first that is to be waited for.
+    def _check_ready_queue(self, *, brief: bool) -> None:
+        """Check the callbacks that are ready to run and are not of a tracked task: callbacks of the
+        app, and the server's own tasks. With `brief`, end at the first callback that has to be
+        waited for.
         """
         work: Any = self._work
         for handle in work.loop._ready:
@@ -176,7 +178,7 @@ class RestCheck:
             origin = handle._context.get(ORIGIN)
             owner = getattr(handle._callback, "__self__", None)
             if isinstance(owner, asyncio.Task):
-                # A worker of a fixture's emits with the test as its origin.
+                # The worker of a fixture emits with the test as its origin.
                 if work.record_of(owner) is None and (origin or is_servers_task(owner)):
                     self._ready(PLUMBING)
             elif origin is None or is_bound_to(handle._callback, work.owners):
@@ -186,21 +188,22 @@ class RestCheck:
             elif self._ready("a callback"):
                 self.at_work.append("a callback")
 
-    def _ready(self, thing: Any, most: int = _READY_LOOKS) -> bool:
-        """Note that something is ready to run; return whether to wait for it: some things
-        always are ready.
+    def _ready(self, thing: Any, most: int = _READY_CHECKS) -> bool:
+        """Note that a callback is ready to run; return whether to wait for it: some callbacks are
+        always ready.
         """
-        looks = self._ready_looks.get(thing, 0)
+        checks = self._ready_checks.get(thing, 0)
         if thing not in self._seen_ready:
-            # Once for each look: with many clients, a thousand callbacks may be ready in one turn.
+            # Counted once in each check: with many clients, a thousand callbacks may be ready in
+            # one turn.
             self._seen_ready.add(thing)
-            looks = self._ready_looks[thing] = looks + 1
-        self._next_turn |= looks <= most
-        return looks <= most
+            checks = self._ready_checks[thing] = checks + 1
+        self._next_turn |= checks <= most
+        return checks <= most
 
     # -- tasks
 
-    def _look_at_tasks(self) -> None:
+    def _check_tasks(self) -> None:
         work, current = self._work, asyncio.current_task(self._work.loop)
         over = []
         for reference, record in work.tracked.items():
@@ -210,39 +213,39 @@ class RestCheck:
                 continue
             waiter = task._fut_waiter
             if waiter is not None and not waiter.done():
-                # One with the same waiter has not moved since the last rest.
+                # A task with the same waiter has not moved since the app was last at rest.
                 if record.waiter() is not waiter and self._counts(record.origin):
-                    self._look_at_suspended(record, task, waiter)
+                    self._check_suspended(record, task, waiter)
             elif task.done():
                 if record.is_over:
                     over.append(reference)
                 else:
                     self._any_failed = True
             elif task is not current and self._counts(record.origin):
-                self._look_at_ready(record)
+                self._check_ready(record)
         work.drop(over)
 
-    def _look_at_ready(self, record: TrackedTask) -> None:
+    def _check_ready(self, record: TrackedTask) -> None:
         if record.origin is None:
             self._tests_turn = True
         elif record.is_ticker or record in self._ticking:
-            self._ready(record, _TICKERS_READY_LOOKS)
+            self._ready(record, _TICKERS_READY_CHECKS)
         elif self._ready(record):
             self.at_work.append(record)
         else:
             record.is_ticker = True
 
-    def _look_at_suspended(self, record: TrackedTask, task: asyncio.Task[Any], waiter: Any) -> None:
+    def _check_suspended(self, record: TrackedTask, task: asyncio.Task[Any], waiter: Any) -> None:
         at = record.suspension(task, waiter, self._work.in_executor)
         if at.timer is not None:
             if at.timer.when() <= self._limit:
-                self._look_at_sleeper(record, at, at.timer)
+                self._check_sleeper(record, at, at.timer)
         elif self._is_at_work(record, at, waiter):
             self._busy(record, self._now + self._poll)
         else:
             self._resting.append((record, at.frames, waiter))
 
-    def _look_at_sleeper(
+    def _check_sleeper(
         self, record: TrackedTask, at: Suspension, timer: asyncio.TimerHandle
     ) -> None:
         key = record, at.frames
@@ -286,9 +289,9 @@ class RestCheck:
         return not self._waits_long_outside(record, at, waiter)
 
     def _waits_long_outside(self, record: TrackedTask, at: Suspension, waiter: Any) -> bool:
-        """Return whether a task has waited for something outside of the loop for `grace`
-        without progress. A task that will come back to its resting place is waited for without
-        a bound.
+        """Return whether a task has waited for a socket, thread or subprocess for `grace` seconds
+        without progress. A task that will return to its resting place is waited for without a
+        limit.
         """
         if _comes_back(record, at.frames):
             return False
@@ -299,13 +302,13 @@ class RestCheck:
 
     # -- timers other than those of sleeps
 
-    def _look_at_timer(self, timer: DueTimer) -> None:
+    def _check_timer(self, timer: DueTimer) -> None:
         if timer.origin is None or timer.origin is PLUMBING or not self._counts(timer.origin):
             return
         record = self._work.record_of(timer.task)
         if timer.sleeps:
             if timer.task is not None and record is None and was_set_off(timer.origin):
-                # Made as asyncio.Task(...), which no hook sees.
+                # Created as asyncio.Task(...), which no hook notices.
                 self._work.adopt(timer.task, timer.origin)
                 self._next_turn = True
             return
@@ -340,7 +343,7 @@ class RestCheck:
         if self.at_work:
             self._start_rounds_again()
         elif self._tickers and not self._next_turn and self._rounds:
-            self._look_at_tickers()
+            self._check_tickers()
         if self._next_turn:
             return 0
         if self._again_at < NEVER:
@@ -353,18 +356,18 @@ class RestCheck:
         return None
 
     def _start_rounds_again(self) -> None:
-        """Let tickers come round once more, since something is at work."""
+        """Wait for another round of each ticker, since something is at work."""
         self._turns_of_the_test = _TURNS_OF_THE_TEST
-        self._unseen_turns = 0 if self._work.sees_ready_queue else _UNSEEN_TURNS
+        self._unseen_turns = 0 if self._work.sees_ready_queue else _UNREADABLE_TURNS
         self._passes = 1
         for key in list(self._came_round):
             if self._rounds_of[key] < self._rounds:
                 del self._came_round[key]
 
-    def _look_at_tickers(self) -> None:
+    def _check_tickers(self) -> None:
         waited = self._tickers_to_come()
-        # What one ticker hands over, another one takes on its next round: as many passes as there
-        # are kinds of them.
+        # One ticker may pass work to another, which runs it in its next round: as many passes as
+        # kinds of tickers.
         if not waited and self._passes < self._rounds:
             kinds = {_kind_of(key) for key, _, _ in self._tickers}
             if self._passes < len(kinds):
@@ -375,7 +378,9 @@ class RestCheck:
             self._busy(key[0], when)
 
     def _tickers_to_come(self) -> list[tuple[Any, float]]:
-        """Return the tickers that have not come round in this pass, and when they will."""
+        """Return the tickers that have not completed their round in this pass, and when they
+        will.
+        """
         waited, came = [], []
         for key, timer, when in self._tickers:
             if key not in self._came_round:
@@ -391,8 +396,8 @@ class RestCheck:
         return waited
 
     def _begin_pass(self) -> None:
-        """Begin a pass: each ticker has to come round, except one that came round after all
-        others.
+        """Begin a pass: each ticker has to complete a round, except the one that completed its
+        round last.
         """
         last = self._came_last[0] if len(self._came_last) == 1 else None
         for key in list(self._came_round):
@@ -403,7 +408,7 @@ class RestCheck:
         for record, frames, waiter in self._resting:
             record.rests_at(frames, waiter)
         if self._concerns is not None:
-            return  # the rest of the app may be at work
+            return  # other work of the app may go on
         self._work.fresh.clear()
         self._work.unnoted = False
         if self._any_failed:
@@ -411,8 +416,8 @@ class RestCheck:
 
 
 def middleware_at_rest(work: Work) -> RestCheck | None:
-    """Return a check of whether the tasks of middlewares are at rest, which may still carry
-    packets; None without such tasks.
+    """Return a check of the tasks of middlewares, which may still forward packets; None without
+    such tasks.
     """
     if not work.has_middleware:
         return None
@@ -425,7 +430,7 @@ def _is_elsewhere(record: TrackedTask, frames: Frames) -> bool:
 
 
 def _kind_of(key: Any) -> Any:
-    """Return what tickers that run the same code have in common: their frames, or the
+    """Return a value that is equal for tickers that run the same code: their frames, or the
     callback's name.
     """
     thing, place = key

@@ -1,4 +1,4 @@
-"""What the running apps of one event loop share: `LoopServices`."""
+"""`LoopServices`, which the running apps of one event loop share."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class LoopServices:
 
     Attributes:
         apps: the running apps.
-        deadlines: of all waits.
-        idle: those who wait until sources are idle.
-        work: what the running apps run in the loop.
+        deadlines: the deadlines of all waits.
+        idle: the waits for idleness.
+        work: the tasks, calls and timers of the running apps.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -59,12 +59,12 @@ class LoopServices:
         self._release()
 
     def _release(self) -> None:
-        """Cancel the timer and release the loop, if no wait goes on and no app runs."""
+        """Cancel the timer and release the loop, if no wait is pending and no app runs."""
         if self.deadlines.disarm():
             _SERVICES.pop(self.loop, None)
 
     def _handle_failure(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Handle what the loop would log: an exception of a task that nobody awaits."""
+        """Handle an exception that the loop would log, of a task that is not awaited."""
         exc = context.get("exception")
         if exc is not None and any(app.handle_failure(exc) for app in self.apps):
             return
@@ -76,11 +76,11 @@ class LoopServices:
             loop.default_exception_handler(context)
 
     def _task_failed(self, origin: Any, exc: BaseException, task: str) -> None:
-        """Report an exception that nobody retrieved, of a task that a client caused."""
+        """Report an unretrieved exception of a task that a client caused."""
         self.apps[-1].task_failed(origin, exc, task)
 
     def report_failures_at_rest(self) -> None:
-        """Report exceptions of tasks that nobody has retrieved, as soon as the app is at rest."""
+        """Report unretrieved exceptions of tasks, as soon as the app is at rest."""
         if not self._reports:
             self._reports = True
             rest = RestCheck(self.work, DEFAULT_GRACE, rounds=0)

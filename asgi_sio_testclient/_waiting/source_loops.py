@@ -1,7 +1,6 @@
 """The loops in the source around a suspended line.
 
-Whether a task that sleeps in a loop will ever leave the loop is read from the source, since a frame
-has no such information.
+The source shows whether a task that sleeps in a loop can ever end the loop; a frame does not.
 """
 
 from __future__ import annotations
@@ -26,16 +25,16 @@ class Ending(enum.Enum):
 
     ENDS = "ends"  # a `for` over something finite
     MAY_END = "may end"
-    ENDLESS = "endless"  # `while True` without a way out
+    ENDLESS = "endless"  # `while True` without `break` or `return`
 
 
 class SourceLoop(NamedTuple):
     """A `for` or `while` statement.
 
     Attributes:
-        first_line: of the statement.
-        last_line: of the statement.
-        ending: whether it ends by itself.
+        first_line: the first line of the statement.
+        last_line: the last line of the statement.
+        ending: whether the loop ends by itself.
         awaits_next: the last line on which an ``async for`` awaits its next item; 0 for others.
     """
 
@@ -53,7 +52,7 @@ def ending_of(frames: Frames) -> Ending:
         loop.ending
         for depth, (code, line) in enumerate(frames)
         for loop in _around(code, line)
-        # It ends when the generator does, whose loops are among these.
+        # An ``async for`` ends with its generator, whose loops are in `frames`, too.
         if not (line <= loop.awaits_next and _is_generator(frames[depth + 1 :]))
     }
     if Ending.ENDLESS in endings:

@@ -32,7 +32,8 @@ __all__ = [
 __tracebackhide__ = True
 
 _STANDARD = f"{os.path.dirname(os.__file__)}{os.sep}"  # noqa: PTH120 (as it stands in a code's name)
-# Of this environment, of another environment on the path, of `pip install --user`, of Debian.
+# Installed packages: of this environment, of another environment on the path, of `pip install
+# --user`, of Debian.
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _KINDS = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
 _OWN = f"{PurePath(__file__).parent.parent}{os.sep}"
@@ -109,8 +110,9 @@ def _suspended(awaitable: Any) -> Iterator[FrameType]:
     while awaitable is not None:
         prefix = _kind_of(awaitable)
         if prefix is None:
-            # `async_generator.asend()`, as in a context manager that is one, hides its generator;
-            # the iterator of an `__await__` that is a coroutine's hides the coroutine.
+            # `async_generator.asend()`, as in a context manager that is one, has no attribute for
+            # its generator;
+            # nor has the iterator of a coroutine's `__await__` for the coroutine.
             hidden = () if isinstance(awaitable, asyncio.Future) else gc.get_referents(awaitable)
             awaitable = next((thing for thing in hidden if _kind_of(thing) is not None), None)
             continue
@@ -139,10 +141,10 @@ def is_own(code: CodeType) -> bool:
 
 
 class WaitsFor(enum.Enum):
-    """What a suspended task waits for, as far as its frames tell."""
+    """What a suspended task waits for, according to its frames."""
 
     TIMER = "timer"  # asyncio.sleep()
-    APP = "app"  # a queue, lock, event, task or future that the app's own code has to set
+    APP = "app"  # a queue, lock, event, task or future that code of the app has to set
     THREAD = "thread"  # a call that runs in an executor
     OUTSIDE = "outside"  # a library's future: a socket, a subprocess, another thread
 
@@ -165,9 +167,9 @@ def suspension_of(task: asyncio.Task[Any], waiter: Any, in_executor: Container[A
     """Return where a task is suspended, and what it waits for.
 
     Args:
-        task: any that is suspended.
-        waiter: the future that it awaits.
-        in_executor: futures that are known to stand for a call in an executor.
+        task: a suspended task.
+        waiter: the future that the task awaits.
+        in_executor: the futures of calls in an executor.
     """
     frames = list(_suspended(task.get_coro()))
     place = tuple((frame.f_code, frame.f_lineno) for frame in frames)

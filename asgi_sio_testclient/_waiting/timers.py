@@ -24,12 +24,12 @@ class DueTimer(NamedTuple):
     """A timer.
 
     Attributes:
-        handle: the loop's.
-        when: the moment, by the loop's clock.
-        name: of what it calls.
-        origin: what the code that set it comes of.
-        task: the one that it is for: that a timeout cancels, or that sleeps.
-        sleeps: whether it ends an ``asyncio.sleep()``.
+        handle: the handle of the loop.
+        when: the time at which the timer is due, by the loop's clock.
+        name: the name of the callback.
+        origin: the origin of the code that set the timer.
+        task: the task that sleeps, or that the timeout cancels; else None.
+        sleeps: whether the timer ends an ``asyncio.sleep()``.
     """
 
     handle: asyncio.TimerHandle
@@ -45,8 +45,8 @@ class HeapTimers:
 
     Args:
         loop: the event loop.
-        owners: the objects whose own timers don't count.
-        origin: of what a timer was set in.
+        owners: objects whose timers don't count.
+        origin: the context variable of the origin.
     """
 
     def __init__(self, loop: Any, owners: Sequence[object], origin: ContextVar[Any]) -> None:

@@ -1,11 +1,13 @@
-"""What an app runs in an event loop, and what each task, call and timer comes of.
+"""The tasks, executor calls and timers of an app in an event loop, and the origin of each.
 
 A `ContextVar` carries the origin: asyncio copies the context of the code that begins a task, a
-callback or a timer, so that what a handler begins, and what that begins, carries the handler's.
-Two methods of the loop instance are hooked from the first client's entering to the last one's exit,
-since a task does not tell its context up to Python 3.11: ``create_task`` and ``run_in_executor``.
-Hooks on the instance outlive a task factory that the test sets. Whether the app is at rest is the
-question of `_waiting.rest`.
+callback or a timer, so that all work that a handler begins, directly or not, has the handler's
+origin.
+Two methods of the loop instance are hooked from the start of the first client to the exit of the
+last, because up to Python 3.11 a task's context can't be read: ``create_task`` and
+``run_in_executor``.
+Hooks on the instance outlive a task factory that the test sets. `_waiting.rest` checks whether the
+app is at rest.
 """
 
 from __future__ import annotations
@@ -47,17 +49,17 @@ __all__ = [
 
 __tracebackhide__ = True
 
-PLUMBING = "the connection"  # the call of the app that carries Engine.IO
+PLUMBING = "the connection"  # a call of the app for Engine.IO
 LIFESPAN = "the lifespan"
-MIDDLEWARE = "a middleware"  # a task that it began for a connection
+MIDDLEWARE = "a middleware"  # a task that such a call began for a connection
 WORKER: tuple[Any, Any] = ("a worker", None)
 
-# What the running code comes of. None: the test. A tuple of what it is and of the connection or
-# client that it belongs to: a handler's run, an HTTP request, and all that they began.
+# The origin of the running code. None: the test. A tuple of the cause (a handler's run, an HTTP
+# request) and of the connection or client to which the cause belongs.
 ORIGIN: ContextVar[Any] = ContextVar("asgi_sio_testclient_origin", default=None)
 
-_MANY_FRESH = 32  # fresh tasks, from which on they are looked at once in a turn of the loop
-_SWEEP = 64  # tracked tasks, beside twice those that run, that may be over
+_MANY_FRESH = 32  # with so many fresh tasks, they are checked at most once in a turn of the loop
+_SWEEP = 64  # records of ended tasks that are kept, beside twice the number of running tasks
 
 
 def was_set_off(origin: Any) -> bool:
@@ -66,22 +68,22 @@ def was_set_off(origin: Any) -> bool:
 
 
 class _PlumbingCodes:
-    """Whether a coroutine's code is the servers' own plumbing or this package's.
+    """Finds out whether a coroutine's code is internal code of the servers or of this package.
 
-    Their tasks never wait for anything but the client, a timer of Engine.IO's or their next turn in
-    the loop, and there are some for each packet.
+    Tasks of such code wait for the client, for a timer of Engine.IO or for their next turn only,
+    and each packet has some of them.
 
     Attributes:
-        known: the answer by the id of a code that was asked for: to hash a code goes over its
-            constants, and from Python 3.12 on over its instructions.
+        known: the answer by the id() of a code object: hashing a code object takes longer, since it
+            goes over the constants, and from Python 3.12 on over the instructions.
     """
 
     def __init__(self) -> None:
         self.known: dict[int, bool] = {}
-        self._codes: list[CodeType] = []  # held, so that no other code gets the id
+        self._codes: list[CodeType] = []  # held, so that no other code object gets the id
 
     def ask(self, code: CodeType) -> bool:
-        """Return the answer for a code."""
+        """Return whether a code object is internal code."""
         answer = self.known.get(id(code))
         if answer is None:
             self._codes.append(code)
@@ -91,8 +93,8 @@ class _PlumbingCodes:
 
 
 def _is_servers_own(code: CodeType) -> bool:
-    """Whether code is python-engineio's, or a private part of python-socketio's. Not the ASGI app's
-    call: a task of that is a middleware's, which runs the app beside itself.
+    """Whether code is python-engineio's, or a private part of python-socketio's. The call of the
+    ASGI app does not count: if it runs in a task of its own, a middleware has begun the task.
     """
     parts = PurePath(code.co_filename).parts if is_library(code) else ()
     if "engineio" in parts:
@@ -100,7 +102,7 @@ def _is_servers_own(code: CodeType) -> bool:
     return "socketio" in parts and code.co_name.startswith("_")
 
 
-# What wait_for() makes a task of: nothing of the app's runs in it.
+# wait_for() begins a task for these; no code of the app runs in it.
 _WAITS = frozenset(
     wait.__code__
     for wait in (
@@ -125,11 +127,13 @@ class TrackedTask:
     """A task of the app or of the test.
 
     Attributes:
-        ref: the task, held weakly: one that failed and that nobody holds is reported as it goes.
-        origin: what it comes of.
-        resting_places: where it was found at rest, for a task that no client set off.
-        waiter: what it awaited when it was found at rest last, held weakly.
-        is_ticker: it goes round in short sleeps, or is always ready to run.
+        ref: a weak reference to the task: an unretrieved exception is reported when the task is
+            collected.
+        origin: the origin of the task.
+        resting_places: the places at which the task was found at rest, if no client caused the
+            task.
+        waiter: a weak reference to the future that the task awaited when it was last found at rest.
+        is_ticker: whether the task loops with short sleeps, or is always ready to run.
     """
 
     __slots__ = (
@@ -154,8 +158,8 @@ class TrackedTask:
     def suspension(
         self, task: asyncio.Task[Any], waiter: Any, in_executor: Container[Any]
     ) -> Suspension:
-        """Where the task is suspended, read once for each future that it awaits: where many clients
-        leave at once, each of them looks at the tasks of all.
+        """Where the task is suspended. The frames are read once for each future that the task
+        awaits: if many clients close at once, each of them checks the tasks of all.
         """
         at = self._suspension
         if at is None or self._suspension_of() is not waiter:
@@ -164,10 +168,12 @@ class TrackedTask:
         return at
 
     def rests_at(self, place: Frames, waiter: Any = None) -> None:
-        """Note a place at which the task was found at rest, and the future that it awaits there."""
+        """Note a place at which the task was found at rest, and the future that the task awaits
+        there.
+        """
         if waiter is not None:
             self.waiter = weakref.ref(waiter)
-        # A test that waits in a call of this package's is no worker of the app's.
+        # A test that waits in a call of this package is no worker of the app.
         if not any(is_own(code) for code, _ in place):
             if self.resting_places is None:
                 self.resting_places = set()
@@ -175,12 +181,12 @@ class TrackedTask:
 
     @property
     def reports_to_a_client(self) -> bool:
-        """Return whether the client is known that caused the task."""
+        """Return whether a known client caused the task."""
         return was_set_off(self.origin) and self.origin[1] is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether the task has ended and has no exception that is still to be reported."""
+        """Whether the task has ended without an exception that has to be reported."""
         task = self.ref()
         if task is None:
             return True
@@ -201,22 +207,22 @@ class Work:
 
     Args:
         loop: the event loop.
-        owners: the objects whose own timers and callbacks never count.
-        failed: takes what a task raised that a client set off, and nobody retrieved: origin,
+        owners: objects whose timers and callbacks never count.
+        failed: called with an unretrieved exception of a task that a client caused: origin,
             exception, the task's title.
 
     Attributes:
-        tracked: the tasks that are not known to be over.
-        fresh: those whose resting place is not known yet.
-        unnoted: whether there are such, or tasks from before the hooks.
-        executor_calls: calls in executors that a client set off: what is called, by whom.
+        tracked: the tasks that may still run.
+        fresh: the tasks whose resting place is not known yet.
+        unnoted: whether there are fresh tasks, or tasks from before the hooks.
+        executor_calls: the calls in executors that a client caused, with their origins.
         in_executor: the futures of all of the app's calls in executors.
         timers: the loop's timers.
         has_middleware: whether a middleware began tasks, which may carry packets.
-        ticking_timers: names of callbacks that set their own timer anew for good.
-        sees_ready_queue: whether the loop shows what is ready to run.
-        create_untracked: the loop's ``create_task`` without the hook: for handlers' runs, which are
-            followed as such.
+        ticking_timers: names of callbacks that always set their own timer again.
+        sees_ready_queue: whether the ready queue of the loop can be read.
+        create_untracked: the loop's ``create_task`` without the hook: for runs of handlers, which
+            are tracked separately.
     """
 
     def __init__(
@@ -246,8 +252,8 @@ class Work:
 
     @functools.cached_property
     def _outside(self) -> weakref.WeakKeyDictionary[Any, tuple[WaitsFor | None, float]]:
-        """Return, for futures that were looked at, what they stand for outside of the loop, and
-        since when.
+        """The kind of I/O of each checked future (a thread, or something outside of the process),
+        and since when.
         """
         return weakref.WeakKeyDictionary()
 
@@ -276,9 +282,9 @@ class Work:
             self.executor_calls.clear()
 
     def _create_task_hook(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        # Others than coroutines are generators', and not written in Python.
+        # Other coroutines are generators, or not written in Python.
         if coro.__class__ is CoroutineType and _KNOWN_PLUMBING.get(id(coro.cr_code)):
-            # In the hot path: to pass no options on as options costs as much as all the rest.
+            # In the hot path: passing an empty `options` takes as long as all other work here.
             return (
                 self.create_untracked(coro, **options) if options else self.create_untracked(coro)
             )
@@ -298,16 +304,16 @@ class Work:
         return future
 
     def is_certainly_at_rest(self, grace: float) -> bool:
-        """Return whether nothing of the app could be at work: most apps begin nothing beside
-        their handlers.
+        """Return whether no work of the app is possible: most apps begin no tasks beside their
+        handlers.
         """
         return not (self.tracked or self.executor_calls) and self.timers.none_before(
             self.loop.time() + grace
         )
 
     def _current_origin(self) -> Any:
-        """Return the origin of the running code. A worker has the origin of its beginning; what
-        a worker begins while it works has the clients as its origin.
+        """Return the origin of the running code. A worker keeps the origin of its start; tasks that
+        a worker begins while it works have the clients as their origin.
         """
         origin = ORIGIN.get()
         if origin is PLUMBING or was_set_off(origin):
@@ -351,8 +357,8 @@ class Work:
         return suspension_of(task, waiter, self.in_executor)
 
     def note_resting_places(self) -> None:
-        """Note where the tasks wait that nothing has caused yet. Called before a packet is
-        sent: a worker that is found at another place afterwards is at work.
+        """Note where the tasks wait that no client has caused. Called before a packet is sent: a
+        worker at another place afterwards is at work.
         """
         if not self._knows_earlier_tasks:
             self._adopt_earlier_tasks()
@@ -376,7 +382,7 @@ class Work:
         self.fresh[:] = left
         self.unnoted = bool(left)
         if len(left) > _MANY_FRESH:
-            # A test with a thousand tasks of its own, each of which sends a packet in one turn.
+            # A test may have a thousand tasks that each send a packet in one turn.
             self._looked_in_this_turn = True
             self.loop.call_soon(self._turn_is_over, context=Context())
 
@@ -406,15 +412,15 @@ class Work:
             del self.tracked[reference]
 
     def report_failures(self) -> None:
-        """Report exceptions that nobody has retrieved, of tasks that clients caused. Called
-        when the app is at rest: until then these tasks may still be awaited.
+        """Report unretrieved exceptions of tasks that clients caused. Called when the app is at
+        rest: until then other code may still await these tasks.
         """
         for reference, record in list(self.tracked.items()):
             task = reference()
             if task is None or not task.done():
                 continue
             del self.tracked[reference]
-            # asyncio unsets it as soon as somebody has awaited the task or asked for its exception.
+            # asyncio resets this attribute when the task is awaited, or its exception is read.
             if record.reports_to_a_client and getattr(task, "_log_traceback", False):
                 exc = cast("BaseException", task.exception())
                 self._failed(record.origin, exc, _title(task))
@@ -428,8 +434,8 @@ class Work:
         return True
 
     def waits_outside(self, task: asyncio.Task[Any] | None) -> bool:
-        """Return whether a task, or one that it awaits, waits for a call in a thread, a socket
-        or a subprocess: for something that no timer of the event loop brings about.
+        """Return whether a task, or a task that it awaits, waits for a call in a thread, a socket
+        or a subprocess, which no timer of the event loop can end.
         """
         waiter = getattr(task, "_fut_waiter", None)
         if task is None or waiter is None or waiter.done():
@@ -452,8 +458,8 @@ class Work:
         return self._outside[waiter][0]
 
     def _has_an_outside(self) -> bool:
-        """Return whether a socket is open, or another thread runs: else only a timer of its own
-        can set the future of a library.
+        """Return whether a socket is open, or another thread runs: without these, only a timer can
+        set the future of a library.
         """
         selector: Any = getattr(self.loop, "_selector", None)
         own: Any = getattr(self.loop, "_ssock", None)
@@ -467,7 +473,7 @@ class Work:
         """Return a line for each thing that clients caused and that waits outside, see
         `waits_outside`.
 
-        A socket is waited for `grace` seconds: nobody awaits the task, which may listen for good.
+        A socket is waited for `grace` seconds: the task is not awaited, and may listen for ever.
         """
         lines = [
             describe_call(called, origin)
@@ -500,8 +506,8 @@ class Work:
 
     def may_be_woken(self, until: float) -> bool:
         """Return whether a timer is due up to the time `until`, a call in an executor runs, or
-        a socket is open, so that a future may still be set. True if the loop does not show
-        that.
+        a socket is open, so that a future may still be set. True if the timers of the loop can't be
+        read.
         """
         selector: Any = getattr(self.loop, "_selector", None)
         if not self.sees_ready_queue or selector is None:
@@ -552,8 +558,8 @@ def describe_call(called: str, origin: Any) -> str:
 
 
 def _called(function: Any) -> str:
-    """Return the name of what an executor calls: asyncio.to_thread() and others wrap it in
-    partials.
+    """Return the name of the function of an executor call, without the partials of
+    asyncio.to_thread() and others.
     """
     while isinstance(function, functools.partial):
         wraps_context = getattr(function.func, "__name__", "") == "run" and function.args

@@ -96,7 +96,7 @@ class Rest:
         self.is_certain = certain
         self.asked = 0
 
-    def look(self):
+    def check(self):
         self.asked += 1
 
 
@@ -136,7 +136,7 @@ async def test_without_rest_one_is_asked_for_many_too(idle):
     assert (done, busy.asked) == ([0, 1, 2], 3)
 
 
-async def test_what_one_waited_out_the_others_look_at_themselves(idle):
+async def test_other_watchers_check_again_after_a_wait_of_the_first(idle):
     busy, rest = Thing(IdleState.BUSY), Rest(certain=False)
     done, _ = watch_together(idle, busy, 3, lambda: rest)
     busy.states = [IdleState.IDLE]

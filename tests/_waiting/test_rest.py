@@ -28,41 +28,41 @@ def call_soon(origin, count):
 
 @pytest.mark.parametrize("origin", [PLUMBING, (None, None)], ids=["plumbing", "set off"])
 async def test_what_many_clients_have_ready_in_one_turn_is_waited_for(work, origin):
-    """The limit of looks is for a thing that is ready in each of them, not for many at once."""
+    """The limit of checks is for a thing that is ready in each of them, not for many at once."""
     check = RestCheck(work, DEFAULT_GRACE)
     for _ in range(3):
         call_soon(origin, 1000)
-        assert check.look() == 0
+        assert check.check() == 0
         await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("origin", [PLUMBING, (None, None)], ids=["plumbing", "set off"])
 async def test_what_is_always_ready_is_left_alone(work, origin):
     check = RestCheck(work, DEFAULT_GRACE)
-    looks = 0
+    checks = 0
     while True:
         call_soon(origin, 1)
-        if check.look() is None:
+        if check.check() is None:
             break
-        looks += 1
+        checks += 1
         await asyncio.sleep(0)
-    assert looks == 1000
+    assert checks == 1000
 
 
 async def test_a_callback_that_was_cancelled_is_not_waited_for(work):
     context = contextvars.copy_context()
     context.run(ORIGIN.set, SET_OFF)
     handle = work.loop.call_soon(int, context=context)
-    assert RestCheck(work, DEFAULT_GRACE).look() == 0
+    assert RestCheck(work, DEFAULT_GRACE).check() == 0
     handle.cancel()
-    assert RestCheck(work, DEFAULT_GRACE).look() is None
+    assert RestCheck(work, DEFAULT_GRACE).check() is None
 
 
-async def look_until_at_rest(check):
+async def check_until_at_rest(check):
     seconds = 0
     while seconds is not None:
         await asyncio.sleep(seconds)
-        seconds = check.look()
+        seconds = check.check()
 
 
 async def test_a_timer_that_sets_itself_anew_is_no_work_in_the_long_run(work):
@@ -77,10 +77,10 @@ async def test_a_timer_that_sets_itself_anew_is_no_work_in_the_long_run(work):
     tick()
     ORIGIN.set(None)
     check = RestCheck(work, 0.01)
-    check.look()
+    check.check()
     (line,) = check.describe()
     assert "a timer that calls" in line
-    await look_until_at_rest(check)
+    await check_until_at_rest(check)
     assert [name.rpartition(".")[2] for name in work.ticking_timers] == ["tick"]
     timer.cancel()
 
@@ -97,7 +97,7 @@ async def test_a_task_whose_timeout_repeats_is_no_work_in_the_long_run(work):
     ORIGIN.set(None)
     record = work.adopt(task, SET_OFF)
     await asyncio.sleep(0)
-    await look_until_at_rest(RestCheck(work, 0.01))
+    await check_until_at_rest(RestCheck(work, 0.01))
     assert record.is_ticker
     task.cancel()
 
@@ -115,16 +115,16 @@ async def test_a_task_that_gets_on_outside_of_a_loop_is_followed_anew(work):
     work.adopt(task, SET_OFF)
     check = RestCheck(work, DEFAULT_GRACE)
     await asyncio.sleep(0)
-    assert check.look() is not None
+    assert check.check() is not None
     now = 0.09
     reader.feed_data(b"first\n")
     for _ in range(3):
         await asyncio.sleep(0)
-    assert check.look() is not None
+    assert check.check() is not None
     now = 0.15
-    assert check.look() is not None
+    assert check.check() is not None
     now = 0.2
-    assert check.look() is None
+    assert check.check() is None
     del work.loop.time
     reader.feed_data(b"second\n")
     assert await task == [b"first\n", b"second\n"]
@@ -136,8 +136,8 @@ async def test_a_call_in_an_executor_that_does_not_concern_the_check(work):
     ORIGIN.set(SET_OFF)
     call = work.loop.run_in_executor(None, go_on.wait, 60)
     ORIGIN.set(None)
-    assert RestCheck(work, DEFAULT_GRACE, concerns=lambda _: False).look() is None
-    assert RestCheck(work, DEFAULT_GRACE).look() is not None
+    assert RestCheck(work, DEFAULT_GRACE, concerns=lambda _: False).check() is None
+    assert RestCheck(work, DEFAULT_GRACE).check() is not None
     go_on.set()
     await call
     work.unhook()
