@@ -1,5 +1,5 @@
-"""Acks in both directions: those that this client waits for, and those that the server waits
-for.
+"""The acks of a client in both directions: acks for which the client waits, and acks for which the
+server waits.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Ack:
 
     @property
     def waits(self) -> bool:
-        """Whether a `call` still waits for it."""
+        """Whether a `call` still waits for the ack."""
         return self.future is not None and not self.future.done()
 
 
@@ -53,8 +53,9 @@ class Acks:
 
     Attributes:
         pending: events of the client without an ack so far.
-        late: those of them whose handler has ended: the ack arrives now, or never.
-        unanswered: events of the server that want an ack which no handler of the test has given.
+        late: the pending acks whose handler has ended: such an ack arrives now, or never.
+        unanswered: events of the server that want an ack, and for which no handler of the test has
+            sent one.
     """
 
     def __init__(self) -> None:
@@ -92,7 +93,7 @@ class Acks:
                 fail(ack.future, make(ack, run))
 
     def fail_namespace(self, namespace: str, make: Callable[[], BaseException]) -> None:
-        """Fail the calls in `namespace` (`ALL`: in every one), whose connection has ended."""
+        """Fail the calls in `namespace` (`ALL`: in every namespace), whose connection has ended."""
         for key, ack in list(self.pending.items()):
             if namespace in {ALL, key[0]} and ack.future is not None:
                 self.take(*key)

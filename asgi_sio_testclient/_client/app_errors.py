@@ -1,5 +1,5 @@
-"""The exceptions of the app and of the test's handlers because of one client, and which wait
-raises them.
+"""The exceptions of the app and of the test's handlers that one client caused; decides which wait
+raises each of them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class AppErrors:
         self._inbox = inbox
         self._acks = acks
         self.all: list[BaseException] = []
-        # A tuple, since most clients never have any: an empty one takes no memory.
+        # A tuple, since most clients never settle: an empty tuple takes no memory.
         self.of_test: tuple[BaseException, ...] = ()
         self.unraised: list[BaseException] = []
         self.settling: list[asyncio.Future[None]] = []
@@ -61,21 +61,22 @@ class AppErrors:
         exit.
 
         Args:
-            exc: what was raised.
-            run: the app's handler that raised it, where that is known.
+            exc: the exception.
+            run: the run of the app's handler that raised `exc`; None if it is unknown.
         """
         if run is not None and self._acks.fail_run(run, exc):
             return
         namespace = run.namespace if run is not None and run.event == "connect" else None
         if self._raise_in_connect(exc, namespace) or self._inbox.raise_in_first(exc):
             return
-        # What no handler of the app raised may be what keeps one waiting: an ack that failed.
+        # An exception of no handler, such as that of a failed ack, may be the reason why a call
+        # waits.
         if run is None and (self._acks.fail_oldest(exc) or self._raise_in_settle(exc)):
             return
         if not ends_test(exc):
             self.unraised.append(exc)
             return
-        # Whichever call comes first ends the test, also that of another client.
+        # The next call of any client ends the test.
         clients = cast("list[Dispatcher]", self._running_app.clients)
         everyone = [self, *(client.errors for client in clients)]
         if not any(errors._raise_in_any(exc) for errors in everyone):
@@ -110,8 +111,8 @@ class AppErrors:
         """Raise an exception that no call has raised yet, if there is one.
 
         Raises:
-            BaseException: what ends the test, of any client of the running app.
-            Exception: the oldest of the rest.
+            BaseException: an exception that ends the test, of any client of the running app.
+            Exception: the oldest of the other exceptions.
         """
         if self._running_app.test_endings:
             raise self._running_app.test_endings.pop(0)
@@ -119,8 +120,7 @@ class AppErrors:
             raise self.unraised.pop(0)
 
     def raise_unretrieved(self) -> None:
-        """After a wait that failed: raise what a task begun by a handler raised, if nobody
-        retrieved it.
+        """After a failed wait, raise an unretrieved exception of a task that a handler began.
 
         Raises:
             Exception: the oldest such exception.

@@ -74,22 +74,23 @@ class TestClient:
         server: the `socketio.AsyncServer`, if it can't be found from `app`; for a WSGI app behind
             a bridge, the `socketio.Server` or Flask-SocketIO's `SocketIO`.
         lifespan: whether to run the app's lifespan.
-        root_path: of the scopes; the path stays as it is, as with httpx's ASGITransport.
-        client: of the scopes: host and port.
-        timeout: seconds; the default of every method that waits.
+        root_path: the root_path of the scopes; the path is not changed by it, as with httpx's
+            ASGITransport.
+        client: host and port of the client, for the scopes.
+        timeout: seconds; the default timeout of every method that waits.
         raise_app_exceptions: whether exceptions of the app are raised in the test; if not, they
             are only in `app_exceptions`.
         grace: seconds; `settle` does not wait for a timer of the app that is due later.
-        strict: raise `Leak` at exit for what is left over and for unread events, instead of a
-            LeakWarning.
+        strict: raise `Leak` at exit for leftovers (handlers, tasks, acks) and for unread events,
+            instead of a LeakWarning.
         isolate_context: run the app's calls (lifespan, connections with their handlers, requests
             of `http`) in a fresh `contextvars.Context`, as under a server; if not, in a copy of
             the test's context, as with httpx's ASGITransport.
 
     Raises:
-        TypeError: an argument of the wrong type, such as the server instead of the app.
-        UsageError: a WSGI app, and a2wsgi is not installed.
-        ValueError: an argument with an invalid value.
+        TypeError: an argument has the wrong type, such as the server instead of the app.
+        UsageError: `app` is a WSGI app, and a2wsgi is not installed.
+        ValueError: an argument has an invalid value.
     """
 
     __test__ = False
@@ -183,7 +184,7 @@ class TestClient:
             Exception: what the app raised and no call has raised yet; several exceptions as an
                 ExceptionGroup. If the block raised, its exception goes on, with these as notes.
             LifespanFailed: the app's shutdown failed.
-            Leak: something was left over, with ``strict=True``.
+            Leak: a handler, a task, an ack or an unread event was left over, with ``strict=True``.
         """
         client_exit = begin_exit(self._dispatcher, exc)
         if client_exit is not None:
@@ -221,8 +222,8 @@ class TestClient:
 
         Raises:
             HandshakeFailed: the app opened no Engine.IO session.
-            ConnectionRefused: a namespace refused. A refused first call disconnects everything.
-            ConnectTimeout: no answer in time.
+            ConnectionRefused: a namespace was refused. A refused first call closes the connection.
+            ConnectTimeout: the app has not answered in time.
             Exception: what a connect handler raised.
             UsageError: outside ``async with``, or a namespace is connected already.
         """
@@ -512,8 +513,8 @@ class TestClient:
         """Register a handler for an event of the server, as a decorator or by a call.
 
         An event with a handler is not put into the inbox. The handler's return value is the ack for
-        the server's ``call()``: None for no value, a tuple for several values. A handler is sync or
-        async, and runs in the event loop of the test.
+        the server's ``call()``: None for no value, a tuple for several values. A handler may be
+        sync or async, and runs in the event loop of the test.
 
         Event "*" stands for every event (the handler's first argument is then the event's name),
         namespace "*" for every namespace. "connect", "connect_error" and "disconnect" are reserved,
@@ -536,7 +537,7 @@ class TestClient:
     def http(self) -> httpx.AsyncClient:
         """An httpx.AsyncClient on the same app, with the same cookie jar and base_url.
 
-        If the argument ``http=`` is an async client, `http` is that client.
+        If the constructor's ``http=`` is an async client, this is that client.
         """
         return http_client(self._dispatcher, self._http_context)
 
@@ -597,8 +598,8 @@ class TestClient:
         and Django (their own session objects), also in a wrapped or mounted app.
 
         Raises:
-            UsageError: the app has none of these; the cookie would never be sent to the app; or the
-                server is elsewhere.
+            UsageError: the app has no such session; its cookie would never be sent to the app; or
+                the server is elsewhere.
         """
         require_local_server(self._running_app, "session_transaction()")
         return session_transaction(find_session(self._options.app), self._http_context)

@@ -54,7 +54,7 @@ def begin_disconnect(dispatcher: Dispatcher, namespace: str | None) -> EngineSes
 
 
 def begin_abort(dispatcher: Dispatcher) -> EngineSession | None:
-    """Close the connection without telling the app.
+    """Close the connection without a DISCONNECT packet.
 
     Returns:
         The session in which the app's disconnect handler runs; None without a connection.
@@ -119,8 +119,8 @@ class ClientExit:
         exc: what the block raised.
 
     Attributes:
-        failures: what the app and the test's own handlers raised, and no call has raised yet.
-        of_test: of those, what the test's own handlers raised.
+        failures: exceptions of the app and of the test's own handlers that no call has raised yet.
+        of_test: the exceptions among them of the test's own handlers.
         leaks: a line for each thing that was left over.
     """
 
@@ -136,7 +136,8 @@ class ClientExit:
         self._dispatchers = list(reversed(dispatcher.everyone)) if self._owner else [dispatcher]
 
     async def run(self) -> None:
-        """Disconnect, wait for running handlers, shut the lifespan down, and raise what is left.
+        """Disconnect, wait for running handlers, shut the lifespan down, and raise the remaining
+        failures.
 
         Raises:
             Exception, LifespanFailed, Leak: as in `TestClient.__aexit__`.
@@ -163,7 +164,7 @@ class ClientExit:
         raise_at_exit(self._exc, self.failures, self.leaks, strict=strict, own=self.of_test)
 
     async def _wait_closed(self, dispatcher: Dispatcher, deadline: float) -> None:
-        """Wait until the app has nothing left to do for a client."""
+        """Wait until all calls of the app for a client have ended."""
         self.leaks += dispatcher.leaks()
         for session in list(dispatcher.ending):
             await session.wait_closed(deadline - self._running_app.loop.time())
@@ -180,7 +181,7 @@ class ClientExit:
             self.failures.append(exc)
 
     async def _release(self, limit: float) -> None:
-        """Collect what no call has raised, and cancel what is left."""
+        """Collect the exceptions that no call has raised, and cancel the remaining tasks."""
         running_app = self._running_app
         if observers:
             report_closed(self._dispatchers)
@@ -204,7 +205,7 @@ def _unread(dispatcher: Dispatcher) -> list[str]:
 
 
 def report_closed(dispatchers: Iterable[Dispatcher]) -> None:
-    """Report to tools what these clients exchanged with the app, and which events nobody read."""
+    """Report the transcripts and the unread events of these clients to observers."""
     for dispatcher in dispatchers:
         unread = [(event.namespace, event.name) for event in dispatcher.inbox.peek(ALL)]
         for observer in observers:
@@ -219,14 +220,15 @@ def raise_at_exit(
     strict: bool,
     own: Sequence[BaseException] = (),
 ) -> None:
-    """Raise the failures that no call has raised, or add them as notes to what the block raised.
+    """Raise the failures that no call has raised, or add them as notes to the exception of the
+    block.
 
     Args:
-        body: what the block raised.
-        failures: what the app and the test's own handlers raised.
+        body: the exception of the block, or None.
+        failures: exceptions of the app and of the test's own handlers.
         leaks: a line for each thing that was left over.
-        strict: raise `Leak` for them.
-        own: those of the failures that the test's own handlers raised.
+        strict: whether to raise `Leak` for the leaks.
+        own: the failures that the test's own handlers raised.
     """
     if body is not None:
         for failure in failures:
@@ -237,7 +239,7 @@ def raise_at_exit(
         return
     endings = [failure for failure in failures if ends_test(failure)]
     if endings:
-        # Alone, never in a group: pytest skips on no group.
+        # Not in a group: pytest does not skip a test for a group.
         for failure in failures:
             if failure is not endings[0]:
                 add_note(endings[0], f"the app also raised {type(failure).__name__}: {failure}")
@@ -255,7 +257,7 @@ def raise_at_exit(
 
 
 def _whose(failures: Sequence[BaseException], own: Sequence[BaseException]) -> str:
-    """Who raised: the app, handlers of the test, or both."""
+    """Return who raised, as text: the app, handlers of the test, or both."""
     mine = [any(failure is other for other in own) for failure in failures]
     if all(mine):
         return "a handler of this client" if len(mine) == 1 else "handlers of this client"

@@ -32,7 +32,7 @@ __all__ = ["ConnectCall"]
 __tracebackhide__ = True
 
 INTERNAL_SERVER_ERROR = 500
-_UNTIL_IT_RAISES = 1.0  # seconds, from the response to the end of the app's call
+_UNTIL_IT_RAISES = 1.0  # the most seconds from the response to the end of the app's call
 
 
 class ConnectCall:
@@ -40,10 +40,10 @@ class ConnectCall:
 
     Args:
         dispatcher: the client that connects.
-        http_context: its cookies and headers.
+        http_context: the cookies and headers of the client.
         names: the namespaces.
-        transports: those of this connection, where the call opens one.
-        limit: seconds, for the whole of it.
+        transports: the transports, if the call opens the connection.
+        limit: seconds, for the whole call.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class ConnectCall:
         self._pending: dict[str, PendingConnect] = {}
 
     async def run(self, auth: Any, headers: Any, query: Mapping[str, Any] | str | None) -> None:
-        """Connect, and return when each namespace has answered.
+        """Connect, and return when the server has answered for each namespace.
 
         Raises:
-            HandshakeFailed, ConnectionRefused, ConnectTimeout, UsageError, or what the app raised:
-                see `TestClient.connect`.
+            HandshakeFailed, ConnectionRefused, ConnectTimeout, UsageError, Exception: see
+                `TestClient.connect`.
         """
         dispatcher = self._dispatcher
         opens = not dispatcher.pending_connects and dispatcher.session is None
@@ -99,7 +99,7 @@ class ConnectCall:
     def _remove_pending(self) -> None:
         pending_connects = self._dispatcher.pending_connects
         for name, pending in self._pending.items():
-            # A refused namespace may have been asked for again by another call.
+            # Another call may connect to a refused namespace already.
             if name in pending_connects and pending_connects[name] is pending:
                 del pending_connects[name]
 
@@ -148,7 +148,7 @@ class ConnectCall:
         """Wait for the answer to the CONNECT of each namespace.
 
         Raises:
-            ConnectionRefused, ConnectTimeout, HandshakeFailed, or what the app raised.
+            ConnectionRefused, ConnectTimeout, HandshakeFailed, Exception: see `TestClient.connect`.
         """
         dispatcher, deadlines = self._dispatcher, self._running_app.services.deadlines
         session = dispatcher.session
@@ -166,8 +166,9 @@ class ConnectCall:
             and session.instrumentation is not None
             and session.instrumentation.clients.always_connect
         ):
-            # CONNECT comes first and the connect handler's no later, in a DISCONNECT with data. A
-            # handler that runs on leaves the client connected, as over a network.
+            # With always_connect, CONNECT comes first, and a refusal of the connect handler later,
+            # as a DISCONNECT with data. While a handler runs on, the client is connected, as over a
+            # network.
             handlers = session.connect_handlers()
             rest = middleware_at_rest(self._running_app.services.work)
             left = deadline - deadlines.loop.time()
@@ -214,7 +215,7 @@ class ConnectCall:
             return requests.http_scope("GET")
 
         if isinstance(self._running_app.app, Elsewhere):
-            return  # to try paths there would be requests over the network
+            return  # trying paths of a remote server would need requests over the network
         path = self._dispatcher.options.socketio_path
         way = await hint_of_path(self._running_app.app, path, scope_of)
         if way:
@@ -224,8 +225,8 @@ class ConnectCall:
         """Close the connection of a first connect that failed with `exc`."""
         session = self._dispatcher.release_failed_connect()
         if session is not None and isinstance(exc, ConnectionRefused):
-            # Its connect handlers have ended, so it is over in a moment. Elsewhere a handler may be
-            # at it for as long as it likes, and the exit waits for it.
+            # Its connect handlers have ended, so the session ends soon. Otherwise a handler may run
+            # for any time, and the exit waits for it.
             await session.wait_closed(self._limit)
         elif session is not None and isinstance(exc, ConnectTimeout):
             session.cancel_handshake()

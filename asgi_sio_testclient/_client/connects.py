@@ -44,8 +44,8 @@ class PendingConnect:
         finish(self.answer)
 
     def abort(self, exc: BaseException) -> bool:
-        """Raise `exc` in the wait, since the connection has ended; return whether there was a
-        wait.
+        """Raise `exc` in the pending wait: the connection has ended. Return whether a wait was
+        pending.
         """
         self.is_answered = True
         self.packets = ()

@@ -1,7 +1,7 @@
-"""The errors of waits that failed: what was awaited, the likeliest cause, what did happen instead.
+"""The errors of failed waits: what was awaited, the likeliest cause, and what arrived instead.
 
-The first line begins with the cause, within its first 34 characters: pytest's summary shows no
-more of it at 80 columns. This module reads what it is given and changes nothing.
+The first line begins with the cause, within the first 34 characters: pytest's summary shows no more
+at 80 columns. This module changes nothing.
 """
 
 from __future__ import annotations
@@ -38,31 +38,32 @@ __tracebackhide__ = True
 
 _TAIL = 8
 _SHOWN_EVENTS = 10
-_CONTEXT = 50  # packets, among which the last event is looked for
+_CONTEXT = 50  # packets in which the last event is searched for
 _NOBODY_SERVES = "Unable to connect"  # AsyncServer._handle_connect
 
 
 @dataclass
 class WaitDiagnostics:
-    """What is known when a wait fails.
+    """The facts about a failed wait.
 
     Attributes:
-        instrumentation: the instrumented server; None where it isn't known.
+        instrumentation: the instrumented server; None if it is not detected.
         running: the handlers that run now, oldest first.
-        at_work: the test's own handlers that run now, and what else the app runs.
-        received: events that arrived and were not taken.
-        errors: what the app raised and no call has raised yet.
-        own_errors: what the test's own handlers and callbacks raised.
-        app_exceptions: all that the app raised and the clients of the test were told of.
-        transcript: of the client that waited.
+        at_work: the test's own handlers that run now, and other work of the app.
+        received: events that arrived and are unread.
+        errors: exceptions of the app that no call has raised yet.
+        own_errors: exceptions of the test's own handlers and callbacks.
+        app_exceptions: all exceptions of the app that were reported to clients.
+        transcript: the transcript of the client that waited.
         emitted: the event that the client emitted last and its namespace.
-        unanswered: events of the server that want an ack and got none.
-        incomplete: the binary event whose attachments did not all come: name, come, announced.
-        own_handler: finds the test's own handler for an event in a namespace, or None.
+        unanswered: events of the server that want an ack and have none.
+        incomplete: a binary event with missing attachments: name, how many arrived, how many are
+            announced.
+        own_handler: returns the test's own handler for an event in a namespace, or None.
         late_by: seconds by which the loop was late for the wait's deadline.
-        why_busy: says what keeps a connection from being idle; "" for nothing.
-        recipient: gives the client that waited, as an emit of the server addresses it.
-        other_emits: what servers emitted that this client is not connected to, latest first.
+        why_busy: returns why a connection is not idle; "" if all are idle.
+        recipient: returns the client that waited, as a recipient of emits.
+        other_emits: emits of servers to which this client is not connected, latest first.
         address: host and port of a server elsewhere; "" where the app is in this process.
     """
 
@@ -98,8 +99,8 @@ class WaitDiagnostics:
         if had:
             wanted = "events" if event is None else f"events {event!r}"
             headline = f"{had} of {count} {wanted} came in {where}{which} {within}"
-            # Some events arrived, so the connection works: the only cause that is looked for is an
-            # emit that went elsewhere.
+            # Some events arrived, so the connection works: the only other cause is an emit to
+            # another recipient.
             missed = self._missed(event, namespace)
             if missed is not None:
                 headline = f"{missed.cause}: {headline}"
@@ -177,7 +178,7 @@ class WaitDiagnostics:
         )
 
     def _refused_at(self, refusals: dict[str, Any]) -> dict[str, str]:
-        """The lines that refused, by namespace."""
+        """Return the lines that refused, by namespace."""
         runs = [run for run in self.transcript.handlers if run.event == "connect"]
         latest = {run.namespace: run.refused_at for run in runs if run.namespace in refusals}
         return {namespace: place for namespace, place in latest.items() if place}
@@ -205,7 +206,7 @@ class WaitDiagnostics:
         )
 
     def _raised(self, exc: BaseException) -> str:
-        """Return the text of what was raised, and of who raised it."""
+        """Return an exception as text, with the handler that raised it."""
         own = any(exc is other for other in self.own_errors)
         return f"{'a handler of this client' if own else 'the app'} raised {exc!r}"
 
@@ -225,7 +226,7 @@ class WaitDiagnostics:
             return None
         earlier = self.transcript.last_sent() > missed.time
         if earlier and self.emitted is not None and self._nobody_handles(*self.emitted):
-            # What the client sent since then did nothing.
+            # The packets that the client has sent since then had no effect.
             return None
         return missed
 
@@ -253,15 +254,13 @@ class WaitDiagnostics:
         return f"broker failed: the server's client manager logged {words!r} {ago:.1f} s ago"
 
     def _came_since(self, when: float) -> bool:
-        """Return whether an event has arrived since then."""
+        """Return whether an event has arrived since a time."""
         latest = self.transcript[-_CONTEXT:]
         came = [entry.time for entry in latest if entry.direction == RECEIVED and entry.event]
         return bool(came) and self.transcript._origin + came[-1] > when
 
     def _server_logged(self) -> str:
-        """Return what the Engine.IO server logged before it went on, if no event has arrived
-        since.
-        """
+        """Return the exception that the server has logged, if no event has arrived since."""
         for logged in reversed(
             self.instrumentation.log.logged if self.instrumentation is not None else ()
         ):
@@ -287,7 +286,7 @@ class WaitDiagnostics:
         return f"{arrived} arrived, and {taken} taken by this client's handler {name}"
 
     def _why_nothing_ran(self) -> str:
-        """Return what the server did with the last event, or why it did nothing."""
+        """Return what the server did with the last event, or why no handler ran."""
         cause = self._nobody_handles(*self.emitted) if self.emitted is not None else ""
         cause = cause or self._blocked()
         if cause:
@@ -330,7 +329,9 @@ class WaitDiagnostics:
         return ""
 
     def _nobody_handles(self, event: str, namespace: str) -> str:
-        """Why nothing came of `event`: the server has no handler for it; "" if it has one."""
+        """Return the text for an event without a handler on the server; "" if there is a
+        handler.
+        """
         instrumentation = self.instrumentation
         if (
             instrumentation is None
@@ -380,11 +381,11 @@ class WaitDiagnostics:
         )
 
 
-_BLOCKED = 0.05  # seconds that a deadline may be late without the loop having been blocked
+_BLOCKED = 0.05  # seconds by which a deadline may be late although the loop was not blocked
 
 
 def near(name: str | None, names: set[str]) -> str | None:
-    """Return the name among `names` that `name` may stand for."""
+    """Return the name among `names` that `name` may be a misspelling of."""
     if name is None:
         return None
     others = sorted(names - {name})

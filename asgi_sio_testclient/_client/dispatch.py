@@ -51,7 +51,7 @@ __all__ = ["Dispatcher"]
 
 __tracebackhide__ = True
 
-_REMEMBERED = 20  # session ids that are over
+_REMEMBERED = 20  # former session ids that are kept
 NEVER_CONNECTED = "not connected: connect() first"
 
 
@@ -68,7 +68,7 @@ class Dispatcher:
         former_sids: session ids that were disconnected, the latest ones.
         disconnect_reason: the reason of the latest disconnect of a namespace.
         disconnect_detail: what happened at that disconnect, for error texts.
-        ending: sessions that were closed and are not over yet.
+        ending: closed sessions for which a call of the app still runs.
         own_http: the http client that was made for this client, and is closed with it.
         closed: whether the ``async with`` of this client has ended.
         is_owner: whether this client started the running app, which then ends with this client.
@@ -87,7 +87,7 @@ class Dispatcher:
         self.pending_connects: dict[str, PendingConnect] = {}
         self.errors = AppErrors(running_app, self.pending_connects, self.inbox, self.acks)
         self.emitted: tuple[str, str] | None = None
-        # A tuple, since most clients never have any: an empty one takes no memory.
+        # A tuple, since most clients never have former ids: an empty tuple takes no memory.
         self.former_sids: tuple[str, ...] = ()
         self.disconnect_reason: str | None = None
         self.disconnect_detail = ""
@@ -104,7 +104,7 @@ class Dispatcher:
     # -- callbacks of the session, see SessionListener
 
     def session_ready(self) -> None:
-        """Send the CONNECTs that wait for the session."""
+        """Send the CONNECT packets that wait for the session."""
         session: Any = self.session
         for name, pending in list(self.pending_connects.items()):
             packets = pending.packets
@@ -126,7 +126,9 @@ class Dispatcher:
             self._look_for_unacked()
 
     def session_ended(self, session: EngineSession, reason: str, error: Exception | None) -> None:
-        """Fail what waits for the connection: it has ended, and this client did not close it."""
+        """Fail all waits of this client: the connection has ended, and this client did not close
+        it.
+        """
         if session is not self.session:
             return
         self.session = None
@@ -154,19 +156,21 @@ class Dispatcher:
         """
         exc = ungrouped(exc)
         if isinstance(exc, UsageError) and exc in self.errors.all:
-            return  # reported when the server was found, within the app's own call
+            return  # reported when the server was detected, within the app's own call
         self.errors.all.append(exc)
         if self.options.raise_app_exceptions or ends_test(exc) or isinstance(exc, UsageError):
             self.errors.deliver(exc, run)
         elif run is not None and run.event == "connect" and self.awaits_connect(run.namespace):
-            # python-engineio logs what a connect handler raises, and answers nothing.
+            # python-engineio logs the exception of a connect handler, and sends no answer.
             waiting_for = f"answer to CONNECT of namespace {run.namespace!r}"
             cause = f"{run.name} raised {exc!r}"
             error = ConnectTimeout(waiting_for, None, cause)
             fail(self.pending_connects[run.namespace].answer, error)
 
     def handler_ended(self, run: HandlerRun) -> None:
-        """Look for the ack that the event of an ended handler wanted: it arrives now, or never."""
+        """Check for the ack that the event of an ended handler wants: the ack arrives now, or
+        never.
+        """
         if not self.acks.handler_ended(run):
             return
         session = self.session
@@ -179,7 +183,7 @@ class Dispatcher:
         self._look_for_unacked()
 
     def frame_delivered(self) -> None:
-        """Look for late acks after a frame that was no message."""
+        """Check for late acks after a frame that was no message."""
         if self.acks.late:
             self._look_for_unacked()
 
@@ -242,7 +246,7 @@ class Dispatcher:
             self.pending_connects[namespace].refuse(incoming.data)
         self.ended(namespace, SERVER_DISCONNECT, "")
         if not self.sids and not self.awaits_connect() and self.session is not None:
-            # Both stock clients leave when the last namespace is gone.
+            # Both stock clients close the connection when the last namespace is disconnected.
             self.ending.append(self.session)
             self.session.close()
             self.session = None
@@ -258,7 +262,7 @@ class Dispatcher:
     # -- ends
 
     def ended(self, namespace: str, reason: str, detail: str) -> None:
-        """Disconnect `namespace`, or `ALL`, and fail what waits for it."""
+        """Mark `namespace`, or `ALL`, as disconnected, and fail the waits for it."""
         names = [name for name in self.sids if namespace in {ALL, name}]
         for name in names:
             self.former_sids = (*self.former_sids, self.sids[name])[-_REMEMBERED:]
@@ -368,7 +372,7 @@ class Dispatcher:
         """
         session, loop = self.session, self.running_app.loop
         if session is None or namespace not in self.sids or asyncio.get_running_loop() is not loop:
-            session = self.connected_session(namespace)  # raises the error that fits
+            session = self.connected_session(namespace)  # raises the right error
         ack = None
         id_ = self.socketio.next_id(namespace) if awaited or callback is not None else None
         messages = self.socketio.event(event, args, namespace, id_)
@@ -477,7 +481,7 @@ class Dispatcher:
         )
 
     def diagnostics(self, at_work: Sequence[str] = ()) -> WaitDiagnostics:
-        """Return the facts for the text of an error; `at_work`: what the app runs beside
+        """Return the facts for the text of an error; `at_work` has lines for the app's work beside
         handlers.
         """
         errors = [exc for client in self.everyone for exc in client.errors.unraised]

@@ -62,12 +62,12 @@ def no_attribute(owner: object, name: str) -> NoReturn:
     """Raise AttributeError, with the equivalent if `name` is an attribute of another client.
 
     Raises:
-        AttributeError: always; with today's spelling where `name` is another client's.
+        AttributeError: always; with the equivalent if `name` is an attribute of another client.
     """
     kind = type(owner).__name__
     spelling = _ATTRIBUTES.get(name)
     if spelling is None:
-        # With both, Python adds "Did you mean".
+        # With name and object, Python adds "Did you mean".
         raise AttributeError(f"{kind!r} object has no attribute {name!r}", name=name, obj=owner)
     if kind.startswith("Sync"):
         spelling = spelling.replace("await ", "").replace("async for", "for")
@@ -75,14 +75,14 @@ def no_attribute(owner: object, name: str) -> NoReturn:
 
 
 def no_keyword(names: Iterable[Any], unknown: Mapping[str, Any]) -> NoReturn:
-    """Raise, with the spelling that ``connect()`` takes.
+    """Raise an error that names the right arguments of ``connect()``.
 
     Args:
         names: the positional arguments of the call.
         unknown: the keyword arguments that ``connect()`` does not take.
 
     Raises:
-        TypeError: always, unless one of `names` is refused by `check_names`.
+        TypeError: always, unless `check_names` raises for one of `names`.
         ValueError: as in `check_names`.
     """
     check_names(names, unknown)
@@ -144,7 +144,7 @@ def check_names(names: Iterable[Any], unknown: Mapping[str, Any]) -> None:
                 )
             )
         elif "?" in name:
-            # Not the query itself, which may hold a token.
+            # Without the query, which may have a token.
             raise with_advice(
                 ValueError(
                     f"a query in a namespace: write connect({name.partition('?')[0]!r}, query=...)"
@@ -162,7 +162,9 @@ def _connect(namespaces: Any) -> str:
 
 
 def without_unknown(function: Function) -> Function:
-    """Remove ``**unknown``, which only serves better errors, from a function's signature."""
+    """Remove ``**unknown`` from a function's signature: this argument exists for better errors
+    only.
+    """
     signature = inspect.signature(function)
     kept = [
         parameter

@@ -97,7 +97,7 @@ class HandlerRunner:
             elif answer is not None:
                 answer(result)
         except BaseException as exc:
-            # The test's own: it belongs into the test, not into the app's send().
+            # An error of the test: raised in the test, not in the app's send().
             if not reaches_test(exc):
                 raise
             self._failed(exc, what)

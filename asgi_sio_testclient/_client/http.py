@@ -60,12 +60,14 @@ def _make_http(owner: Dispatcher, http_context: HTTPContext) -> httpx.AsyncClien
         headers=headers,
         cookies=http_context.jar,
         auth=_auth(getattr(options.http, "auth", None)),
-        trust_env=False,  # a proxy in the environment would build an SSL context
+        trust_env=False,  # with a proxy in the environment, httpx would build an SSL context
     )
 
 
 def _auth(auth: Any) -> httpx.Auth | None:
-    """Return the auth of the client given as ``http=`` as an httpx.Auth, also that of httpx2."""
+    """Return the auth of the client given as ``http=`` as an httpx.Auth; an auth of httpx2 is
+    wrapped.
+    """
     if auth is None or isinstance(auth, httpx.Auth):
         return auth
     adapter = httpx.Auth()
@@ -85,7 +87,7 @@ def find_session(app: Any) -> HTTPSession:
 
 def require_one_lifespan(http: Any, app: Any) -> None:
     """Refuse an `http` that has run the lifespan of `app` itself, as an entered TestClient of
-    Starlette's has.
+    Starlette has.
 
     Raises:
         UsageError: the lifespan was run.
@@ -111,6 +113,6 @@ _LIFESPAN = "lifespan_context"
 
 
 def _has_lifespan(router: Any) -> bool:
-    """Return whether a router of Starlette's or FastAPI's has a lifespan of its own."""
+    """Return whether a router of Starlette or FastAPI has a lifespan."""
     default = type(router.lifespan_context).__name__ == "_DefaultLifespan"
     return not default or bool(getattr(router, "on_startup", ()))

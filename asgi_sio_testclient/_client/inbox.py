@@ -59,7 +59,7 @@ class Inbox:
             return None
         if match is None:
             return unread.oldest(event, namespace)
-        # A copy: the predicate may read the inbox itself. What it has read is not handed out again.
+        # A copy: the predicate may read the inbox. An event that it has read is not returned again.
         for numbered in unread.candidates(event, namespace):
             if matches(match, numbered[1]) and numbered[0] in unread:
                 unread.remove(numbered[0])

@@ -1,7 +1,7 @@
 """Why an event that the app emitted did not reach a client: it went to a room, to another
 namespace, or to another client.
 
-Everything is read from the arguments: the module imports neither the server nor the client.
+All facts are arguments: the module imports neither the server nor the client.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Recipient:
         since: when each namespace was connected, in seconds of `time.perf_counter`.
         rooms_of: the rooms that the server has the client in, by namespace.
         entered: when the client last entered a room of a namespace, in seconds of
-            `time.perf_counter`; 0 where that is not known.
+            `time.perf_counter`; 0 if it is unknown.
     """
 
     sids: Mapping[str, str]
@@ -61,12 +61,12 @@ class Recipient:
 
 @dataclass
 class Missed:
-    """What is to be said of an emit that the client did not get.
+    """The explanation of an emit that the client did not receive.
 
     Attributes:
         cause: the sentence for the first line.
         time: when it was emitted, in seconds of `time.perf_counter`.
-        rooms: the rooms that the client is in, where that explains it.
+        rooms: the rooms that the client is in, if they explain the cause.
     """
 
     cause: str
@@ -77,7 +77,7 @@ class Missed:
 def why_missed(
     emits: Iterable[Emit], recipient: Recipient, event: str | None, namespace: str
 ) -> Missed | None:
-    """Why the latest emit of `event` (None: of any event) did not come to `recipient`.
+    """Find out why the latest emit of `event` (None: of any event) did not reach `recipient`.
 
     Args:
         emits: latest first.
@@ -86,7 +86,8 @@ def why_missed(
         namespace: the namespace of the wait.
 
     Returns:
-        None where it was not emitted, or where the client should have got it.
+        The explanation; None if the event was not emitted, or if the client should have received
+        it.
     """
     latest = next((emit for emit in emits if event in {None, emit.event}), None)
     return None if latest is None else _missed(latest, recipient, namespace)
@@ -111,7 +112,7 @@ def _missed(emit: Emit, recipient: Recipient, namespace: str) -> Missed | None:
 
 
 def _too_early(emit: Emit, recipient: Recipient) -> Missed | None:
-    """The client would get that emit now."""
+    """Return the explanation for an emit that the client would receive now."""
     name = repr(emit.event)
     if emit.time < recipient.since().get(emit.namespace, emit.time):
         return Missed(f"too early: {name} was emitted before this client connected", emit.time)
@@ -140,7 +141,7 @@ def _elsewhere(name: str, rooms: Sequence[Any], recipient: Recipient, mine: Sequ
 
 
 def _mistaken(room: Any, recipient: Recipient, mine: Sequence[Any]) -> str:
-    """What may have been meant by a room that the client is not in."""
+    """Return a hint for a room that the client is not in, such as a misspelt name."""
     if room is None:
         return ""
     if room == recipient.engineio_sid:

@@ -46,15 +46,17 @@ __tracebackhide__ = True
 Transport = Literal["polling", "websocket"]
 Serializer = Literal["default", "msgpack"] | type[Any]
 DEFAULT_TRANSPORTS: tuple[Transport, ...] = ("websocket",)
-"""This very object, as the default of ``transports=``, means that none was given."""
+"""The default of ``transports=``. The identity of this object shows that no transports were
+given.
+"""
 WSGI_TRANSPORTS = ("polling",)  # WSGI has no websocket
 _OF_THE_APP = frozenset({"app", "server", "lifespan"})
 
 
 @dataclass(eq=False)
 class Options:
-    """See `TestClient`, whose arguments these are. Those with secrets in them are not in the repr,
-    which pytest and others show where a local variable is shown.
+    """See `TestClient`, whose arguments these are. Arguments with secrets are not in the repr,
+    which pytest and others show for local variables.
 
     Attributes:
         single_app: the app as an ASGI 3 callable.
@@ -97,7 +99,7 @@ class Options:
         self.packet_class = packet_class_for(self.serializer, self.json)
 
     def _take_app(self) -> None:
-        """Check an app that may be anything, and make an ASGI app of a URL and of a WSGI app."""
+        """Check the argument `app`; convert a URL and a WSGI app to an ASGI app."""
         if is_url(self.app):
             self.app = _remote_server(self.app)
         _check_app(self.app)
@@ -144,8 +146,8 @@ class Options:
         """Return `transports` as a tuple, or those of the client for None.
 
         Raises:
-            ValueError: no transport, or an unknown one.
-            TypeError: not names.
+            ValueError: `transports` is empty, or has an unknown name.
+            TypeError: `transports` has no names in it.
         """
         if transports is None:
             return self.transports  # type: ignore[no-any-return]
@@ -163,10 +165,10 @@ class Options:
         return names
 
     def timeout_of(self, timeout: float | None) -> float:
-        """Return `timeout` in seconds, or that of the client for None.
+        """Return `timeout` in seconds; the client's timeout for None.
 
         Raises:
-            TypeError, ValueError: no number of seconds, or a negative one.
+            TypeError, ValueError: `timeout` is no number of seconds, or is negative.
         """
         if timeout is None:
             return self.timeout

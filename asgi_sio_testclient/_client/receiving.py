@@ -129,9 +129,9 @@ class NoEvent:
         within: seconds that the assertion holds for; None for until the app is at rest.
 
     Raises:
-        TypeError, ValueError: an argument that can't be.
+        TypeError, ValueError: an argument is wrong.
         UsageError: outside ``async with``; or the server is elsewhere and `within` is None.
-        NotConnected: `namespace` was never joined.
+        NotConnected: the client was never connected to `namespace`.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class NoEvent:
         self._within = within
 
     async def hold(self, limit: float, grace: float | None) -> None:
-        """Settle, wait for `within` seconds more where that is given, and check the inbox.
+        """Settle, wait for `within` further seconds if given, and check the inbox.
 
         Args:
             limit: seconds; the bound of each `settle`.
@@ -201,7 +201,7 @@ class NoEvent:
         try:
             numbered = await running_app.services.deadlines.wait(future, seconds)
         except NotConnected:
-            return  # nothing can arrive any more
+            return  # no further event can arrive
         finally:
             dispatcher.inbox.remove(waiter)
         if numbered is not EXPIRED:

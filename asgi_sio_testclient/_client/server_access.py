@@ -23,7 +23,7 @@ def require_local_server(running_app: RunningApp, what: str, instead: str = "") 
     Args:
         running_app: the app of the client.
         what: the call that needs the server, for the error.
-        instead: what to do where the server is elsewhere, for the error.
+        instead: what to do if the server is elsewhere, for the error.
 
     Raises:
         UsageError: the server is elsewhere.
@@ -37,8 +37,8 @@ def require_server(dispatcher: Dispatcher) -> ServerInstrumentation:
     """Return the instrumentation of the server that a client is or was connected to.
 
     Raises:
-        UsageError: no server was found, or none with Socket.IO's parts, or another one than that
-            given as ``server=``.
+        UsageError: no server was detected; or the server is no Socket.IO server, or another one
+            than ``server=``.
     """
     instrumentation = dispatcher.instrumentation
     if instrumentation is None:

@@ -26,7 +26,7 @@ async def settle(dispatcher: Dispatcher, limit: float, grace: float | None) -> N
     Args:
         dispatcher: the client that waits.
         limit: seconds.
-        grace: seconds; None for that of the client.
+        grace: seconds; None for the client's grace.
     """
     dispatcher.require_running()
     running_app = dispatcher.running_app
@@ -66,17 +66,18 @@ async def wait_idle_and_raise(
     what: str,
     rest: RestCheck | None = None,
 ) -> None:
-    """Wait until `sources` are idle, then raise what the app raised and no call has raised yet.
+    """Wait until `sources` are idle, then raise an exception of the app that no call has raised
+    yet.
 
     Args:
         dispatcher: the client that waits.
-        sources: returns what has to be idle.
+        sources: returns the sources of idleness.
         limit: seconds.
         what: the call that waits, for the error.
         rest: checks whether the app is at rest; None if only the sources matter.
 
     Raises:
-        EventTimeout: they were not idle after `limit`.
+        EventTimeout: a source was not idle after `limit` seconds.
         Exception: what the app raised because of this client.
     """
     if await wait_idle(dispatcher, sources, limit, rest) is EXPIRED:
@@ -92,7 +93,7 @@ async def wait_idle(
     limit: float,
     rest: RestCheck | None = None,
 ) -> Any:
-    """Wait until `sources` are idle; returns `EXPIRED` after `limit` seconds."""
+    """Wait until `sources` are idle; return `EXPIRED` after `limit` seconds."""
     services, settling = dispatcher.running_app.services, dispatcher.errors.settling
     if services.work.unnoted:
         services.work.note_resting_places()

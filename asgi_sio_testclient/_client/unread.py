@@ -13,8 +13,8 @@ __all__ = ["Numbered", "Unread"]
 __tracebackhide__ = True
 
 Numbered = tuple[int, ReceivedEvent]
-Key = tuple[str | None, str]  # the name, None for any; the namespace, ALL for any
-_FEW = 8  # events that are looked through without an index
+Key = tuple[str | None, str]  # a name, or None for any; a namespace, or ALL for any
+_FEW = 8  # the most events that are searched without an index
 _STALE = 1024  # numbers in an index, beside four times those of unread events
 
 
@@ -91,7 +91,7 @@ class Unread:
 
     def clear(self) -> None:
         """Remove all events."""
-        # New ones: a dictionary keeps the room that it once needed.
+        # New dictionaries: a dictionary keeps the memory that it once needed.
         self.events = {}
         self._indexes = {}
         self._in_order = True
@@ -119,9 +119,9 @@ class Unread:
     def _index(self, number: int, event: ReceivedEvent) -> None:
         self._indexed += 1
         if self._indexed > 4 * len(self.events) + _STALE:
-            # Mostly of events that were read by another kind of key.
+            # Mostly numbers of events that were read by another kind of key.
             self._indexes.clear()
-            self.events = dict(self.events)  # without the room of what was read
+            self.events = dict(self.events)  # a new dictionary, without the memory of read events
             return
         for kind, index in self._indexes.items():
             _add(index, kind, number, event)

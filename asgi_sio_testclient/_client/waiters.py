@@ -99,7 +99,7 @@ class Waiters:
             return
         key = waiter.event, waiter.namespace
         same = self.by_key[key]
-        # From the middle it goes when it comes to an end of the queue.
+        # A waiter in the middle of the queue is removed when it comes to an end of the queue.
         while same and not same[0].waits:
             same.popleft()
         while same and not same[-1].waits:
@@ -141,7 +141,7 @@ class Waiters:
         queues = [queue for key in keys if (queue := self.by_key.get(key))]
         if len(queues) == 1 and queues[0][0].match is None:
             yield queues[0][0]
-        # A copy: a predicate may emit, and what it sets off may end other waits.
+        # A copy: a predicate may emit, and so end other waits.
         waiting = [waiter for queue in queues for waiter in queue if waiter.waits]
         yield from sorted(waiting, key=_order)
 
@@ -151,7 +151,7 @@ class Waiters:
         try:
             fits = waiter.fits(numbered[1])
         except BaseException as exc:
-            # The test's own predicate: it belongs into the test, not into the app's send().
+            # An error of the test's predicate: raised in the test, not in the app's send().
             if not reaches_test(exc):
                 raise
             fail(waiter.future, exc)

@@ -1,8 +1,9 @@
 """Instruments python-socketio's asyncio server, and cleans up behind it.
 
-The hooks are on the instance, as those of `AsyncServer.instrument()` are, counted and undone:
-`eio.start_background_task`, and the "message" and "disconnect" entries of `eio.handlers`; of a
-client manager with a broker also its logger and what opens its connections. The hooks forward every
+The hooks are on the instance, like those of `AsyncServer.instrument()`, and are removed at the end:
+`eio.start_background_task`, and the "message" and "disconnect" entries of `eio.handlers`; for a
+client manager with a broker also its logger, and the function that opens its connections. The hooks
+forward every
 call and re-raise every exception. No module outside of this folder may reach into the server. Line
 references are to python-socketio 5.18 and python-engineio 4.15.
 """
@@ -52,8 +53,8 @@ class AsyncioInstrumentation:
 
     Args:
         eio: the Engine.IO server.
-        sio: the Socket.IO server on top of it; None where there is none.
-        services: of the event loop.
+        sio: the Socket.IO server on top of it, or None.
+        services: the services of the event loop.
     """
 
     def __init__(self, eio: Any, sio: Any, services: LoopServices) -> None:
@@ -127,7 +128,7 @@ class AsyncioInstrumentation:
     def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
         name = getattr(target, "__name__", "")
         if name == HANDLER_TASK:
-            # The arguments that AsyncServer._handle_event() gives it.
+            # The arguments of AsyncServer._handle_event().
             _, sid, eio_sid, data, namespace, id_ = args
             owner = self.sessions.get(eio_sid)
             run = HandlerRun(self.handlers, owner, data[0], namespace, sid, id_)
@@ -148,9 +149,9 @@ class AsyncioInstrumentation:
         return task
 
     def _start_plumbing(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Begin what is not followed as a task of the app's."""
+        """Begin a task that does not count as a task of the app."""
         if self._has_stock_start:
-            # The same, without a way through asyncio.ensure_future() for each packet.
+            # The same as the original, without asyncio.ensure_future() for each packet.
             return self.services.work.create_untracked(coroutine)
         return self.hooks.start(lambda: coroutine)  # type: ignore[no-any-return]
 
@@ -167,7 +168,7 @@ class AsyncioInstrumentation:
             if not reaches_test(exc):
                 raise
             run.error = exc
-            # It reaches the test; asyncio need not complain that nobody retrieved it.
+            # The exception is raised in the test; asyncio need not log it as unretrieved.
             cast("asyncio.Task[Any]", run.task).add_done_callback(_retrieve)
             report(run.owner, exc, run)
             raise
@@ -176,7 +177,7 @@ class AsyncioInstrumentation:
             self.runs.discard(run)
             if run.id is not None and run.owner is not None:
                 run.owner.handler_ended(run)
-            # The transcript keeps the run; it need not keep a connection and a task with it.
+            # The transcript keeps the run, which must not hold the connection and the task.
             run.owner = run.task = None
             if self.services.idle.watchers:
                 self.services.idle.notify()
@@ -223,7 +224,7 @@ class AsyncioInstrumentation:
             try:
                 await original(eio_sid, *reason)
             except BaseException as exc:
-                # Without a reason it is python-engineio's second try, after a TypeError
+                # A call without a reason is python-engineio's second try, after a TypeError
                 # (AsyncServer._trigger_event).
                 if reason and reaches_test(exc):
                     report(owner, exc, run)
@@ -269,7 +270,7 @@ class AsyncioInstrumentation:
             return
         record = self.services.work.record_of(task)
         if record is not None and record.reports_to_a_client:
-            # What began it may still await it.
+            # The code that began the task may still await it.
             self.services.report_failures_at_rest()
             return
         exc = task.exception()
@@ -284,7 +285,8 @@ class AsyncioInstrumentation:
     def handle_failure(self, exc: BaseException) -> bool:
         """See `protocol.ServerInstrumentation`.
 
-        `AsyncManager.emit` sends each packet of a ``call()`` in a task whose failure nobody reads.
+        `AsyncManager.emit` sends each packet of a ``call()`` in a task whose exception is never
+        retrieved.
         """
         for frame in frames(exc.__traceback__):
             owner = self.sessions.get(frame.f_locals.get("eio_sid", ""))
@@ -328,7 +330,7 @@ class AsyncioInstrumentation:
         return tasks
 
     def release(self) -> None:
-        """See `protocol.ServerInstrumentation`. Every task has gone with the loop."""
+        """See `protocol.ServerInstrumentation`. Every task has ended with the loop."""
         self._tasks.reset()
         for eio_sid in list(self.sessions):
             self.release_connection(eio_sid)

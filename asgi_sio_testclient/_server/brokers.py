@@ -1,4 +1,4 @@
-"""The client manager's broker: its failures, reported, and its connections, closed."""
+"""The broker of a client manager: reports its failures, and closes its connections."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ManagerLogger:
         return getattr(self._logger, name)
 
     def error(self, message: str, *args: Any, **options: Any) -> None:
-        # AsyncRedisManager._publish() and its like give the exception as redis_exception, ...
+        # AsyncRedisManager._publish() and others pass the exception as redis_exception, ...
         extra = options.get("extra") or {}
         words = [message % args, *(str(extra[key]) for key in extra if key.endswith("_exception"))]
         self._report((perf_counter(), ": ".join(words)))
@@ -32,8 +32,8 @@ class ManagerLogger:
 
 
 class BrokerConnections:
-    """The connections that an AsyncRedisManager opens: it opens new ones after an error, and never
-    closes one.
+    """The connections of an AsyncRedisManager, which opens new connections after an error, and
+    never closes a connection.
 
     Args:
         manager: an AsyncRedisManager.
@@ -45,7 +45,7 @@ class BrokerConnections:
         self._hooks = InstanceHooks()
 
     def install(self) -> None:
-        """Note the connections from now on."""
+        """Record the connections that are opened from now on."""
         self._connect = self._manager._redis_connect
         self._hooks.put(self._manager, "_redis_connect", self._redis_connect)
 
@@ -54,7 +54,7 @@ class BrokerConnections:
         self._opened += [self._manager.pubsub, self._manager.redis]
 
     async def close(self) -> None:
-        """Close the connections that were opened, and note none from now on."""
+        """Close the recorded connections, and stop recording."""
         self._hooks.restore()
         opened, self._opened = self._opened, []
         for connection in opened:

@@ -10,11 +10,11 @@ __tracebackhide__ = True
 
 
 class Clients:
-    """The clients of one server: their rooms and ids, and the coding of their packets.
+    """The clients of one server: their rooms, session ids and serializers.
 
     Args:
         eio: the Engine.IO server.
-        sio: the Socket.IO server on top of it; None where there is none.
+        sio: the Socket.IO server on top of it, or None.
     """
 
     def __init__(self, eio: Any, sio: Any) -> None:
@@ -23,8 +23,8 @@ class Clients:
 
     @property
     def related(self) -> set[Any]:
-        """The objects through which the server may cause work: itself, and a broker shared with
-        other nodes.
+        """The server, and the broker that it shares with other nodes: other clients of these may
+        cause work, too.
         """
         medium = getattr(getattr(self._sio, "manager", None), "medium", None)
         return {self._eio} if medium is None else {self._eio, medium}
@@ -52,8 +52,8 @@ class Clients:
         return [(namespace, sid) for namespace, sid in sids if sid is not None]
 
     def release(self, eio_sid: str) -> None:
-        """Remove what is left of a closed connection: entries of a failed connect handler would
-        stay in the manager for good.
+        """Remove the entries of a closed connection: after a failed connect handler, the manager
+        would keep them for ever.
         """
         self._eio.sockets.pop(eio_sid, None)
         if self._sio is None:
@@ -67,7 +67,7 @@ class Clients:
                 manager.basic_disconnect(sid, namespace)
 
     def serializer_mismatch(self, packet_class: Any) -> str:
-        """Return the problem if server and client code packets in different ways, else ""."""
+        """Return the problem if server and client use different serializers, else ""."""
         if self._sio is None:
             return ""
         theirs = self._sio.packet_class

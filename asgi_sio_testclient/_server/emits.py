@@ -1,8 +1,9 @@
-"""What a server emitted lately, and to whom: for a wait that fails although the app emitted.
+"""The latest emits of a server, with their recipients, for the error of a wait that fails although
+the app emitted.
 
-Two hooks on the client manager's instance: one where the emits of handlers, class-based namespaces,
-background tasks and other nodes all come through, one where clients enter rooms. The hooks store
-the arguments and nothing else: they are read where a wait has failed.
+Two hooks are on the client manager's instance: on the method for all emits (of handlers,
+class-based namespaces, background tasks and other nodes), and on the method with which clients
+enter rooms. The hooks only store the arguments, which are read when a wait has failed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["EmitLog", "Emitted"]
 
 __tracebackhide__ = True
 
-_SIZE = 128  # emits, and as many entries into rooms
+_SIZE = 128  # emits that are kept, and as many entries into rooms
 
 
 class Emitted(NamedTuple):
@@ -26,10 +27,10 @@ class Emitted(NamedTuple):
 
     Attributes:
         event: the event's name.
-        namespace: the namespace it went to.
-        rooms: the rooms it went to; None for everybody in the namespace.
-        skipped: the session ids that were left out.
-        time: in seconds of `time.perf_counter`.
+        namespace: the namespace of the event.
+        rooms: the rooms that got the event; None for all clients in the namespace.
+        skipped: the session ids of ``skip_sid``.
+        time: when it was emitted, in seconds of `time.perf_counter`.
     """
 
     event: str
@@ -44,13 +45,13 @@ class EmitLog:
 
     Args:
         manager: the server's client manager.
-        hooks: of the server's instrumentation, which restores them.
+        hooks: the hooks of the server's instrumentation, which restores them.
     """
 
     def __init__(self, manager: Any, hooks: InstanceHooks) -> None:
         self._ring: deque[Any] = deque(maxlen=_SIZE)
         self._entries: deque[tuple[str, str, Any, float]] = deque(maxlen=_SIZE)
-        # A pub/sub manager's own emits and those of other nodes meet in _handle_emit.
+        # A pub/sub manager calls _handle_emit for its own emits and for those of other nodes.
         if hasattr(manager, "_handle_emit"):
             hooks.put(manager, "_handle_emit", self._handle_emit(manager._handle_emit))
         else:
@@ -58,7 +59,7 @@ class EmitLog:
         hooks.put(manager, "enter_room", self._enter_room(manager))
 
     def __iter__(self) -> Iterator[Emitted]:
-        """The emits, latest first."""
+        """Iterate over the emits, latest first."""
         for entry in reversed(list(self._ring)):
             yield _read(*entry)
 
@@ -76,7 +77,7 @@ class EmitLog:
     def _emit(self, original: Any) -> Any:
         note = self._ring.append
 
-        # In the hot path. The keywords are those that the servers give.
+        # In the hot path. The keywords are those of python-socketio's servers.
         def emit(
             event: Any,
             data: Any,
@@ -94,7 +95,7 @@ class EmitLog:
         note = self._ring.append
 
         def handle_emit(message: Any) -> Any:
-            # Not the message itself, which holds the payload.
+            # Not the message itself, which has the payload.
             to, skipped = message.get("room"), message.get("skip_sid")
             note((message.get("event"), message.get("namespace"), to, skipped, {}, perf_counter()))
             return original(message)
@@ -120,12 +121,12 @@ def _read(
         str(event),
         namespace or "/",
         None if room is None else _several(room),
-        # AsyncManager.emit takes a list for several, and nothing else.
+        # AsyncManager.emit takes several rooms as a list only.
         () if skipped is None else tuple(skipped) if isinstance(skipped, list) else (skipped,),
         time,
     )
 
 
 def _several(value: Any) -> tuple[Any, ...]:
-    """Return rooms or session ids as a list: they are given one by one, or in a list."""
+    """Return rooms or session ids as a list, from a single one or a list."""
     return tuple(value) if isinstance(value, list | tuple) else (value,)

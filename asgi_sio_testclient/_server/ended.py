@@ -1,4 +1,5 @@
-"""Tasks of an app that run no more, or never ran: for a wait for what they would have emitted.
+"""Tasks of an app that have ended with an earlier client, or that never ran, for the error of a
+wait for an event of theirs.
 
 An app that begins a loop only once, by a flag, has no such loop with the next client: the loop
 ended together with the event loop, or with the last client, in which it was begun.
@@ -37,12 +38,12 @@ class AppTask:
         return _mentions(self.code, word)
 
 
-# By Engine.IO server: what ended with its last client.
+# By Engine.IO server: the tasks that ended with its last client.
 _ENDED: weakref.WeakKeyDictionary[Any, list[AppTask]] = weakref.WeakKeyDictionary()
 
 
 def note_ended(eio: Any, tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Note the tasks that end with a server's last client."""
+    """Record the tasks that end with a server's last client."""
     for task in tasks:
         code = _code_of(task)
         if code is None or task.done():
@@ -59,7 +60,9 @@ def ended_before(eio: Any, running: Iterable[asyncio.Task[Any]]) -> list[AppTask
 
 
 def never_run() -> list[AppTask]:
-    """Return the tasks that were begun in an event loop that does not run, as at import."""
+    """Return the tasks that were begun in an event loop that does not run, for example at
+    import.
+    """
     current = asyncio.get_running_loop()
     found = []
     for thing in gc.get_objects():

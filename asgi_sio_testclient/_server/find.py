@@ -27,19 +27,19 @@ _SERVER_PARTS = (
     "async_handlers", "eio", "environ", "handlers", "manager", "namespace_handlers",
     "packet_class", "rooms", "session",
 )  # fmt: skip
-# Up to Python 3.12 a frame's f_locals are a copy, which stays for as long as the frame.
+# Up to Python 3.12 a frame's f_locals are a copy, which is kept as long as the frame.
 _drop_copy: Any = dict.clear if sys.version_info < (3, 13) else id
 _ONE_AT_A_TIME = ("asgiref.wsgi", "WsgiToAsgi")
-_SEARCHED = 5_000  # objects that are looked at before an app is taken to have no server
+_SEARCHED = 5_000  # the most objects that are searched for a server
 _SERVERS = (socketio.Server, engineio.Server, socketio.AsyncServer, engineio.AsyncServer)
 
 
 def find_server() -> Any:
     """Return the Engine.IO server that waits for the caller's ``receive()`` or ``send()``, or None.
 
-    The server is the `self` of ``engineio.AsyncServer.handle_request`` in the call stack, however
-    the app wraps it: mounts, middleware, closures. A search through the app's attributes would need
-    a rule for each wrapper, and finds no server in a closure.
+    The server is the `self` of ``engineio.AsyncServer.handle_request`` in the call stack, for any
+    wrapper: mounts, middleware, closures. A search through the app's attributes would need a rule
+    for each kind of wrapper, and would not find a server in a closure.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -85,7 +85,7 @@ def app_problem(exc: BaseException) -> str:
                 f"{made} socketio.AsyncServer(async_mode='asgi')"
             )
     if passed and passed[-1].f_code is _ASGI_APP:
-        # It could not even be called.
+        # The object could not be called.
         other = passed[-1].f_locals["self"].other_asgi_app
         kind = type(other)
         name = getattr(other, "__qualname__", f"of type {kind.__module__}.{kind.__qualname__}")
@@ -115,8 +115,8 @@ def bare_server(app: Any) -> Any:
 
 
 def is_server_entry(exc: BaseException) -> bool:
-    """Return whether python-engineio itself raised, for a scope that it does not support, such
-    as a lifespan.
+    """Return whether python-engineio raised for a scope that it does not support, such as a
+    lifespan.
     """
     codes = [frame.f_code for frame in frames(exc.__traceback__)]
     return bool(codes) and codes[-1] is _ENTRY
@@ -126,8 +126,8 @@ def engineio_server_of(server: Any) -> Any:
     """Return the Engine.IO server of the argument ``server=``.
 
     Raises:
-        TypeError: neither a server of python-socketio's or python-engineio's, or with the same
-            parts, nor Flask-SocketIO's object around one.
+        TypeError: `server` is neither a server of python-socketio or python-engineio, nor has the
+            same parts, nor is Flask-SocketIO's object.
     """
     if isinstance(getattr(server, "server", None), socketio.Server):
         server = server.server
@@ -164,8 +164,8 @@ def _lacks(thing: Any, parts: Iterable[str]) -> list[str]:
 def find_threaded_server(app: Any) -> Any:
     """Return the Engine.IO server in threading mode of a WSGI app behind an ASGI app, or None.
 
-    Requests to such a server run in other threads, so that it is in no call stack here; it is found
-    through the attributes of the bridge, of Flask and of wrappers.
+    Requests to such a server run in other threads, so the server is in no call stack of the loop's
+    thread. The server is searched for in the attributes of the bridge, of Flask and of wrappers.
     """
     one_at_a_time = False
     for thing in reachable(app):
@@ -188,9 +188,9 @@ def reachable(app: Any, *, thorough: bool = False) -> Iterator[Any]:
     nearest first.
 
     Args:
-        app: where to begin; it comes first.
-        thorough: look also into dictionaries, such as that of a ProtocolTypeRouter of Channels, and
-            at the globals that a function names.
+        app: the first object.
+        thorough: whether to search dictionaries, too, such as that of a ProtocolTypeRouter of
+            Channels, and the globals that a function names.
     """
     waiting, seen = deque([app]), {id(app)}
     while waiting and len(seen) < _SEARCHED:

@@ -26,7 +26,7 @@ class Handlers:
     """The handlers that an app has registered with its server.
 
     Args:
-        sio: the Socket.IO server; None where there is none, and so no handler.
+        sio: the Socket.IO server; None for a server without Socket.IO, which has no handlers.
     """
 
     def __init__(self, sio: Any) -> None:
@@ -44,7 +44,9 @@ class Handlers:
         return handler
 
     def has_handler(self, event: str, namespace: str) -> bool:
-        """Return whether the app handles that event there, by name or by a catch-all."""
+        """Return whether the app has a handler for an event in a namespace, by name or a
+        catch-all.
+        """
         return self.find(event, namespace) is not None
 
     def handler_name(self, event: str, namespace: str) -> str:
@@ -57,7 +59,9 @@ class Handlers:
         return source_of(self.find(event, namespace), event)
 
     def known_events(self, namespace: str) -> set[str]:
-        """Return the names that the app has handlers for, there and in catch-all namespaces."""
+        """Return the events for which the app has handlers in a namespace, catch-all namespaces
+        included.
+        """
         if self._sio is None:
             return set()
         names = {name for space in (namespace, "*") for name in self._sio.handlers.get(space, {})}
@@ -122,10 +126,10 @@ class Handlers:
 
 
 def _dispatches(namespace_handler: Any, event: str) -> bool:
-    """Return whether a class-based namespace handles an event: it has the method, or a dispatch
-    of its own.
+    """Return whether a class-based namespace handles an event: it has the method, or overrides the
+    dispatch.
     """
     dispatch = type(namespace_handler).trigger_event
-    stock = dispatch in _STOCK_DISPATCHES or dispatch.__qualname__ in _STOCK_NAMES  # a fork's
+    stock = dispatch in _STOCK_DISPATCHES or dispatch.__qualname__ in _STOCK_NAMES  # of a fork
     own = not stock and dispatch.__module__ != "flask_socketio.namespace"
     return own or hasattr(namespace_handler, f"on_{event}")

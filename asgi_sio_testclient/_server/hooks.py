@@ -10,13 +10,15 @@ __all__ = ["HANDLER_TASK", "InstanceHooks", "ServerHooks"]
 
 __tracebackhide__ = True
 
-HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts it, a task per event
+HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts a task for each event
 
 _ABSENT = object()
 
 
 class InstanceHooks:
-    """What is replaced in the dictionaries of instances, and put back by `restore`."""
+    """Replaces attributes of instances and entries of dictionaries; `restore` puts the originals
+    back.
+    """
 
     __slots__ = ("_hooks",)
 
@@ -33,7 +35,7 @@ class InstanceHooks:
         values[name] = hook
 
     def restore(self) -> None:
-        """Put back what was there before; a hook that somebody else has replaced since stays."""
+        """Put the originals back; a hook that other code has replaced since then stays."""
         for values, name, hook, before in reversed(self._hooks):
             if values.get(name) is not hook:
                 continue
@@ -45,10 +47,10 @@ class InstanceHooks:
 
 
 class ServerHooks:
-    """The hooks on an Engine.IO server through which handlers and tasks are followed.
+    """The hooks on an Engine.IO server that track handlers and tasks.
 
-    Those of several event loops lie on top of each other: each hook forwards the calls that are
-    made in another loop than its own to what it has replaced.
+    Hooks of several event loops are stacked: each hook forwards calls from another loop than its
+    own to the function that it has replaced.
 
     Args:
         eio: the server.
@@ -56,7 +58,7 @@ class ServerHooks:
 
     Attributes:
         start: the server's own ``start_background_task``.
-        instance: all hooks of the instrumentation; those of its other parts, too.
+        instance: all hooks of the instrumentation, with those of its other parts.
     """
 
     __slots__ = ("_eio", "_loop", "_originals", "instance", "start")
@@ -77,10 +79,10 @@ class ServerHooks:
         """Put the hooks in place.
 
         Args:
-            start: takes the place of ``start_background_task``.
+            start: the replacement of ``start_background_task``.
             entries: by the name of an entry of ``eio.handlers``, a function that returns the hook
                 for the original.
-            below: the hooks of another event loop that are in place already.
+            below: the hooks of another event loop that are installed already.
         """
         eio, instance = self._eio, self.instance
         handlers = eio.handlers
@@ -102,7 +104,7 @@ class ServerHooks:
             instance.put_in(handlers, event, hook)
 
     def restore(self) -> None:
-        """Remove all hooks; a hook that somebody else has replaced since stays."""
+        """Remove all hooks; a hook that other code has replaced since then stays."""
         self.instance.restore()
 
     def _start_in_loop(self, start: Callable[..., Any], found: Any) -> Callable[..., Any]:

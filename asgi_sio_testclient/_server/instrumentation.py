@@ -22,30 +22,29 @@ __all__ = ["instrument", "restore"]
 
 __tracebackhide__ = True
 
-# Of one server, for each event loop in which it is in use; of a later one the hooks lie on top.
+# By server, the instrumentation of each event loop that uses the server; later hooks are on top.
 _INSTRUMENTATIONS: weakref.WeakKeyDictionary[Any, list[ServerInstrumentation]] = (
     weakref.WeakKeyDictionary()
 )
 
 
 def instrument(eio: Any, services: LoopServices) -> ServerInstrumentation:
-    """Return the instrumentation of a server in an event loop; `restore` it as often.
+    """Return the instrumentation of a server in an event loop. Call `restore` once for each call.
 
-    In another loop that stands still, as pytest-asyncio's session loop does while a test with a
-    loop of its own runs, the server may be in use at the same time: each loop has an
-    instrumentation of its own.
+    The server may be in use in another loop that stands still at present, such as pytest-asyncio's
+    session loop during a test with another loop: each loop has its own instrumentation.
 
     Raises:
         UsageError: a client of the same server is in use in another loop that runs, in another
-            thread; or, where the server runs in threads, in another loop that is not closed. Or the
-            server can't be served here: see `ThreadedInstrumentation`.
+            thread; or, for a server in threads, in another loop that is not closed. Or the server
+            is not supported: see `ThreadedInstrumentation`.
     """
     others = _INSTRUMENTATIONS.setdefault(eio, [])
     current = next((other for other in others if other.services is services), None)
     if current is None:
         for other in list(others):
             _make_way(other, services, others)
-        # The hooks of another loop hide the server's own handler.
+        # The hooks of another loop have replaced the server's own handler.
         sio = others[-1].sio if others else socketio_server_of(eio)
         current = _kind_of(eio)(eio, sio, services)
         _put_on_top(current, others)
@@ -68,10 +67,10 @@ def _make_way(
     services: LoopServices,
     instrumentations: list[ServerInstrumentation],
 ) -> None:
-    """Remove the instrumentation that a client that was never closed left on a closed loop.
+    """Remove the instrumentation of a closed loop, whose client was never closed.
 
     Raises:
-        UsageError: the loop is not gone, and the server can't run in both.
+        UsageError: the other loop is not closed, and the server can't run in both.
     """
     loop = other.services.loop
     if loop is services.loop or loop.is_closed():
@@ -95,7 +94,9 @@ def _put_on_top(
 def _take_away(
     current: ServerInstrumentation, instrumentations: list[ServerInstrumentation]
 ) -> None:
-    """Undo one instrumentation's hooks: undo those on top before, and put them back after."""
+    """Remove the hooks of one instrumentation; hooks on top are removed before, and put back
+    after.
+    """
     if len(instrumentations) == 1:
         current.restore()
         instrumentations.clear()
@@ -110,7 +111,7 @@ def _take_away(
 
 
 def restore(current: ServerInstrumentation) -> list[asyncio.Task[Any]]:
-    """Undo `instrument`; return the tasks to be waited for if this was the last user."""
+    """Undo one call of `instrument`; after the last one, return the tasks to wait for."""
     current.users -= 1
     if current.users:
         return []

@@ -1,4 +1,4 @@
-"""What a server emitted and logged lately: for a wait that fails."""
+"""The latest emits and logged exceptions of a server, for the error of a wait that fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ServerLog"]
 
 __tracebackhide__ = True
 
-_QUOTED = 8  # of the exceptions that the server logged
+_QUOTED = 8  # logged exceptions that are kept
 
 
 class ServerLog:
@@ -23,14 +23,14 @@ class ServerLog:
 
     Args:
         eio: the Engine.IO server.
-        sio: the Socket.IO server on top of it; None where there is none.
-        hooks: of the server's instrumentation, which restores them.
+        sio: the Socket.IO server on top of it, or None.
+        hooks: the hooks of the server's instrumentation, which restores them.
 
     Attributes:
-        emits: what the server emitted lately, latest first.
-        logged: the exceptions that the Engine.IO server logged lately.
-        broker_failure: when, by ``perf_counter()``, and with what words the server's client manager
-            last said that its broker fails it; None where it did not.
+        emits: the latest emits of the server, latest first.
+        logged: the latest exceptions that the Engine.IO server has logged.
+        broker_failure: the time, by ``perf_counter()``, and the message of the last error of the
+            broker that the client manager has logged; None without an error.
     """
 
     def __init__(self, eio: Any, sio: Any, hooks: InstanceHooks) -> None:
@@ -48,14 +48,14 @@ class ServerLog:
             self.emits = self._emit_log = EmitLog(self._manager, self._hooks)
         logger = self._eio.logger
         self._hooks.put(self._eio, "logger", quoting_logger(logger, self.logged.append))
-        # A manager with a channel has a broker. It logs what fails, and goes on.
+        # A manager with a channel has a broker. The manager logs errors of the broker, and goes on.
         if hasattr(self._manager, "channel"):
             manager: Any = self._manager
             hook = ManagerLogger(manager._get_logger(), self._broker_failed)
             self._hooks.put(manager, "logger", hook)
 
     def entered(self, sid: str, namespace: str, room: Any) -> float:
-        """When a client last entered a room, by ``perf_counter()``; 0 where that is not known."""
+        """Return when a client last entered a room, by ``perf_counter()``; 0 if that is unknown."""
         return 0.0 if self._emit_log is None else self._emit_log.entered(sid, namespace, room)
 
     def _broker_failed(self, failure: tuple[float, str]) -> None:

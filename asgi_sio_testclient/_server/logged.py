@@ -1,7 +1,8 @@
-"""What python-engineio logs and answers with 200: kept, and quoted where a wait fails.
+"""Exceptions that python-engineio logs, and answers with status 200, for the error of a wait that
+fails.
 
-The server instance's logger is replaced by one of a subclass that shares all of its state, so that
-nothing but `exception` costs more than before.
+The logger of the server instance is replaced by an object of a subclass with the same state, so
+that only `exception` takes more time than before.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Logged(NamedTuple):
     """One call of ``logger.exception``.
 
     Attributes:
-        time: in seconds of `time.perf_counter`.
+        time: when it was logged, in seconds of `time.perf_counter`.
         words: the message.
         exc: the exception that was logged with it.
     """
@@ -35,8 +36,8 @@ Report = Callable[[Logged], None]
 
 
 def quoting_logger(logger: Any, report: Report) -> Any:
-    """A logger that is `logger`, and reports what is logged by `exception`; `logger` itself where
-    its class can't be derived from.
+    """Return a logger like `logger` that also reports calls of `exception`; `logger` itself if its
+    class can't be subclassed.
     """
     try:
         kind: Any = _quoting(type(logger))  # type: ignore[arg-type]

@@ -1,9 +1,9 @@
 """Reports a server's dispatch to tools: which handlers ran, and with what result.
 
-`observers` is empty unless a tool is in use, and then nothing here is installed. With an observer,
-three attributes of the server's instances are wrapped, and unwrapped by
-`ServerObservation.restore`: ``_trigger_event``, the one place from which python-socketio calls
-handlers; ``_handle_event_internal``, which has the ack id; ``emit`` of the client manager.
+Without a tool, `observers` is empty and nothing is installed. With an observer, three attributes of
+the server's instances are wrapped, and restored by
+`ServerObservation.restore`: ``_trigger_event``, from which python-socketio calls every handler;
+``_handle_event_internal``, which has the ack id; ``emit`` of the client manager.
 References are to python-socketio 5.18.
 """
 
@@ -45,7 +45,7 @@ class RegisteredHandler:
     Attributes:
         namespace: the namespace, or "*".
         event: the event, or "*".
-        function: what is called: a function, a method of a class-based namespace, or any callable.
+        function: the function, the method of a class-based namespace, or another callable.
     """
 
     namespace: str
@@ -60,7 +60,7 @@ class RegisteredHandler:
 
     @property
     def code(self) -> CodeType | None:
-        """The code of the innermost function that decorators with ``functools.wraps`` enclose."""
+        """The code of the innermost function within decorators that use ``functools.wraps``."""
         return code_of(self.function)
 
 
@@ -70,12 +70,13 @@ class HandlerResult:
 
     Attributes:
         handler: the handler.
-        ran: whether its body began. It did not where the arguments did not fit, or a decorator
-            answered in its place.
-        raised: what it raised, other than a refusal.
+        ran: whether the body of the handler began. The body does not begin if the arguments do not
+            fit, or if a decorator returns before.
+        raised: the exception of the handler, other than a refusal; or None.
         refused: whether a connect handler refused the client.
         acked: whether the server sent the result as an ack.
-        unsent: what was raised when the server sent the ack: the result can't be encoded.
+        unsent: the exception that was raised when the server sent the ack, because the result can't
+            be encoded; or None.
     """
 
     handler: RegisteredHandler
@@ -119,7 +120,7 @@ class ServerObserver(Protocol):
 
 
 def add_observer(observer: ServerObserver) -> None:
-    """Report to `observer` what happens on servers that are instrumented from now on."""
+    """Report events of servers to `observer`, if they are instrumented from now on."""
     observers.append(observer)
 
 
@@ -135,9 +136,9 @@ class _Dispatch:
     """One call of ``_trigger_event``.
 
     Attributes:
-        code: of the handler.
-        began: whether a body with that code began.
-        result: of the dispatch, once it has ended.
+        code: the code of the handler.
+        began: whether the body of the handler began.
+        result: the result of the dispatch, once it has ended.
     """
 
     code: CodeType | None
@@ -175,17 +176,18 @@ class ServerObservation:
 
     def _wrap(self, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
         original = getattr(owner, name)
-        # start_background_task() recognises the handler's task by the function's name.
+        # start_background_task() of the instrumentation recognises the handler's task by the
+        # function's name.
         replacement = functools.wraps(original)(functools.partial(wrapper, original))
         self._hooks.put(owner, name, replacement)
 
     def restore(self) -> None:
-        """Remove the wrappers, except those that something else has wrapped since."""
+        """Remove the wrappers, except those that other code has wrapped since."""
         self.tell_handlers()
         self._hooks.restore()
 
     def tell_handlers(self) -> None:
-        """Report what is registered now."""
+        """Report the handlers that are registered now."""
         handlers = list(registered_handlers(self._sio))
         for handler in handlers:
             bodies.observe(handler.code)
@@ -259,7 +261,7 @@ class ServerObservation:
     def _ended(self, result: HandlerResult) -> None:
         call = _event_call.get()
         if call is not None and call.result is None:
-            call.result = result  # reported once the ack has been sent, or not
+            call.result = result  # reported after the server has sent the ack, or failed to
         else:
             _tell_ended(result)
 
@@ -334,9 +336,9 @@ def registered_handlers(sio: Any) -> Iterator[RegisteredHandler]:
 
 
 def handler_for(sio: Any, event: str, namespace: str) -> RegisteredHandler | None:
-    """The handler that the server would call, as it is registered; None where there is none.
+    """Return the handler that the server would call for an event, as registered, or None.
 
-    In the order of ``BaseServer._get_event_handler`` and ``_get_namespace_handler``.
+    The order is that of ``BaseServer._get_event_handler`` and ``_get_namespace_handler``.
     """
     reserved = event in sio.reserved_events
     for space in (namespace, ALL):
@@ -363,7 +365,7 @@ def _dispatches_itself(instance: Any) -> bool:
     return dispatch not in _STOCK_DISPATCHES and dispatch.__module__ != "flask_socketio.namespace"
 
 
-_CALL = "__call__"  # of an instance that is a handler
+_CALL = "__call__"  # the function of a handler that is an instance of a class
 
 
 def code_of(function: Any) -> CodeType | None:
@@ -383,7 +385,9 @@ def code_of(function: Any) -> CodeType | None:
 
 
 def _went_through(exc: BaseException, code: CodeType | None) -> bool:
-    """Return whether an exception, or one of its causes, passed a frame with that code."""
+    """Return whether the traceback of an exception, or of one of its causes, has a frame of that
+    code.
+    """
     seen: set[int] = set()
     current: BaseException | None = exc
     while current is not None and id(current) not in seen:
@@ -408,10 +412,10 @@ def _is_second_try(event: str, exc: BaseException) -> bool:
 
 
 class _Bodies:
-    """Tells the current dispatch that the body of a handler began, by ``sys.monitoring``.
+    """Notifies the current dispatch when the body of a handler begins, by ``sys.monitoring``.
 
-    Python 3.11 has none, and all tool ids may be taken: then `sees` is false, and tracebacks
-    have to do.
+    Python 3.11 has no ``sys.monitoring``, and all tool ids may be in use: then `sees` is false, and
+    tracebacks are used instead.
 
     Args:
         monitoring: the module, or None.
@@ -423,7 +427,7 @@ class _Bodies:
         self._codes: set[CodeType] = set()
 
     def observe(self, code: CodeType | None) -> None:
-        """Observe that code from now on."""
+        """Observe a code object from now on."""
         if code is None or code in self._codes or not self._has_tool():
             return
         self._codes.add(code)
@@ -443,11 +447,11 @@ class _Bodies:
         return self._tool is not None
 
     def sees(self, code: CodeType | None) -> bool:
-        """Whether the start of that code is observed."""
+        """Whether the start of a code object is observed."""
         return code in self._codes
 
     def release(self) -> None:
-        """Observe nothing any more."""
+        """Stop observing."""
         for code in self._codes:
             self._monitoring.set_local_events(self._tool, code, 0)
         if self._tool is not None:
@@ -465,5 +469,5 @@ class _Bodies:
             observer.called_directly(code)
 
 
-_TOOLS = (4, 3, 0, 5, 2)  # 1 is coverage.py's, whether it is in use yet or not
+_TOOLS = (4, 3, 0, 5, 2)  # 1 is the id of coverage.py, which may start later
 bodies = _Bodies(getattr(sys, "monitoring", None))

@@ -1,4 +1,4 @@
-"""The handler from which an exception came, and the report of the exception to the connection."""
+"""Finds the handler that raised an exception, and reports the exception to the connection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 __tracebackhide__ = True
 
 RESERVED = {"0": "connect", "1": "disconnect"}
-"""The events of the packets whose text begins so: their payload need not be read to know them."""
+"""The events of packets by the beginning of their text, without decoding the payload."""
 
 
 def frames(traceback: TracebackType | None) -> Iterator[FrameType]:
@@ -46,7 +46,7 @@ def _handler_context(traceback: TracebackType | None) -> tuple[str, str, str, An
     for frame in frames(traceback):
         if frame.f_code.co_name == "_trigger_event" and "handler" in frame.f_locals:
             values = frame.f_locals
-            # A catch-all's arguments begin with the event, the namespace or both.
+            # The arguments of a catch-all handler begin with the event, the namespace or both.
             skipped = {values["event"], values["namespace"]}
             sids = (arg for arg in values["args"] if isinstance(arg, str) and arg not in skipped)
             sid = next(sids, "")
@@ -57,8 +57,9 @@ def _handler_context(traceback: TracebackType | None) -> tuple[str, str, str, An
 def _own_error(exc: BaseException, handler: str) -> BaseException:
     """Return the exception that a connect or disconnect handler raised itself.
 
-    python-socketio calls such a handler with one argument more, and without it after any TypeError.
-    So the last exception may be the failure of one of the two calls, or have it as context.
+    python-socketio calls such a handler with one argument more, and after any TypeError without
+    that argument. So the last exception may be the failure of one of the two calls, or have that
+    failure as its context.
     """
     context = exc.__context__
     if (
@@ -77,15 +78,16 @@ def _is_failed_call(exc: BaseException, handler: str) -> bool:
     if not isinstance(exc, TypeError):
         return False
     names = [frame.f_code.co_name for frame in frames(exc.__traceback__)]
-    # The name, since a decorator's wrapper passes on what it is given.
+    # Compared by name: the wrapper of a decorator passes its arguments on.
     return names[-1:] in _CALLERS or str(exc).startswith(f"{handler}() ")
 
 
 def _place_of_unentered(exc: BaseException, name: str, handler: Any, event: str) -> str:
-    """File and line of a handler that could not be called, since no frame of the traceback tells.
+    """Return file and line of a handler that could not be called, which no frame of the traceback
+    has.
 
     Args:
-        exc: what the call raised.
+        exc: the exception of the call.
         name: the handler's qualified name.
         handler: the handler.
         event: the event's name.
@@ -163,10 +165,10 @@ def report(
     names the handler.
 
     Args:
-        owner: the connection; None where there is none, and nothing to be reported.
-        exc: what the app raised.
-        run: the handler's run; None where no handler is known.
-        data: the message that the server was reading.
+        owner: the connection; None without a connection, and then nothing is reported.
+        exc: the exception of the app.
+        run: the run of the handler; None if the handler is unknown.
+        data: the message that the server was processing.
     """
     if owner is None:
         return
@@ -187,7 +189,7 @@ def report(
         where = f"event {run.event!r}, namespace {run.namespace!r}, sid {run.sid!r}"
         note(exc, run.name or "the server", where)
     else:
-        # Not the packet itself: with CONNECT it carries what the client logs in with.
+        # Not the packet itself: a CONNECT packet has the auth payload.
         what = f"a packet of {len(data)} {'characters' if isinstance(data, str) else 'bytes'}"
         note(exc, "the server", f"while it read {what}; do both sides use the same serializer?")
     owner.app_raised(exc, run)

@@ -1,8 +1,8 @@
 """`ServerInstrumentation`: the interface of an instrumented server for the rest of the package.
 
 `asyncio_server.AsyncioInstrumentation` and `threaded_server.ThreadedInstrumentation` implement it.
-Both are composed of the same parts, `Handlers`, `Clients`, `ServerLog` and `ServerHooks`, and of
-sockets of their own kind.
+Both are composed of the same parts, `Handlers`, `Clients`, `ServerLog` and `ServerHooks`, and each
+of its own kind of sockets.
 """
 
 from __future__ import annotations
@@ -43,26 +43,24 @@ class ServerSockets(Protocol):
         ...
 
     def sends(self, eio_sid: str) -> bool:
-        """Return whether the server may be sending what it has taken out of the queue."""
+        """Return whether the server may be sending a packet that it has taken out of the queue."""
         ...
 
     def noop_arrived(self, eio_sid: str, data: Any) -> None:
-        """Take note of a NOOP packet that arrived over a connection."""
+        """Note a NOOP packet that arrived over a connection."""
 
     def release_poll(self, eio_sid: str) -> None:
-        """Let the pending GET of a closed session answer now: the server would hold it for 45 s."""
+        """End the pending GET of a closed session now: the server would hold the GET for 45 s."""
 
     def expire_poll(self, eio_sid: str) -> None:
-        """Let the pending GET answer as it would after those 45 s: with 400."""
+        """End the pending GET as the server would after 45 s, with status 400."""
 
     async def time_out(self, eio_sid: str) -> None:
-        """Do now what the server does with a client that answers no ping:
-        ``check_ping_timeout()``.
-        """
+        """Run the server's ``check_ping_timeout()`` as for a client that has answered no ping."""
 
     def pass_time(self, seconds: float) -> None:
-        """Let the server find that it sent its last pings `seconds` earlier: it reads
-        ``time.time()``.
+        """Move the server's record of its last pings `seconds` into the past: the server compares
+        it with ``time.time()``.
         """
 
 
@@ -71,19 +69,18 @@ class ServerInstrumentation(Protocol):
 
     Attributes:
         eio: the Engine.IO server.
-        sio: the Socket.IO server on top of it; None where there is none.
-        services: of the event loop.
-        users: how many clients' apps use the instrumentation.
-        shares: whether the server may be instrumented in another loop as well, while that one
-            stands still.
+        sio: the Socket.IO server on top of it, or None.
+        services: the services of the event loop.
+        users: how many running apps use the instrumentation.
+        shares: whether the server may also be instrumented in another loop that stands still.
         threaded: whether handlers run in threads.
-        output_shows: whether what the server puts out is sent in tasks of the event loop.
+        output_shows: whether the server sends its output in tasks of the event loop.
         sessions: the instrumented connections, by Engine.IO sid.
         runs: the handlers that run now.
         handlers: the app's handlers.
         clients: the rooms and ids of the server's clients.
         sockets: the server's Engine.IO connections.
-        log: what the server emitted and logged lately.
+        log: the latest emits and logged exceptions of the server.
         hooks: the hooks on the server.
     """
 
@@ -110,7 +107,7 @@ class ServerInstrumentation(Protocol):
         """Put the hooks in place; `below` are those of the same server in another loop."""
 
     def restore(self) -> None:
-        """Leave the server as it was found; a hook that somebody else has replaced since stays."""
+        """Restore the server; a hook that other code has replaced since then stays."""
 
     def session(
         self, sid: str, namespace: str
@@ -119,10 +116,10 @@ class ServerInstrumentation(Protocol):
         ...
 
     def handle_failure(self, exc: BaseException) -> bool:
-        """Report the failure of a task that nobody waits for to the client it was begun for.
+        """Report the exception of a task that is not awaited to the client that caused the task.
 
         Returns:
-            whether there is such a client.
+            Whether such a client was found.
         """
         ...
 
@@ -131,10 +128,10 @@ class ServerInstrumentation(Protocol):
         ...
 
     def track_started_tasks(self) -> None:
-        """Track the tasks that the server began before it was instrumented."""
+        """Track the tasks that the server began before the instrumentation."""
 
     def release_connection(self, eio_sid: str) -> list[asyncio.Task[Any]]:
-        """End what the server keeps of a closed connection.
+        """Remove a closed connection from the server, and end its tasks.
 
         Returns:
             the tasks that were cancelled and should be waited for.
@@ -142,15 +139,15 @@ class ServerInstrumentation(Protocol):
         ...
 
     def stop_service(self) -> list[asyncio.Task[Any]]:
-        """End the server's service task, if this is its last user and saw it begin.
+        """End the server's service task, if this is the last user and the task began in this loop.
 
         Returns:
-            the task, to be waited for.
+            The task, to be waited for.
         """
         ...
 
     def stop_tasks(self) -> list[asyncio.Task[Any]]:
-        """Cancel what the server and the app began and nobody else ends.
+        """Cancel the remaining tasks that the server and the app began.
 
         Returns:
             the tasks that were cancelled and should be waited for.
@@ -158,7 +155,7 @@ class ServerInstrumentation(Protocol):
         ...
 
     def release(self) -> None:
-        """Clean up what the server remembers of an event loop that is gone."""
+        """Remove all state of a closed event loop from the server."""
 
     async def close_brokers(self) -> None:
         """Close the connections to brokers that were opened in this event loop."""
@@ -168,7 +165,7 @@ class ThreadedServerInstrumentation(ServerInstrumentation, Protocol):
     """One instrumented server that runs in threads."""
 
     def shielded_app(self, app: Any, connection: InstrumentedConnection) -> Any:
-        """Return `app` so that its calls, which threads serve, are not cancelled half-way.
+        """Return `app` with calls that are not cancelled half-way: threads wait for them.
 
         Raises:
             UsageError: the app's bridge has no thread left for one more client.

@@ -1,8 +1,8 @@
-"""Finds where an app has its Socket.IO server, for the error of a handshake that found none.
+"""Finds the path of an app's Socket.IO server, for the error of a handshake at another path.
 
-Attributes of the app give candidates. Each candidate is tried before it is named: the app is called
-with a handshake's request, and the call is cancelled as soon as the server is in the call stack,
-before the server has read anything.
+The candidates are read from attributes of the app. Each candidate is tried: the app is called with
+a handshake's request, and the call is cancelled as soon as the server is in the call stack, before
+the server has received anything.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __tracebackhide__ = True
 
 _APP = engineio.ASGIApp.__call__.__code__
 _CANDIDATES = 8
-_TIMEOUT = 1.0  # seconds, for an app that neither answers nor leads to a server
+_TIMEOUT = 1.0  # seconds, for an app that does not answer and does not call a server
 _DEFAULT = "/socket.io"
 _SEARCHED = 5_000
 
@@ -34,11 +34,11 @@ ScopeOf = Callable[[str], Any]
 
 @dataclass
 class _Reached:
-    """How far a request came.
+    """The outcome of a request.
 
     Attributes:
-        server: it came to an Engine.IO server.
-        path: the path of the scope that an ASGIApp was given; None where none was.
+        server: whether the request reached an Engine.IO server.
+        path: the path of the scope with which an ASGIApp was called; None if none was called.
         app: that ASGIApp.
     """
 
@@ -48,15 +48,15 @@ class _Reached:
 
 
 async def hint_of_path(app: Any, path: str, scope_of: ScopeOf) -> str:
-    """What to do about a handshake at `path` that no server answered.
+    """Find out what to do after a handshake at `path` that no server answered.
 
     Args:
         app: the app under test.
         path: the ``socketio_path`` that was tried.
-        scope_of: makes the scope of a handshake at another ``socketio_path``.
+        scope_of: returns the scope of a handshake at another ``socketio_path``.
 
     Returns:
-        "" where no way to a server was found.
+        The hint as text; "" if no server was found.
     """
     served = list(_served(app))
     refusing: _Reached | None = None
@@ -79,7 +79,7 @@ async def hint_of_path(app: Any, path: str, scope_of: ScopeOf) -> str:
 
 
 async def _wrapper(app: Any, path: str, scope_of: ScopeOf) -> str:
-    """Return an ASGIApp around `app`, which was probably meant instead."""
+    """Return an ASGIApp around `app`, which is probably the right app."""
     for thing in _asgi_apps():
         if thing is app or all(inner is not app for inner in reachable(thing.other_asgi_app)):
             continue
@@ -96,9 +96,9 @@ async def _wrapper(app: Any, path: str, scope_of: ScopeOf) -> str:
 def _asgi_apps() -> Iterator[Any]:
     """Return every ASGIApp of the process, those in modules' variables first."""
     seen: set[int] = set()
-    # The garbage collector does not list what is frozen.
+    # The garbage collector does not list frozen objects.
     for thing in (*(value for _, _, value in _variables()), *gc.get_objects()):
-        # Not isinstance(), which asks proxies for their __class__.
+        # Not isinstance(), which reads __class__ of proxies.
         if issubclass(type(thing), engineio.ASGIApp) and id(thing) not in seen:
             seen.add(id(thing))
             yield thing
@@ -112,13 +112,13 @@ def _variables() -> Iterator[tuple[str, str, Any]]:
 
 
 def _name_of(thing: Any) -> str:
-    """Return the module and variable that hold `thing`; "" for none."""
+    """Return the module and the variable that has `thing`, or ""."""
     found = (f"{module}.{name}" for module, name, value in _variables() if value is thing)
     return next(found, "")
 
 
 def _candidates(served: list[tuple[str, str]]) -> list[str]:
-    """Return the values of ``socketio_path`` at which a server may be, likeliest first."""
+    """Return possible values of ``socketio_path``, likeliest first."""
     paths: list[str] = []
     for prefix, own in served:
         paths += [f"{prefix}{own}", own, prefix]
@@ -130,7 +130,7 @@ def _normal(path: str) -> str:
 
 
 def _served(app: Any) -> Iterator[tuple[str, str]]:
-    """For each ASGIApp that `app` leads to: the path of the mounts on the way, and its own."""
+    """Yield for each ASGIApp within `app` the path of its mounts, and its own path."""
     waiting, seen = deque([(app, "")]), {id(app)}
     while waiting and len(seen) < _SEARCHED:
         thing, prefix = waiting.popleft()
@@ -146,11 +146,11 @@ def _served(app: Any) -> Iterator[tuple[str, str]]:
 
 
 async def _try(app: Any, scope: Any) -> _Reached:
-    """Call `app` with `scope` until an Engine.IO server stands in the call stack, or it ends."""
+    """Call `app` with `scope` until an Engine.IO server is in the call stack, or the call ends."""
     loop = asyncio.get_running_loop()
     reached, found, asked = _Reached(), loop.create_future(), False
 
-    def look() -> None:
+    def inspect_stack() -> None:
         frame: Any = sys._getframe(2)
         while frame is not None:
             if frame.f_code is _APP:
@@ -164,7 +164,7 @@ async def _try(app: Any, scope: Any) -> _Reached:
 
     async def receive() -> Any:
         nonlocal asked
-        look()
+        inspect_stack()
         if reached.server or asked:
             await loop.create_future()  # until the call is cancelled
         asked = True
@@ -173,7 +173,7 @@ async def _try(app: Any, scope: Any) -> _Reached:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(_message: Any) -> None:
-        look()
+        inspect_stack()
 
     task = loop.create_task(app(scope, receive, send))
     try:

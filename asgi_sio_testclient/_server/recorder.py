@@ -1,8 +1,9 @@
-"""Records, while a `trace.recording` is active, what a server's handlers wait for and emit.
+"""Records the waits and emits of a server's handlers while a `trace.recording` is active.
 
-Without a recording none of this is installed. The hooks are on the instances: the server's
+Without a recording, no hook is installed. The hooks are on the instances: the server's
 ``_trigger_event``, through which it calls every handler, and the client manager's ``emit``, which
-``emit()``, ``send()`` and ``call()`` come to. They forward every call and re-raise every exception.
+``emit()``, ``send()`` and ``call()`` call. The hooks forward every call and re-raise every
+exception.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ class Recorder:
 
     Args:
         sio: a `socketio.AsyncServer`.
-        recording: takes what is recorded.
-        current_run: returns the run of the task that calls it, or None.
-        begin_run: makes a run of the event, namespace and sid given, for a handler whose run the
-            instrumentation does not count by itself.
+        recording: the recording to which waits and emits are added.
+        current_run: returns the handler's run in the current task, or None.
+        begin_run: creates a run for an event, namespace and sid, for a handler that the
+            instrumentation does not count.
     """
 
     def __init__(
@@ -63,19 +64,20 @@ class Recorder:
         self._hooks.put(sio.manager, "emit", self._manager_emit)
 
     def restore(self) -> None:
-        """Remove the hooks; a hook that somebody else has replaced since stays."""
+        """Remove the hooks; a hook that other code has replaced since then stays."""
         self._hooks.restore()
 
     async def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
         sid = next((arg for arg in args if isinstance(arg, str)), None)
-        # A disconnect has one run for all namespaces, without a name: each handler gets its own.
+        # A disconnect has one run for all namespaces, without a name; here each handler gets a run.
         own = event == "disconnect"
         run = self._begin_run(event, namespace, sid) if own else self._current_run()
         if run is None:
             return await self._trigger(event, namespace, *args)
         if run.error is None:
             self._recording.runs.append(run)
-        # Else a connect handler is called again with fewer arguments, after a TypeError.
+        # Else python-socketio calls a connect handler again with fewer arguments, after a
+        # TypeError.
         run.error = None
         token = _RUN.set(run)
         try:
@@ -105,10 +107,10 @@ class Recorder:
 
 
 class _Recorded:
-    """Awaits a coroutine, and notes where it is suspended and for how long.
+    """Awaits a coroutine, and records where it is suspended, and for how long.
 
-    It has the attributes of the coroutine by which a chain of awaits is followed, so that it hides
-    no frame from those that ask where a task is suspended.
+    This object has the attributes of a coroutine that `_waiting.suspended` reads, so that no frame
+    of a suspended task is hidden.
     """
 
     def __init__(
@@ -141,12 +143,12 @@ class _Recorded:
 
     @property
     def cr_frame(self) -> Any:
-        """The coroutine's frame; None where it has ended."""
+        """The frame of the coroutine; None once the coroutine has ended."""
         return self._coroutine.cr_frame
 
     @property
     def cr_await(self) -> Any:
-        """What the coroutine awaits."""
+        """The object that the coroutine awaits."""
         return self._coroutine.cr_await
 
     def _suspended(self, yielded: Any) -> Any:
@@ -162,7 +164,7 @@ class _Recorded:
 
 
 def _caller() -> str:
-    """The app's innermost line in the current call stack."""
+    """Return the app's innermost line in the current call stack."""
     return next(
         (frame_suspended_at(frame) for frame in _stack() if not is_library(frame.f_code)), ""
     )
@@ -172,7 +174,9 @@ _LOOP_RUNS = (asyncio.Handle._run.__code__, asyncio.Runner.run.__code__)
 
 
 def _stack() -> Iterable[FrameType]:
-    """The frames from the caller's up to the event loop's: what runs the loop makes no emit."""
+    """Yield the frames from the caller's up to the event loop's: no frame outside of the loop
+    emits.
+    """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code not in _LOOP_RUNS:
         yield frame

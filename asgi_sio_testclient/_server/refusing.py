@@ -1,7 +1,7 @@
-"""Which line of a connect handler refused a client.
+"""Finds the line of a connect handler that refused a client.
 
-While a connect handler runs, the server instance's ``_trigger_event`` is hooked: python-socketio
-turns what the handler raised or returned into a packet, and keeps nothing of it.
+While a connect handler runs, ``_trigger_event`` of the server instance is hooked: python-socketio
+converts the handler's exception or result to a packet, and does not keep it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class ConnectHandlers:
 
     Args:
         sio: the server.
-        find: finds the handler of an event in a namespace, or None.
-        threaded: the handlers run in threads.
+        find: returns the handler of an event in a namespace, or None.
+        threaded: whether the handlers run in threads.
     """
 
     def __init__(self, sio: Any, find: Callable[[str, str], Any], *, threaded: bool) -> None:
@@ -46,7 +46,7 @@ class ConnectHandlers:
         self._trigger_hook = self._trigger_sync if threaded else self._trigger_async
 
     def begin(self, run: HandlerRun) -> None:
-        """A connect handler is about to run, in the current task or thread."""
+        """Called before a connect handler runs in the current task or thread."""
         with self._lock:
             if not self._runs:
                 found = self._sio.__dict__
@@ -56,7 +56,7 @@ class ConnectHandlers:
             self._runs[run.task if self._is_async else threading.get_ident()] = run
 
     def end(self, run: HandlerRun) -> None:
-        """The connect handler of the current task or thread has ended."""
+        """Called after the connect handler of the current task or thread has ended."""
         with self._lock:
             del self._runs[run.task if self._is_async else threading.get_ident()]
             found = self._sio.__dict__
@@ -99,7 +99,9 @@ class ConnectHandlers:
 
 
 def _where_false_is_returned(handler: Any, event: str) -> str:
-    """The line of a handler that returned False; several where the code can't tell which."""
+    """Return the line of a handler that returned False; several lines if the code has several
+    candidates.
+    """
     function = getattr(handler, f"on_{event}", handler)
     codes = list(_codes(getattr(function, "func", function)))
     certain = [place for code in codes for place in _returns(code, only_false=True)]
@@ -115,7 +117,7 @@ def _where_false_is_returned(handler: Any, event: str) -> str:
 
 
 def _codes(function: Any) -> Iterator[CodeType]:
-    """The code of a function, and of what it wraps."""
+    """Yield the code of a function, and of the functions that it wraps."""
     while function is not None:
         code = getattr(function, "__code__", None)
         if inspect.iscode(code):

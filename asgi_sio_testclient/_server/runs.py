@@ -32,8 +32,8 @@ class InstrumentedConnection(Protocol):
         """Called when a handler has returned or raised, at least if its event wanted an ack."""
 
     def app_raised(self, exc: BaseException, run: HandlerRun | None = None) -> None:
-        """Called when the app has raised because of a packet of this connection, in `run` if
-        that is known.
+        """Called when the app has raised because of a packet of this connection, in `run` if the
+        run is known.
         """
 
 
@@ -53,15 +53,15 @@ class HandlerRun:
     """One run of one handler of the app.
 
     Attributes:
-        event: what started it: an event's name, "connect" or "disconnect".
-        namespace: where.
-        sid: the client's id in that namespace; None where it isn't known yet.
-        id: the ack id that the client gave, or None.
-        started: when, in seconds of `time.perf_counter`; infinite until then.
-        ended: when; None while it runs.
-        task: the task it runs in.
-        error: what it raised.
-        refused_at: of a connect handler that refused, the line that did; "" else.
+        event: the name of the event, "connect" or "disconnect".
+        namespace: the namespace of the event.
+        sid: the client's session id in that namespace; None while it is unknown.
+        id: the ack id of the event, or None.
+        started: when the run started, in seconds of `time.perf_counter`; infinite before the start.
+        ended: when the run ended; None while it runs.
+        task: the task of the run.
+        error: the exception that the handler raised, or None.
+        refused_at: the line of a connect handler that refused the client; else "".
     """
 
     __slots__ = (
@@ -91,7 +91,7 @@ class HandlerRun:
         self.refused_at = ""
 
     def begin(self) -> None:
-        """Note the beginning."""
+        """Record the start of the run."""
         self.started = perf_counter()
 
     @property
@@ -101,28 +101,30 @@ class HandlerRun:
 
     @property
     def source(self) -> str:
-        """The file and line of the handler's definition, "" if that is not known."""
+        """The file and line of the handler's definition; "" if they are unknown."""
         return self._server.handler_source(self.event, self.namespace)
 
     @property
     def awaits_client(self) -> bool:
-        """Whether it is suspended in ``AsyncServer.call()``: it waits for a client's ack."""
+        """Whether the run is suspended in ``AsyncServer.call()``, which waits for a client's
+        ack.
+        """
         return self.task is not None and _CALL in suspended_codes(self.task)
 
     def is_outside(self, work: Work) -> bool:
-        """Return whether the run waits for a thread or a socket; `work` is that of its event
+        """Return whether the run waits for a thread or a socket; `work` is the work of its event
         loop.
         """
         return work.waits_outside(self.task)
 
     @property
     def place(self) -> str:
-        """Where it is suspended; "" where that is in no line of the app's own."""
+        """The line of the app at which the run is suspended; "" without such a line."""
         return "" if self.task is None else suspended_at(self.task)
 
     @property
     def duration(self) -> float | None:
-        """Seconds that it took; None while it runs."""
+        """The duration in seconds; None while the handler runs."""
         return None if self.ended is None else self.ended - self.started
 
     def __str__(self) -> str:

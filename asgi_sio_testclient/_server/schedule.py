@@ -1,4 +1,6 @@
-"""What the exploration of schedules needs of a server: ids that are the same in every run."""
+"""Functions for the exploration of schedules: a server's session ids that are the same in every
+run, clients and handlers.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,10 @@ _LENGTH = 15  # bytes: 20 characters, as engineio.BaseServer.generate_id makes t
 
 
 def number_ids(eio: Any, numbers: itertools.count[int]) -> Callable[[], None]:
-    """Let a server make ids from `numbers` in the place of random ones; returns what undoes that.
+    """Make a server generate session ids from `numbers`, and not at random; return a function that
+    undoes this.
 
-    Set on the instance, as python-socketio's own instrumentation does.
+    The method is replaced on the instance, as python-socketio's instrumentation does.
     """
 
     def generate_id() -> str:
@@ -39,14 +42,14 @@ def number_ids(eio: Any, numbers: itertools.count[int]) -> Callable[[], None]:
 
 
 def eio_sid_of(sio: Any, sid: str, namespace: str) -> str | None:
-    """The Engine.IO session of a client, while it is connected."""
+    """Return the Engine.IO session id of a client; None for a client that is not connected."""
     found: str | None = sio.manager.eio_sid_from_sid(sid, namespace)
     return found
 
 
 def handler_of(eio: Any, event: str, namespace: str) -> Any:
-    """The function of the app that handles an event; None for none."""
-    # The instrumentation has hooked the entries "message" and "disconnect".
+    """Return the function of the app that handles an event, or None."""
+    # These entries are hooked by the instrumentation.
     sio = getattr(eio.handlers.get("connect"), "__self__", None)
     if not isinstance(sio, socketio.AsyncServer):
         return None

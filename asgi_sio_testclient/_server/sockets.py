@@ -15,7 +15,7 @@ __all__ = ["AsyncSockets", "ThreadedSockets"]
 
 __tracebackhide__ = True
 
-_TURNS = 10  # of the loop, that a request takes from the app's door into the server's queue
+_TURNS = 10  # turns of the loop that a request takes from the app's call to the server's queue
 
 
 class AsyncSockets:
@@ -23,7 +23,7 @@ class AsyncSockets:
 
     Args:
         eio: the server.
-        loop: the event loop that it runs in.
+        loop: the event loop of the server.
     """
 
     def __init__(self, eio: Any, loop: asyncio.AbstractEventLoop) -> None:
@@ -41,13 +41,13 @@ class AsyncSockets:
     def has_output(self, eio_sid: str) -> bool:
         """See `protocol.ServerSockets`."""
         socket = self._eio.sockets.get(eio_sid)
-        # AsyncSocket.poll() calls task_done() in the step in which the writer goes on to send.
+        # AsyncSocket.poll() calls task_done() in the same step in which the writer begins to send.
         return socket is not None and socket.queue._unfinished_tasks > 0 and not socket.closed
 
     def sends(self, eio_sid: str) -> bool:
         """See `protocol.ServerSockets`."""
         socket = self._eio.sockets.get(eio_sid)
-        # Else the writer, or the pending GET, is back in queue.get(): what it took has been sent.
+        # Else the writer, or the pending GET, is in queue.get() again: its packets have been sent.
         return socket is not None and not socket.queue._getters and not socket.closed
 
     def noop_arrived(self, eio_sid: str, data: Any) -> None:
@@ -66,12 +66,12 @@ class AsyncSockets:
             self._expire_getter(socket, _TURNS)
 
     def _expire_getter(self, socket: Any, turns: int) -> None:
-        # AsyncSocket.poll() takes a cancelled wait for one that was too long.
+        # AsyncSocket.poll() handles a cancelled wait like a timeout.
         getters = list(socket.queue._getters)
         for getter in getters:
             getter.cancel()
         if not getters and turns:
-            # The GET is on its way there.
+            # The pending GET has not reached the queue yet.
             self._loop.call_soon(self._expire_getter, socket, turns - 1)
         elif not getters:
             socket.queue.put_nowait(None)
@@ -93,7 +93,7 @@ class ThreadedSockets:
 
     Args:
         eio: the server.
-        run: runs a function in a thread of the server's, and returns a future for its end.
+        run: runs a function in a thread of the server, and returns a future for its end.
     """
 
     def __init__(
@@ -113,12 +113,14 @@ class ThreadedSockets:
         try:
             self._send(eio_sid, packet)
         finally:
-            # Counted when it is in the queue: who asks for that number then asks behind it.
+            # Counted once the packet is in the queue, so that a later NOOP is behind the packet.
             with self._lock:
                 self._put[eio_sid] = self._put.get(eio_sid, 0) + 1
 
     def message_arrived(self, eio_sid: str) -> None:
-        """Hold the connection of a message: the server may drop it before `release`."""
+        """Hold the connection of a message: the server may remove the connection before
+        `release`.
+        """
         self._used[eio_sid] = self._eio.sockets.get(eio_sid)
 
     def has_connection(self, eio_sid: str) -> bool:
@@ -132,8 +134,9 @@ class ThreadedSockets:
     def has_output(self, eio_sid: str) -> bool:
         """See `protocol.ServerSockets`.
 
-        ``Socket.poll()`` calls task_done before the response is on its way, so that the queue can't
-        tell. A NOOP behind what is in it can: when it arrives, all of that has.
+        ``Socket.poll()`` calls task_done before the response is sent, so the state of the queue is
+        not enough. A NOOP is added to the queue: when the NOOP arrives, all packets before have
+        arrived.
         """
         socket = self._eio.sockets.get(eio_sid)
         if socket is None or socket.closed:
@@ -152,7 +155,7 @@ class ThreadedSockets:
 
     def noop_arrived(self, eio_sid: str, data: Any) -> None:
         """See `protocol.ServerSockets`."""
-        # The server has NOOPs of its own, without data.
+        # The server's own NOOPs have no data.
         if data == str(self._asked.get(eio_sid)):
             self._delivered[eio_sid] = self._asked.pop(eio_sid)
 
@@ -165,12 +168,12 @@ class ThreadedSockets:
     expire_poll = release_poll
 
     async def time_out(self, eio_sid: str) -> None:
-        """See `protocol.ServerSockets`. The disconnect handler runs in a thread of its own."""
+        """See `protocol.ServerSockets`. The disconnect handler runs in a new thread."""
         socket = self._eio.sockets.get(eio_sid)
         if socket is None:
             return
         reason = self._eio.reason.PING_TIMEOUT
-        # Its last act is to let the pending GET answer.
+        # The server's last step is the answer to the pending GET.
         await asyncio.shield(self._run(lambda: socket.close(False, True, reason)))
 
     def pass_time(self, seconds: float) -> None:
@@ -178,15 +181,15 @@ class ThreadedSockets:
         _pass_time(self._eio, seconds)
 
     def release(self, eio_sid: str, *, polled: bool) -> None:
-        """Drop what is left of a closed connection.
+        """Remove a closed connection from the server.
 
         Args:
-            eio_sid: its id.
-            polled: whether a request of the connection is still with the app.
+            eio_sid: the Engine.IO session id.
+            polled: whether a request of the connection is pending in the app.
         """
         socket = self._used.pop(eio_sid, None)
         if socket is not None:
-            # Socket.close(wait=True) would wait for a client that has gone to take what is there.
+            # Socket.close(wait=True) would wait until the closed client has received the queue.
             with contextlib.suppress(queue.Empty):
                 while True:
                     socket.queue.get_nowait()

@@ -18,7 +18,7 @@ class ServerTasks:
 
     Args:
         eio: the Engine.IO server.
-        sio: the Socket.IO server on top of it; None where there is none.
+        sio: the Socket.IO server on top of it, or None.
 
     Attributes:
         background: the app's tasks, with the connection whose handler began them.
@@ -34,7 +34,7 @@ class ServerTasks:
         self._sio = sio
 
     def track_started(self) -> None:
-        """Track the tasks that the server began before it was instrumented."""
+        """Track the tasks that the server began before the instrumentation."""
         for task in asyncio.all_tasks():
             coroutine: Any = task.get_coro()
             frame = getattr(coroutine, "cr_frame", None)
@@ -42,11 +42,11 @@ class ServerTasks:
             if coroutine.__name__ == "_send_ping" and getattr(owner, "server", None) is self._eio:
                 self.pings.setdefault(owner.sid, task)
             elif coroutine.__name__ == "_service_task" and owner is self._eio:
-                # With other connections open it may well be somebody else's.
+                # With other open connections, the task may belong to another client.
                 self.service = self.service or (task if len(self._eio.sockets) == 1 else None)
 
     def stop_ping(self, eio_sid: str) -> list[asyncio.Task[Any]]:
-        """Cancel the task that pings a connection; return it, to be waited for."""
+        """Cancel the task that pings a connection; return the task, to be waited for."""
         ping = self.pings.pop(eio_sid, None)
         if ping is None or ping.done():
             return []
@@ -54,7 +54,7 @@ class ServerTasks:
         return [ping]
 
     def stop(self) -> list[asyncio.Task[Any]]:
-        """Cancel all tasks but the service's; return them, to be waited for."""
+        """Cancel all tasks except the service task; return the tasks, to be waited for."""
         if self.background:
             note_ended(self._eio, self.background)
         tasks = [*self.background, *self.pings.values()]
@@ -63,25 +63,24 @@ class ServerTasks:
         return tasks
 
     def stop_service(self) -> list[asyncio.Task[Any]]:
-        """End the service task; return it, to be waited for."""
+        """End the service task; return the task, to be waited for."""
         service = self.service
         if service is None:
             return []
         if self._eio.service_task_event is None:
-            service.cancel()  # it has not begun
+            service.cancel()  # not started yet
         else:
             self._eio.service_task_event.set()  # as AsyncServer.shutdown() does
         self._release_service()
         return [service]
 
     def reset(self) -> None:
-        """Let the server begin afresh in the next event loop with what it believes to be running
-        already.
-        """
+        """Reset the server, so that it begins its tasks again in the next event loop."""
         if self.service is not None:
             self._release_service()
         if self._sio is not None and getattr(self._sio.manager, "thread", None) in self.background:
-            # A pub/sub manager's listener: initialize() starts it anew at the next connection.
+            # The listener of a pub/sub manager: initialize() starts it again at the next
+            # connection.
             self._sio.manager_initialized = False
         for task in self.background:
             _release_task(task)
@@ -93,14 +92,18 @@ class ServerTasks:
 
 
 def release_service(eio: Any) -> None:
-    """Let an Engine.IO server begin its service task anew at the next connection."""
+    """Reset an Engine.IO server, so that it begins its service task again at the next
+    connection.
+    """
     eio.service_task_handle = None
     eio.service_task_event = None
     eio.start_service_task = True
 
 
 def _release_task(task: asyncio.Task[Any]) -> None:
-    """Let python-socketio's own object that began a task once begin it anew: the admin UI's."""
+    """Reset an object of python-socketio that has begun a task (the admin UI), so that it begins
+    the task again.
+    """
     frame = getattr(task.get_coro(), "cr_frame", None)
     owner: Any = None if frame is None else frame.f_locals.get("self")
     if type(owner).__module__.partition(".")[0] != "socketio":

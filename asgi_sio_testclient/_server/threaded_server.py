@@ -1,9 +1,9 @@
-"""Instruments python-socketio's other server, `socketio.Server` in threading mode, as
-Flask-SocketIO has it: behind an ASGI bridge.
+"""Instruments `socketio.Server` in threading mode, behind an ASGI bridge, as with Flask-SocketIO.
 
-As in `asyncio_server` the hooks are on the instance, counted and undone. What differs: the hooks
-are called in the server's threads, and have the event loop count, in order; threads can't be
-cancelled, so that they are woken and asked to end. Line references are to python-socketio 5.18 and
+As in `asyncio_server`, the hooks are on the instance, and are removed at the end. There are two
+differences: the hooks are called in the server's threads, and count through calls in the event
+loop, in order; and threads can't be cancelled, so they are woken and requested to end. Line
+references are to python-socketio 5.18 and
 python-engineio 4.15.
 """
 
@@ -52,8 +52,8 @@ class ThreadedInstrumentation:
 
     Args:
         eio: the Engine.IO server.
-        sio: the Socket.IO server on top of it; None where there is none.
-        services: of the event loop.
+        sio: the Socket.IO server on top of it, or None.
+        services: the services of the event loop.
 
     Raises:
         UsageError: the server runs in eventlet or gevent, or Flask-SocketIO's own test client has
@@ -66,7 +66,7 @@ class ThreadedInstrumentation:
         self.sio = sio
         self.services = services
         self.users = 0
-        self.shares = False  # its threads run whether a loop does or not
+        self.shares = False  # the threads run without the event loop, too
         self.threaded = True
         self.output_shows = False
         self.sessions: dict[str, InstrumentedConnection] = {}
@@ -111,7 +111,7 @@ class ThreadedInstrumentation:
         start, threads = self.hooks.start, self._threads
         name = getattr(target, "__name__", "")
         if name == HANDLER_TASK:
-            # The arguments that Server._handle_event() gives it.
+            # The arguments of Server._handle_event().
             _, sid, eio_sid, data, namespace, id_ = args
             owner = self.sessions.get(eio_sid)
             run = ThreadRun(self.handlers, owner, data[0], namespace, sid, id_)
@@ -120,7 +120,7 @@ class ThreadedInstrumentation:
             threads.call_in_loop(self._run_started, run)
             return start(threads.run, handle, self._handle, run, target, args)
         if self.sio is not None and getattr(target, "__self__", None) is self.sio.manager:
-            # A pub/sub manager's listener: it blocks in its broker, and is there once for good.
+            # The listener of a pub/sub manager, which blocks in its broker for ever.
             return start(target, *args, **kwargs)
         if name == "_send_ping":
             return start(threads.run, threads.ping_handle(target.__self__.sid), target)
@@ -143,7 +143,7 @@ class ThreadedInstrumentation:
             if run.owner is None or not reaches_test(exc):
                 raise
             run.error = exc
-            # It reaches the test; else only threading.excepthook would report it.
+            # The exception is raised in the test; else only threading.excepthook would report it.
             self._threads.call_in_loop(report, run.owner, exc, run)
         finally:
             run.ended = perf_counter()
@@ -169,7 +169,7 @@ class ThreadedInstrumentation:
         try:
             target()
         finally:
-            # So that the next client finds a server that has not begun.
+            # So that the server begins its service again with the next client.
             release_service(self.eio)
 
     def _message_hook(self, original: Any) -> Any:
@@ -211,7 +211,7 @@ class ThreadedInstrumentation:
             try:
                 original(eio_sid, *reason)
             except BaseException as exc:
-                # Without a reason it is python-engineio's second try, after a TypeError
+                # A call without a reason is python-engineio's second try, after a TypeError
                 # (Server._trigger_event).
                 if reason and reaches_test(exc):
                     self._threads.call_in_loop(report, owner, exc, run)
@@ -253,7 +253,7 @@ class ThreadedInstrumentation:
     def _disconnect_ended(self, run: ThreadRun) -> None:
         self.runs.discard(run)
         cast("ThreadHandle", run.task).finish()
-        # The transcript keeps the run; it need not keep a connection with it.
+        # The transcript keeps the run, which must not hold the connection.
         run.owner = run.task = None
         self.services.idle.notify()
 
@@ -262,7 +262,7 @@ class ThreadedInstrumentation:
         self.services.idle.notify()
 
     def handle_failure(self, exc: BaseException) -> bool:
-        """See `protocol.ServerInstrumentation`: no task of the loop's is this server's."""
+        """See `protocol.ServerInstrumentation`: this server has no tasks in the loop."""
         return False
 
     # -- access to the server
@@ -290,7 +290,7 @@ class ThreadedInstrumentation:
         return ended_before(self.eio, ())
 
     def track_started_tasks(self) -> None:
-        """See `protocol.ServerInstrumentation`: what runs in threads already is left alone."""
+        """See `protocol.ServerInstrumentation`: threads that run already are not tracked."""
 
     def release_connection(self, eio_sid: str) -> list[asyncio.Task[Any]]:
         """See `protocol.ServerInstrumentation`."""
@@ -315,7 +315,7 @@ class ThreadedInstrumentation:
             self.release_connection(eio_sid)
 
     async def close_brokers(self) -> None:
-        """See `protocol.ServerInstrumentation`: the manager listens in a thread, which goes on."""
+        """See `protocol.ServerInstrumentation`: the manager listens in a thread, which runs on."""
 
 
 def _require_threading(eio: Any, sio: Any) -> None:
@@ -327,7 +327,7 @@ def _require_threading(eio: Any, sio: Any) -> None:
             f"the server's async_mode is {eio.async_mode!r}, which replaces what asyncio "
             "stands on; for tests make it SocketIO(async_mode='threading')"
         )
-    # SocketIOTestClient.__init__ puts its own _send_packet into the server.
+    # SocketIOTestClient.__init__ replaces _send_packet of the server.
     sends = getattr(sio, "_send_packet", None)
     if getattr(sends, "__module__", "") == _FLASKS_CLIENT:
         raise UsageError(

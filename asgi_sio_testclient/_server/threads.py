@@ -1,4 +1,6 @@
-"""The threads of a threaded server, as the event loop sees them: runs, handles, requests."""
+"""The threads of a threaded server, for the event loop: handler runs, handles of threads,
+requests.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,9 @@ _CALL = socketio.Server.call.__code__
 
 
 class ThreadHandle(asyncio.Future[None]):
-    """The end of a thread of the server, for which the loop can wait as for a task.
+    """A handle of a server's thread, whose end the event loop can wait for, as for a task.
 
-    A thread can't be cancelled: `cancel` asks it to end at its next ``eio.sleep()``.
+    A thread can't be cancelled: after `cancel`, the thread ends at its next ``eio.sleep()``.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ask: Callable[[], object]) -> None:
@@ -39,7 +41,7 @@ class ThreadHandle(asyncio.Future[None]):
         self._ask = ask
 
     def cancel(self, msg: Any = None) -> bool:
-        """Ask the thread to end."""
+        """Request the thread to end."""
         self.stop.set()
         self._ask()
         return False
@@ -51,7 +53,9 @@ class ThreadHandle(asyncio.Future[None]):
 
 
 class _AskedToEnd(SystemExit):
-    """Ends a thread; no handler's ``except Exception`` stops it."""
+    """Raised to end a thread; not an Exception, so that no ``except Exception`` of a handler
+    catches it.
+    """
 
 
 class ThreadRun(HandlerRun):
@@ -64,31 +68,30 @@ class ThreadRun(HandlerRun):
         self._thread = threading.get_ident()
 
     def begin(self) -> None:
-        """Note the beginning, in the thread that calls this."""
+        """Record the start of the run, in the current thread."""
         self._thread = threading.get_ident()
         super().begin()
 
     @property
     def awaits_client(self) -> bool:
-        """Whether it waits in ``Server.call()`` for a client's ack."""
+        """Whether the run waits in ``Server.call()`` for a client's ack."""
         return self.ended is None and _CALL in codes_in_thread(self._thread)
 
     def is_outside(self, work: Work) -> bool:
-        """Whether it runs: it does so in a thread, unless it waits for the client."""
+        """Whether the run goes on in its thread, and does not wait for the client."""
         return self.ended is None and not self.awaits_client
 
     @property
     def place(self) -> str:
-        """Where it is now; "" where no line of the app's own runs."""
+        """The line of the app that the thread runs now; "" without such a line."""
         return thread_suspended_at(self._thread) if self.ended is None else ""
 
 
 class ServerThreads:
     """The threads that a server and its app begin with ``start_background_task``.
 
-    What is counted is changed in the event loop alone, by calls that the threads hand over. The
-    loop makes them in the order in which one thread gave them, and before it sees the response that
-    the thread gave after them.
+    Counts are changed in the event loop only, by calls that the threads schedule. The loop runs the
+    calls of one thread in order, and before a response that the thread has sent after them.
 
     Args:
         eio: the Engine.IO server.
@@ -113,7 +116,7 @@ class ServerThreads:
 
     @property
     def owner(self) -> InstrumentedConnection | None:
-        """The connection whose packet the current thread processes."""
+        """The connection whose packet is processed in the current thread."""
         owner: InstrumentedConnection | None = getattr(self._current, "owner", None)
         return owner
 
@@ -122,13 +125,13 @@ class ServerThreads:
         self._current.owner = owner
 
     def call_in_loop(self, call: Callable[..., object], *args: Any) -> None:
-        """Make a call in the event loop."""
-        # Nothing is to be reported in a closed loop.
+        """Schedule a call in the event loop."""
+        # The loop is closed: nothing has to be counted.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, *args)
 
     def run(self, handle: ThreadHandle, body: Callable[..., object], *args: Any) -> None:
-        """Call `body` in the current thread, whose end `handle` stands for."""
+        """Call `body` in the current thread, and finish `handle` at the end."""
         self._current.handle = handle
         try:
             with contextlib.suppress(_AskedToEnd):
@@ -137,7 +140,7 @@ class ServerThreads:
             self.call_in_loop(self._ended, handle)
 
     def stoppable_sleep(self, seconds: float = 0) -> None:
-        """The hook on the server's ``sleep``: a thread that was asked to end does so here."""
+        """The hook on the server's ``sleep``, in which a thread ends after the request to end."""
         handle: ThreadHandle | None = getattr(self._current, "handle", None)
         if handle is None:
             self._sleep(seconds)
@@ -150,7 +153,7 @@ class ServerThreads:
     # -- handles
 
     def handle(self) -> ThreadHandle:
-        """Return the handle of a thread, or of a run in one."""
+        """Return a handle for a thread, or for a run in a thread."""
         return ThreadHandle(self._loop, _nothing)
 
     def ping_handle(self, eio_sid: str) -> ThreadHandle:
@@ -166,7 +169,7 @@ class ServerThreads:
         return handle
 
     def background_handle(self) -> ThreadHandle:
-        """Return the handle of a thread of the app's."""
+        """Return a handle for a thread of the app."""
         handle = self.handle()
         self.call_in_loop(self.background.__setitem__, handle, self.owner)
         return handle
@@ -178,7 +181,9 @@ class ServerThreads:
         handle.finish()
 
     def stop_ping(self, eio_sid: str) -> list[ThreadHandle]:
-        """Ask the thread that pings a connection to end; return its handle, to be waited for."""
+        """Request the thread that pings a connection to end; return its handle, to be waited
+        for.
+        """
         ping = self.pings.pop(eio_sid, None)
         if ping is None:
             return []
@@ -186,11 +191,11 @@ class ServerThreads:
         return [ping]
 
     def stop(self) -> list[ThreadHandle]:
-        """Ask all threads but the service's to end.
+        """Request all threads except the service thread to end.
 
         Returns:
-            the handles of those that will, to be waited for. A background thread of the app's that
-            does not sleep by ``socketio.sleep()`` can't be ended: it is a daemon.
+            The handles of the threads that will end, to be waited for. A background thread of the
+            app that does not sleep with ``socketio.sleep()`` can't be ended: it is a daemon.
         """
         pings = list(self.pings.values())
         waiting = [handle for handle in self.background if handle.sleeps]
@@ -200,7 +205,7 @@ class ServerThreads:
         return [*pings, *waiting]
 
     def stop_service(self) -> list[ThreadHandle]:
-        """Ask the service thread to end; return its handle, to be waited for."""
+        """Request the service thread to end; return its handle, to be waited for."""
         service, self.service = self.service, None
         if service is None:
             return []
@@ -213,7 +218,7 @@ class ServerThreads:
             event.set()
 
     def release(self) -> None:
-        """Ask all threads to end: they do not end with the event loop."""
+        """Request all threads to end: threads do not end with the event loop."""
         for handle in [*self.background, *self.pings.values()]:
             handle.stop.set()
         if self.service is not None:
@@ -222,10 +227,10 @@ class ServerThreads:
 
 
 class ShieldedRequests:
-    """Calls of an app that go on to their end when they are cancelled.
+    """Calls of an app that run to their end when they are cancelled.
 
-    A thread waits behind each. The thread would not be cancelled, and would hang for good in an
-    attempt to respond to a loop that is gone.
+    A thread waits for each call. The thread would not be cancelled, and would hang for ever while
+    it responds to a closed loop.
 
     Args:
         loop: the event loop.
@@ -258,11 +263,11 @@ class ShieldedRequests:
         return shielded
 
     def are_made_by(self, connection: InstrumentedConnection | None) -> bool:
-        """Return whether a call of that connection goes on."""
+        """Return whether a call of a connection still runs."""
         return any(other is connection for other in self._requests.values())
 
     def handles(self) -> list[ThreadHandle]:
-        """Return a handle for the end of each call."""
+        """Return a handle for each running call."""
         return [self._handle_of(request) for request in self._requests]
 
     def _handle_of(self, request: asyncio.Task[None]) -> ThreadHandle:
@@ -276,9 +281,7 @@ def _nothing() -> None:
 
 
 def _workers_of(app: Any) -> int | None:
-    """Return how many threads the bridge has, if it has a pool like a2wsgi's; None for any
-    number.
-    """
+    """Return the number of threads in the pool of a bridge like a2wsgi's; None for others."""
     for thing in reachable(app):
         pool = getattr(thing, "executor", None)
         if isinstance(pool, ThreadPoolExecutor):
