@@ -63,7 +63,7 @@ class IdleSource(SupportsIdle, Protocol):
 
     @property
     def settled(self) -> bool:
-        """Whether the source is idle, and sets `unsettled` before that changes."""
+        """Whether the source is idle, and will set `unsettled` before it gets busy."""
 
 
 class AppSession(IdleSource, Protocol):
@@ -133,7 +133,7 @@ class RunningApp:
         self.running = False
         self.clients: list[AppClient] = []
         self.test_endings: list[BaseException] = []
-        self.transcripts = self._all_transcripts  # one object for all clients that are given it
+        self.transcripts = self._all_transcripts  # one object for all clients
         self.given_instrumentation: ServerInstrumentation | None = None
         self._former: list[weakref.ref[Transcript]] = []
         self._bare_server: Any = None
@@ -146,7 +146,7 @@ class RunningApp:
         self._sessions: dict[AppSession, None] = {}  # in the order in which they began
         self.unsettled: set[IdleSource] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._begun_now: list[str] = []  # handlers of the test's whose tasks are being made
+        self._begun_now: list[str] = []  # handlers of the test whose tasks are created now
         self._ending: list[asyncio.Task[Any]] = []
         self._restored: list[ServerInstrumentation] = []
 
@@ -318,8 +318,8 @@ class RunningApp:
         yield from (thing for thing in mine if hasattr(thing, "quiet"))
 
     def _busy_sessions(self) -> Iterator[IdleSource]:
-        """Yield the sessions on which something is under way. Only sessions on which something
-        happened since the last look are asked, whatever the number of clients.
+        """Yield the sessions on which something is under way. Only sessions on which something has
+        happened since the last check are checked, whatever the number of clients.
         """
         for session in list(self.unsettled):
             if session.settled:
@@ -381,9 +381,7 @@ class RunningApp:
         return [run for run in runs if cast("AppSession", run.owner).running_app is self]
 
     def awaited_outside(self) -> list[str]:
-        """Return a line for each handler, request or task of theirs that waits for a thread or
-        a socket.
-        """
+        """Return a line for each handler, request or task that waits for a thread or a socket."""
         work = self.services.work
         lines = []
         for running_app in self.services.apps:
@@ -413,7 +411,7 @@ class RunningApp:
             if instrumentation.handlers.handle_disconnects:
                 break
         else:
-            # Nothing of the app's runs when a connection ends. So nothing can hang there.
+            # No code of the app runs when a connection ends, so nothing can hang there.
             for session in list(self._sessions):
                 await session.wait_closed(deadline - self.loop.time())
             if not self._handler_tasks() and work.is_certainly_at_rest(grace):
@@ -443,7 +441,7 @@ class RunningApp:
         return running_app is None or running_app is self
 
     def why_stuck(self, rest: RestCheck, deadline: float) -> str:
-        """Return why the handlers that are left will never end; "" if they may end."""
+        """Return why the remaining handlers will never end; "" if they may end."""
         work, pending = self.services.work, self._handler_tasks()
         waiting = {run.task for run in self._own_runs() if run.awaits_client}
         if not pending or not all(
@@ -499,7 +497,7 @@ class RunningApp:
             await self._lifespan.shutdown(timeout)
 
     def release(self) -> set[asyncio.Task[Any]]:
-        """Cancel all tasks that are left, and restore the servers. Can't be interrupted.
+        """Cancel all remaining tasks, and restore the servers. Can't be interrupted.
 
         Returns:
             The tasks that were cancelled; `wait_closed` waits for them.
@@ -550,7 +548,7 @@ class RunningApp:
             await instrumentation.close_brokers()
 
     async def _tasks_over(self, tasks: Iterable[asyncio.Task[Any]], deadline: float) -> None:
-        # Most need a turn of the loop or a few, which is cheaper than to wait for them by name.
+        # Most tasks need a few turns of the loop, which takes less time than asyncio.wait().
         pending = {task for task in tasks if not task.done()}
         for _ in range(_TURNS):
             if not pending:
@@ -572,10 +570,10 @@ def _with_place(task: asyncio.Task[Any]) -> str:
 
 
 class _OwnWork:
-    """What the clients of one app caused, as a source of idleness.
+    """The work that the clients of one app caused, as a source of idleness.
 
     Attributes:
-        stuck: why the work that is left will never end; "" if it may end.
+        stuck: why the remaining work will never end; "" if it may end.
     """
 
     def __init__(self, running_app: RunningApp, rest: RestCheck, deadline: float) -> None:
@@ -583,9 +581,9 @@ class _OwnWork:
         self._running_app = running_app
         self._rest = rest
         self._deadline = deadline
-        self._at_work: asyncio.Task[Any] | None = None  # found by a look before
-        self._pause = _EXIT_LOOK
-        self._look_closer_at = running_app.loop.time() + self._pause
+        self._at_work: asyncio.Task[Any] | None = None  # found by the last check
+        self._pause = _EXIT_CHECK
+        self._check_again_at = running_app.loop.time() + self._pause
 
     def quiet(self) -> IdleState:
         """Return whether handlers and sessions have ended, or are stuck."""
@@ -593,10 +591,10 @@ class _OwnWork:
         if not running_app._sessions and not self._is_at_work():
             return IDLE
         now = running_app.loop.time()
-        if now >= self._look_closer_at:
-            # Many apps may end at once in one loop, and each look goes over what all of them run.
-            self._pause = min(2 * self._pause, _EXIT_LOOK_LONGEST)
-            self._look_closer_at = now + self._pause
+        if now >= self._check_again_at:
+            # Many apps may end at once in one loop, and each check goes over the tasks of all apps.
+            self._pause = min(2 * self._pause, _EXIT_CHECK_LONGEST)
+            self._check_again_at = now + self._pause
             self.stuck = running_app.why_stuck(self._rest, self._deadline)
         return IDLE if self.stuck else MOVING
 
@@ -613,8 +611,8 @@ def _task_of(thing: Any) -> asyncio.Task[Any] | None:
     return thing.ref() if isinstance(thing, TrackedTask) else None
 
 
-_EXIT_LOOK = 0.02  # seconds until the first look at whether what is left can ever end
-_EXIT_LOOK_LONGEST = 1.0  # seconds between the later ones
-_CANCEL_LIMIT = 5.0  # seconds that cancelled tasks get to end
+_EXIT_CHECK = 0.02  # seconds until the first check whether the remaining work can ever end
+_EXIT_CHECK_LONGEST = 1.0  # the most seconds between later checks
+_CANCEL_LIMIT = 5.0  # seconds in which cancelled tasks may end
 _CANCEL_AGAIN = 0.05  # seconds
 _TURNS = 5

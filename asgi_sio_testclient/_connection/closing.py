@@ -1,4 +1,4 @@
-"""Ends a session: in an orderly way, as a lost network, or after an error."""
+"""Ends a session: closes it in an orderly way, aborts it, or fails it after an error."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ class ClosingSession(SendingSession):
             await self._services.deadlines.wait(future, timeout)
 
     def activity(self) -> None:
-        """Called by a transport when a call of the app ended, or took what was sent."""
+        """Called by a transport when a call of the app has ended, or has received all that was
+        sent.
+        """
         if self.engine.state is IS_CLOSED:
             self._release_poll()
             if self._at_work():
@@ -107,8 +109,8 @@ class ClosingSession(SendingSession):
         self.activity()
 
     def _unnoticed(self) -> bool:
-        """Return whether the app has returned from all calls of a session that the server takes
-        for open: something raised on the way.
+        """Return whether all calls of the app have returned although the session is open in the
+        server: code around the server has raised.
         """
         return (
             self._timing_out is None
@@ -136,7 +138,7 @@ class ClosingSession(SendingSession):
             self.instrumentation.sockets.release_poll(self.sid)
 
     def _finish(self) -> None:
-        """Tell the client and the running app that the session is over."""
+        """Notify the client and the running app that the session has ended."""
         if self.state is OVER:
             return
         self._step("finish")

@@ -1,4 +1,5 @@
-"""Whether anything is under way on a session: what was sent, the server's output, the app's calls.
+"""Whether a session is idle: all that was sent is processed, all output has arrived, no call of the
+app runs.
 
 A session is a source of idleness for `settle`, see `_waiting.idle`.
 """
@@ -23,7 +24,7 @@ _ONCE = 2  # frames that a connect handler may send and still refuse: a greeting
 
 
 class IdleSession(BaseSession):
-    """The layer of a session that tells whether the session is idle, and why not."""
+    """The layer of a session that finds out whether the session is idle, and if not, why."""
 
     __slots__ = ()
 
@@ -52,7 +53,7 @@ class IdleSession(BaseSession):
 
     @property
     def settled(self) -> bool:
-        """Whether the session is idle, and everything that changes that is noticed by it first."""
+        """Whether the session is idle, and will be notified before that changes."""
         transport, instrumentation = self.transport, self.instrumentation
         return (
             self.quiet() is IDLE
@@ -116,14 +117,15 @@ class IdleSession(BaseSession):
         return ConnectHandlers(self)
 
     def _unsettle(self) -> None:
-        """Note that something may be under way from now on."""
+        """Note that the session may be busy from now on."""
         if not self.unsettled:
             self.unsettled = True
             self._running_app.unsettled.add(self)
 
     def _undelivered(self) -> IdleState:
         """Return the state while packets that the app has received have not reached the server,
-        such as in a middleware's queue. A packet that takes too long was dropped on the way.
+        such as in a middleware's queue. After `DEFAULT_GRACE` without progress, a middleware has
+        dropped the packet.
         """
         now = self._running_app.loop.time()
         if self._stalled is None or self._stalled[0] != self.handled:

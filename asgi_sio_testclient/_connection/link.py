@@ -14,10 +14,11 @@ __tracebackhide__ = True
 
 
 class DisturbedLink:
-    """A connection on which `schedule` loses, delays, doubles and reorders messages.
+    """A connection on which messages are lost, delayed, duplicated and reordered, as `schedule`
+    decides.
 
     Args:
-        schedule: decides the fate of each message.
+        schedule: decides what happens to each message.
         to_transport: called with a frame of the client that has passed the link.
         to_session: called with a frame of the server that has passed the link.
         call_later: ``loop.call_later``.
@@ -41,11 +42,11 @@ class DisturbedLink:
         return self._sent.holding or self._received.holding
 
     def send(self, frame: EncodedPacket) -> None:
-        """Carry a frame of the client's."""
+        """Carry a frame of the client."""
         self._sent.carry(frame)
 
     def receive(self, frame: EncodedPacket) -> None:
-        """Carry a frame of the server's."""
+        """Carry a frame of the server."""
         self._received.carry(frame)
 
     def flush(self) -> None:

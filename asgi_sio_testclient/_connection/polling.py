@@ -29,7 +29,7 @@ __tracebackhide__ = True
 
 OK = 200
 _TEXT = (b"content-type", b"text/plain;charset=UTF-8")
-OPEN_PACKET = b"0"  # what a handshake's response begins with
+OPEN_PACKET = b"0"  # the beginning of a handshake's response
 _NO_DATA: tuple[list[str], ...] = (
     [],
     ["6"],
@@ -47,7 +47,7 @@ class PollingTransport:
 
     Attributes:
         sid: the session id, which the session sets after the handshake; later requests have it.
-        max_payload: bytes that a POST may have, as the server announced.
+        max_payload: the most bytes of a POST, as the server announced.
         paused: whether no further GET is begun.
     """
 
@@ -84,7 +84,7 @@ class PollingTransport:
             self._poll()
 
     def pause(self, when_idle: Callable[[], None]) -> None:
-        """Begin no further GET; `when_idle` is called once no request is under way."""
+        """Begin no further GET; call `when_idle` once no request is pending."""
         self._cancel_delayed_poll()
         self.paused = True
         self._when_idle = when_idle
@@ -113,7 +113,7 @@ class PollingTransport:
         self.paused = True
         self._when_idle = None
         self._closing = True
-        # The answer to a handshake under way is waited for: the session that it opens must be
+        # The answer to a pending handshake is waited for: the session that it opens has to be
         # closed.
         if self._post is None and not self._outgoing and self.sid:
             self._listener = None
@@ -140,7 +140,7 @@ class PollingTransport:
 
     @property
     def idle(self) -> bool:
-        """See `Transport`. Says nothing of the pending GET, which waits in the server."""
+        """See `Transport`. The pending GET does not count: it waits in the server."""
         return self._post is None and not self._outgoing
 
     @property
@@ -168,8 +168,8 @@ class PollingTransport:
         self._get = self._request("GET", b"", self._got)
 
     def _poll_on(self) -> None:
-        """Poll again, after a delay if the server answers GETs at once, as python-engineio does
-        from the beginning of an upgrade on: without a delay nothing else would run.
+        """Begin the next GET; after a delay if the server answers GETs at once, as python-engineio
+        does during an upgrade: without a delay no other task would run.
         """
         if self._empty_answers < 2 or self._listener is None:  # noqa: PLR2004
             self.poll()

@@ -1,4 +1,6 @@
-"""Requests, packets and websockets driven by hand: the part of `TestClient.raw` that tests use."""
+"""The methods of `TestClient.raw` with which a test sends single packets, requests and
+websockets.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ __tracebackhide__ = True
 
 
 class RawSession(SendingSession):
-    """What a test sends itself: at any time, in any order, well formed or not."""
+    """The layer of a session with which a test sends packets: at any time, in any order, well
+    formed or not.
+    """
 
     __slots__ = ()
 
@@ -29,19 +33,19 @@ class RawSession(SendingSession):
         Args:
             packet_type: 0 OPEN, 1 CLOSE, 2 PING, 3 PONG, 4 MESSAGE, 5 UPGRADE, 6 NOOP, or any other
                 digit.
-            data: its data.
+            data: the data of the packet.
         """
         self._running_app.require_loop()
         self.send_frames([encode(packet_type, data)])
 
     def send_text(self, text: str) -> None:
-        """Send `text` as it is: one websocket message, or a part of a POST's payload."""
+        """Send `text` unchanged: as one websocket message, or as a part of a POST's payload."""
         self._running_app.require_loop()
         self.send_frames([text])
 
     def send_bytes(self, data: bytes) -> None:
-        """Send `data` as it is: one binary websocket message, or in base64 a part of a POST's
-        payload.
+        """Send `data` unchanged: as one binary websocket message, or in base64 as a part of a
+        POST's payload.
         """
         self._running_app.require_loop()
         self.send_frames([bytes(data)])
@@ -49,7 +53,7 @@ class RawSession(SendingSession):
     async def post(
         self, body: str | bytes, *, sid: str | None = None, timeout: float = 5.0
     ) -> Response:
-        """Make one POST with that very body, beside whatever else is under way, and return the
+        """Send one POST with that body, also while other requests are pending, and return the
         response.
 
         Raises:
@@ -63,8 +67,8 @@ class RawSession(SendingSession):
         return await self._request("POST", data, headers, sid, timeout)
 
     async def poll(self, *, sid: str | None = None, timeout: float = 5.0) -> Response:
-        """Make one GET, beside the one that is pending, and return the response; its packets are
-        not delivered.
+        """Send one GET, also while another GET is pending, and return the response; its packets are
+        not delivered to the client.
 
         Raises:
             TimeoutError: no response within `timeout` seconds.
@@ -74,12 +78,13 @@ class RawSession(SendingSession):
     async def websocket(
         self, *, sid: str | None = None, timeout: float = 5.0
     ) -> WebSocketConnection:
-        """Open a websocket with the session's id, beside whatever is under way, to drive by hand.
+        """Open a websocket with the session's id, and return it, so that the test sends and
+        receives its messages.
 
-        While the session polls it is an upgrade that goes no further than the test takes it.
+        While the session polls, this is an upgrade of which the test sends each step.
 
         Raises:
-            ConnectionRefusedError: the app refused it: ``.args[0]`` is the `Response`.
+            ConnectionRefusedError: the app refused the websocket: ``.args[0]`` is the `Response`.
             TimeoutError: no answer within `timeout` seconds.
         """
         self._running_app.require_loop()
@@ -92,12 +97,14 @@ class RawSession(SendingSession):
         return connection
 
     def pause_reading(self) -> None:
-        """Over a websocket: the app's next ``send()`` blocks until `resume_reading`."""
+        """Stop reading from a websocket: the app's next ``send()`` blocks until
+        `resume_reading`.
+        """
         self._unsettle()
         self._websocket().connection.pause()
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Read again after `pause_reading`."""
         self._websocket().connection.resume()
 
     async def _request(

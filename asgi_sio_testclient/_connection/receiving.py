@@ -1,6 +1,6 @@
-"""Receives: what the transports of a session report, and the frames that they deliver.
+"""Receives the frames and the reports of a session's transports.
 
-All of it happens inside the app's own ``send()``, or at the end of a call of the app.
+The methods are called inside the app's own ``send()``, or at the end of a call of the app.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = ["ReceivingSession"]
 
 __tracebackhide__ = True
 
-_RECENT = 20  # packets among which the one that was too large is looked for
+_RECENT = 20  # packets in which one that was too large is searched for
 
 
 class ReceivingSession(ClosingSession):
@@ -66,7 +66,7 @@ class ReceivingSession(ClosingSession):
 
         Args:
             frame: an encoded packet.
-            name: the transport's.
+            name: the name of the transport.
             arrived: whether the frame has passed the disturbed link, if there is one.
         """
         if not self.unsettled:
@@ -173,7 +173,7 @@ class ReceivingSession(ClosingSession):
         polling.send([encode(CLOSE)])
 
     def _receive_disturbed(self, link: DisturbedLink, frame: EncodedPacket) -> None:
-        """Hand a frame to the disturbed link, which delivers, holds back or loses it."""
+        """Pass a frame to the disturbed link, which delivers, holds back or loses the frame."""
         link.receive(frame)
         self._services.idle.notify()
 
@@ -248,11 +248,11 @@ class ReceivingSession(ClosingSession):
         )
 
     def _too_large(self) -> str:
-        """Return the sentence about a recent packet that the server does not take, or ""."""
+        """Return the sentence about a recent packet that exceeds the server's limit, or ""."""
         return too_large(self._transcript.sizes_sent(_RECENT), self.engine.max_payload)
 
     def _detect_server(self) -> None:
-        """Find the server in the call stack, and instrument it."""
+        """Find the server in the call stack, and instrument the server."""
         self._detections += 1
         eio = find_server()
         if eio is not None:
@@ -260,9 +260,9 @@ class ReceivingSession(ClosingSession):
             try:
                 self.instrumentation = self._running_app.instrument(eio)
             except UsageError as exc:
-                # Reported here too: an app may turn what is raised in its call into a response.
+                # Reported here, too: an app may convert an exception in its call to a response.
                 self._listener.app_raised(exc)
                 raise
             if self._detections > 1:
-                # Another receiver took the first message, and the server has begun tasks since.
+                # Another receiver got the first message, and the server has begun tasks since.
                 self.instrumentation.track_started_tasks()

@@ -1,4 +1,4 @@
-"""Texts: why a handshake was refused, or why a session ended."""
+"""The texts of errors: why a handshake was refused, or why a session ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BAD_REQUEST = 400
 INTERNAL_SERVER_ERROR = 500
 _JSON_STRING = '"'
 _NO_SERVER = "no Socket.IO server answers there"
-_ORIGIN = "is not an accepted origin."  # engineio's words, behind the origin
+_ORIGIN = "is not an accepted origin."  # the end of python-engineio's message, after the origin
 _NO_HANDSHAKE = "that is no Engine.IO handshake"
 
 
@@ -51,8 +51,8 @@ def too_large(sizes: Iterable[int], limit: int | None) -> str:
     """Return the sentence about a packet that exceeds the server's limit; "" without one.
 
     Args:
-        sizes: bytes of the packets that were sent lately.
-        limit: bytes that the server takes; None for no limit.
+        sizes: the sizes of the latest packets, in bytes.
+        limit: the most bytes that the server accepts; None for no limit.
     """
     largest = max(sizes, default=0)
     if limit is None or largest <= limit:
@@ -68,7 +68,9 @@ class SessionClosed(Exception):
 
 
 def is_misplaced(error: HandshakeFailed) -> bool:
-    """Return whether no Socket.IO server answered: the path may be wrong, or the app."""
+    """Return whether the response is not from a Socket.IO server: the path or the app may be
+    wrong.
+    """
     return error.hint.startswith((_NO_SERVER, _NO_HANDSHAKE))
 
 
@@ -79,9 +81,9 @@ def handshake_failed(
     may be wrong.
 
     Args:
-        url: what was requested.
-        response: the server's.
-        socketio_path: the client's.
+        url: the URL that was requested.
+        response: the response of the server.
+        socketio_path: the path of the client.
         behind_server: the handshake was a websocket's, to an app behind an ASGI server. That
             answers 500 in the place of an app that refuses with an HTTP response.
     """

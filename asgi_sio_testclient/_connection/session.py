@@ -34,7 +34,7 @@ class EngineSession(RawSession, ReceivingSession):
         sent: how many messages were sent.
         handled: how many messages the instrumented server has processed.
         receiving: the message that the server is processing.
-        unsettled: whether something may be under way, in either direction.
+        unsettled: whether a packet may be pending, in either direction.
     """
 
     __slots__ = ()
@@ -60,7 +60,7 @@ class EngineSession(RawSession, ReceivingSession):
             self._polling.start()
 
     def disturb(self, schedule: Schedule | None) -> None:
-        """From now on, do to messages what `schedule` says, in both directions.
+        """Disturb messages in both directions from now on, as `schedule` decides.
 
         `TestClient.settle` waits for messages that are held back.
 
@@ -77,7 +77,8 @@ class EngineSession(RawSession, ReceivingSession):
     def cancel_connect_handlers(self) -> None:
         """Cancel connect handlers that still run with ``always_connect=True``.
 
-        The client disconnects, and the server takes no packet that says so until they end.
+        The client disconnects, and the server would not process the DISCONNECT packet until these
+        handlers end.
         """
         instrumentation = self.instrumentation
         if instrumentation is None or not instrumentation.clients.always_connect:

@@ -1,8 +1,8 @@
 """The states of an Engine.IO session, as one table.
 
-A session connects: its handshake is under way. It opens with the server's OPEN packet, or upgrades
-first and opens when the upgrade has succeeded or was refused. It closes by either side's doing, and
-is over once no call of the app runs for it any more::
+A session begins with CONNECTING, until the handshake has ended. The session is OPEN after the
+server's OPEN packet, or after an upgrade that has succeeded or was refused. The session is CLOSING
+after a close by either side, and OVER once no call of the app runs for the session any more::
 
     CONNECTING -- open --------> OPEN
     CONNECTING -- upgrade -----> UPGRADING
@@ -10,7 +10,7 @@ is over once no call of the app runs for it any more::
     CONNECTING, UPGRADING, OPEN -- close --> CLOSING
     CLOSING    -- finish ------> OVER
 
-Whatever is not in the table is an error of this library, and says so.
+Any other step is an error of this library: a RuntimeError.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __tracebackhide__ = True
 
 
 class SessionState(enum.Enum):
-    """Where a session stands."""
+    """The state of a session."""
 
     CONNECTING = "connecting"
     UPGRADING = "upgrading"
@@ -50,10 +50,10 @@ _TABLE: dict[tuple[SessionState, str], SessionState] = {
 
 
 def next_state(state: SessionState, event: str) -> SessionState:
-    """Return the state that `event` leads to.
+    """Return the state after `event`.
 
     Args:
-        state: where the session stands.
+        state: the state before.
         event: "upgrade", "open", "close" or "finish".
 
     Raises:

@@ -1,4 +1,5 @@
-"""Every packet of one client, both ways, and its HTTP requests. Frames are stored as they were
+"""The transcript of one client: every packet in both directions, and its HTTP requests. Frames are
+stored as they were
 sent, and decoded when the transcript is read.
 """
 
@@ -43,7 +44,7 @@ _WIDTH = 100
 _SHOWN_ARGUMENTS = 60
 _MASK = "***"
 _CONNECT = "0"
-_CONTEXT = 200  # packets before the one that is read: what it belongs to is looked for there
+_CONTEXT = 200  # packets before the first one that is read, which may be needed to interpret it
 _ARROWS = {SENT: "->", RECEIVED: "<-"}
 
 
@@ -56,17 +57,17 @@ class TranscriptEntry:
         direction: "sent" or "received"; an HTTP request is "sent".
         transport: "websocket" or "polling"; "http" for a request.
         engineio_type: "OPEN", "MESSAGE", ...; "HTTP" for a request.
-        socketio_type: "CONNECT", "EVENT", ...; None where the packet is not Socket.IO's, and
-            "ATTACHMENT" for a part of one.
-        namespace: None where there is none.
-        event: of an event, its name.
-        args: of an event or an ack its values; of a request its method, its URL (with the query's
-            values masked) and the status; of everything else the data, if any.
+        socketio_type: "CONNECT", "EVENT", ...; None if the packet is not Socket.IO's; "ATTACHMENT"
+            for an attachment.
+        namespace: the namespace, or None.
+        event: the name of an event, or None.
+        args: the values of an event or an ack; the method, the URL (with masked values of its
+            query) and the status of a request; else the data, if any.
         attachments: how many binary parts follow.
         id: the ack id.
-        handler: the run of the app's handler that it started, with ``.name`` and ``.duration``
-            (seconds), where there was one.
-        frame: the packet as it travelled.
+        handler: the run of the app's handler that the packet started, with ``.name`` and
+            ``.duration`` (seconds); or None.
+        frame: the encoded packet.
         request: the HTTP request, with ``.method``, ``.url``, ``.status`` and ``.duration``
             (seconds); None for a packet.
     """
@@ -143,26 +144,28 @@ class TranscriptEntry:
 _SHOWN_IN_REPR = [attribute.name for attribute in fields(TranscriptEntry) if attribute.repr]
 
 observers: list[Callable[[Transcript], None]] = []
-"""Called with each new transcript: the pytest plugin shows those of a test that fails."""
+"""Functions that are called with each new transcript; the pytest plugin shows the transcripts of a
+failed test.
+"""
 
 
 class Transcript(Sequence[TranscriptEntry]):
     """The packets and HTTP requests of one client, oldest first; the last 10,000 of them. ``str()``
-    of it is for people.
+    returns a text with a line for each packet.
     """
 
     def __init__(
         self, packet_class: type[Packet], name: str, others: Callable[[], Iterable[Transcript]]
     ) -> None:
         self.name = name
-        # Where the client connects: its base_url and socketio_path, as in `TestClient`.
+        # The base_url and the socketio_path of the client, as in `TestClient`.
         self.options: Any = None
         self._packet_class = packet_class
         self._others = others
-        # Packets and the runs of handlers that they started, as they come: a run a packet at most.
-        # Not a deque: an empty one is 760 bytes, and most clients say little.
+        # Packets, and the runs of handlers that they started, in order; a packet starts at most one
+        # run. Not a deque: an empty deque takes 760 bytes, and most clients send few packets.
         self.notes: list[Record | HandlerRun] = []
-        # Called in the hot path, by the session: the list's own method, no function between.
+        # Called in the hot path by the session, so this is the method of the list.
         self.note: Callable[[Record | HandlerRun], None] = self.notes.append
         self.trim_at = TRIM_EVERY
         self._most = MAX_PACKETS
@@ -177,7 +180,7 @@ class Transcript(Sequence[TranscriptEntry]):
             self._began = perf_counter()
 
     def note_request(self, request: HTTPRequest) -> None:
-        """Note an HTTP request that begins."""
+        """Add an HTTP request, which begins now."""
         if self._began is None:
             self._began = request.started
         self.note((request.started, SENT, HTTP, request))
@@ -185,14 +188,14 @@ class Transcript(Sequence[TranscriptEntry]):
             self.trim()
 
     def trim(self) -> None:
-        """Drop the oldest notes. To be called when there are more than `trim_at` notes."""
+        """Remove the oldest entries. Called when there are more than `trim_at` entries."""
         old = self.notes[: -2 * self._most]
         del self.notes[: len(old)]
         self._trimmed += sum(isinstance(note, tuple) for note in old)
         self.trim_at = len(self.notes) + min(TRIM_EVERY, self._most)
 
     def keep(self, packets: int) -> None:
-        """Keep fewer packets than the last 10,000. To be called before the first packet."""
+        """Keep fewer packets than the last 10,000. Call this before the first packet."""
         self._most = self.trim_at = packets
 
     # -- reading
@@ -227,7 +230,7 @@ class Transcript(Sequence[TranscriptEntry]):
         return times[-1] if times else 0.0
 
     def connected_since(self) -> dict[str, float]:
-        """When each namespace was connected last, in seconds of `time.perf_counter`."""
+        """Return when each namespace was last connected, in seconds of `time.perf_counter`."""
         return {
             str(entry.namespace): self._origin + entry.time
             for entry in self
@@ -236,7 +239,7 @@ class Transcript(Sequence[TranscriptEntry]):
 
     @property
     def dropped(self) -> int:
-        """Packets that were older than the last 10,000."""
+        """How many packets were removed because only the last 10,000 are kept."""
         return self._trimmed + max(0, self._kept() - self._most)
 
     @property
@@ -246,13 +249,15 @@ class Transcript(Sequence[TranscriptEntry]):
         return runs[-self._most :]
 
     def sizes_sent(self, count: int) -> list[int]:
-        """The sizes of the packets sent lately, in characters or bytes, of `count` packets."""
+        """Return the sizes of the packets sent among the last `count` packets, in characters or
+        bytes.
+        """
         return [len(frame) for _, way, _, frame in self._records(count) if way == SENT]
 
     def _records(self, count: int | None = None) -> list[Record]:
-        """The last `count` packets and requests; all that are kept, for None."""
+        """Return the last `count` packets and requests; for None, all that are kept."""
         count = self._most if count is None else min(count, self._most)
-        # A copy: a transcript may be read in another thread than that of the event loop.
+        # A copy: a transcript may be read in another thread than the event loop's.
         latest = (note for note in reversed(list(self.notes)) if note.__class__ is tuple)
         records: list[Any] = list(itertools.islice(latest, count))
         records.reverse()
@@ -289,11 +294,13 @@ class Transcript(Sequence[TranscriptEntry]):
         return f"<Transcript of {self.name}: {len(self)} packets>"
 
     def tail(self, count: int) -> list[str]:
-        """The last lines."""
+        """Return the last `count` lines of the text."""
         return [str(entry) for entry in self._read(self._records(_CONTEXT))[-count:]]
 
     def to_mermaid(self) -> str:
-        """A mermaid sequence diagram of this client and all others of the same running app."""
+        """Return a mermaid sequence diagram of this client and all others of the same running
+        app.
+        """
         transcripts = list(self._others()) or [self]
         rows = sorted(
             (
@@ -322,14 +329,14 @@ class Transcript(Sequence[TranscriptEntry]):
         recording: Recording | None = None,
         transcripts: Iterable[Transcript] = (),
     ) -> Trace:
-        """A trace of this client and all others of the same running app.
+        """Return a trace of this client and all others of the same running app.
 
         Args:
-            title: for people; by default the client's name.
+            title: the title; by default the client's name.
             outcome: "passed", "failed" or "".
-            failure: what failed the test.
-            recording: what was recorded; by default the `trace.recording` that is active.
-            transcripts: clients to be shown in the place of those of the same app.
+            failure: the failure of the test, or None.
+            recording: the recording; by default the active `trace.recording`.
+            transcripts: transcripts that are used in the place of those of the same app.
         """
         from asgi_sio_testclient import trace  # noqa: PLC0415 (only where it is asked for)
 
@@ -345,10 +352,10 @@ class Transcript(Sequence[TranscriptEntry]):
     def to_html(self, path: str | os.PathLike[str]) -> Path:
         """Write a trace as one HTML file that needs no network, and return its path.
 
-        It has this client and all others of the same running app, the handlers that ran, and what
-        led to what. Auth payloads are masked. Within `asgi_sio_testclient.trace.recording` it also
-        has what each handler waited for; else the handler that emitted an event is inferred from
-        the order in time.
+        The trace has this client and all others of the same running app, the handlers that ran, and
+        arrows from causes to effects. Auth payloads are masked. Within
+        `asgi_sio_testclient.trace.recording`, the trace also has the waits of each handler;
+        otherwise, the handler that emitted an event is inferred from the order in time.
 
         Raises:
             OSError: the file can't be written. Missing folders are made.
@@ -370,8 +377,8 @@ class Transcript(Sequence[TranscriptEntry]):
         Websocket frames are in ``_webSocketMessages``, as Chrome and Playwright write them.
 
         Args:
-            path: of the file. Missing folders are made.
-            secrets: whether auth payloads are written as they are; else each text in them is
+            path: the path of the file. Missing folders are created.
+            secrets: whether auth payloads are written unchanged; if not, each text in them is
                 ``"***"``.
 
         Raises:
@@ -382,11 +389,12 @@ class Transcript(Sequence[TranscriptEntry]):
         return write_har(path, self._log(), secrets=secrets)
 
     def portable(self) -> list[dict[str, Any]]:
-        """What was sent and received, without anything that differs from run to run: for snapshots.
+        """Return the packets and requests without values that differ from run to run, for
+        snapshots.
 
-        Plain dicts, lists and values, one dict for each packet of Socket.IO's and for each HTTP
-        request. No times and no heartbeat; ack ids, session ids, UUIDs and timestamps are numbered
-        in their order (``"<sid 1>"``); auth payloads are masked.
+        The result has one dict for each packet of Socket.IO and for each HTTP request, without
+        times and heartbeat. Ack ids, session ids, UUIDs and timestamps are numbered in their order
+        (``"<sid 1>"``); auth payloads are masked.
         """
         from asgi_sio_testclient.trace import portable  # noqa: PLC0415 (as above)
 
@@ -441,8 +449,8 @@ class Transcript(Sequence[TranscriptEntry]):
 
 
 def _context_of(records: list[Record], position: int) -> int:
-    """How many packets before one have to be read with it: to tell to which an attachment belongs,
-    and which of several equal events started a handler.
+    """Return how many packets before an entry have to be read with it: to find the packet of an
+    attachment, and the event that started a handler.
     """
     _, direction, transport, frame = records[position]
     alone = direction == RECEIVED and isinstance(frame, str) and not frame.startswith("b")
@@ -450,8 +458,8 @@ def _context_of(records: list[Record], position: int) -> int:
 
 
 class _Reader:
-    """Reads records in order: attachments belong to the packet before them, handlers to the event
-    that started them.
+    """Reads records in order, and assigns attachments to the packet before them, and handlers to
+    the event that started them.
     """
 
     def __init__(
@@ -470,7 +478,7 @@ class _Reader:
         self._attachments = {SENT: 0, RECEIVED: 0}
 
     def read(self, index: int) -> TranscriptEntry:
-        """Return the entry of one record; to be called for one record after the other."""
+        """Return the entry of one record. Call this for each record, in order."""
         time, direction, transport, frame = self._records[index]
         if transport == HTTP:
             return self._request(time - self._origin, frame)

@@ -32,10 +32,10 @@ class Transport(Protocol):
         """Send one frame, as `send` does."""
 
     def close(self) -> None:
-        """Close in an orderly way after what was sent has arrived; deliver nothing any more."""
+        """Close in an orderly way once all sent frames have arrived; deliver no further frame."""
 
     def abort(self, code: int | None = None) -> None:
-        """Close at once, like a lost network; deliver nothing any more."""
+        """Close at once, like a lost network; deliver no further frame."""
 
     def cancel(self) -> None:
         """Cancel the calls of the app that still run."""
@@ -74,7 +74,7 @@ class TransportListener(Protocol):
 
         Args:
             transport: the transport.
-            url: of the request, for error texts.
+            url: the URL of the request, for error texts.
             reason: one of python-socketio's reasons.
             detail: what happened, for error texts.
         """
@@ -86,4 +86,4 @@ class TransportListener(Protocol):
         """Called when the app is about to wait for the next message of the client."""
 
     def activity(self) -> None:
-        """Called when a call of the app ended, or took what was sent."""
+        """Called when a call of the app has ended, or has received all that was sent."""

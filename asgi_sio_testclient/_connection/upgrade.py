@@ -1,5 +1,5 @@
-"""The upgrade from polling to websocket: probe, hold frames meanwhile, then switch, or stay on
-polling.
+"""The upgrade from polling to websocket: send a probe, hold frames meanwhile, then switch to the
+websocket, or stay on polling.
 
 The order of steps is that of the Engine.IO v4 specification, "Upgrade": the probe's PING and PONG
 over the websocket, the end of the pending GET, then UPGRADE over the websocket.

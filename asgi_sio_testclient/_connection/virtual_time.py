@@ -1,14 +1,15 @@
-"""Time that passes when the test says so: heartbeats and timeouts of minutes, in milliseconds.
+"""Virtual time: a test moves the clock, so that heartbeats and timeouts of minutes take
+milliseconds.
 
 `advance` moves the event loop's clock from timer to timer, and lets everything that a timer sets
 off run before it goes on: so a server that pings every 25 s pings three times in 80 s, and a
-timeout of 45 s after the second ping fires at its own moment. Between two calls of it the clock
-goes on as always, so every wait keeps its bound.
+timeout of 45 s after the second ping fires at its own moment. Between two calls of `advance` the
+clock runs as usual, so every wait keeps its bound.
 
-What the server's code reads besides the loop's clock is ``time.time()``, for one thing only: how
-long ago it sent a ping. Instead of changing that clock for the whole process, `advance` moves the
-server's note of the moment into the past. An app's own ``time.time()`` and ``datetime.now()`` are
-not touched: use time-machine or freezegun beside it where they matter.
+The server reads ``time.time()``, too, for one purpose: the time since its last ping. Instead of
+changing that clock for the whole process, `advance` moves the server's record of the last ping into
+the past. An app's own ``time.time()`` and ``datetime.now()`` are
+not touched: use time-machine or freezegun as well if these matter.
 
 looptime (0.9) was tried first. It does not hold here: its loop skips every wait by itself, so that
 the test's own timeouts expire as soon as nothing else is to be done; it has no way to let 45 s pass
@@ -99,8 +100,8 @@ def is_travelling(loop: asyncio.AbstractEventLoop) -> bool:
 class _Clock:
     """The clock of one event loop, and how far it is ahead of the real one.
 
-    It stays ahead after `time_travel`: if it went back, timers that were set meanwhile would wait
-    for that long again.
+    The clock stays ahead after `time_travel`: if it went back, timers that were set meanwhile would
+    be late.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -115,7 +116,7 @@ class _Clock:
         loop.time = lambda: real_time() + self._ahead  # type: ignore[method-assign]
 
     async def advance(self, running_app: RunningApp, seconds: float, limit: float) -> None:
-        # What was begun before the call has set its timers before the time goes on.
+        # Code that was begun before the call sets its timers before the clock moves.
         await _run_all(running_app.loop)
         move = _Move(running_app, seconds, limit)
         while running_app.loop.time() < move.target:
@@ -136,15 +137,15 @@ class _Clock:
 
 
 _NEVER = float("inf")
-_TURNS = 1000  # of the loop, between two timers: more than what any answer takes
+_TURNS = 1000  # turns of the loop between two timers: more than any answer takes
 
 
 class _Move:
-    """One call of `advance`: its bound, and what has to be over before the clock may go on.
+    """One call of `advance`: its bound, and the work that has to end before the clock may move.
 
     Attributes:
-        steps: how often the clock went on.
-        skipped: seconds that it went on by, without the real time that passed meanwhile.
+        steps: how often the clock was moved.
+        skipped: seconds by which the clock was moved, without the real time that passed meanwhile.
     """
 
     def __init__(self, running_app: RunningApp, seconds: float, limit: float) -> None:
@@ -157,7 +158,7 @@ class _Move:
         self._until = perf_counter() + limit
 
     async def wait_for_the_outside(self) -> None:
-        """Let what waits for a thread or a socket end in real time.
+        """Wait in real time for tasks that wait for a thread or a socket.
 
         Raises:
             EventTimeout: it did not end within the bound.
@@ -203,11 +204,11 @@ class _Move:
 
 
 _POLL = 0.002  # real seconds
-_RESTLESS = 0.001  # seconds: what sets its timer anew that soon does not rest in between
+_RESTLESS = 0.001  # seconds; code that sets its next timer so soon is not at rest in between
 
 
 async def _run_all(loop: Any) -> None:
-    """Run all that is ready, until only timers, threads and sockets are waited for."""
+    """Run all ready callbacks, until the app waits for timers, threads and sockets only."""
     await asyncio.sleep(0)
     turns = _TURNS
     while loop._ready and turns:

@@ -51,7 +51,8 @@ class WebSocketTransport:
         self._requests = requests
         self._listener = listener
         self._detached = False
-        # In the hot path: no function of this class between the connection and the session.
+        # In the hot path: the connection calls the session without a function of this class in
+        # between.
         self.websocket_message: Callable[[EncodedPacket], None] = listener.transport_frame
         self.connection = WebSocketConnection(
             app, scope, listener=self, on_receive=listener.about_to_receive
@@ -133,7 +134,7 @@ class WebSocketTransport:
         self._listener.transport_closed(self, self.url, TRANSPORT_CLOSE, detail)
 
     def websocket_ended(self, exc: BaseException | None) -> None:
-        # An app that sends to a client that has disconnected may raise: no error of the app.
+        # An app that sends to a disconnected client may raise, which is no error of the app.
         its_own = not isinstance(exc, ClientDisconnected | RemoteFailure)
         if exc is not None and its_own and reaches_test(exc):
             self._listener.app_raised(exc)
@@ -151,4 +152,4 @@ class WebSocketTransport:
 
 
 def _discard(data: EncodedPacket) -> None:
-    """Discard what the app sends to a client that has disconnected."""
+    """Discard a message of the app to a client that has disconnected."""

@@ -1,4 +1,4 @@
-"""One HTTP request of `client.http` and its response, as the transcript keeps them."""
+"""One HTTP request of `client.http` and its response, for the transcript."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ __all__ = ["HTTPRequest"]
 
 __tracebackhide__ = True
 
-_KEPT = 65_536  # bytes of a body; of a longer one nothing is kept
+_KEPT = 65_536  # the most bytes of a body that is kept
 
 
 @dataclass(eq=False, slots=True)
 class HTTPRequest:
-    """A request, and what came of it.
+    """A request and its response.
 
     Attributes:
         method: "GET", "POST", ...
         url: path and query, with the query's values masked.
         full_url: the URL as it was requested.
-        content_type: of the request's body; "" without one.
-        body: the request's body; None where it has more than 64 KiB.
+        content_type: the content type of the request's body; "" without a body.
+        body: the request's body; None if it has more than 64 KiB.
         started: when it was sent, in seconds of `time.perf_counter`.
-        ended: when the response was complete; None while there is none.
-        status: of the response; None while there is none.
+        ended: when the response was complete; None before.
+        status: the status of the response; None before.
         response_type: the content type of the response; "" without one.
-        response_body: the response's body; None where it has more than 64 KiB.
-        error: what was raised in the place of a response.
+        response_body: the response's body; None if it has more than 64 KiB.
+        error: the exception that was raised in the place of a response, or None.
     """
 
     method: str
@@ -50,19 +50,19 @@ class HTTPRequest:
         return True
 
     def sent(self, content_type: str, body: bytes) -> None:
-        """Keep the body of the request."""
+        """Store the body of the request."""
         self.content_type = content_type
         self.body = body if len(body) <= _KEPT else None
 
     def answered(self, status: int, content_type: str, body: bytes) -> None:
-        """Note the response."""
+        """Store the response."""
         self.ended = perf_counter()
         self.status = status
         self.response_type = content_type
         self.response_body = body if len(body) <= _KEPT else None
 
     def failed(self, error: BaseException) -> None:
-        """Note the exception that was raised instead of a response."""
+        """Store the exception that was raised in the place of a response."""
         self.ended = perf_counter()
         self.error = error
 

@@ -26,7 +26,7 @@ __tracebackhide__ = True
 
 
 RawHeaders = list[tuple[bytes, bytes]]
-HeaderTypes = Any  # httpx's own, and httpx2's
+HeaderTypes = Any  # the classes of httpx and of httpx2
 CookieTypes = Any
 DEFAULT_HEADERS = {
     "accept": "*/*",
@@ -44,7 +44,7 @@ def check_headers(raw: Iterable[tuple[bytes, bytes]]) -> None:
     """Check the names and values of headers.
 
     Raises:
-        ValueError: a name or a value that no network carries. http.client and h11 refuse it, too.
+        ValueError: a name or a value is not allowed in HTTP; http.client and h11 refuse it, too.
     """
     for name, value in raw:
         if not _is_token(name):
@@ -58,8 +58,8 @@ def check_header_value(what: str, value: bytes) -> None:
     """Check the value of a header.
 
     Raises:
-        ValueError: a value with a newline or a NUL. The value itself, which may be a secret, is not
-            in the text.
+        ValueError: the value has a newline or a NUL. The text does not have the value, which may be
+            a secret.
     """
     found = _UNSENDABLE.search(value)
     if found is not None:
@@ -69,15 +69,16 @@ def check_header_value(what: str, value: bytes) -> None:
 
 
 class HTTPContext:
-    """Who a client is over HTTP: where it connects to, and with which cookies and headers.
+    """The HTTP side of a client: base URL, cookies, headers and auth.
 
     Args:
-        http: a client whose jar, headers, auth and base_url are used; None for an own jar.
-        base_url: used where `http` is None or has none.
-        headers: on top of those of `http`.
-        cookies: on top of those of `http`; without `http`, what the own jar starts with.
-        root_path: for the scope.
-        client: for the scope.
+        http: a client whose jar, headers, auth and base_url are used; None for a new jar.
+        base_url: the base URL, if `http` is None or has none.
+        headers: headers that are added to those of `http`.
+        cookies: cookies that are added to those of `http`; without `http`, the cookies of the new
+            jar.
+        root_path: the root_path of the scopes.
+        client: host and port of the client, for the scopes.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class HTTPContext:
     def jar(self) -> http_cookiejar.CookieJar:
         """The cookie jar: that of the client given as ``http=``, or one of this client."""
         if self.http is not None:
-            # Asked for anew each time: `http.cookies = ...` replaces it.
+            # Read each time: `http.cookies = ...` replaces the jar.
             return self.http.cookies.jar  # type: ignore[no-any-return]
         if self._jar is None:
             self._jar = self._own_jar()
@@ -117,15 +118,15 @@ class HTTPContext:
         cookiejar: Any = http_cookiejar  # typeshed lacks this function
         _, host = cookiejar.eff_request_host(urllib.request.Request(self.origin.url))
         for cookie in given:
-            # A cookie without a domain would stand beside the one of that name that the app sets at
-            # a login, not be replaced by it.
+            # A cookie without a domain would stay beside the cookie of that name that the app sets
+            # at a login.
             cookie.domain = cookie.domain or host
             jar.set_cookie(cookie)
         return jar
 
     @property
     def own_headers(self) -> httpx.Headers:
-        """The headers that are added to those of `http`; they may be changed."""
+        """The headers that are added to those of `http`; this mapping may be changed."""
         if self.headers is None:
             self.headers = httpx.Headers()
         return self.headers
@@ -138,12 +139,13 @@ class HTTPContext:
         if self._overlay is not None:
             return _encoded(_overlay(_jar_header(jar, url), _jar_header(self._overlay, url)))
         if type(jar) is not http_cookiejar.CookieJar:
-            return _encoded(_jar_header(jar, url))  # of a subclass, which may decide in another way
+            return _encoded(_jar_header(jar, url))  # a subclass, which may have another policy
         return self._kept_header(jar, url)
 
     def _kept_header(self, jar: Any, url: str) -> bytes:
-        """The header of a jar alone. It is kept until the jar is changed or a cookie expires: the
-        standard library takes as long for it as a request of long-polling for all the rest.
+        """Return the Cookie header of the jar only. The header is cached until the jar is changed
+        or a cookie expires: the standard library takes as long for it as all other work of a
+        polling request.
         """
         with jar._cookies_lock:
             kept = self._kept
@@ -154,7 +156,7 @@ class HTTPContext:
             return kept.header
 
     def store_cookies(self, url: str, values: list[bytes]) -> None:
-        """Put the cookies of Set-Cookie headers into the jar, as far as its policy allows."""
+        """Store the cookies of Set-Cookie headers in the jar, as far as its policy allows."""
         self.jar.extract_cookies(_SetCookies(values), urllib.request.Request(url))  # type: ignore[arg-type]
 
     def base_headers(self, extra: HeaderTypes = None) -> RawHeaders:
@@ -177,7 +179,7 @@ class HTTPContext:
         if auth is None:
             if not self.origin.userinfo:
                 return []
-            # httpx, too, makes Basic authentication of a URL's user and password
+            # httpx, too, uses user and password in a URL for Basic authentication
             # (Client._build_request_auth).
             userinfo = urllib.parse.unquote_to_bytes(self.origin.userinfo)
             return [(b"authorization", b"Basic " + base64.b64encode(userinfo))]
@@ -209,7 +211,9 @@ class _SetCookies:
 
 
 class _CookieHeader(NamedTuple):
-    """A Cookie header, what it was made of, and the time at which a cookie in the jar expires."""
+    """A cached Cookie header, the state of the jar at that time, and when the first cookie
+    expires.
+    """
 
     header: bytes
     made_of: tuple[object, ...]
@@ -221,7 +225,7 @@ class _CookieHeader(NamedTuple):
 
 
 def _made_of(jar: Any, url: str) -> tuple[object, ...]:
-    """All that the header of a plain jar depends on, but for the time."""
+    """Return all values on which the header of a plain jar depends, except the time."""
     cookies = [tuple(vars(cookie).values()) for cookie in jar]
     return url, jar._policy, tuple(vars(jar._policy).values()), cookies
 
@@ -248,7 +252,7 @@ def _overlay(lower: str, upper: str) -> str:
 
 
 def _cookies(cookies: CookieTypes) -> Any:
-    """Return cookies as one of httpx's types; of httpx2's Cookies, the plain jar inside."""
+    """Return cookies as one of httpx's types; for httpx2's Cookies, the plain jar in them."""
     return cookies.jar if hasattr(cookies, "jar") else cookies
 
 

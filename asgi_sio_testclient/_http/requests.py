@@ -1,9 +1,8 @@
-"""The request line, the headers and the scope of each request of a connection, and cookies back
-into the jar.
+"""Makes the scope of each request of a connection, with its headers, and stores cookies in the jar.
 
 httpx's clients, httpx2's and Starlette's TestClient are recognised by their attributes: `headers`,
-`cookies`, `base_url`, `auth`. The standard library's cookie jar, which these clients have inside,
-decides which cookies are sent. Engine.IO's packets are not used here.
+`cookies`, `base_url`, `auth`. The standard library's cookie jar in these clients decides which
+cookies are sent. Engine.IO's packets are not used here.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ __tracebackhide__ = True
 _OF_SESSION: Any = {EXTENSION: {"cancels": True}}
 ENGINEIO_VERSION = "4"
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
-# What a websocket's handshake sets itself.
+# Headers that a websocket's handshake sets itself.
 _UPGRADE_HEADERS = {b"connection", b"upgrade", b"sec-websocket-key", b"sec-websocket-version"}
 
 
@@ -41,21 +40,22 @@ class ConnectionRequests:
     """The requests of one connection.
 
     Args:
-        http_context: whose connection it is.
-        socketio_path: where the server is mounted.
-        headers: on top of the http_context's, for every request of this connection.
-        query: comes first in every request's query string.
+        http_context: the cookies and headers of the client.
+        socketio_path: the path of the server.
+        headers: headers of every request of this connection, which are added to those of the
+            client.
+        query: the beginning of every request's query string.
         state: the lifespan's state.
-        remote_timeout: seconds that the client waits for the answer to the handshake; given only
-            where the server is elsewhere.
-        address: host and port of that server; "" where the app is in this process.
-        isolate: each request is handled in a context of its own.
+        remote_timeout: seconds for which the client waits for the answer to the handshake; None
+            unless the server is elsewhere.
+        address: host and port of that server; "" for an app in this process.
+        isolate: whether each request is handled in a new context.
 
     Attributes:
-        url: where the server is, for the cookie jar.
-        has_auth: whether `authorize` is to be called.
-        peer: who answers, for error texts: "the app", or "the server" where that is elsewhere.
-        address: as given.
+        url: the URL of the server, for the cookie jar.
+        has_auth: whether `authorize` has to be called.
+        peer: "the app", or "the server" if it is elsewhere; for error texts.
+        address: see above.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class ConnectionRequests:
         self._headers = merge_headers(added, self._headers)
 
     def context(self) -> contextvars.Context | None:
-        """Return the context in which the app handles a request: a fresh one, or None for the
-        caller's.
+        """Return the context in which the app handles a request: a new context, or None for the
+        current one.
         """
         return contextvars.Context() if self._isolate else None
 
@@ -143,8 +143,8 @@ class ConnectionRequests:
             headers=[
                 *headers,
                 *self._cookies(),
-                # python-engineio wants both of the next two; with only one it takes the request for
-                # a long poll.
+                # python-engineio requires both of the next two headers; with only one it handles
+                # the request as a long poll.
                 (b"connection", b"Upgrade"),
                 (b"upgrade", b"websocket"),
                 (b"sec-websocket-key", _websocket_key()),
@@ -164,7 +164,7 @@ class ConnectionRequests:
         return {EXTENSION: {"handshake_timeout": self._remote_timeout, "cancels": True}}
 
     def store_cookies(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Put the cookies that a response sets into the jar."""
+        """Store the cookies that a response sets in the jar."""
         values = [value for name, value in headers if name == b"set-cookie"]
         if values:
             self._http_context.store_cookies(self.url, values)
@@ -197,7 +197,7 @@ def decoded_body(response: asgi.Response) -> bytes:
     """Return the body of a response without its content encoding, by httpx's decoders.
 
     Raises:
-        httpx.DecodingError: it isn't encoded as its header says.
+        httpx.DecodingError: the body is not encoded as its header says.
     """
     if b"content-encoding" not in [name for name, _ in response.headers]:
         return response.body
@@ -211,8 +211,8 @@ def first_line(body: str) -> str:
     return next(iter(body.strip().splitlines()), "")
 
 
-# Its own generator: a test that seeds the global one must not find that a connect used it. What it
-# gives is no secret (RFC 6455, section 10.3).
+# A separate generator: a connect must not change the global one, which a test may seed. The value
+# is no secret (RFC 6455, section 10.3).
 _random = random.Random()  # noqa: S311
 
 

@@ -1,8 +1,8 @@
 """The HTTP session of an app's web framework, read and saved by the framework's own code.
 
-Each kind of session opens one for a request with the client's cookies, and gives the Set-Cookie
-headers of a response that saves it. Opening and saving are two steps, and nothing of the app runs
-in between. A framework is never imported: where it is not imported already, the app is none of its.
+Each class opens a session for a request with the client's cookies, and returns the Set-Cookie
+headers of a response that saves the session. Opening and saving are two steps, and no code of the
+app runs in between. A framework is never imported: the app of a framework has imported it already.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class CookieRequest:
     """The part of a request with which a session is opened.
 
     Attributes:
-        origin: where the app is.
-        cookie: the value of the Cookie header, "" for none.
+        origin: the origin of the app.
+        cookie: the value of the Cookie header; "" without cookies.
     """
 
     origin: Origin
@@ -46,7 +46,7 @@ class HTTPSession(Protocol):
     """The sessions of one app.
 
     Attributes:
-        path: where its cookie is sent.
+        path: the path of the session's cookie.
     """
 
     path: str
@@ -65,8 +65,8 @@ async def session_transaction(
     """Open the session of the next request of `http_context`; save a change when the block ends.
 
     Raises:
-        UsageError: the session's cookie is not sent to the app, since it is for another host or for
-            https only.
+        UsageError: the session's cookie is never sent to the app, because it is for another host or
+            for https only.
     """
     url = http_context.origin.scheme + "://" + http_context.origin.netloc + http_session.path
     request = CookieRequest(http_context.origin, http_context.cookie_header(url).decode("latin-1"))
@@ -97,10 +97,10 @@ def find_http_session(things: Iterable[Any]) -> HTTPSession:
     """Return the sessions of the first app or middleware that has any.
 
     Args:
-        things: what the app leads to, nearest first.
+        things: the objects that can be reached from the app, nearest first.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no such session was found.
     """
     for thing in things:
         for find in (_starlette, _flask, _quart, _django):
@@ -162,7 +162,7 @@ def _starlette(thing: Any) -> HTTPSession | None:
         return None
     if isinstance(thing, module.SessionMiddleware):
         return _StarletteSession(thing)
-    # The middleware of an app is made at its first request, from these.
+    # The middleware of an app is created at its first request, from these.
     for made_of in getattr(thing, "user_middleware", ()):
         kind = getattr(made_of, "cls", None)
         if isinstance(kind, type) and issubclass(kind, module.SessionMiddleware):
@@ -249,10 +249,10 @@ def _quart(thing: Any) -> HTTPSession | None:
 
 
 class _DjangoSession:
-    """Django's SessionMiddleware, with whatever engine the settings name.
+    """Django's SessionMiddleware, with the engine of the settings.
 
-    Where the engine is a database it is used as in Django's own asynchronous views: in the thread
-    that is for it.
+    A database engine is used as in Django's asynchronous views: in the thread of
+    ``sync_to_async()``.
     """
 
     def __init__(self, middleware: Any, settings: Any) -> None:
@@ -271,7 +271,7 @@ class _DjangoSession:
             "/", secure=secure, HTTP_HOST=request.origin.netloc, HTTP_COOKIE=request.cookie
         )
         self._middleware.process_request(self._request)
-        # Loads it: from here on nothing of it needs the database.
+        # Loads the session, so that later accesses do not need the database.
         self._request.session.keys()
         return self._request.session
 

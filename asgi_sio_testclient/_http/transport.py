@@ -29,24 +29,24 @@ _SERVER_ERROR = 500
 
 
 class AppTransport(httpx.AsyncBaseTransport):
-    """Carries httpx's requests into an app: with the lifespan's state, and with what the app raises
+    """An httpx transport that calls an app, with the lifespan's state. Exceptions of the app are
     raised in the request.
 
     Args:
         app: an ASGI callable.
-        state: gives the lifespan's state of the moment.
-        keep: takes the app's task, which may outlive its response.
-        owner: the client that the requests are of.
-        root_path: for the scope.
-        client: for the scope.
-        raise_app_exceptions: whether an exception of the app is raised; else it is a response with
-            status 500.
+        state: returns the lifespan's present state.
+        keep: called with the app's task, which may run on after its response.
+        owner: the client of the requests.
+        root_path: the root_path of the scopes.
+        client: host and port of the client, for the scopes.
+        raise_app_exceptions: whether an exception of the app is raised; if not, the request gets a
+            response of status 500.
         timeout: seconds for a request that sets no timeout of its own.
-        origin: where the app seems to be, or is.
-        note: takes each request when it begins.
+        origin: the origin of the app.
+        note: called with each request when it begins.
         explain: returns what is wrong with the app that raised an exception; "" if unknown.
-        isolate: each request is handled in a context of its own.
-        admit: called before each request; what it raises is raised in the request.
+        isolate: whether each request is handled in a new context.
+        admit: called before each request; its exceptions are raised in the request.
     """
 
     def __init__(
@@ -85,9 +85,9 @@ class AppTransport(httpx.AsyncBaseTransport):
         """Call the app once.
 
         Raises:
-            httpx.ReadTimeout: no whole response in time.
-            httpx.ConnectError, httpx.ReadError: of an app that stands for a server elsewhere: the
-                server can't be reached, or the connection was lost.
+            httpx.ReadTimeout: the response is not complete in time.
+            httpx.ConnectError, httpx.ReadError: a remote server can't be reached, or the connection
+                was lost.
             Exception: what the app raised.
         """
         if request.url.scheme not in SCHEMES:
@@ -152,9 +152,9 @@ class AppTransport(httpx.AsyncBaseTransport):
         """Return the app's response; None if there was none in time.
 
         Raises:
-            UsageError: what the app raised shows that it is not made as an ASGI app.
-            Exception: what the app raised, also after its response: Starlette's
-                ServerErrorMiddleware answers 500 and raises what made it do so.
+            UsageError: the exception of the app shows that it is no ASGI app.
+            Exception: the exception of the app, also after its response: Starlette's
+                ServerErrorMiddleware sends status 500 and raises the exception.
         """
         try:
             response = await exchange.response(timeout)

@@ -1,4 +1,4 @@
-"""Base URLs, paths and queries, and what is masked of them in texts."""
+"""Parses base URLs, paths and queries, and masks secrets in them."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def parse_base_url(base_url: str) -> Origin:
     """Split a base URL.
 
     Raises:
-        ValueError: no http or https URL with a host.
+        ValueError: `base_url` is no http or https URL with a host.
     """
     try:
         url = httpx.URL(base_url)
     except httpx.InvalidURL as exc:
         shown = _without_userinfo(base_url)
-        # httpx quotes what it can't read, which may be a part of the password.
+        # httpx quotes the part that it can't parse, which may be a part of the password.
         why = exc if shown == base_url else "it is no URL"
         raise ValueError(f"base_url is {shown!r}: {why}") from None
     scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
@@ -103,7 +103,7 @@ def masked_query(query: str) -> str:
 def _masked_pair(pair: str) -> str:
     name, equals, value = pair.partition("=")
     if not equals:
-        # "?t0k3n": what stands alone may be the secret itself.
+        # "?t0k3n": a part without "=" may be the secret.
         return _MASK if name else ""
     return f"{name}={_MASK}" if value and name not in _SHOWN_IN_QUERIES else pair
 

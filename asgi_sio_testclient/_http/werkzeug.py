@@ -1,8 +1,8 @@
 """Flask's and Werkzeug's test client in the shape of an httpx client: base URL, headers, cookies.
 
-Werkzeug keeps cookies in a dictionary of its own. Here a standard cookie jar stands for that
-dictionary: it is read anew for each request, and what a response or a test sets goes back into it.
-Werkzeug is never imported: a client of it can only be handed in where it is imported already.
+Werkzeug stores cookies in a dictionary. The class here is a standard cookie jar on that dictionary:
+it is read for each request, and cookies of a response or a test are stored in it. Werkzeug is never
+imported: a test that has a client of Werkzeug has imported it already.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class WerkzeugClient:
         client: a `werkzeug.test.Client`, such as ``flask_app.test_client()``.
 
     Attributes:
-        client: the same.
-        jar: its cookies.
-        base_url: where its requests go by default.
-        auth: always None, as it has no such setting.
+        client: see above.
+        jar: the cookies of the client.
+        base_url: the default URL of its requests.
+        auth: always None: the client has no such setting.
     """
 
     auth = None
@@ -68,9 +68,7 @@ def is_werkzeug_client(http: Any) -> bool:
 
 
 def _base_url(client: Any) -> str:
-    """Return scheme and host of the client's requests; the app's root path is no part of its
-    paths.
-    """
+    """Return scheme and host of the client's requests, without the app's root path."""
     flask = sys.modules.get("flask.testing")
     if flask is not None and isinstance(client, flask.FlaskClient):
         url = urllib.parse.urlsplit(flask.EnvironBuilder(client.application).base_url)
@@ -82,12 +80,12 @@ class _WerkzeugJar(http_cookiejar.CookieJar):
     """A cookie jar with the cookies of Werkzeug's client.
 
     Args:
-        client: has the cookies.
-        host: where a cookie without a domain belongs to.
+        client: the client with the cookies.
+        host: the host of cookies without a domain.
     """
 
     def __init__(self, client: Any, host: str) -> None:
-        # A cookie of a host without a domain is that host's only, as Werkzeug has it.
+        # A cookie without a domain is for its host only, as in Werkzeug.
         strict = http_cookiejar.DefaultCookiePolicy.DomainStrictNonDomain
         super().__init__(http_cookiejar.DefaultCookiePolicy(strict_ns_domain=strict))
         self._client = client
@@ -117,7 +115,7 @@ class _WerkzeugJar(http_cookiejar.CookieJar):
         """Remove all cookies, or those of a domain, of a path or of a name.
 
         Raises:
-            KeyError: there is none such.
+            KeyError: there is no such cookie.
         """
         wanted = (_werkzeug_domain(domain), path, name)
         keys = [
@@ -150,7 +148,7 @@ def _werkzeug_domain(domain: str | None) -> str | None:
     return None if domain is None else domain.removeprefix(".").removesuffix(_LOCAL)
 
 
-_LOCAL = ".local"  # what http.cookiejar adds to a host without a dot
+_LOCAL = ".local"  # the suffix that http.cookiejar adds to a host without a dot
 
 
 def _cookie(cookie: Any) -> http_cookiejar.Cookie:
@@ -167,7 +165,7 @@ def _cookie(cookie: Any) -> http_cookiejar.Cookie:
         domain_initial_dot=not cookie.origin_only,
         path=cookie.path,
         path_specified=True,
-        # Werkzeug's client sends it over plain HTTP as well, and does not let it expire.
+        # Werkzeug's client also sends such a cookie over plain HTTP, and lets no cookie expire.
         secure=False,
         expires=None,
         discard=True,

@@ -1,8 +1,8 @@
-"""A WSGI app as an ASGI app, over a2wsgi's bridge.
+"""Makes an ASGI app of a WSGI app, with a2wsgi's bridge.
 
-a2wsgi gives each request that is under way a thread of a pool. Each client of long-polling holds
-one of them with its pending GET and needs another one for its POST, so that the pool has no bound
-that a test reaches: it begins a thread only where none is free.
+a2wsgi runs each request in a thread of a pool. A polling client uses one thread for its pending
+GET, and another one for its POST. So the pool has no limit that a test could reach; a thread is
+started only if none is free.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class WSGIBridge:
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Call the WSGI app with one request; its lifespan is answered, a websocket is closed."""
+        """Call the WSGI app with one request. A lifespan is answered, and a websocket is closed."""
         await self._bridge(scope, receive, send)
 
     def close(self) -> None:
-        """End the threads: idle ones now, the others after their requests."""
+        """End the threads: idle threads now, the others after their requests."""
         bridge, self._bridge = self._bridge, _bridge(self.app)
         bridge.executor.shutdown(wait=False)
 

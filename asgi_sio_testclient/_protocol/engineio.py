@@ -1,4 +1,5 @@
-"""Engine.IO v4, the client's side: bytes and text in, packets out. No I/O, no clock, no asyncio.
+"""Engine.IO v4 for a client: decodes and encodes packets, and has the state of a session. No I/O,
+no clock, no asyncio.
 
 Source: https://github.com/socketio/engine.io-protocol (v4), sections "Handshake", "Heartbeat",
     "Upgrade", "Packet encoding".
@@ -11,7 +12,7 @@ Source: https://github.com/socketio/engine.io-protocol (v4), sections "Handshake
                PONG "probe"                  only while `probing`: the caller sends UPGRADE when its
                poll has ended
                CLOSE                         -> closed
-    closed     anything                      ignored: it was under way when the end came
+    closed     anything                      ignored: sent before the server noticed the end
 
 Everything else is a ProtocolError that carries the packet.
 """
@@ -59,11 +60,11 @@ _SEPARATOR = SEPARATOR.encode()
 _BINARY = b"b"
 MAX_PACKETS_PER_POST = (
     Payload.max_decode_packets
-)  # a server drops a longer payload whole, and answers "OK"
+)  # a server ignores all packets of a longer payload, and answers "OK"
 
 
 class State(enum.Enum):
-    """Where a session stands."""
+    """The state of a session."""
 
     OPENING = "opening"
     OPEN = "open"
@@ -83,10 +84,10 @@ class EngineIO:
         state: see the table above.
         sid: the session's id; "" before OPEN.
         upgrades: transports that the server offers to upgrade to.
-        ping_interval: seconds; 0 where the server announces 0.
+        ping_interval: seconds; 0 if the server announces 0.
         ping_timeout: seconds.
-        max_payload: bytes that one POST may have; None where the server sets no limit.
-        probing: a probe was sent and not answered yet.
+        max_payload: the most bytes of one POST; None without a limit.
+        probing: whether a probe was sent and is not answered yet.
     """
 
     def __init__(self) -> None:
@@ -118,10 +119,10 @@ class EngineIO:
         return packet.packet_type, packet.data
 
     def message(self, frame: EncodedPacket) -> EncodedPacket | None:
-        """The data of a MESSAGE that needs no more than a look; None where `receive` is needed.
+        """Return the data of an ordinary MESSAGE; None for a packet that `receive` has to process.
 
-        Text is what `Packet.decode` makes of data that begins with a digit, as every Socket.IO
-        packet does.
+        `Packet.decode` returns text for data that begins with a digit, as every Socket.IO packet
+        does.
         """
         if self.state is not IS_OPEN:
             return None
@@ -177,8 +178,8 @@ def _open_data(frame: EncodedPacket) -> dict[str, Any] | None:
 
 @functools.lru_cache(maxsize=32)
 def _open_parameters(rest: str) -> dict[str, Any] | None:
-    """What follows the session id in an OPEN packet, which is the same for all clients of a server;
-    None where the whole packet has to be read.
+    """Return the parameters in the text after the session id of an OPEN packet, which is the same
+    for all clients of a server; None if the whole packet has to be decoded.
     """
     try:
         data = decode(f'{_OPEN_WITH_SID}"{rest}').data
@@ -188,7 +189,7 @@ def _open_parameters(rest: str) -> dict[str, Any] | None:
 
 
 _OPEN_WITH_SID = '0{"sid":"'
-_is_plain = re.compile(r"[-\w]+", re.ASCII).fullmatch  # means in JSON what it is
+_is_plain = re.compile(r"[-\w]+", re.ASCII).fullmatch  # characters that JSON does not escape
 
 
 def packet_name(kind: int) -> str:
@@ -202,7 +203,7 @@ def decode(frame: EncodedPacket) -> Packet:
     """Return one packet, decoded by python-engineio.
 
     Raises:
-        ProtocolError: it can't be read.
+        ProtocolError: the packet can't be decoded.
     """
     try:
         packet = Packet(encoded_packet=frame)
@@ -229,15 +230,15 @@ def encode_payload(frames: Sequence[EncodedPacket]) -> bytes:
         if isinstance(frame, str):
             parts.append(frame.encode())
         else:
-            # What Packet(MESSAGE, frame).encode(b64=True) makes, in fewer copies.
+            # The same as Packet(MESSAGE, frame).encode(b64=True), with fewer copies.
             parts += (_BINARY, base64.b64encode(frame))
     return b"".join(parts)
 
 
 def split_payload(body: bytes) -> list[EncodedPacket]:
-    """The packets of a polling response; binary ones as they come over a websocket.
+    """Return the packets of a polling response; binary packets as bytes, as over a websocket.
 
-    `Payload` is not used since it refuses more than 16, and servers send more.
+    python-engineio's `Payload` is not used: it refuses more than 16 packets, and servers send more.
     """
     if _SEPARATOR not in body and not body.startswith(_BINARY):
         return [body.decode(errors="replace")] if body else []
@@ -253,10 +254,12 @@ def split_payload(body: bytes) -> list[EncodedPacket]:
 
 
 def _frame(part: memoryview) -> EncodedPacket:
-    """One packet of a payload in ASCII; binary data that can't be read stays as it is."""
+    """Return one packet of a payload in ASCII; binary data that can't be decoded is returned
+    unchanged.
+    """
     if part[:1] == _BINARY:
         try:
-            return base64.b64decode(part[1:])  # as Packet.decode() does, with no copy before it
+            return base64.b64decode(part[1:])  # as Packet.decode() does, with one copy less
         except ValueError:
             pass
     return bytes(part).decode("ascii")
@@ -268,7 +271,8 @@ def batches(
     """Split packets into payloads that the server accepts: at most 16 packets, at most
     `max_payload` bytes.
 
-    A packet that is too large alone goes alone: to refuse it is the server's business.
+    A packet that is larger than the limit is sent alone, so that the server refuses only that
+    packet.
     """
     start = size = 0
     for index, frame in enumerate(frames):

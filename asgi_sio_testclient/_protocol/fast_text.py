@@ -1,4 +1,4 @@
-"""Text events of the default Packet class, encoded and decoded by a shorter way."""
+"""Encodes and decodes text events of the default Packet class faster than the class itself."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ _MAX_ID_DIGITS = 18
 
 
 def _json_encoder() -> Callable[[Any, int], Iterable[str]]:
-    """What `json.dumps(..., separators=(",", ":"))` does, without a new encoder for each call."""
+    """Return a function that does the same as `json.dumps(..., separators=(",", ":"))`, without a
+    new encoder for each call.
+    """
     encoder = json.JSONEncoder(separators=(",", ":"))
     make = json.encoder.c_make_encoder  # type: ignore[attr-defined]
     if make is None:
         return lambda data, _indent: (encoder.encode(data),)
-    # JSONEncoder.iterencode() makes one of these each time. The first argument is its memory of
-    # what it is inside of; without one, a circular structure ends in a RecursionError, and is
-    # passed on.
+    # JSONEncoder.iterencode() creates such an object each time. The first argument detects circular
+    # structures; without it, they end in a RecursionError, and the packet class handles them.
     return make(  # type: ignore[no-any-return]
         None, encoder.default, json.encoder.encode_basestring_ascii, None,
         encoder.key_separator, encoder.item_separator, False, False, True,
@@ -41,17 +42,18 @@ def _json_encoder() -> Callable[[Any, int], Iterable[str]]:
 
 
 def _json_scanner() -> Callable[[str, int], tuple[Any, int]]:
-    """What `engineio.json.loads` does from an index on, without a new decoder for each call.
+    """Return a function that does the same as `engineio.json.loads` from an index on, without a new
+    decoder for each call.
 
-    It limits integers, so that a hostile one can't stall the parser.
+    The size of integers is limited, so that a hostile packet can't stall the parser.
     """
-    decoder: Any = json.JSONDecoder(parse_int=engineio.json._safe_int)  # the same limit
+    decoder: Any = json.JSONDecoder(parse_int=engineio.json._safe_int)  # the limit of engineio.json
     return decoder.scan_once  # type: ignore[no-any-return]
 
 
 @dataclass(slots=True)
 class _FastText:
-    """The short way for text EVENT and ACK packets of python-socketio's own `Packet` with its own
+    """Encodes and decodes text EVENT and ACK packets of python-socketio's own `Packet` with its own
     JSON module.
     """
 
@@ -59,8 +61,8 @@ class _FastText:
     _scan: Callable[[str, int], tuple[Any, int]] = field(default_factory=_json_scanner)
 
     def encode(self, kind: str, namespace: str, id: int | None, data: list[Any]) -> str | None:
-        """The packet's text; None where the packet class has to do it: it holds bytes, or can't be
-        serialised.
+        """Return the packet's text; None if the packet class has to encode the packet, which has
+        bytes or can't be serialised.
         """
         try:
             text = "".join(self._chunks(data, 0))
@@ -71,7 +73,7 @@ class _FastText:
         return f"{kind}{text}" if namespace == ROOT else f"{kind}{namespace},{text}"
 
     def decode(self, message: Message) -> Incoming | None:
-        """The packet; None where the packet class has to read it."""
+        """Return the packet; None if the packet class has to decode the text."""
         if message.__class__ is not str:
             return None
         head = _PLAIN_EVENT if message[:2] == "2[" else _head(message)
@@ -85,7 +87,8 @@ class _FastText:
         if end != len(message):
             return None
         if kind == EVENT:
-            # `is_valid_packet` without a call, in the hot path; JSON's "[" has made a list.
+            # The same check as `is_valid_packet`, without a call, in the hot path; "[" begins a
+            # list.
             if not data or data[0].__class__ is not str:
                 return None
         elif not is_valid_packet(kind, data, id_):
@@ -93,12 +96,12 @@ class _FastText:
         return Incoming(kind, namespace, data, id_)
 
 
-_Head = tuple[int, str, int, int | None]  # kind, namespace, where the data begins, id
-_PLAIN_EVENT: _Head = EVENT, ROOT, 1, None  # as most are
+_Head = tuple[int, str, int, int | None]  # kind, namespace, index of the data, ack id
+_PLAIN_EVENT: _Head = EVENT, ROOT, 1, None  # the usual case
 
 
 def _head(message: str) -> _Head | None:
-    """What stands before a packet's data; None where the packet class has to read it."""
+    """Return the fields before a packet's data; None if the packet class has to decode the text."""
     kind = _KINDS.get(message[:1])
     if kind is None:
         return None

@@ -22,8 +22,8 @@ __all__ = [
 
 __tracebackhide__ = True
 
-ALL = "*"  # every event, or every namespace
-ROOT = "/"  # the namespace by default
+ALL = "*"  # stands for every event, or every namespace
+ROOT = "/"  # the default namespace
 
 CLIENT_DISCONNECT = "client disconnect"
 SERVER_DISCONNECT = "server disconnect"
@@ -36,13 +36,13 @@ TRANSPORT_CHOICES: dict[str, tuple[str, ...]] = {
     "polling": ("polling",),
     "upgrade": ("polling", "websocket"),
 }
-"""What options of commands are called, and the value of ``transports=`` for each."""
+"""The values of the option ``--transport``, with the argument ``transports=`` for each."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
-EncodedPacket = str | bytes  # one Engine.IO packet, as it travels in a websocket message
+EncodedPacket = str | bytes  # one encoded Engine.IO packet, as in a websocket message
 
 
 def name_of(kind: int, names: Sequence[str]) -> str:
-    """Return the name of a packet type, or the number where `names` has none for it."""
+    """Return the name of a packet type; the number if `names` has no name for it."""
     return str(names[kind]) if kind < len(names) else str(kind)

@@ -1,4 +1,4 @@
-"""Packets of Socket.IO: what a received one holds, its class, its validity."""
+"""Packets of Socket.IO: a received packet, packet classes, and the validity of a packet's data."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ __tracebackhide__ = True
 
 Message = str | bytes  # the data of one Engine.IO MESSAGE
 SERIALIZERS = ("default", "msgpack")
-# Of the client's own handlers; as in the JavaScript client, nobody sends an event of that name.
+# Names of the client's own handlers, which no event may have, as in the JavaScript client.
 RESERVED = frozenset({"connect", "connect_error", "disconnect"})
 
 
 @dataclass(slots=True)
 class Incoming:
-    """A packet from the server, whole.
+    """A packet from the server, with its attachments.
 
     Attributes:
-        kind: CONNECT, DISCONNECT, EVENT, ACK or CONNECT_ERROR; binary kinds are given as EVENT and
-            ACK.
+        kind: CONNECT, DISCONNECT, EVENT, ACK or CONNECT_ERROR; EVENT and ACK for binary packets,
+            too.
         namespace: "/" by default.
-        data: for EVENT the list of name and arguments, for ACK the list of values.
-        id: of an ACK, or of an EVENT that wants one.
+        data: the list of name and arguments of an EVENT, the list of values of an ACK, else the
+            payload.
+        id: the ack id, or None.
     """
 
     kind: int
@@ -45,14 +46,15 @@ class Incoming:
 
 
 def packet_class_for(serializer: Any, json_module: Any) -> type[Packet]:
-    """The packet class for a `serializer` and a `json` argument, both as in python-socketio.
+    """Return the packet class for a `serializer` and a `json` argument, both as in python-socketio.
 
-    python-socketio sets `json` on the class, for the whole process; here it goes on a subclass.
+    python-socketio sets `json` on the class, for the whole process; here `json` is set on a
+    subclass.
 
     Raises:
-        ValueError: an unknown serializer.
-        TypeError: not a serializer, or not a json-like module.
-        ImportError: "msgpack" without the msgpack package.
+        ValueError: `serializer` is an unknown name.
+        TypeError: `serializer` is no serializer, or `json` is no json-like module.
+        ImportError: `serializer` is "msgpack", and msgpack is not installed.
     """
     packet_class: Any
     if serializer == "default":
@@ -85,14 +87,14 @@ def packet_class_for(serializer: Any, json_module: Any) -> type[Packet]:
 
 
 def packet_name(kind: int) -> str:
-    """The name of a packet type, "EVENT" for example; the number where the protocol has no name for
+    """Return the name of a packet type, such as "EVENT"; the number if the protocol has no name for
     it.
     """
     return name_of(kind, packet_names)
 
 
 def is_valid_packet(kind: int, data: Any, id_: int | None) -> bool:
-    """Whether a packet's data is what the protocol has for its type."""
+    """Return whether a packet's data is valid for its type."""
     if kind == ACK:
         return isinstance(data, list) and id_ is not None
     if kind == EVENT:

@@ -1,11 +1,10 @@
-"""Socket.IO v5, the client's side: Engine.IO messages in, packets out. No I/O, no clock, no
-asyncio.
+"""Socket.IO v5 for a client: decodes and encodes packets. No I/O, no clock, no asyncio.
 
 Source: https://github.com/socketio/socket.io-protocol (v5). Packets are python-socketio's own
     classes. Plain text events and acks of the
-default class take a shorter way to the same bytes (`_FastText`): python-socketio builds a JSON
-encoder and decoder for every packet, this keeps one of each. Whatever it can't take, or what raises
-in it, goes to the packet class, so that results and errors are always theirs.
+default class are encoded and decoded by `_FastText`, with the same result: python-socketio creates
+a JSON encoder and decoder for every packet, `_FastText` keeps one of each. The packet class handles
+all other packets, and all errors, so that results and errors are always those of python-socketio.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ _new_ids = functools.partial(itertools.count, 1)
 
 
 class SocketIO:
-    """The packets of one connection, coded with one packet class.
+    """Encodes and decodes the packets of one connection, with one packet class.
 
     Args:
         packet_class: python-socketio's `Packet`, `MsgPackPacket`, or a subclass of one.
@@ -55,16 +54,16 @@ class SocketIO:
     def __init__(self, packet_class: type[Packet] = Packet) -> None:
         self.packet_class = packet_class
         self._fast = FAST_TEXT if is_stock(packet_class) else None
-        self._incomplete: Any = None  # the packet whose attachments are still to come
+        self._incomplete: Any = None  # the packet whose attachments have not all arrived
         self._ids: dict[str, itertools.count[int]] = defaultdict(_new_ids)
 
     def next_id(self, namespace: str) -> int:
-        """A fresh ack id of that namespace, counted from 1 as python-socketio's client does."""
+        """Return a new ack id of a namespace, counted from 1 as in python-socketio's client."""
         return next(self._ids[namespace])
 
     def connect(self, namespace: str, auth: Any) -> Sequence[Message]:
-        """CONNECT. Without auth there is no payload at all, as python-socketio's client and the
-        protocol have it.
+        """Return a CONNECT packet; without auth, the packet has no payload, as in python-socketio's
+        client.
 
         Raises:
             TypeError: the auth can't be serialised.
@@ -82,7 +81,8 @@ class SocketIO:
     def event(
         self, event: str, args: tuple[Any, ...], namespace: str, id: int | None = None
     ) -> Sequence[Message]:
-        """EVENT, or BINARY_EVENT and its attachments. A lone tuple expands to several arguments.
+        """Return an EVENT packet, or a BINARY_EVENT packet and its attachments. A lone tuple
+        expands to several arguments.
 
         Raises:
             TypeError: an argument can't be serialised, or the event is no str.
@@ -102,7 +102,8 @@ class SocketIO:
     def ack(
         self, event: str, values: tuple[Any, ...], namespace: str, id: int
     ) -> Sequence[Message]:
-        """ACK of the server's `event`, or BINARY_ACK and its attachments.
+        """Return the ACK packet for the server's `event`, or a BINARY_ACK packet and its
+        attachments.
 
         Raises:
             TypeError: a value can't be serialised.
@@ -110,7 +111,8 @@ class SocketIO:
         return self._encode(ACK, namespace, id, list(values), f"the ack of {event!r}")
 
     def receive(self, message: Message) -> Incoming | None:
-        """Take one message from the server; None while a packet's attachments are still to come.
+        """Process one message from the server; return the packet, or None while its attachments are
+        missing.
 
         Raises:
             ProtocolError: the packet is malformed, or an attachment arrived without its packet, or
@@ -128,8 +130,8 @@ class SocketIO:
 
     @property
     def incomplete(self) -> tuple[str, int, int] | None:
-        """Of a half-received packet: its event or type, how many attachments came, how many are
-        due.
+        """The event or type of a half-received packet, how many attachments have arrived, and how
+        many it has; or None.
         """
         packet = self._incomplete
         if packet is None:
@@ -139,7 +141,7 @@ class SocketIO:
         return str(name), len(packet.attachments), packet.attachment_count
 
     def reset(self) -> None:
-        """Forget a half-received packet: its connection is over."""
+        """Remove a half-received packet: the connection has ended."""
         self._incomplete = None
 
     def _receive(self, message: Message) -> Incoming | None:
@@ -176,12 +178,12 @@ def _checked(packet: Any) -> Incoming:
     """`packet` as `Incoming`.
 
     Raises:
-        ValueError: its type or data is none that the protocol allows.
+        ValueError: the protocol does not allow its type or data.
     """
     kind = _PLAIN.get(packet.packet_type, packet.packet_type)
     namespace = packet.namespace or ROOT
     if not isinstance(namespace, str) or not isinstance(packet.id, int | None):
-        # As msgpack can have it.
+        # Possible with msgpack.
         raise TypeError("a namespace that is no str, or an id that is no int")
     if not is_valid_packet(kind, packet.data, packet.id):
         raise ValueError(f"no valid {packet_name(kind)}")

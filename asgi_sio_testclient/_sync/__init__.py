@@ -1,1 +1,1 @@
-"""The client without ``await``: a portal around the async one; no protocol."""
+"""The client without ``await``: a portal around the async client; no protocol."""

@@ -1,8 +1,8 @@
 """`SyncTestClient`: `TestClient` without ``await``, for tests that are plain functions.
 
-Each call goes through anyio's blocking portal to one `TestClient` on an event loop in a thread of
-its own. All clients of one app share one portal, and so one loop, while any of them is entered.
-Nothing of Socket.IO or Engine.IO may be known here.
+Each call goes through anyio's blocking portal to a `TestClient` on an event loop in another thread.
+All clients of one app share one portal, and so one loop, while any of them is entered. This module
+uses nothing of Socket.IO or Engine.IO.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class SyncTestClient:
     Flask's test cases, a REPL, a notebook.
 
     The arguments, methods and errors are those of `TestClient`. The app runs in the event loop of a
-    thread that starts with the block and ends with it; a loop that runs in the caller's thread, as
-    in a notebook, does not matter. Clients of one app that are entered at the same time share one
-    loop, whether they are clones or not.
+    new thread, which starts and ends with the block. The caller's thread may have a running event
+    loop, as in a notebook. Clients of one app that are entered at the same time share one loop,
+    also if they are no clones.
 
-    What the client calls runs in that loop's thread, not in the test's: handlers given to `on`,
-    ``callback=``, ``match=``, and ``auth`` where it is callable. They may be sync or async as
-    before, and can't call this client.
+    Functions that the client calls run in the thread of that loop, not of the test: handlers given
+    to `on`, ``callback=``, ``match=``, and a callable ``auth``. These functions may be sync or
+    async, and can't call this client.
     """
 
     __test__ = False
@@ -88,7 +88,7 @@ class SyncTestClient:
     def _set_up(self, inner: TestClient, loop: _Loop) -> None:
         self._client = inner
         self._loop = loop
-        # The client that `http` returned last, and the async client behind it.
+        # The latest result of `http`, and the async client behind it.
         self._http: tuple[httpx.Client, httpx.AsyncClient] | None = None
 
     # -- start and end
@@ -96,11 +96,11 @@ class SyncTestClient:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> NoReturn:
-            """Name today's spelling of what other clients have."""
+            """Raise AttributeError; name the equivalent of an attribute of another client."""
             no_attribute(self, name)
 
     def __enter__(self) -> Self:
-        """As `TestClient.__aenter__`."""
+        """See `TestClient.__aenter__`."""
         self._loop.acquire()
         try:
             self._loop.run(self._client.__aenter__)
@@ -115,7 +115,7 @@ class SyncTestClient:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """As `TestClient.__aexit__`."""
+        """See `TestClient.__aexit__`."""
         try:
             self._loop.run(self._client.__aexit__, exc_type, exc, traceback)
         finally:
@@ -312,8 +312,8 @@ class SyncTestClient:
         """An httpx.Client on the same app and in the same event loop, with the same cookie jar and
         base_url.
 
-        It is the one handed in, where that is sync and does not run the app in a loop of its own,
-        as Starlette's TestClient does.
+        If the constructor's ``http=`` is a sync client, this is that client, unless it runs the app
+        in another event loop, as Starlette's TestClient does.
         """
         if _is_plain_sync_client(self._client._options.http):
             return self._client._options.http  # type: ignore[no-any-return]

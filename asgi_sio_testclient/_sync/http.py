@@ -1,4 +1,4 @@
-"""The HTTP side of the sync client: an httpx transport through the portal."""
+"""The `http` of the sync client: an httpx transport through the portal."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __tracebackhide__ = True
 
 
 class _PortalTransport(httpx.BaseTransport):
-    """Carries a sync client's requests to an async one, and so to the app."""
+    """Passes the requests of a sync client to an async client, which calls the app."""
 
     def __init__(self, loop: _Loop, http: Any) -> None:
         self._loop = loop
         self._http = http
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        # The async side reads the body anew, which only works once it is here.
+        # The async client reads the body again, which needs a complete body.
         request.read()
         return self._loop.run(self._send, request)
 
@@ -37,7 +37,7 @@ class _PortalTransport(httpx.BaseTransport):
         )
 
     def _its_own(self, request: httpx.Request) -> Any:
-        """httpx2's transports want httpx2's requests."""
+        """Convert a request for the async client: httpx2's transports need httpx2's requests."""
         if isinstance(self._http, httpx.AsyncClient):
             return request
         return self._http.build_request(
@@ -50,7 +50,7 @@ class _PortalTransport(httpx.BaseTransport):
 
 
 def _is_plain_sync_client(http: Any) -> bool:
-    """Whether that is httpx's sync client, or one like it: no async one, none with a loop of its
-    own, and not Werkzeug's.
+    """Return whether a client is httpx's sync client or a similar one: not async, without an event
+    loop, and not Werkzeug's.
     """
     return hasattr(http, "send") and not hasattr(http, "aclose") and not hasattr(http, "portal")

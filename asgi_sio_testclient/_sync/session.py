@@ -13,7 +13,7 @@ __tracebackhide__ = True
 
 
 class SyncEngineSession:
-    """`EngineSession` without ``await``: what ``client.raw`` is on a `SyncTestClient`."""
+    """`EngineSession` without ``await``, for ``client.raw`` of a `SyncTestClient`."""
 
     def __init__(self, loop: Any, session: EngineSession) -> None:
         self._loop: _Loop = loop
@@ -26,7 +26,7 @@ class SyncEngineSession:
 
     @property
     def answer_pings(self) -> bool:
-        """Set it to False and the client falls silent: the server's ping timeout comes."""
+        """Whether PING packets are answered. Set this to False for a ping timeout of the server."""
         return self._session.answer_pings
 
     @answer_pings.setter

@@ -17,12 +17,12 @@ __tracebackhide__ = True
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What an app answered to a request, or to a websocket that it didn't accept.
+    """The response of an app to a request, or to a websocket that it did not accept.
 
     Attributes:
         status: the HTTP status.
-        headers: as the app gave them.
-        body: whole, in bytes, not decoded.
+        headers: the headers, as the app has sent them.
+        body: the whole body, in bytes, not decoded.
     """
 
     status: int
@@ -51,10 +51,10 @@ class HTTPExchange(_Run):
         app: an ASGI callable.
         scope: see `http_scope`.
         body: the request's body, in bytes.
-        listener: takes the response; without one, `response` reads it.
+        listener: gets the response; without a listener, use `response`.
         on_receive: called each time the app is about to receive.
 
-    By hand::
+    For example::
 
         exchange = HTTPExchange(app, http_scope("GET", "/"))
         exchange.start()
@@ -83,9 +83,9 @@ class HTTPExchange(_Run):
         """Return the response, once it is complete.
 
         Raises:
-            TimeoutError: it isn't, after `timeout` seconds.
-            UsageError: the app returned without one.
-            Exception: what the app raised, as it is.
+            TimeoutError: the response is not complete after `timeout` seconds.
+            UsageError: the app returned without a response.
+            Exception: the exception of the app, unchanged.
         """
         return cast("Response", await _by_hand(self._mailbox).get(timeout))
 

@@ -24,14 +24,13 @@ class Lifespan(_Run):
 
     Args:
         app: an ASGI callable.
-        is_unsupported: asked about an exception that the app raised in its startup: True where it
-            only means that the app doesn't know lifespans. (One that it raises before it has
-            received anything always means that: ASGI spec, "Lifespan".)
+        is_unsupported: called with an exception of the app in its startup; returns whether the
+            exception only means that the app does not support lifespans. (An exception before the
+            first receive() always means this: ASGI spec, "Lifespan".)
 
     Attributes:
-        state: the dictionary that the app may fill; a shallow copy goes into every scope that
-            follows.
-        supported: False once it is known that the app has no lifespan.
+        state: a dictionary to which the app may add values; later scopes have a shallow copy.
+        supported: whether the app supports lifespans, as far as it is known.
     """
 
     origin = LIFESPAN
@@ -58,15 +57,16 @@ class Lifespan(_Run):
     async def startup(
         self, timeout: float = DEFAULT_TIMEOUT, context: contextvars.Context | None = None
     ) -> None:
-        """Start the app; return when it has reported its startup, or has shown that it has no
-        lifespan.
+        """Start the app; return when the startup is complete, or when the app does not support
+        lifespans.
 
         Args:
             timeout: seconds.
             context: as in `start`.
 
         Raises:
-            LifespanFailed: it failed, raised, or said nothing for `timeout` seconds.
+            LifespanFailed: the app reported a failure, raised, or did not answer within `timeout`
+                seconds.
         """
         self._feed({"type": "lifespan.startup"})
         self.start(context)
@@ -76,7 +76,7 @@ class Lifespan(_Run):
         """Shut the app down. Does nothing if the app has no lifespan.
 
         Raises:
-            LifespanFailed: as in `startup`, or the app ended its lifespan by itself before.
+            LifespanFailed: as in `startup`; or the app had ended its lifespan before.
         """
         if not self.supported:
             return
@@ -112,8 +112,8 @@ class Lifespan(_Run):
             self._phase = "shutdown"
             self._mailbox.put(None)
         elif kind == f"lifespan.{self._phase}.failed":
-            # Sent from within an except block as a rule: there the exception can be had, even where
-            # the app drops it.
+            # Usually sent within an except block, so the exception is available here, also if the
+            # app discards it.
             self._fail(message.get("message", ""), sys.exc_info()[1])
         else:
             raise RuntimeError(f"Unexpected ASGI message {kind!r} during lifespan {self._phase}.")
@@ -138,7 +138,7 @@ class Lifespan(_Run):
         if cause is not None and ends_test(cause):
             self._mailbox.put(ungrouped(cause))
             return
-        # Starlette's message is a whole traceback; the cause carries that already.
+        # Starlette's message is a whole traceback, which the cause has already.
         if cause is not None:
             message = f"{type(cause).__name__}: {cause}"
         failure = LifespanFailed(self._phase, message or "the app gave no message")

@@ -1,4 +1,4 @@
-"""Scopes as uvicorn gives them, and apps of either ASGI version."""
+"""Makes scopes like uvicorn's, and ASGI 3 callables of apps."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SINGLE_CALLABLE_ARGUMENTS = 3
 def single_callable(app: Any) -> ASGI3Application:
     """Return `app` as an ASGI 3 callable; ASGI 2's two-step callables are wrapped by asgiref.
 
-    asgiref takes a plain ``def app(scope, receive, send): return inner(scope, receive, send)`` for
-    a two-step callable, since it is no coroutine function; so a callable that accepts three
-    arguments is not wrapped.
+    asgiref would also wrap a plain ``def app(scope, receive, send): return inner(scope, receive,
+    send)``, which is no coroutine function; so a callable that accepts three arguments is not
+    wrapped.
     """
     if has_async_call(app):
-        return cast("ASGI3Application", app)  # as asgiref finds, by a longer way
+        return cast("ASGI3Application", app)  # the same result as asgiref's, in less time
     from asgiref.compatibility import (  # noqa: PLC0415 (most apps don't need it)
         double_to_single_callable,
         is_double_callable,
@@ -71,10 +71,10 @@ def http_scope(
         query_string: percent-encoded, without "?".
         headers: pairs of bytes, names in lower case.
         scheme: "http" or "https".
-        root_path: where a proxy mounted the app; the path is not changed by it.
+        root_path: the path at which a proxy has mounted the app; `path` is not changed by it.
         client: host and port of the client.
         server: host and port of the server.
-        state: the lifespan's state; a shallow copy goes into the scope.
+        state: the lifespan's state; the scope has a shallow copy.
     """
     return {
         "type": "http",

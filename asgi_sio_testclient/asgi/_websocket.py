@@ -35,8 +35,8 @@ class WebSocketClosed:
     """The end of an accepted websocket, by the app.
 
     Attributes:
-        code: 1000 where the app gave none (ASGI spec, "Close").
-        reason: "" where the app gave none.
+        code: the code of the app; 1000 without one (ASGI spec, "Close").
+        reason: the reason of the app; "" without one.
     """
 
     code: int = NORMAL_CLOSURE
@@ -74,10 +74,10 @@ class WebSocketConnection(_Run):
     Args:
         app: an ASGI callable.
         scope: see `websocket_scope`.
-        listener: takes what the app sends; without one, `connect` and `receive` read it.
+        listener: gets the messages of the app; without a listener, use `connect` and `receive`.
         on_receive: called each time the app is about to receive.
 
-    By hand::
+    For example::
 
         websocket = WebSocketConnection(app, websocket_scope("/chat"))
         await websocket.connect(timeout=1)
@@ -87,7 +87,7 @@ class WebSocketConnection(_Run):
 
     Attributes:
         state: "connecting", "open", "refused" (by the app, before it accepted) or "closed".
-        subprotocol: the one that the app accepted.
+        subprotocol: the subprotocol that the app has accepted, or None.
     """
 
     def __init__(
@@ -111,17 +111,17 @@ class WebSocketConnection(_Run):
     async def connect(
         self, timeout: float = DEFAULT_TIMEOUT, context: contextvars.Context | None = None
     ) -> str | None:
-        """Start the app and wait until it accepts; returns the subprotocol.
+        """Start the app, wait until it accepts, and return the subprotocol.
 
         Args:
             timeout: seconds.
             context: as in `start`.
 
         Raises:
-            ConnectionRefusedError: it closed, or answered with a response: ``.args[0]`` is the
+            ConnectionRefusedError: the app closed, or answered with a response: ``.args[0]`` is the
                 `Response`.
-            TimeoutError: it did neither, after `timeout` seconds.
-            Exception: what the app raised, as it is.
+            TimeoutError: the app did not answer within `timeout` seconds.
+            Exception: the exception of the app, unchanged.
         """
         self.start(context)
         answer = await _by_hand(self._mailbox).get(timeout)
@@ -142,7 +142,7 @@ class WebSocketConnection(_Run):
             message["bytes"] = bytes(data)
         receivers = self._receivers
         if receivers and not receivers[0].done():
-            receivers.pop(0).set_result(message)  # as nearly always: the app waits for it
+            receivers.pop(0).set_result(message)  # the usual case: the app waits for a message
         else:
             self._feed(message)
 
@@ -150,8 +150,8 @@ class WebSocketConnection(_Run):
         """Return the app's next message, or `WebSocketClosed` when it closes.
 
         Raises:
-            TimeoutError: nothing came within `timeout` seconds.
-            Exception: what the app raised, as it is.
+            TimeoutError: no message arrived within `timeout` seconds.
+            Exception: the exception of the app, unchanged.
         """
         return cast("str | bytes | WebSocketClosed", await _by_hand(self._mailbox).get(timeout))
 
@@ -160,8 +160,8 @@ class WebSocketConnection(_Run):
         self._disconnect({"type": "websocket.disconnect", "code": code, "reason": reason})
 
     def lose(self, code: int = NO_STATUS_RECEIVED) -> None:
-        """Close like a lost network: the app gets a code and no reason, and its later
-        ``send()`` raises an OSError.
+        """Abort, like a lost network: the app gets a code and no reason, and its later ``send()``
+        raises an OSError.
         """
         self._disconnect({"type": "websocket.disconnect", "code": code})
 
@@ -197,7 +197,7 @@ class WebSocketConnection(_Run):
             data = message.get("text")
             if data is None:
                 data = message["bytes"]
-            # engineio's driver puts a bytearray under "text"; servers send what is bytes-like as
+            # python-engineio's driver sends a bytearray as "text"; servers send bytes-like data as
             # binary.
             self.deliver(data if isinstance(data, str) else bytes(data))
         elif self.state == "connecting" and self._answer(kind, message):
@@ -207,7 +207,7 @@ class WebSocketConnection(_Run):
             self._disconnect({"type": "websocket.disconnect", "code": code, "reason": reason})
             self._listener.websocket_closed(WebSocketClosed(code, reason))
         elif self.state == "closed":
-            # python-engineio relies on its being an OSError.
+            # python-engineio expects an OSError.
             raise ClientDisconnected(f"{kind} after the websocket was closed")
         else:
             raise RuntimeError(f"Unexpected ASGI message {kind!r}, the websocket is {self.state}.")
@@ -228,9 +228,9 @@ class WebSocketConnection(_Run):
         elif kind == "websocket.http.response.body" and self._refusal is not None:
             self._add_to_refusal(message)
         elif kind == "http.response.body" and self._refusal is not None:
-            # A mistake that servers answer with a RuntimeError at http.response.start
-            # (engineio.ASGIApp makes it for an unknown path). Raised here, one message later, so
-            # that whoever asked can still be told the status and the body.
+            # Servers raise RuntimeError for http.response.start (engineio.ASGIApp sends it for an
+            # unknown path). It is raised here one message later, so that status and body of the
+            # refusal are known.
             self._add_to_refusal(message)
             raise RuntimeError(f"Unexpected ASGI message {kind!r} on a websocket scope.")
         else:
@@ -258,7 +258,7 @@ class WebSocketConnection(_Run):
 
 
 class _WebSocketMailbox:
-    """The listener of a connection that is given none."""
+    """The default listener, which stores messages."""
 
     def __init__(self, mailbox: _Mailbox) -> None:
         self._mailbox = mailbox
