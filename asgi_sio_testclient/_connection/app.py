@@ -599,8 +599,8 @@ class _OwnWork:
         return IDLE if self.stuck else MOVING
 
     def _is_at_work(self) -> bool:
-        """Return whether a handler of the clients runs. The one that a look has found is asked
-        first: all others belong to all clients of the server.
+        """Return whether a handler of the clients runs. The task that the last check has found is
+        checked first: finding another one goes over the tasks of all clients.
         """
         if self._at_work is None or self._at_work.done():
             self._at_work = next(iter(self._running_app._handler_tasks()), None)
