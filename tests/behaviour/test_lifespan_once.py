@@ -10,7 +10,7 @@ from starlette.testclient import TestClient as StarletteTestClient
 
 from asgi_sio_testclient import SyncTestClient, TestClient, UsageError
 
-TWICE = "^the lifespan would run twice: .* don't enter it, or pass lifespan=False$"
+TWICE = "^the lifespan would run twice: .* don't enter it, or pass lifespan=False(\n|$)"
 
 
 class Started:
