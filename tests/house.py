@@ -91,7 +91,8 @@ ROOMS: dict[str, Room] = {
         row=2,
     ),
     "_server": Room(
-        "Imports `_waiting` and the errors; the only folder that uses private parts of a server.",
+        "Imports `_waiting`, `trace` and the errors; the only folder that uses private parts of a"
+        " server.",
         FACTS | {"_waiting", "trace"},
         title="the server's instrumentation",
         row=1,
@@ -104,7 +105,7 @@ ROOMS: dict[str, Room] = {
         row=2,
     ),
     "_connection": Room(
-        "Imports the five folders below and `faults`; uses a client through Protocols, and never"
+        "Imports the six folders below and `faults`; uses a client through Protocols, and never"
         " imports `_client`.",
         FACTS | BELOW_CONNECTION,
         title="one connection, the running app",
