@@ -406,7 +406,7 @@ class TestClient:
         numbered = await next_event(self._dispatcher, event, namespace, match, limit)
         if numbered is None:
             self._dispatcher.errors.raise_unretrieved()
-            raise self._dispatcher.diagnostics().no_event(event, namespace, match, limit, (0, 1))
+            raise self._dispatcher.diagnostics().no_event(event, namespace, match, limit)
         return numbered[1]
 
     async def await_events(

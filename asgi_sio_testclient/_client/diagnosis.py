@@ -88,17 +88,18 @@ class WaitDiagnostics:
     # -- the errors
 
     def no_event(
-        self, event: str | None, namespace: str, match: Any, limit: float, come: tuple[int, int]
+        self, event: str | None, namespace: str, match: Any, limit: float, some: str = ""
     ) -> EventTimeout:
-        """Return the error of `await_event` (`come`: 0 of 1) or `await_events` at their timeout."""
+        """Return the error of `await_event` or `await_events` at their timeout; `some` is "2 of 3"
+        if some of the events arrived.
+        """
         wanted = "event" if event is None else f"event {event!r}"
         where = "any namespace" if namespace == ALL else f"namespace {namespace!r}"
         which = "" if match is None else f" that {getattr(match, '__qualname__', match)} takes"
         within = f"within {limit:g} s"
-        had, count = come
-        if had:
+        if some:
             wanted = "events" if event is None else f"events {event!r}"
-            headline = f"{had} of {count} {wanted} came in {where}{which} {within}"
+            headline = f"{some} {wanted} came in {where}{which} {within}"
             # Some events arrived, so the connection works: the only other cause is an emit to
             # another recipient.
             missed = self._missed(event, namespace)

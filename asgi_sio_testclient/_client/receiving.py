@@ -109,8 +109,8 @@ async def next_events(
         raise
     _put_back(dispatcher, taken)
     dispatcher.errors.raise_unretrieved()
-    counts = len(taken), count
-    raise dispatcher.diagnostics().no_event(event, namespace, match, limit, counts)
+    some = f"{len(taken)} of {count}" if taken else ""
+    raise dispatcher.diagnostics().no_event(event, namespace, match, limit, some)
 
 
 def _put_back(dispatcher: Dispatcher, taken: list[Numbered]) -> None:

@@ -152,3 +152,16 @@ async def test_the_managers_own_logger_gets_its_lines(caplog):
     assert record.getMessage() == "Cannot publish to the broker"
     # The line that logged, as without the instrumentation.
     assert record.filename == "test_instrumentation.py"
+
+
+async def test_the_service_task_ends_with_the_last_of_the_apps_that_use_the_server():
+    sio = socketio.AsyncServer(async_mode="asgi")
+    async with TestClient(socketio.ASGIApp(sio)) as client:
+        await client.connect()
+        (current,) = client._running_app.instrumentations
+        async with TestClient(socketio.ASGIApp(sio)) as other:
+            await other.connect()
+            assert current.stop_service() == []
+        (service,) = current.stop_service()
+        async with asyncio.timeout(WAIT):
+            await asyncio.wait([service])

@@ -485,6 +485,41 @@ async def opened(**options):
     return app, connection
 
 
+async def test_of_several_receives_the_first_one_takes_the_first_message():
+    app, connection = await opened()
+
+    async def both(receive, send):
+        return await asyncio.gather(receive(), receive(), receive())
+
+    received = app.begin(both)
+    while len(connection._receivers) < 3:
+        await turn()
+    for text in ("first", "second", "third"):
+        connection.send(text)
+    messages = await asyncio.wait_for(received, SOON)
+    assert [message["text"] for message in messages] == ["first", "second", "third"]
+    await app.finish()
+
+
+async def test_of_several_receives_the_first_one_takes_the_disconnect():
+    app, connection = await opened()
+
+    async def both(receive, send):
+        tasks = [asyncio.create_task(receive()), asyncio.create_task(receive())]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done = [task.done() for task in tasks]
+        tasks[1].cancel()
+        await asyncio.wait(tasks)
+        return done
+
+    ended = app.begin(both)
+    while len(connection._receivers) < 2:
+        await turn()
+    connection.close()
+    assert await asyncio.wait_for(ended, SOON) == [True, False]
+    await app.finish()
+
+
 async def test_an_accepted_websocket_is_open_and_has_its_subprotocol():
     async def app(scope, receive, send):
         await receive()
