@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from asgi_sio_testclient._client.diagnosis import show_event
 from asgi_sio_testclient._client.dispatch import Dispatcher
 from asgi_sio_testclient._client.http import require_one_lifespan
 from asgi_sio_testclient._client.options import require_asyncio
@@ -198,6 +197,8 @@ class ClientExit:
 
 
 def _unread(dispatcher: Dispatcher) -> list[str]:
+    from asgi_sio_testclient._client.diagnosis import show_event  # noqa: PLC0415 (strict only)
+
     return [
         f"never read: event {show_event(event)} was received"
         for event in dispatcher.inbox.peek(ALL)

@@ -18,7 +18,6 @@ from asgi_sio_testclient._exceptions import (
     UsageError,
 )
 from asgi_sio_testclient._http.requests import ConnectionRequests
-from asgi_sio_testclient._server.reach import hint_of_path
 from asgi_sio_testclient._waiting.deadlines import EXPIRED
 from asgi_sio_testclient._waiting.rest import middleware_at_rest
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
@@ -216,6 +215,10 @@ class ConnectCall:
 
         if isinstance(self._running_app.app, Elsewhere):
             return  # trying paths of a remote server would need requests over the network
+        from asgi_sio_testclient._server.reach import (  # noqa: PLC0415 (where a connect failed)
+            hint_of_path,
+        )
+
         path = self._dispatcher.options.socketio_path
         way = await hint_of_path(self._running_app.app, path, scope_of)
         if way:

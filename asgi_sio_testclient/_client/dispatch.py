@@ -16,10 +16,8 @@ from socketio.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT
 from asgi_sio_testclient._client.acks import Ack, Acks
 from asgi_sio_testclient._client.app_errors import AppErrors
 from asgi_sio_testclient._client.connects import PendingConnect
-from asgi_sio_testclient._client.diagnosis import WaitDiagnostics
 from asgi_sio_testclient._client.handlers import HandlerRunner, Handlers
 from asgi_sio_testclient._client.inbox import Inbox
-from asgi_sio_testclient._client.missed import Recipient
 from asgi_sio_testclient._connection.arguments import check_namespace
 from asgi_sio_testclient._connection.transcript import Transcript
 from asgi_sio_testclient._events import ReceivedEvent
@@ -40,6 +38,8 @@ from asgi_sio_testclient._waiting.deadlines import fail
 from asgi_sio_testclient._waiting.rest import middleware_at_rest
 
 if TYPE_CHECKING:
+    from asgi_sio_testclient._client.diagnosis import WaitDiagnostics
+    from asgi_sio_testclient._client.missed import Recipient
     from asgi_sio_testclient._client.options import Options
     from asgi_sio_testclient._connection.app import RunningApp
     from asgi_sio_testclient._connection.session import EngineSession
@@ -484,6 +484,10 @@ class Dispatcher:
         """Return the facts for the text of an error; `at_work` has lines for the app's work beside
         handlers.
         """
+        from asgi_sio_testclient._client.diagnosis import (  # noqa: PLC0415 (where a wait failed)
+            WaitDiagnostics,
+        )
+
         errors = [exc for client in self.everyone for exc in client.errors.unraised]
         if not self.options.raise_app_exceptions:
             errors += self.errors.all
@@ -518,6 +522,10 @@ class Dispatcher:
 
     def _recipient(self) -> Recipient:
         """Return this client as a possible recipient of emits."""
+        from asgi_sio_testclient._client.missed import (  # noqa: PLC0415 (where a wait failed)
+            Recipient,
+        )
+
         instrumentation, session = self.instrumentation, self.session
         others = [client for client in self.everyone if client is not self]
         former = {sid: other.transcript.name for other in others for sid in other.former_sids}

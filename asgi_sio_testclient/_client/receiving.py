@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from asgi_sio_testclient._client.diagnosis import show_event
 from asgi_sio_testclient._client.inbox import Match, Numbered, Waiter
 from asgi_sio_testclient._client.options import check_event, check_match
 from asgi_sio_testclient._client.settling import settle
@@ -177,6 +176,10 @@ class NoEvent:
             await self._wait(self._within, limit)
             events = self._matching()
         if events:
+            from asgi_sio_testclient._client.diagnosis import (  # noqa: PLC0415 (where it fails)
+                show_event,
+            )
+
             wanted = "no event" if self._event is None else f"no {self._event!r}"
             everywhere = self._namespace == ALL
             where = "any namespace" if everywhere else f"namespace {self._namespace!r}"

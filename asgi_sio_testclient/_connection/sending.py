@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 from asgi_sio_testclient._connection.idleness import IdleSession
 from asgi_sio_testclient._connection.transcript import SENT
 from asgi_sio_testclient._protocol.names import EncodedPacket
-from asgi_sio_testclient.faults import is_message
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._connection.transport import Transport
@@ -59,6 +58,8 @@ class SendingSession(IdleSession):
 
     def _send_on(self, frame: EncodedPacket) -> None:
         """Send a frame that has passed the disturbed link."""
+        from asgi_sio_testclient.faults import is_message  # noqa: PLC0415 (few tests disturb)
+
         self.sent += is_message(frame)
         cast("Transport", self.transport).send([frame])
 

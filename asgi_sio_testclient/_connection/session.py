@@ -8,12 +8,15 @@ session are described in `base`.
 
 from __future__ import annotations
 
-from asgi_sio_testclient._connection.link import DisturbedLink
+from typing import TYPE_CHECKING
+
 from asgi_sio_testclient._connection.polling import PollingTransport
 from asgi_sio_testclient._connection.raw import RawSession
 from asgi_sio_testclient._connection.receiving import ReceivingSession
 from asgi_sio_testclient._connection.websocket import WebSocketTransport
-from asgi_sio_testclient.faults import Schedule
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient.faults import Schedule
 
 __all__ = ["EngineSession"]
 
@@ -70,6 +73,10 @@ class EngineSession(RawSession, ReceivingSession):
         """
         self._remove_link()
         if schedule is not None:
+            from asgi_sio_testclient._connection.link import (  # noqa: PLC0415 (few tests disturb)
+                DisturbedLink,
+            )
+
             later = self._running_app.loop.call_later
             self._link = DisturbedLink(schedule, self._send_on, self._take, later)
         self._route()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import engineio.json
@@ -51,14 +50,16 @@ def _json_scanner() -> Callable[[str, int], tuple[Any, int]]:
     return decoder.scan_once  # type: ignore[no-any-return]
 
 
-@dataclass(slots=True)
 class _FastText:
     """Encodes and decodes text EVENT and ACK packets of python-socketio's own `Packet` with its own
     JSON module.
     """
 
-    _chunks: Callable[[Any, int], Iterable[str]] = field(default_factory=_json_encoder)
-    _scan: Callable[[str, int], tuple[Any, int]] = field(default_factory=_json_scanner)
+    __slots__ = ("_chunks", "_scan")
+
+    def __init__(self) -> None:
+        self._chunks = _json_encoder()
+        self._scan = _json_scanner()
 
     def encode(self, kind: str, namespace: str, id: int | None, data: list[Any]) -> str | None:
         """Return the packet's text; None if the packet class has to encode the packet, which has

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asgi_sio_testclient._connection.session import EngineSession
 from asgi_sio_testclient._sync.portal import _Loop
 from asgi_sio_testclient.asgi import Response
-from asgi_sio_testclient.faults import Schedule
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient.faults import Schedule
 
 __tracebackhide__ = True
 
