@@ -1,7 +1,9 @@
 """The running app under the fuzzer: what counts as a failure of which handler."""
 
 import asyncio
+import json
 import sys
+import types
 
 import pytest
 import socketio
@@ -133,6 +135,39 @@ def test_what_a_server_says_to_a_packet_is_no_fault_of_the_app():
     error = caught.value
     assert _is_of_the_app(error)
     assert not _is_of_the_app(error.with_traceback(error.__traceback__.tb_next))
+
+
+# As a module of the standard library: the error comes of the encoding, and not of the app's code.
+ENCODER = """
+import json
+
+def dumps(data, **options):
+    if "too deep" in str(data):
+        raise RecursionError("maximum recursion depth exceeded")
+    return json.dumps(data, **options)
+"""
+
+
+def test_an_answer_that_is_too_deep_to_be_encoded_is_no_failure(monkeypatch):
+    encoder = {"__name__": "json.encoder"}
+    exec(ENCODER, encoder)
+
+    async def answers(sid, data):
+        monkeypatch.setattr(Packet, "json", types.SimpleNamespace(**encoder, loads=json.loads))
+        return "too deep"
+
+    monkeypatch.setattr(Packet, "json", Packet.json)
+    fault, outcome = result_of(answers, calls=TWICE[:1])
+    assert fault is None
+    assert outcome == ["('/', 'work') RecursionError", "ack []"]
+
+
+def test_a_recursion_of_the_apps_own_code_is_a_failure():
+    async def recurses(sid, data):
+        raise RecursionError("maximum recursion depth exceeded")
+
+    fault, _ = result_of(recurses)
+    assert isinstance(fault.error, RecursionError)
 
 
 @pytest.mark.parametrize("levels", [3, 200])
