@@ -35,7 +35,7 @@ LIMIT = 0.05  # of the mutants that are not equivalent may survive
 
 def prepare(copy: Path) -> None:
     """Copy what the tests need, with bytecode that Python checks by the source's hash: a change
-    within the second in which the file was written before would pass unseen by its time.
+    within the second in which the file was written before would not be noticed by its time.
     """
     listed = subprocess.run(
         ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"),
