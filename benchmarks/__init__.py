@@ -4,6 +4,6 @@
 shows where a call's cost goes; `python -m benchmarks.guard` is what CI runs: it counts instead of
 timing, so noise can't fail it.
 
-The rule of this package: whoever is measured gets the same app, the same clock and the same
+The rule of this package: each contender gets the same app, the same clock and the same
 garbage collector, and takes turns with the others. A figure without its floor is never printed.
 """

@@ -9,10 +9,10 @@ client do. So the floor behaves as a real client does, and as lean as that can b
   `socketio.AsyncServer.shutdown` does: who leaves that running pays for it in the next test;
 - over polling it has a GET pending and makes its POSTs beside it, each request in a task.
 
-`receive()` parks on a future when it has nothing, and `send()` resolves the future of whoever
-waits. (An `asyncio.Queue` in `receive()` is the more usual way; it is there as `QueueFloor`, so
-that the page can say how much of a ratio depends on that choice. `BareFloor` leaves without a
-goodbye and leaves the service task behind.)
+`receive()` awaits a future when no message is there, and `send()` resolves the future of the client
+that waits. (An `asyncio.Queue` in `receive()` is the more usual way; `QueueFloor` has it, so that
+the page can say how much of a ratio depends on that choice. `BareFloor` closes without a DISCONNECT
+packet, and does not end the service task.)
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class WebSocketFloor:
         return await self._exchange(wire.text(wire.ASK))
 
     def expect(self) -> asyncio.Future:
-        """The future of the next message, for whoever makes others speak."""
+        """The future of the next message, for a client that makes other clients send."""
         self._answer = answer = self._loop.create_future()
         return answer
 

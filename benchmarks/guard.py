@@ -7,10 +7,11 @@ can't hide in noise. Counted over many repetitions of each operation, in the who
 - `lines`: lines of Python executed, which sees a loop that calls nothing;
 - `turns`, `tasks`, `timers`: turns of the event loop, tasks created, timers set.
 
-The floor's counts are taken off, so what is left is what this client adds, whoever executes it. It
-is compared with `guard.json`, which has the figures of each Python version: `--record` writes those
-of the running one. A figure may be above its record by `TOLERANCE` (or by `SLACK`, for figures near
-zero); one that is far below it is told, so that the record gets tightened.
+The floor's counts are subtracted. The rest is what this client adds, in its own code and in
+libraries. The rest is compared with `guard.json`, which has the figures of each Python version:
+`--record` writes those of the running version. A figure may be above its record by `TOLERANCE` (or
+by `SLACK`, for figures near zero). A figure far below its record is reported, so that the record
+can be lowered.
 """
 
 import argparse

@@ -119,7 +119,7 @@ class Lab:
     def environ(self):
         return next(reversed(self.environs.values()))
 
-    def assert_forgotten(self):
+    def assert_released(self):
         """The server knows no client any more."""
         manager = self.sio.manager
         assert manager.rooms == {}

@@ -42,7 +42,7 @@ def import_the_package(path, name):
                 import_the_package(imported.__path__, module.name)
 
 
-# pytester forgets what a run of its own imported first. numpy can't be loaded twice, and of this
+# pytester removes the modules that an inner run imported. numpy can't be loaded twice, and of this
 # package each class would be two, one that is raised and one that is caught.
 with contextlib.suppress(ImportError):
     importlib.import_module("numpy")

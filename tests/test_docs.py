@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
-# pytester forgets the modules that a run imported. These take their time, so that once is enough.
+# pytester removes the modules that a run imported. These take their time, so that once is enough.
 for heavy in ("fastapi", "flask_socketio", "starlette.testclient", "uvicorn"):
     importlib.import_module(heavy)
 
@@ -155,7 +155,7 @@ RUNNABLE = [
 
 @pytest.fixture
 def in_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """What is imported from there is forgotten again."""
+    """Remove the modules that were imported from there."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     before = {*sys.modules}

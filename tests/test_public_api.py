@@ -1,4 +1,4 @@
-"""Locks the public names and signatures: no change of them passes unseen.
+"""Locks the public names and signatures: no change of them passes unnoticed.
 
 After a change that is meant, write the record anew and let the review read it:
 ``python -m tests.test_public_api > tests/public_api.txt``. It goes into the changelog, too.

@@ -373,9 +373,9 @@ def test_one_transport(project):
 
 
 def test_an_unknown_transport(project):
-    option = "--sio-transports=carrier-pigeon"
+    option = "--sio-transports=webtransport"
     printed = project("", option, ends=pytest.ExitCode.USAGE_ERROR)
-    assert "'carrier-pigeon' is none of websocket, polling, upgrade" in printed
+    assert "'webtransport' is none of websocket, polling, upgrade" in printed
 
 
 # -- transcripts

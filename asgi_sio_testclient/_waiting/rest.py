@@ -93,7 +93,7 @@ class RestCheck:
         self._turns_of_the_test = _TURNS_OF_THE_TEST
         self._ready_checks: dict[Any, int] = {}
         self._seen_ready: set[Any] = set()  # in this check
-        self._unseen_turns = 0 if work.sees_ready_queue else _UNREADABLE_TURNS
+        self._unreadable_turns = 0 if work.sees_ready_queue else _UNREADABLE_TURNS
         self._poll = _FIRST_POLL
 
     def check(self, *, whole: bool = False) -> float | None:
@@ -349,8 +349,8 @@ class RestCheck:
         if self._again_at < NEVER:
             self._poll = min(_LAST_POLL, self._poll * 2)
             return max(self._again_at - self._now, _FIRST_POLL / 2)
-        if self._unseen_turns:
-            self._unseen_turns -= 1
+        if self._unreadable_turns:
+            self._unreadable_turns -= 1
             return 0
         self._note_rest()
         return None
@@ -358,7 +358,7 @@ class RestCheck:
     def _start_rounds_again(self) -> None:
         """Wait for another round of each ticker, since something is at work."""
         self._turns_of_the_test = _TURNS_OF_THE_TEST
-        self._unseen_turns = 0 if self._work.sees_ready_queue else _UNREADABLE_TURNS
+        self._unreadable_turns = 0 if self._work.sees_ready_queue else _UNREADABLE_TURNS
         self._passes = 1
         for key in list(self._came_round):
             if self._rounds_of[key] < self._rounds:

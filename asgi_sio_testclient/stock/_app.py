@@ -292,7 +292,7 @@ class Call:
 
     def exchange_ended(self, exc: BaseException | None) -> None:
         """See `asgi.ExchangeListener`."""
-        # What a server answers in the place of an app that raised, or forgot.
+        # A server's answer in the place of an app that raised, or sent no response.
         self._answer(INTERNAL_SERVER_ERROR if self.exchange._status is None else None)
         self._app.ended(self, exc)
 

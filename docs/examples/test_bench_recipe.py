@@ -68,7 +68,7 @@ async def test_a_hundred_orders_a_second(client):
     assert (report.count, report.errors) == (30, {})
 
 
-async def test_a_crowd_finds_and_orders():
+async def test_many_clients_find_and_order():
     async def scenario(client):
         assert await client.call("find", "green") == 20_000
         await client.emit("order", "sencha")

@@ -126,7 +126,7 @@ async def test_four_times_as_many_cost_four_times_as_much(measure):
     assert measure(MANY) / measure(FEW) == pytest.approx(MANY / FEW, rel=0.2)
 
 
-def test_an_index_forgets_what_was_read_by_other_keys():
+def test_an_index_removes_events_that_were_read_by_other_keys():
     unread = Unread()
     for number, event in enumerate(events(20)):
         unread.add(number, event)

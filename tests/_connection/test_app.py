@@ -175,7 +175,7 @@ async def test_a_task_that_swallows_its_cancellation_is_cancelled_again():
     running_app.release()
 
 
-async def test_a_task_that_can_not_be_cancelled_is_given_up_in_the_end():
+async def test_a_task_that_can_not_be_cancelled_is_waited_for_until_the_timeout():
     running_app = RunningApp(no_app, None, lifespan=False)
     await running_app.start(SOON)
     go_on = asyncio.Event()

@@ -463,8 +463,8 @@ async def test_a_post_that_is_refused_ends_the_session():
     [(b"gone", 404), (b"0no json", 200), (OPEN.encode(), 200)],
     ids=["refused", "malformed", "a session"],
 )
-async def test_an_answer_to_a_handshake_that_was_given_up_is_dealt_with(answer):
-    called, given_up, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+async def test_an_answer_to_a_handshake_after_its_timeout_closes_the_session(answer):
+    called, timed_out, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def app(scope, receive, send):
         if scope["method"] == "POST":
@@ -475,7 +475,7 @@ async def test_an_answer_to_a_handshake_that_was_given_up_is_dealt_with(answer):
             return
         called.set()
         try:
-            await given_up.wait()
+            await timed_out.wait()
         except asyncio.CancelledError:
             await respond(send, *answer)
 

@@ -21,7 +21,7 @@ from asgi_sio_testclient import (
 )
 from asgi_sio_testclient._connection import virtual_time
 
-# Of real time: whoever waits for 45 s is found out.
+# Seconds of real time: a test that really waits for 45 s fails.
 SOON = 10.0
 
 

@@ -414,7 +414,7 @@ def test_attachments_that_make_no_packet_are_a_protocol_error_and_the_next_packe
     assert protocol.receive('2["e"]') == Incoming(EVENT, "/", ["e"])
 
 
-def test_a_reset_forgets_a_half_received_packet():
+def test_a_reset_removes_a_half_received_packet():
     protocol = SocketIO()
     protocol.receive('51-["e",{"_placeholder":true,"num":0}]')
     protocol.reset()

@@ -320,13 +320,13 @@ def test_one_app_in_many_loops(broker):
 
 
 def test_a_node_whose_loop_is_gone_does_not_count(broker):
-    async def abandoned():
+    async def never_closed():
         manager = AsyncInMemoryManager(broker)
         manager.set_server(socketio.AsyncServer(async_mode="asgi"))
         manager.initialize()
         manager.thread.cancel()
 
-    asyncio.run(abandoned())
+    asyncio.run(never_closed())
     InMemoryManager(broker).emit("news", 1)
     assert broker.pending == 0
 

@@ -433,7 +433,7 @@ async def test_left_as_found_after_a_refusal_and_after_a_connect_handler_that_ra
         left_as_found(sio, before)
 
 
-async def test_watched_until_the_last_client_has_left():
+async def test_instrumented_until_the_last_client_has_closed():
     sio = new_server()
     before = state_of(sio)
     app = socketio.ASGIApp(sio)
@@ -483,7 +483,7 @@ async def test_an_apps_own_override_goes_on_working_and_stays():
 
 
 @pytest.mark.parametrize("async_handlers", [True, False])
-async def test_behaviour_is_untouched_while_watched(async_handlers):
+async def test_behaviour_is_the_same_while_instrumented(async_handlers):
     sio = new_server(async_handlers=async_handlers)
     manager, handlers, classes = sio.manager, dict(sio.handlers["/"]), (type(sio), type(sio.eio))
     of_engineio = sio.eio.async_handlers
@@ -558,7 +558,7 @@ def test_a_client_that_never_left_on_a_dead_loop_does_not_poison_the_next():
                 await client.call("boom")
 
     loop = asyncio.new_event_loop()
-    abandoned = loop.run_until_complete(leave_it_open())
+    never_closed = loop.run_until_complete(leave_it_open())
     asyncio.run(use_it())
 
     # The loop comes back to life only so that its tasks are not destroyed while they are pending.
@@ -568,7 +568,7 @@ def test_a_client_that_never_left_on_a_dead_loop_does_not_poison_the_next():
             task.cancel()
         _, remaining = loop.run_until_complete(asyncio.wait(remaining, timeout=0.1))
     loop.close()
-    assert abandoned is not None
+    assert never_closed is not None
 
 
 # under the Admin UI's instrumentation, which patches the same server
@@ -616,7 +616,7 @@ async def test_the_admin_itself_is_a_client_like_any_other(instrumented):
         assert instrumentation.stats_task.done()
 
 
-async def test_instrumented_while_watched():
+async def test_instrumented_by_others_while_instrumented_here():
     saved = dict(vars(AsyncSocket))
     sio = new_server()
     try:

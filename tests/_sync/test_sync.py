@@ -672,7 +672,7 @@ def test_ctrl_c_ends_a_wait(built):
         timer.join()
     assert time.monotonic() - started < WAIT
     assert not portal_threads()
-    built.assert_forgotten()
+    built.assert_released()
 
 
 def test_an_interrupted_wait_leaves_the_client_usable(client):

@@ -33,15 +33,15 @@ class Thing:
 
 def watch(idle, *things):
     done = []
-    forget = idle.when_idle(lambda: things, lambda: done.append(True))
-    return done, forget
+    remove = idle.when_idle(lambda: things, lambda: done.append(True))
+    return done, remove
 
 
 async def test_what_is_quiet_already_is_told_at_once(idle):
-    done, forget = watch(idle, Thing(IdleState.IDLE), Thing(IdleState.IDLE))
+    done, remove = watch(idle, Thing(IdleState.IDLE), Thing(IdleState.IDLE))
     assert done == [True]
     assert not idle.watchers
-    forget()
+    remove()
 
 
 async def test_nothing_is_quiet(idle):
@@ -107,10 +107,10 @@ def watch_together(idle, thing, number, rest_of):
     def sources():
         return (thing,)
 
-    forgets = [
+    removals = [
         idle.when_idle(sources, functools.partial(done.append, i), rest_of()) for i in range(number)
     ]
-    return done, forgets
+    return done, removals
 
 
 async def test_of_many_that_wait_for_the_same_one_is_asked(idle):
@@ -147,8 +147,8 @@ async def test_other_watchers_check_again_after_a_wait_of_the_first(idle):
 
 async def test_the_next_one_is_asked_when_the_first_has_left(idle):
     busy = Thing(IdleState.BUSY)
-    done, forgets = watch_together(idle, busy, 3, lambda: None)
-    forgets[0]()
+    done, removals = watch_together(idle, busy, 3, lambda: None)
+    removals[0]()
     busy.states = [IdleState.IDLE]
     idle.notify()
     await turns()
@@ -163,10 +163,10 @@ async def test_what_is_moving_is_looked_at_until_it_is_quiet_without_notify(idle
     assert done == [True]
 
 
-async def test_what_moves_for_ever_is_given_up_until_the_next_notify(idle):
+async def test_what_moves_for_ever_is_not_checked_until_the_next_notify(idle):
     moving, now = Thing(IdleState.MOVING), idle.loop.time()
     idle.loop.time = lambda: now  # the next look is a timer, which does not come
-    done, forget = watch(idle, moving)
+    done, remove = watch(idle, moving)
     await turns(100)
     asked = moving.asked
     await turns(100)
@@ -176,14 +176,14 @@ async def test_what_moves_for_ever_is_given_up_until_the_next_notify(idle):
     idle.notify()
     await turns()
     assert done == [True]
-    forget()
+    remove()
 
 
 async def test_a_watch_can_be_taken_back(idle):
     busy = Thing(IdleState.BUSY)
-    done, forget = watch(idle, busy)
-    forget()
-    forget()
+    done, remove = watch(idle, busy)
+    remove()
+    remove()
     busy.states = [IdleState.IDLE]
     idle.notify()
     await turns()

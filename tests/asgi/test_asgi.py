@@ -431,7 +431,7 @@ async def test_the_cancelled_app_ends_and_its_task_is_cancelled():
     assert isinstance(exc, asyncio.CancelledError)
 
 
-async def test_whoever_asks_is_called_before_each_receive():
+async def test_on_receive_is_called_before_each_receive():
     calls = []
     app = Steps()
     request = exchange(app, on_receive=lambda: calls.append(len(calls)))
@@ -901,12 +901,12 @@ async def test_a_cancelled_receive_takes_no_message_with_it():
     seen = []
     app, connection = await opened()
 
-    async def give_up_and_ask_again(receive, send):
+    async def cancel_and_receive_again(receive, send):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(receive(), NEVER)
         seen.append(await receive())
 
-    asking = app.begin(give_up_and_ask_again)
+    asking = app.begin(cancel_and_receive_again)
     with pytest.raises(TimeoutError):
         await connection.receive(2 * NEVER)
     connection.send("kept")
@@ -1074,7 +1074,7 @@ async def test_a_failure_sent_while_an_exception_is_handled_has_it_as_its_cause(
     assert isinstance(caught.value.__cause__, ConnectionError)
 
 
-async def test_a_startup_that_hangs_is_given_up_and_cancelled():
+async def test_a_startup_that_hangs_is_cancelled_after_the_timeout():
     lifespan = Lifespan(Steps())
     with pytest.raises(LifespanFailed, match=r"startup failed: no answer within 0\.01 s"):
         await lifespan.startup(NEVER)
@@ -1114,7 +1114,7 @@ async def test_a_shutdown_that_failed_says_so():
     await app.finish()
 
 
-async def test_a_shutdown_that_hangs_is_given_up_and_cancelled():
+async def test_a_shutdown_that_hangs_is_cancelled_after_the_timeout():
     _, lifespan = await started()
     with pytest.raises(LifespanFailed, match=r"shutdown failed: no answer within 0\.01 s"):
         await lifespan.shutdown(NEVER)

@@ -209,7 +209,7 @@ one_way_sources = pytest.mark.parametrize(
 )
 every_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
 both_transports = pytest.mark.parametrize("transport", ["websocket", "polling"])
-# A polling client that vanishes is missed when its ping times out, not before.
+# The server notices the abort of a polling client when its ping times out, not before.
 over_both_transports = pytest.mark.parametrize(
     ("source", "transport"),
     [
@@ -550,9 +550,9 @@ async def test_several_are_raised_as_a_group():
 
 async def test_a_group_holds_only_what_was_not_seen():
     sio, app = new_server()
-    seen, unseen = Boom("seen"), Boom("unseen")
+    seen, unraised = Boom("seen"), Boom("unraised")
     raising(sio, seen, "one")
-    raising(sio, unseen, "two")
+    raising(sio, unraised, "two")
 
     with pytest.raises(Boom) as caught:
         async with TestClient(app) as client:
@@ -561,7 +561,7 @@ async def test_a_group_holds_only_what_was_not_seen():
                 await client.call("one")
             await client.emit("two")
 
-    assert caught.value is unseen
+    assert caught.value is unraised
 
 
 async def test_the_bodys_own_exception_wins():

@@ -45,7 +45,7 @@ class TestWhereNothingCanArrive:
                 await read_by(client, read, namespace)
 
     @READERS
-    async def test_a_clone_that_was_forgotten(self, built, transports, read):
+    async def test_a_clone_that_was_not_read(self, built, transports, read):
         async with TestClient(built.app, transports=transports) as ada, ada.clone() as bob:
             await ada.connect(CHAT)
             await ada.emit("shout", "hello", namespace=CHAT)
@@ -116,7 +116,7 @@ class TestWhereNothingCanArrive:
             with pytest.raises(NotConnected):
                 client.get_received()
 
-    async def test_entering_a_connected_clone_forgets_nothing(self, built, transports):
+    async def test_entering_a_connected_clone_keeps_its_events(self, built, transports):
         async with TestClient(built.app, transports=transports) as client:
             other = await client.clone().connect()
             async with other:

@@ -267,7 +267,7 @@ class TestRefusedHandshake:
             assert error.status == (403 if transports == ("websocket",) else 400)
             assert isinstance(error.body, str)
             assert not client.is_connected()
-        app.assert_forgotten()
+        app.assert_released()
 
 
 class TestMalformedPackets:
@@ -305,7 +305,7 @@ class TestMalformedPackets:
             if not text.startswith("5"):
                 assert text in caught.value.packet
                 assert text in str(caught.value)
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_an_attachment_that_nobody_announced(self, transports):
         app = lab()

@@ -27,7 +27,7 @@ async def test_it_is_a_client_of_its_own(app, transports):
         assert bob.get_received() == []
         await bob.disconnect()
         assert await ann.call("echo", 1) == 1
-    app.assert_forgotten()
+    app.assert_released()
 
 
 async def test_usable_at_once_and_closed_with_the_first(app, transports):
@@ -40,7 +40,7 @@ async def test_usable_at_once_and_closed_with_the_first(app, transports):
         ("/", "client disconnect"),
         ("/chat", "client disconnect"),
     ]
-    app.assert_forgotten()
+    app.assert_released()
 
 
 async def test_with_a_block_of_its_own_it_leaves_at_its_end(app, transports):
@@ -53,7 +53,7 @@ async def test_with_a_block_of_its_own_it_leaves_at_its_end(app, transports):
         assert ann.is_connected()
         assert await ann.call("echo", 1) == 1
         assert len(app.app.of("lifespan")) == 1
-    app.assert_forgotten()
+    app.assert_released()
 
 
 async def test_a_clone_of_a_clone(app):
@@ -61,7 +61,7 @@ async def test_a_clone_of_a_clone(app):
         eve = ann.clone().clone()
         await eve.connect()
         assert await eve.call("echo", 1) == 1
-    app.assert_forgotten()
+    app.assert_released()
 
 
 async def test_it_keeps_the_settings(app):

@@ -165,7 +165,7 @@ class TestAuth:
             assert not client.is_connected()
             assert client.transport is None
             await client.connect()
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_an_auth_that_cannot_be_serialised_is_a_type_error(self, transports):
         app = lab()
@@ -175,7 +175,7 @@ class TestAuth:
             assert not client.is_connected()
             await client.connect()
             assert await client.call("echo", 1) == 1
-        app.assert_forgotten()
+        app.assert_released()
 
 
 class TestQuery:
@@ -226,7 +226,7 @@ class TestRefused:
             assert not client.is_connected()
             assert client.transport is None
             assert client.sid is None
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_a_handler_that_returns_false(self, transports):
         sio = socketio.AsyncServer(async_mode="asgi")
@@ -260,7 +260,7 @@ class TestRefused:
             assert sorted(namespace for namespace, _ in app.disconnects) == ["/", "/chat"]
             await client.connect()
             assert client.is_connected()
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_a_later_one_leaves_the_others_alone(self, transports):
         app = lab(namespaces=("/", "/chat"))
@@ -276,7 +276,7 @@ class TestRefused:
             assert await client.call("echo", "still here") == "still here"
             await client.connect("/chat")
             assert client.is_connected("/chat")
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_after_the_fact(self, transports):
         """With always_connect CONNECT comes first, and the refusal is a DISCONNECT."""
@@ -287,7 +287,7 @@ class TestRefused:
             assert caught.value.namespace == "/"
             assert caught.value.data == {"message": "second thoughts"}
             assert not client.is_connected()
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_always_connect_accepts_too(self, transports):
         async with TestClient(lab(always_connect=True).app, transports=transports) as client:
@@ -326,7 +326,7 @@ class TestTimeout:
             await client.connect()
             assert client.is_connected()
             assert await client.call("echo", 1) == 1
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_an_app_that_never_answers_the_handshake(self, transports):
         gate = Gate()

@@ -29,7 +29,7 @@ class TestByTheClient:
             assert app.disconnects == [("/", "client disconnect")]
             assert client.disconnect_reason == "client disconnect"
             assert_ended(client)
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_also_a_slow_one(self, transports):
         app = lab()
@@ -51,7 +51,7 @@ class TestByTheClient:
         assert app.disconnects == [("/", "client disconnect")]
         assert client.disconnect_reason == "client disconnect"
         assert_ended(client)
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_leaving_it_with_an_error_does_too(self, app, transports):
         async def fail():
@@ -62,7 +62,7 @@ class TestByTheClient:
         with pytest.raises(ZeroDivisionError):
             await fail()
         assert app.disconnects == [("/", "client disconnect")]
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_twice_is_once(self, app, transports):
         async with TestClient(app.app, transports=transports) as client:
@@ -145,7 +145,7 @@ class TestByTheClient:
             await gate.somebody_waits()
             asyncio.get_running_loop().call_later(0.02, gate.opened.set)
         assert len(ended) == 1
-        app.assert_forgotten()
+        app.assert_released()
 
 
 class TestByTheServer:
@@ -161,7 +161,7 @@ class TestByTheServer:
             await app.journal.until("disconnect")
             assert app.disconnects == [("/", "server disconnect")]
         assert app.disconnects == [("/", "server disconnect")]
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_of_the_session(self, app, transports):
         async with TestClient(app.app, transports=transports, timeout=WAIT) as client:
@@ -172,7 +172,7 @@ class TestByTheServer:
             assert caught.value.reason == "server disconnect"
             assert_ended(client)
         assert app.disconnects == [("/", "server disconnect")]
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_afterwards_everything_says_not_connected(self, app, transports):
         async with TestClient(app.app, transports=transports, timeout=WAIT) as client:
@@ -219,7 +219,7 @@ class TestByTheServer:
             assert_ended(client)
         if transports[-1] == "websocket":
             assert app.disconnects == [("/", "transport close")]
-        app.assert_forgotten()
+        app.assert_released()
 
 
 class TestAbort:
@@ -232,7 +232,7 @@ class TestAbort:
             await app.journal.until("disconnect")
             reason = "ping timeout" if transports == ("polling",) else "transport close"
             assert app.disconnects == [("/", reason)]
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_nothing_is_said(self, app):
         async with TestClient(app.app) as client:

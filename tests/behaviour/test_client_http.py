@@ -197,7 +197,7 @@ class TestOwnHttp:
             assert (await client.http.get("/page")).status_code == 200
 
 
-async def test_an_app_is_told_when_its_request_is_given_up():
+async def test_an_app_gets_a_disconnect_when_its_request_is_cancelled():
     """As by a server whose client closes the connection."""
     received, reached = [], asyncio.Event()
 

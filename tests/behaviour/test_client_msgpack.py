@@ -41,7 +41,7 @@ async def test_everything_works_as_with_json(transports, serializer):
         ("/", "client disconnect"),
         ("/chat", "client disconnect"),
     ]
-    app.assert_forgotten()
+    app.assert_released()
 
 
 async def test_a_refusal(transports):

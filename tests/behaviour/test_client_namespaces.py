@@ -82,7 +82,7 @@ class TestLeavingOne:
             await client.connect("/chat")
             assert await client.call("echo", 2, namespace="/chat") == 2
             assert client.disconnect_reason is None
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_by_the_server(self, app, transports):
         async with TestClient(app.app, transports=transports) as client:
@@ -97,7 +97,7 @@ class TestLeavingOne:
             assert await client.call("echo", 1) == 1
         await app.journal.until("disconnect", 2)
         assert app.disconnects == [("/chat", "server disconnect"), ("/", "client disconnect")]
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_the_last_one_ends_the_connection(self, app, transports):
         async with TestClient(app.app, transports=transports) as client:
@@ -110,7 +110,7 @@ class TestLeavingOne:
                 ("/", "client disconnect"),
                 ("/chat", "client disconnect"),
             ]
-            app.assert_forgotten()
+            app.assert_released()
 
     async def test_a_wait_on_another_namespace_goes_on(self, app, transports):
         async with TestClient(app.app, transports=transports) as client:
@@ -181,8 +181,8 @@ async def test_two_servers_behind_one_app(transports):
         assert await first.call("echo", 1) == 1
         assert await second.call("echo", 2) == 2
         assert len(one.journal.kinds("connect")) == len(two.journal.kinds("connect")) == 1
-    one.assert_forgotten()
-    two.assert_forgotten()
+    one.assert_released()
+    two.assert_released()
 
 
 async def calls_at_once(client, sio, first, second):

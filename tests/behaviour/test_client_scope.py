@@ -285,7 +285,7 @@ class TestASGI2:
         async with TestClient(Two, transports=transports) as client:
             await client.connect()
             assert await client.call("echo", 1) == 1
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_a_function(self, transports):
         app = lab()
@@ -315,7 +315,7 @@ class TestAppsThatWrap:
         async with TestClient(wrap(wrap(app.app)), transports=transports) as client:
             await client.connect()
             assert await client.call("echo", 1) == 1
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_an_app_that_runs_each_connection_in_a_task_of_its_own(self, transports):
         app = lab()
@@ -326,7 +326,7 @@ class TestAppsThatWrap:
         async with TestClient(tasked, transports=transports) as client:
             await client.connect()
             assert await client.call("echo", 1) == 1
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_a_callable_object(self, transports):
         app = lab()

@@ -225,7 +225,7 @@ class Gate:
         self.codes = []
 
     async def __call__(self, scope, receive, send):
-        async def watched():
+        async def recorded():
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 self.codes.append(message["code"])
@@ -237,7 +237,7 @@ class Gate:
                 await self.open.wait()
             await send(message)
 
-        await self.app(scope, watched, held)
+        await self.app(scope, recorded, held)
 
 
 @pytest.mark.parametrize("code", [1001, 1006, 4000])

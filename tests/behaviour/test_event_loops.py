@@ -433,4 +433,4 @@ class TestEagerTasks:
             other = await client.clone().connect()
             await other.abort()
         assert min(built.disconnects) == ("/", "client disconnect")
-        built.assert_forgotten()
+        built.assert_released()

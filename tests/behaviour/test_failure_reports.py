@@ -218,7 +218,7 @@ def failing(pytester, monkeypatch):
     def run(*arguments, source=FAILING):
         pytester.makepyfile(test_it=source)
         with warnings.catch_warnings():
-            # What a test forgot to await is freed with the run's tracebacks, and warns of itself.
+            # A coroutine that was not awaited warns when the run's tracebacks are freed.
             warnings.simplefilter("ignore", RuntimeWarning)
             printed = str(pytester.runpytest_inprocess(*PLUGINS, *QUIET, *arguments).stdout)
             gc.collect()
@@ -554,12 +554,12 @@ async def test_many(ann):
 """
 
 
-CROWD = """
+MANY_CLIENTS = """
 from asgi_sio_testclient import TestClient
 from board import app
 from conftest import LOGIN
 
-async def test_crowd(ann):
+async def test_many_clients(ann):
     clients = [ann.clone() for _ in range(6)]
     for client in clients[:5]:
         await client.connect()
@@ -568,8 +568,8 @@ async def test_crowd(ann):
 """
 
 
-def test_the_clients_of_a_crowd_that_were_heard_last(failing):
-    (report,) = reports(failing(source=CROWD)).values()
+def test_only_the_latest_of_many_clients_are_shown(failing):
+    (report,) = reports(failing(source=MANY_CLIENTS)).values()
     shown = re.findall(r"Socket.IO transcript of (client\d+|\d+ other clients)", report)
     assert len(shown) == 5
     assert shown[0] == "client1"

@@ -669,14 +669,14 @@ async def test_what_nobody_has_seen_is_raised_at_exit():
 
     @program.socketio.on("fail")
     def fail():
-        raise ValueError("unseen")
+        raise ValueError("unraised")
 
     async def leave_at_once():
         async with program.client() as client:
             await client.connect()
             await client.emit("fail")
 
-    with pytest.raises(ValueError, match="unseen"):
+    with pytest.raises(ValueError, match="unraised"):
         await leave_at_once()
 
 
@@ -752,7 +752,7 @@ async def test_nothing_arrived_that_should_not(client):
 # -- ends
 
 
-async def test_vanishing_is_a_ping_timeout_and_the_handler_has_ended(client, program):
+async def test_an_abort_is_a_ping_timeout_and_the_handler_has_ended(client, program):
     @program.socketio.on("disconnect")
     def disconnect(reason):
         time.sleep(0.05)
@@ -858,7 +858,7 @@ def test_a_client_that_was_never_left_does_not_poison_the_next(program, monitore
 
     loop = asyncio.new_event_loop()
     loop.run_until_complete(enter())
-    # The server forgets one that is closed, and leaves its poll to wait.
+    # The server removes a closed connection, and its poll waits on.
     sockets = [*program.eio.sockets.values()]
     for task in asyncio.all_tasks(loop):
         task.cancel()
@@ -1025,7 +1025,7 @@ async def test_the_engine_disconnects(client, program):
     assert program.noted == [("/", "server disconnect")]
 
 
-async def test_a_disconnect_handler_that_raises_after_vanishing():
+async def test_a_disconnect_handler_that_raises_after_an_abort():
     program = Program()
 
     @program.socketio.on("disconnect")

@@ -98,7 +98,7 @@ class Crime:
         assert asyncio.all_tasks() == self.tasks
         scheduled = asyncio.get_running_loop()._scheduled
         assert [handle for handle in scheduled if not handle.cancelled()] == []
-        self.app.assert_forgotten()
+        self.app.assert_released()
         assert self.state() == self.before
         assert self.app.sio.eio.start_service_task is True
 
@@ -376,6 +376,6 @@ def test_a_killed_sync_test(transports, scenario, where):
     finally:
         signal.signal(signal.SIGUSR1, previous)
     assert kills == [where]
-    app.assert_forgotten()
+    app.assert_released()
     a_sync_test(app, transports)
-    app.assert_forgotten()
+    app.assert_released()

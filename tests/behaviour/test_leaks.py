@@ -122,7 +122,7 @@ async def test_a_handler_that_refuses_to_be_cancelled_is_named_all_the_same():
             await client.emit("work")
 
 
-async def test_a_disconnect_handler_that_does_not_end_is_named_and_its_sid_forgotten():
+async def test_a_disconnect_handler_that_does_not_end_is_named_and_its_sid_removed():
     sio, app = new_server()
 
     @sio.event
@@ -260,7 +260,7 @@ async def test_background_tasks_of_the_app_are_ended_without_a_word():
 
 
 @every_transport
-async def test_nothing_is_left_of_a_client_that_vanished(transports):
+async def test_nothing_is_left_of_an_aborted_client(transports):
     sio, app = new_server()
     async with TestClient(app, transports=transports, strict=True) as client:
         await client.connect()

@@ -76,7 +76,7 @@ class TestTheLoop:
         async with TestClient(app.app, transports=transports) as client:
             with pytest.raises(ConnectionRefused):
                 await client.connect(auth={"refuse": ["no"]})
-            app.assert_forgotten()
+            app.assert_released()
         assert asyncio.all_tasks() == before
 
     async def test_background_tasks_of_the_app_end_with_it(self, transports):
@@ -103,10 +103,10 @@ class TestTheNextLoop:
     def test_a_server_at_module_level_serves_loop_after_loop(self, app, transports):
         for _ in range(3):
             assert run(chat(app, transports)) == set()
-            app.assert_forgotten()
+            app.assert_released()
 
     def test_a_client_that_was_never_left_does_not_poison_it(self, app):
-        async def forget_to_leave():
+        async def never_close():
             client = await TestClient(app.app).__aenter__()
             await client.connect()
             assert await client.call("echo", 1) == 1
@@ -114,7 +114,7 @@ class TestTheNextLoop:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            client = asyncio.run(forget_to_leave())
+            client = asyncio.run(never_close())
             del client
             gc.collect()
         assert run(chat(app, ("websocket",))) == set()
@@ -142,7 +142,7 @@ class TestTheServer:
     async def test_it_knows_nobody_any_more(self, app, transports):
         for leave in ("block", "disconnect", "abort", "server"):
             await chat(app, transports, leave)
-            app.assert_forgotten()
+            app.assert_released()
         assert app.sio._binary_packet == {}
 
     async def test_its_service_task_starts_again(self, app):
@@ -163,7 +163,7 @@ class TestTheServer:
         ) as client:
             with pytest.raises(socketio.exceptions.ConnectionError):
                 await client.connect()
-        app.assert_forgotten()
+        app.assert_released()
 
 
 def _without(attributes, names):
@@ -219,7 +219,7 @@ class TestManyAtOnce:
         cookies = await asyncio.gather(*(one(number) for number in range(count)))
         assert cookies == [f"user={number}" for number in range(count)]
         assert asyncio.all_tasks() == before
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_clones_hear_a_broadcast_once_each(self, app):
         async with TestClient(app.app, timeout=WAIT) as first:
@@ -231,7 +231,7 @@ class TestManyAtOnce:
             assert {event.data for event in heard} == {"all"}
             assert await first.call("echo", 1) == 1
             assert [client.get_received() for client in clients] == [[]] * 300
-        app.assert_forgotten()
+        app.assert_released()
 
 
 class TestCancelled:
@@ -261,7 +261,7 @@ class TestCancelled:
                     assert client.transport is None
                     await client.connect()
                     assert await client.call("echo", turns) == turns
-            app.assert_forgotten()
+            app.assert_released()
             assert asyncio.all_tasks() == before
             turns += 1
         assert turns > 2
@@ -286,7 +286,7 @@ class TestCancelled:
             assert await client.call("echo", 1) == 1
             sids = list(app.sio.manager.rooms["/"][None])
             assert sids == [client.sid]
-        app.assert_forgotten()
+        app.assert_released()
 
     async def test_disconnect_at_any_await(self, app, transports):
         before = asyncio.all_tasks()
@@ -300,7 +300,7 @@ class TestCancelled:
                 cancelled = not leaving.done()
                 leaving.cancel()
                 await asyncio.wait([leaving])
-            app.assert_forgotten()
+            app.assert_released()
             assert asyncio.all_tasks() == before
             turns += 1
 
@@ -319,7 +319,7 @@ class TestCancelled:
             for _ in range(5):
                 await asyncio.sleep(0)
             assert asyncio.all_tasks() == before
-            app.assert_forgotten()
+            app.assert_released()
             turns += 1 if turns < 30 else 7
         assert await chat(app, transports) == set()
 

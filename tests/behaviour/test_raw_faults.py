@@ -40,12 +40,12 @@ class Server:
         self.sio.on("disconnect", self.disconnect)
 
     async def __call__(self, scope, receive, send):
-        async def watched():
+        async def recorded():
             message = await receive()
             self.received.append(message)
             return message
 
-        await self.inner(scope, watched, send)
+        await self.inner(scope, recorded, send)
 
     async def echo(self, sid, *args):
         return args
@@ -609,7 +609,7 @@ async def test_dropped_in_the_middle_of_an_upgrade_polling_goes_on(by_hand, code
 
 
 async def test_dropped_before_the_probe_leaves_the_session_between_the_transports(by_hand):
-    """engine.io forgets that it is over: each poll gets NOOP for good."""
+    """engine.io does not end the session: each poll gets NOOP, without end."""
     sid = await polling_session(by_hand)
     connection = websocket(by_hand, sid)
     await connection.connect()
@@ -649,7 +649,7 @@ async def test_upgrade_of_a_stale_sid_is_refused(by_hand):
     reason="two writers share one queue: which gets what is asyncio's business, and differs there",
 )
 async def test_second_upgrade_beside_the_first(by_hand):
-    """Both are let in; whoever says UPGRADE first has the session, and the other one has it too."""
+    """Both are accepted; the first one to send UPGRADE has the session, and so has the other."""
     sid = await polling_session(by_hand)
     first, second = await probed(by_hand, sid), await probed(by_hand, sid)
     first.send("5")

@@ -126,7 +126,7 @@ def relayed(app):
     return middleware
 
 
-CARRIERS = {
+MIDDLEWARES = {
     "queue": queued,
     "two queues": lambda app: queued(queued(app)),
     "slow queue": lambda app: queued(app, seconds=0.02),
@@ -136,9 +136,9 @@ CARRIERS = {
 
 
 @every_transport
-@pytest.mark.parametrize("carrier", CARRIERS)
-async def test_an_ack_behind_an_event(transports, carrier):
-    app = CARRIERS[carrier](new_server()[1])
+@pytest.mark.parametrize("middleware", MIDDLEWARES)
+async def test_an_ack_behind_an_event(transports, middleware):
+    app = MIDDLEWARES[middleware](new_server()[1])
     async with TestClient(app, transports=transports, timeout=A_MINUTE) as client:
         await client.connect()
         for _ in range(3):
@@ -149,15 +149,15 @@ async def test_an_ack_behind_an_event(transports, carrier):
 
 
 @every_transport
-@pytest.mark.parametrize("carrier", CARRIERS)
-async def test_a_refusal_after_the_fact(transports, carrier):
+@pytest.mark.parametrize("middleware", MIDDLEWARES)
+async def test_a_refusal_after_the_fact(transports, middleware):
     sio = socketio.AsyncServer(async_mode="asgi", always_connect=True)
 
     @sio.event
     async def connect(sid, environ):
         raise socketio.exceptions.ConnectionRefusedError("no")
 
-    app = CARRIERS[carrier](socketio.ASGIApp(sio))
+    app = MIDDLEWARES[middleware](socketio.ASGIApp(sio))
     async with TestClient(app, transports=transports, timeout=A_MINUTE) as client:
         with pytest.raises(ConnectionRefused):
             await client.connect()

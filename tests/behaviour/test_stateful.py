@@ -140,14 +140,14 @@ class OneClient(RuleBasedStateMachine):
         assert numbers == self.unread[namespace]
         self.unread[namespace].clear()
 
-    # -- calls that are given up, and another user
+    # -- cancelled calls, and another user
 
     @precondition(lambda self: self.joined)
     @rule(data=st.data(), steps=st.integers(0, 5))
     def cancelled_call(self, data, steps):
         namespace = data.draw(st.sampled_from(sorted(self.joined)))
 
-        async def give_up():
+        async def cancel_call():
             call = asyncio.ensure_future(self.client.call("slow", namespace=namespace))
             for _ in range(steps):
                 await asyncio.sleep(0)
@@ -155,7 +155,7 @@ class OneClient(RuleBasedStateMachine):
             with suppress(asyncio.CancelledError):
                 await call
 
-        self.do(give_up())
+        self.do(cancel_call())
 
     @precondition(lambda self: self.joined)
     @rule(data=st.data(), steps=st.integers(0, 5))
@@ -163,7 +163,7 @@ class OneClient(RuleBasedStateMachine):
         namespace = data.draw(st.sampled_from(sorted(self.joined)))
         number = self.next_number()
 
-        async def give_up():
+        async def cancel_call():
             wait = asyncio.ensure_future(self.client.await_event("none", namespace=namespace))
             await self.client.emit("echo", number, namespace=namespace)
             for _ in range(steps):
@@ -172,7 +172,7 @@ class OneClient(RuleBasedStateMachine):
             with suppress(asyncio.CancelledError):
                 await wait
 
-        self.do(give_up())
+        self.do(cancel_call())
         self.unread[namespace].append(number)
 
     @rule(namespace=namespaces)

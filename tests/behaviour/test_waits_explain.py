@@ -538,7 +538,7 @@ async def test_a_cancelled_wait_keeps_the_order():
 
 
 @pytest.mark.parametrize("how", ["timed out", "cancelled"])
-async def test_a_given_up_wait_leaves_client_and_app_usable(how):
+async def test_client_and_app_work_after_a_cancelled_wait(how):
     sio, app = new_server()
     go = asyncio.Event()
 

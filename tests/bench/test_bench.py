@@ -611,7 +611,7 @@ class TestMeasure:
         assert len(lab[1]["times"]) == 11
         assert report.handler.min <= report.min
 
-    async def test_warm_up_is_forgotten(self, client, lab):
+    async def test_warm_up_is_not_reported(self, client, lab):
         """Errors and all."""
         report = await bench.measure(client, "fail_every", 5, calls=4, warmup=5)
         assert lab[1]["calls"] == 9

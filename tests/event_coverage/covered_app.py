@@ -84,7 +84,7 @@ async def guarded(sid, who):
     return who
 
 
-def forgets_to_await(function):
+def without_await(function):
     @functools.wraps(function)
     def called(*args):
         function(*args).close()
@@ -94,7 +94,7 @@ def forgets_to_await(function):
 
 
 @sio.event
-@forgets_to_await
+@without_await
 async def never_awaited(sid):
     pass
 

@@ -54,7 +54,7 @@ async def wrong_path_over_polling():
 
 
 @faults.fault(
-    "Forgets that the Socket.IO app is mounted under `/ws`.",
+    "Connects without the path `/ws` at which the Socket.IO app is mounted.",
     first_line="HandshakeFailed: 403: no Socket.IO server answers there; the app has one at socketio_path='/ws/socket.io' (ws://testserver/socket.io/?transport=websocket&EIO=4)",
     cause="no Socket.IO",
     within=KNOWN_EARLY,
@@ -250,7 +250,7 @@ async def app_without_websockets():
     first_line="HandshakeFailed: no response: the app returned without accepting the websocket (ws://testserver/socket.io/?transport=websocket&EIO=4)",
     cause="no response",
     within=KNOWN_EARLY,
-    remedy="Something in front of the server forgets to `await` the app that it wraps.",
+    remedy="Something in front of the server does not `await` the app that it wraps.",
 )
 async def app_returns_without_answering():
     async with TestClient(returns_without_answering) as client:
@@ -262,7 +262,7 @@ async def app_returns_without_answering():
     first_line="HandshakeFailed: no response: the app returned without a response (http://testserver/socket.io/?transport=polling&EIO=4)",
     cause="no response",
     within=KNOWN_EARLY,
-    remedy="Something in front of the server forgets to `await` the app that it wraps.",
+    remedy="Something in front of the server does not `await` the app that it wraps.",
 )
 async def app_returns_without_answering_over_polling():
     async with TestClient(returns_without_answering, transports=("polling",)) as client:

@@ -388,7 +388,7 @@ async def left_out_by_skip_sid():
     first_line="EventTimeout: the recipient is gone: 'news' went to '<sid>', this client's sid in an earlier connection: no event 'news' in namespace '/' within 0.2 s",
     cause="the recipient is gone",
     within=AT_TIMEOUT,
-    remedy="A client that connects again has another `sid`: the app has to forget the old one.",
+    remedy="A client that connects again has another `sid`: the app has to remove the old one.",
 )
 async def sent_to_an_old_sid():
     sio, app = echo_server()

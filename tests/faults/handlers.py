@@ -63,7 +63,7 @@ async def handler_raises_while_waiting():
     within=KNOWN_EARLY,
     remedy="Raised when the block ends. `raise_app_exceptions=False` collects in `app_exceptions` instead.",
 )
-async def handler_raises_unseen():
+async def handler_raises_without_a_wait():
     sio, app = server()
 
     @sio.event
@@ -179,14 +179,14 @@ async def tuple_for_list():
 
 
 @faults.fault(
-    "Forgets to `await` in a handler.",
+    "Calls a coroutine function in a handler without `await`.",
     first_line="TypeError: 'coroutine' object is not subscriptable",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
     cause="coroutine",
     within=KNOWN_EARLY,
     remedy="The traceback leads to the line; Python's own warning names the coroutine.",
 )
-async def await_forgotten_in_handler():
+async def await_missing_in_handler():
     sio, app = server()
 
     async def price(article):
@@ -453,7 +453,7 @@ async def background_task_raises():
     within=KNOWN_EARLY,
     remedy="Each is in the group as it was raised, with its own note.",
 )
-async def two_handlers_raise_unseen():
+async def two_handlers_raise_without_a_wait():
     sio, app = server()
 
     @sio.event

@@ -198,14 +198,14 @@ async def connect_handler_signature():
 
 
 @faults.fault(
-    "Forgets `auth`, which the connect handler takes apart.",
+    "Connects without `auth`, which the connect handler reads.",
     first_line="TypeError: 'NoneType' object is not subscriptable",
     note="raised by connect (event 'connect', namespace '/', sid '<sid>')",
     cause="NoneType",
     within=KNOWN_EARLY,
     remedy="`TestClient(app, auth={'token': ...})`; a handler should refuse rather than raise.",
 )
-async def auth_forgotten():
+async def auth_missing():
     sio, app = server()
 
     @sio.event

@@ -28,7 +28,7 @@ NOOP_SENT = ("sends", {"type": "websocket.send", "bytes": None, "text": "6"})
 class Deviation:
     """One difference.
 
-    `erase` takes a recording and what transports it was made with, and makes the difference vanish
+    `erase` takes a recording and what transports it was made with, and removes the difference
     from it, and nothing else; it is done to both sides.
     """
 
@@ -242,8 +242,8 @@ def namespace_left(message):
 def pending_get(recording, transports):
     left = {sid_of(key) for key, r in recording["http"].items() if r["receives"][-1:] == ["1"]}
     for key, request in recording["http"].items():
-        given_up = request["sends"][-1:] == [BAD_REQUEST]
-        if key.startswith("GET") and sid_of(key) in left and given_up:
+        cancelled = request["sends"][-1:] == [BAD_REQUEST]
+        if key.startswith("GET") and sid_of(key) in left and cancelled:
             del request["sends"][-1], request["answers"][-1]
 
 
@@ -298,7 +298,7 @@ def is_like_the_others(request, recording):
 
 
 @deviation(
-    "an end that no server can see: vanishing over long-polling, a malformed Engine.IO packet over "
+    "an end that no server can see: an abort over long-polling, a malformed Engine.IO packet over "
     "a websocket",
     real="the server notices when its next ping is not answered: after 45 s, with its defaults",
     ours="the ping timeout, with its reason, comes at once",
@@ -307,7 +307,7 @@ def is_like_the_others(request, recording):
 def ping_timeout_at_once(recording, transports):
     if ("disconnect", "/", "ping timeout") not in recording["app"]:
         return
-    if ("user vanishes",) in recording["app"] and recording["polling"][-1:] == [("sends", "2")]:
+    if ("user aborts",) in recording["app"] and recording["polling"][-1:] == [("sends", "2")]:
         del recording["polling"][-1]
         for request in recording["http"].values():
             if "2" in request["sends"]:
@@ -370,7 +370,7 @@ BEYOND_THE_RECORDINGS = (
         "connection, a request of long-polling or the lifespan begins; with "
         "`isolate_context=True` in a fresh one, for all of these and `client.http`",
         "So it is in httpx's `ASGITransport` and in Starlette's `TestClient`, and a test may "
-        "prepare what its app reads. A handler that forgot to set such a variable is found with "
+        "prepare what its app reads. A handler that does not set such a variable is found with "
         "`isolate_context=True` only.",
     ),
     Beyond(

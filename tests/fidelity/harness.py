@@ -133,7 +133,7 @@ async def record_beside_others(scenario, transports, current, port):
     try:
         return await record_network(scenario, world, transports, port)
     finally:
-        # What a vanished client leaves running in the server would be a part of the next.
+        # Tasks that still run for an aborted client would be a part of the next recording.
         await end_tasks()
 
 

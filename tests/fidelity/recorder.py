@@ -67,7 +67,7 @@ class Recorder:
         return sum(len(connection.messages) + 1 for connection in self.connections)
 
     def let_polls_expire(self, is_over):
-        """What takes 45 s: GETs that pend for a session that `is_over` are given up. The server's
+        """What takes 45 s: GETs that pend for a session that `is_over` are ended. The server's
         wait is cancelled, which it takes for one that was too long.
         """
         for sid, connection in self.pending_polls():

@@ -298,10 +298,10 @@ async def broadcast(world, one, two):
 
 
 @scenario(server={"ping_interval": 0.2, "ping_timeout": 0.05})
-async def vanishes(world, user):
+async def aborts(world, user):
     await user.connect()
     await user.call("echo", 1)
-    await user.vanish()
+    await user.abort()
     await world.until("disconnect")
 
 
@@ -371,9 +371,9 @@ async def server_shuts_down(world, user):
 
 
 @scenario()
-async def request_given_up(world, user):
+async def request_cancelled(world, user):
     await user.connect()
-    await user.give_up("/hold")
+    await user.cancel_request("/hold")
     await user.leave()
 
 

@@ -129,7 +129,7 @@ def goodbye_that_no_handler_hears(recording):
     recording["app"][-1] = ("disconnect", namespace, "transport close")
 
 
-def goodbye_before_the_last_words(recording):
+def disconnect_before_the_last_packets(recording):
     messages = recording["websockets"][0]["messages"]
     messages.insert(messages.index(CLOSED), ("sends", {"type": "websocket.send", "text": "2"}))
 
@@ -149,7 +149,7 @@ def other_get(recording):
     [
         (goodbye_twice, ("websocket",)),
         (goodbye_that_no_handler_hears, ("websocket",)),
-        (goodbye_before_the_last_words, ("websocket",)),
+        (disconnect_before_the_last_packets, ("websocket",)),
         (second_noop, ("polling", "websocket")),
         (other_get, ("polling", "websocket")),
     ],

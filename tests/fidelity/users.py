@@ -34,7 +34,7 @@ class StockUser:
         self.gone = asyncio.Event()
 
     def _be_patient(self):
-        """A ping interval below 1 s is announced as 0, and this client would give up at once."""
+        """A ping interval below 1 s is announced as 0, and this client would close at once."""
         eio = self.client.eio
         connected = eio.handlers["connect"]
 
@@ -73,7 +73,7 @@ class StockUser:
         await asyncio.wait({connecting, refused}, return_when=asyncio.FIRST_COMPLETED)
         refused.cancel()
         if self.refused.is_set() and self.client.transport() == "polling":
-            await self._hang_up(connecting)
+            await self._end_connection(connecting)
             return False
         try:
             await connecting
@@ -88,7 +88,7 @@ class StockUser:
             while self.client.eio.sid not in dict(pending()):  # noqa: ASYNC110 (it tells nobody)
                 await asyncio.sleep(0.001)
 
-    async def _hang_up(self, leaving):
+    async def _end_connection(self, leaving):
         """Once the goodbye is there: the client would wait for its pending request for 30 s."""
         while self.client.eio.state == "connected":  # noqa: ASYNC110 (it tells nobody)
             await asyncio.sleep(0)
@@ -135,13 +135,13 @@ class StockUser:
         leaving = asyncio.ensure_future(self.client.disconnect())
         await self.world.until("disconnect", seen)
         if self.client.transport() == "polling":
-            await self._hang_up(leaving)
+            await self._end_connection(leaving)
         else:
             await leaving
 
-    async def give_up(self, path):
+    async def cancel_request(self, path):
         """Make a request, and let go of it while the app is at it."""
-        await given_up(self.world, self.get(path))
+        await cancelled_request(self.world, self.get(path))
 
     async def say(self, text):
         """Send a frame of one's own."""
@@ -160,9 +160,9 @@ class StockUser:
 
         self.client.eio._send_packet = send_but_pongs
 
-    async def vanish(self):
+    async def abort(self):
         """Be gone, as with a network that is lost."""
-        self.world.note("user vanishes")
+        self.world.note("user aborts")
         if self.client.transport() == "websocket":
             self.client.eio.ws._response.close()
         self._stop()
@@ -185,7 +185,7 @@ class StockUser:
         await asyncio.gather(self.client.eio.read_loop_task or _nothing(), return_exceptions=True)
 
 
-async def given_up(world, request):
+async def cancelled_request(world, request):
     asking = asyncio.ensure_future(request)
     await world.until("holds")
     asking.cancel()
@@ -232,8 +232,8 @@ class OurUser:
         self.world.note("user leaves")
         await self.client.disconnect()
 
-    async def give_up(self, path):
-        await given_up(self.world, self.client.http.get(path))
+    async def cancel_request(self, path):
+        await cancelled_request(self.world, self.client.http.get(path))
 
     async def say(self, text):
         self.client.raw.send_text(text)
@@ -244,8 +244,8 @@ class OurUser:
     def silence(self):
         self.client.raw.answer_pings = False
 
-    async def vanish(self):
-        self.world.note("user vanishes")
+    async def abort(self):
+        self.world.note("user aborts")
         await self.client.abort()
 
     async def ended(self):

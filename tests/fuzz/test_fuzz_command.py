@@ -12,7 +12,7 @@ pytestmark = pytest.mark.timeout(600)
 APP = """
 import socketio
 
-# The task that monitors clients, cancelled at exit, ends unseen by Python 3.11's tracing.
+# The task that monitors clients, cancelled at exit, ends without a trace event on Python 3.11.
 sio = socketio.AsyncServer(async_mode="asgi", monitor_clients=False)
 app = socketio.ASGIApp(sio)
 

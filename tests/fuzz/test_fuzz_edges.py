@@ -57,10 +57,10 @@ def test_a_shutdown_that_fails_is_no_fault_of_a_handler():
 
 
 def test_a_handler_that_is_cancelled_has_not_failed():
-    async def gives_up(sid, data):
+    async def cancels_itself(sid, data):
         raise asyncio.CancelledError
 
-    assert not fuzz.run(made(gives_up), max_examples=2).failures
+    assert not fuzz.run(made(cancels_itself), max_examples=2).failures
 
 
 def test_an_app_that_takes_no_more_clients():

@@ -17,7 +17,7 @@ TWICE = (Call("/", "work", ("x",)),) * 2
 
 def result_of(handler, calls=TWICE, **options):
     """What one example did: what went wrong, and what the handlers and the server did."""
-    # The task that monitors clients, cancelled at exit, ends unseen by Python 3.11's tracing.
+    # The task that monitors clients, cancelled at exit, ends without a trace event on Python 3.11.
     sio = socketio.AsyncServer(async_mode="asgi", monitor_clients=False)
     sio.on("work", handler)
     options.setdefault("block", 60)
@@ -37,10 +37,10 @@ def test_a_handler_that_holds():
 
 
 def test_a_sync_handler_that_raises_a_cancellation_has_not_failed():
-    def gives_up(sid, data):
+    def cancels_itself(sid, data):
         raise asyncio.CancelledError
 
-    fault, outcome = result_of(gives_up)
+    fault, outcome = result_of(cancels_itself)
     assert fault is None
     assert outcome == ["ack []"] * 2
 

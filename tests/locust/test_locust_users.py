@@ -211,7 +211,7 @@ def test_a_master_and_two_workers_run_the_example(server):
 
 
 def test_the_public_names():
-    """In a process of its own, against a record of its own: Locust patches whoever imports it."""
+    """In another process, against a record for it: Locust patches the process that imports it."""
     script = (
         "from asgi_sio_testclient import locust; import test_public_api;"
         "print('\\n'.join(test_public_api.describe(locust)))"

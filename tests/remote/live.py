@@ -39,7 +39,7 @@ const handle = (socket) => {
     socket.emit("question", value, (...answer) => socket.emit("told", answer));
   });
   socket.on("leave_me", () => socket.disconnect());
-  socket.on("hang_up", () => socket.conn.close());
+  socket.on("end_connection", () => socket.conn.close());
 };
 io.on("connection", handle);
 io.of("/chat").use((socket, next) => {
@@ -73,7 +73,7 @@ class Echo(socketio.AsyncNamespace):
     async def on_leave_me(self, sid):
         await self.disconnect(sid)
 
-    async def on_hang_up(self, sid):
+    async def on_end_connection(self, sid):
         await self.server.eio.disconnect(self.server.manager.eio_sid_from_sid(sid, self.namespace))
 
 

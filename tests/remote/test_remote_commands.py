@@ -72,7 +72,7 @@ class TestEmit:
         assert (done.returncode, names) == (0, ["hello", "repeated", "repeated"])
 
     def test_until_the_server_ends_the_connection(self, run, server_url):
-        done = run("emit", server_url, "hang_up", "--timeout", "50")
+        done = run("emit", server_url, "end_connection", "--timeout", "50")
         assert done.returncode == 0
         assert "hello" in done.stdout
 

@@ -294,7 +294,7 @@ async def test_the_clients_close_code_and_reason(site, url):
 
 
 @pytest.mark.parametrize(("code", "seen"), [(1005, (1005, 1006)), (4002, (4002,))])
-async def test_a_client_that_vanishes(site, url, code, seen):
+async def test_a_client_that_aborts(site, url, code, seen):
     websocket = await opened(url, "/chat")
     websocket.lose(code)
     await ended(websocket)

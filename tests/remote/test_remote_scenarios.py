@@ -52,7 +52,7 @@ async def scenario(client):
         await client.await_event("never")
     seen.append(client.disconnect_reason)
     await client.connect()
-    await client.emit("hang_up")
+    await client.emit("end_connection")
     with pytest.raises(NotConnected):
         await client.await_event("never")
     return seen

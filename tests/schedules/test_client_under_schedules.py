@@ -148,7 +148,7 @@ async def test_a_second_connection_of_the_same_client(transports):
 
 @over_each_transport
 @explored(RUNS)
-async def test_a_client_that_vanishes(transports):
+async def test_a_client_that_aborts(transports):
     journal = []
     async with TestClient(build(journal), transports=transports) as a, a.clone() as b:
         await a.connect()

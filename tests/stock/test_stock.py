@@ -62,7 +62,7 @@ async def test_the_stock_client_talks_to_the_app(transports):
         assert await sio.call("echo", ("text", b"bytes")) == ("text", b"bytes")
         await sio.disconnect()
     assert built.disconnects
-    built.assert_forgotten()
+    built.assert_released()
 
 
 async def test_the_simple_client_does_too(transports):
@@ -147,7 +147,7 @@ async def test_a_polling_client_need_not_wait_for_its_pending_request():
             await sio.disconnect()
 
 
-async def test_a_pending_request_is_answered_as_when_the_server_gives_it_up():
+async def test_a_pending_request_is_answered_as_at_the_timeout_of_the_server():
     """With 400, and not in 45 s; also when the goodbye comes right behind it."""
     url = f"{URL}/socket.io/?EIO=4&transport=polling"
     async with ASGIClientSession(lab().app) as http:
@@ -203,7 +203,7 @@ async def test_a_websocket_that_ends_unnoticed_times_out_at_the_end():
         assert built.disconnects == []
     assert built.disconnects == [("/", "ping timeout")]
     assert [type(error) for error in http.app_exceptions] == [ValueError]
-    built.assert_forgotten()
+    built.assert_released()
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ async def test_closing_the_session_ends_what_is_open(transport, reason):
     await sio.connect(URL, transports=[transport])
     await http.close()
     assert built.disconnects == [("/", reason)]
-    built.assert_forgotten()
+    built.assert_released()
     async with asyncio.timeout(WAIT):
         await sio.eio.read_loop_task
     await http.close()
@@ -230,7 +230,7 @@ async def test_a_handler_may_end_before_the_session_does():
         await sio.emit("slow", (0.05, 1), callback=lambda *_: None)
         await asyncio.sleep(0)
         await sio.disconnect()
-    built.assert_forgotten()
+    built.assert_released()
 
 
 async def test_a_handler_that_does_not_end_is_cancelled_and_named():
@@ -315,7 +315,7 @@ async def test_a_test_that_is_cancelled_leaves_nothing(transports, turns):
         task.cancel()
         await asyncio.wait([task])
     await _stock_tasks_end()
-    built.assert_forgotten()
+    built.assert_released()
     async with ASGIClientSession(built.app) as http:
         await scenario(http)
 
@@ -1010,7 +1010,7 @@ async def test_the_server_can_be_given():
         sio = stock_client(http)
         await sio.connect(URL, transports=["websocket"])
         await sio.disconnect()
-    built.assert_forgotten()
+    built.assert_released()
 
 
 async def test_an_app_may_hold_two_servers():
@@ -1025,8 +1025,8 @@ async def test_an_app_may_hold_two_servers():
             sio = stock_client(http)
             await sio.connect(URL, socketio_path=path, transports=["polling"])
             await sio.disconnect()
-    one.assert_forgotten()
-    two.assert_forgotten()
+    one.assert_released()
+    two.assert_released()
 
 
 def test_the_module_knows_its_names():
