@@ -108,23 +108,33 @@ async def served(app: Any, paths: dict[str, str] | None = None) -> tuple[str, ..
         paths: the paths of suites, if they differ from `SUITES`.
 
     Raises:
-        HandshakeFailed: a server elsewhere can't be reached.
+        HandshakeFailed: a server elsewhere can't be reached, or gives no HTTP response at any path.
     """
-    found = []
+    found, failures = [], []
     for suite, path in {**SUITES, **(paths or {})}.items():
         probe = Probe(single_callable(app), path)
         try:
             async with asyncio.timeout(LOOKING):
                 response = await probe.response(probe.request("GET", polling_query()))
         except TimeoutError:
-            continue
+            why = f"no answer within {LOOKING:g} s; is the path {path!r} right?"
+            failures.append((path, why))
         except RemoteFailure as exc:
-            raise HandshakeFailed(f"{app.url}{path}", None, "", str(exc)) from None
+            raise _unreachable(app, path, str(exc)) from None
+        else:
+            # A remark on the first request is a connection that was lost, or the app's exception.
+            failures += [(path, remark) for remark in probe.notes]
+            if response.status != NOT_FOUND and not (probe.notes and isinstance(app, Elsewhere)):
+                found.append(suite)
         finally:
             await probe.close()
-        if response.status != NOT_FOUND:
-            found.append(suite)
+    if isinstance(app, Elsewhere) and failures and not found:
+        raise _unreachable(app, *failures[0])
     return tuple(found)
+
+
+def _unreachable(app: Any, path: str, why: str) -> HandshakeFailed:
+    return HandshakeFailed(f"{app.url}{path}", None, "", why)
 
 
 async def run(

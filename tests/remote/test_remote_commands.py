@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -189,6 +190,34 @@ class TestRepeated:
 
     async def test_not_for_ever(self):
         assert await self.repeated("a", "b", "c", "d", "e", "f") == ("e", 1)
+
+
+@pytest.mark.parametrize("suites", [None, ["engine.io"]])
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"SSH-2.0-x\r\n", "no HTTP: {} answered 'SSH-2.0-x' (http://{}/engine.io/)"),
+        (b"", "connection lost: {} ended it without a response (http://{}/engine.io/)"),
+        (None, "no answer within 0.1 s; is the path '/engine.io/' right? (http://{1}/engine.io/)"),
+    ],
+)
+async def test_a_port_without_http(monkeypatch, suites, answer, said):
+    monkeypatch.setattr(conformance, "LOOKING", 0.1 if answer is None else PATIENCE)
+    over = asyncio.Event()
+
+    async def serve_one(reader, writer):
+        if answer is None:
+            await over.wait()
+        else:
+            await reader.readline()
+            writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(serve_one, HOST, 0) as peer:
+        at = f"{HOST}:{peer.sockets[0].getsockname()[1]}"
+        with pytest.raises(HandshakeFailed, match=re.escape(said.format(at, at))):
+            await conformance.run(f"http://{at}", suites)
+        over.set()
 
 
 async def test_a_server_elsewhere_that_cant_be_reached(unused_tcp_port):
