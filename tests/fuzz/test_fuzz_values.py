@@ -61,3 +61,10 @@ def test_a_recorded_argument_loses_a_key():
     )
     found = hypothesis.find(strategy, lambda args: args == ({"amount": 4},), settings=settings)
     assert found == ({"amount": 4},)
+
+
+def test_a_recorded_list_is_repeated_though_the_code_names_no_items():
+    changed = [args[0] for args in systematic([Shape()], (), [(["tea"],)])]
+    lengths = {len(value) for value in changed if isinstance(value, list) and "tea" in value}
+    assert sorted(lengths)[:2] == [1, 2]
+    assert max(lengths) > 10
