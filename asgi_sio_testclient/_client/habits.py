@@ -98,9 +98,15 @@ def no_keyword(names: Iterable[Any], unknown: Mapping[str, Any]) -> NoReturn:
 
 
 def no_keyword_to_send(call: str, event: str, unknown: Mapping[str, Any]) -> NoReturn:
-    """Raises:
-    TypeError: always: `call`, such as "emit", does not take `unknown`; with the spelling that it
-        does take. `event` is the event's name, "" for ``send()``.
+    """Raise an error that names the right arguments of ``emit()``, ``call()`` or ``send()``.
+
+    Args:
+        call: the name of the method.
+        event: the event's name, "" for ``send()``.
+        unknown: the keyword arguments that the method does not take.
+
+    Raises:
+        TypeError: always.
     """
     name = next(iter(unknown))
     spelling = _SENDING_KEYWORDS.get(name)
