@@ -34,6 +34,7 @@ until one of its fixtures is used.
 from __future__ import annotations
 
 import difflib
+import functools
 import hashlib
 import importlib
 import inspect
@@ -104,7 +105,7 @@ class _Setup:
             raise pytest.UsageError(
                 "sio_client and sio_sync_client in one test: its app can't run in two event loops"
             )
-        known = sorted(set(inspect.signature(client_class).parameters) - {"app"} | OWN_OPTIONS)
+        known = _known_options(client_class)
         for name in self._options:
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
@@ -121,6 +122,11 @@ class _Setup:
         if all(seen() is not client.transcript for seen in self._transcripts):
             self._transcripts.append(weakref.ref(client.transcript))
         return client
+
+
+@functools.cache
+def _known_options(client_class: Any) -> list[str]:
+    return sorted(set(inspect.signature(client_class).parameters) - {"app"} | OWN_OPTIONS)
 
 
 def _marked(node: Any) -> dict[str, Any]:

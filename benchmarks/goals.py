@@ -14,6 +14,7 @@ MEMORY = 1.25
 NEGATIVE = 1.5
 UNREAD_S = 3.0
 FLAT = 1.2  # times the floor's growth
+ABSENT = (KeyError, IndexError, TypeError, ValueError)
 TITLES = {measure.key: measure.title for measure in MEASURES} | {
     "broadcast": "broadcast, per recipient"
 }
@@ -29,7 +30,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Goal:
-    """`find` raises KeyError, IndexError or TypeError where the run has no such figure."""
+    """`find` raises one of `ABSENT` where the run has no such figure."""
 
     title: str
     at_most: str
@@ -42,7 +43,7 @@ def found_of(goal: Goal, run: dict) -> Found | None:
     """What the run found of it; None where that was not measured."""
     try:
         return goal.find(run)
-    except (KeyError, IndexError, TypeError):
+    except ABSENT:
         return None
 
 
@@ -85,22 +86,27 @@ def _memory(run: dict) -> Found:
     return Found(f"{over:.2f} x", over <= MEMORY)
 
 
+def _sizes(run: dict) -> list[tuple[int, dict, dict]]:
+    """The sizes that have figures of both sides, with these."""
+    of = run["scale"]
+    rows = zip(of["sizes"], of[FLOOR], of[OURS], strict=True)
+    return [(size, floor, ours) for size, floor, ours in rows if floor and ours]
+
+
 def _leaving(run: dict) -> Found:
     """Growth per client from the smallest size to the largest, over the floor's own."""
-    floor, ours = run["scale"][FLOOR], run["scale"][OURS]
-    server = floor[-1]["leaving"] / floor[0]["leaving"]
-    mine = ours[-1]["leaving"] / ours[0]["leaving"]
-    few, many = run["scale"]["sizes"][0], run["scale"]["sizes"][-1]
-    over = ours[-1]["leaving"] / floor[-1]["leaving"]
+    (few, floor, ours), *_, (many, floors_many, ours_many) = _sizes(run)
+    server = floors_many["leaving"] / floor["leaving"]
+    mine = ours_many["leaving"] / ours["leaving"]
+    over = ours_many["leaving"] / floors_many["leaving"]
     text = f"{mine:.1f} x from {few:,} to {many:,}, the floor's {server:.1f} x; {over:.2f} x of it"
     return Found(text, mine <= FLAT * server)
 
 
 def _negative(run: dict) -> Found:
-    floor, ours = run["scale"][FLOOR][-1], run["scale"][OURS][-1]
+    size, floor, ours = _sizes(run)[-1]
     over = ours["negative_at_once"] / floor["negative_at_once"]
     one_by_one = ours["negative"] / floor["negative"]
-    size = run["scale"]["sizes"][-1]
     return Found(f"{over:.2f} x at {size:,} (in turn {one_by_one:.2f} x)", over <= NEGATIVE)
 
 
@@ -228,7 +234,8 @@ ALL = (
         f"{once.FIXTURE_GOAL_MS:g} ms",
         _fixture,
         "once",
-        "pytest sets up and tears down an async fixture for each test",
+        "of some 2,800 calls of functions that a test has more, 85 are this package's: the rest is "
+        "what pytest and pytest-asyncio do for seven fixtures, two of them async",
     ),
 )
 
