@@ -87,9 +87,9 @@ def build_parser(prog: str) -> Parser:
         description=_DESCRIPTION + textwrap.indent(conformance.RULES, INDENT),
         epilog=_EPILOGUE,
     )
+    target.add_app(parser)
+    target.add_factory_option(parser)
     option = parser.add_argument
-    option("app", metavar="MODULE:APP", help=target.APP_HELP)
-    option("--factory", action="store_true", help="APP is a function that returns the app")
     option(
         "--suite",
         choices=tuple(conformance.SUITES),

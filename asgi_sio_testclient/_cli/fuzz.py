@@ -106,8 +106,8 @@ def _show(line: str) -> None:
 def build_parser(prog: str) -> Parser:
     """Return the parser with the options of the command."""
     parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
+    target.add_app(parser, or_url=False)
     option = parser.add_argument
-    option("app", metavar="MODULE:APP", help="the app, as uvicorn takes it")
     option(
         "events",
         metavar="EVENT",

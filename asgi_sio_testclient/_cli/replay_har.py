@@ -26,18 +26,10 @@ exit codes: 0 the answers are the same; 1 they differ, and a diff is printed; 2 
 def build_parser(prog: str) -> Parser:
     """The options of the command."""
     parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
-    parser.add_argument("app", metavar="MODULE:APP", help="the app, as uvicorn takes it")
+    target.add_app(parser, or_url=False)
     add_file_arguments(parser)
-    parser.add_argument(
-        "--factory", action="store_true", help="APP is a function that returns the app"
-    )
-    parser.add_argument(
-        "--timeout",
-        metavar="SECONDS",
-        type=target.seconds,
-        default=5.0,
-        help="the most seconds to wait for one event (default: 5)",
-    )
+    target.add_factory_option(parser)
+    target.add_timeout_option(parser)
     return parser
 
 

@@ -24,7 +24,29 @@ from asgi_sio_testclient._cli import CommandLineError
 from asgi_sio_testclient._exceptions import shown_url
 from asgi_sio_testclient._protocol.names import TRANSPORT_CHOICES
 
-APP_HELP = "the app, as uvicorn takes it; or the URL of a live server"
+
+def add_app(parser: argparse.ArgumentParser, *, or_url: bool = True) -> None:
+    """Add the app; with `or_url`, a live server may stand in its place."""
+    text = "the app, as uvicorn takes it" + "; or the URL of a live server" * or_url
+    parser.add_argument("app", metavar="MODULE:APP", help=text)
+
+
+def add_factory_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--factory``."""
+    parser.add_argument(
+        "--factory", action="store_true", help="APP is a function that returns the app"
+    )
+
+
+def add_timeout_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--timeout``."""
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=seconds,
+        default=5.0,
+        help="the most seconds of each wait (default: 5)",
+    )
 
 
 def add_event_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +54,7 @@ def add_event_arguments(parser: argparse.ArgumentParser) -> None:
 
     Parse with ``parse_intermixed_args``, which allows options anywhere.
     """
-    parser.add_argument("app", metavar="MODULE:APP", help=APP_HELP)
+    add_app(parser)
     parser.add_argument("event", metavar="EVENT", help="the event to emit")
     parser.add_argument(
         "data",
@@ -52,8 +74,8 @@ def add_connection_options(parser: argparse.ArgumentParser, *, namespace: str | 
         namespace: the default namespace; None for all namespaces of the app.
     """
     add_transport_option(parser, default=None)
+    add_factory_option(parser)
     option = parser.add_argument
-    option("--factory", action="store_true", help="APP is a function that returns the app")
     option(
         "-n",
         "--namespace",
@@ -87,13 +109,7 @@ def add_connection_options(parser: argparse.ArgumentParser, *, namespace: str | 
         default="socket.io",
         help="the path of Socket.IO, such as /ws/socket.io for a mounted app (default: socket.io)",
     )
-    option(
-        "--timeout",
-        metavar="SECONDS",
-        type=seconds,
-        default=5.0,
-        help="the most seconds of each wait (default: 5)",
-    )
+    add_timeout_option(parser)
 
 
 def add_transport_option(

@@ -1,5 +1,6 @@
 """What people expect of a command in a shell: a script, completion, one line for a mistake."""
 
+import importlib
 import io
 import json
 import os
@@ -14,7 +15,7 @@ import pytest
 from terminals import Terminal
 
 from asgi_sio_testclient import _cli
-from asgi_sio_testclient._cli import main
+from asgi_sio_testclient._cli import COMMANDS, main
 from asgi_sio_testclient._cli.screen import plain_bar
 
 ROOT = Path(__file__).parents[2]
@@ -195,3 +196,28 @@ def test_a_reader_that_is_gone(argv):
     os.close(write)
     assert done.returncode == 141
     assert done.stderr.replace(b"printed by the app\n", b"") == b""
+
+
+def parsers():
+    for command in COMMANDS:
+        module = importlib.import_module(f"asgi_sio_testclient._cli.{command.module}")
+        yield command.name, module.build_parser(f"sio-testclient {command.name}")
+
+
+def test_an_option_of_several_commands_reads_alike_in_each():
+    texts = {}
+    for name, parser in parsers():
+        for action in parser._actions:
+            for option in action.option_strings:
+                text = (action.help or "").partition(" (default")[0]
+                texts.setdefault(option, {}).setdefault((text, action.metavar), []).append(name)
+    differing = {option: uses for option, uses in texts.items() if len(uses) > 1}
+    assert differing == {}
+
+
+def test_the_page_has_the_exit_codes_of_each_command():
+    page = (ROOT / "docs" / "guides" / "command-line.md").read_text("utf-8")
+    (titles,) = re.findall(r"^\| code (.*)\|$", page, re.MULTILINE)
+    for name, parser in parsers():
+        assert f"`{name}`" in titles or "exit codes" not in (parser.epilog or "")
+        assert name == "demo" or "exit codes: 0 " in parser.epilog
