@@ -38,7 +38,7 @@ def takes_nothing():
     pass
 """
 AUTH = ("--auth", '{"token": "t0k3n"}')
-FEW = ("--max-examples", "20")
+FEW = ("--max-examples", "4")
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,7 @@ def test_all_held(capsys):
 
 def test_allow(capsys):
     allowed = ("--allow", "TypeError", "--allow", "LookupError")
-    assert run("fails", *AUTH, *allowed, "--max-examples", "20") == 0
+    assert run("fails", *AUTH, *allowed, *FEW) == 0
 
 
 def test_setup(capsys):

@@ -160,7 +160,7 @@ def test_the_same_seed_gives_the_same_failure(world):
 
 @pytest.mark.parametrize("allow", ["LookupError", "builtins.KeyError", KeyError])
 def test_allowed_exceptions(world, allow):
-    report = fuzz.run(world.crashing, "missing_key", allow=[allow], max_examples=30)
+    report = fuzz.run(world.crashing, "missing_key", allow=[allow], max_examples=8)
     assert not report.failures
 
 
@@ -181,11 +181,11 @@ def test_failures_of_other_handlers_are_kept_apart():
     async def fine(sid, data):
         pass
 
-    report = fuzz.run(socketio.ASGIApp(sio), max_examples=20)
+    report = fuzz.run(socketio.ASGIApp(sio), max_examples=5)
     assert [failure.headline for failure in report.failures] == [
         "FAILED / disconnect - OSError: always"
     ]
-    assert report.examples["/", "fine"] == 20
+    assert report.examples["/", "fine"] == 5
 
 
 def test_a_connect_handler_that_fails_for_everybody():
@@ -306,6 +306,7 @@ def test_a_handler_that_ends_the_process():
     assert failure.headline == "FAILED / stop - SystemExit: 3"
 
 
+@pytest.mark.slow
 def test_sequences():
     sio = socketio.AsyncServer(async_mode="asgi")
 
