@@ -7,7 +7,7 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import ConnectTimeout, EventTimeout, ReceivedEvent, TestClient
-from asgi_sio_testclient._client.diagnosis import near, show_event
+from asgi_sio_testclient._client.diagnosis import _block, near, show_event
 
 SHORT = 0.05  # seconds, for waits that can't end
 
@@ -167,3 +167,16 @@ async def test_what_the_engine_logged_and_the_test_has_seen_is_no_cause(caplog):
         assert "message async handler error" in caplog.text
         line = await headline(client.await_event("never", timeout=SHORT))
     assert "the server logged" not in line
+
+
+@pytest.mark.parametrize(
+    ("count", "more"), [(1, []), (10, []), (11, ["  ... and 1 more"]), (13, ["  ... and 3 more"])]
+)
+def test_the_first_ten_of_what_a_block_lists(count, more):
+    lines = [str(number) for number in range(count)]
+    shown = [f"  {line}" for line in lines[:10]]
+    assert _block("arrived:", lines) == ["arrived:", *shown, *more]
+
+
+def test_a_block_that_lists_nothing_is_left_out():
+    assert _block("arrived:", []) == []

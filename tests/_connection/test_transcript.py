@@ -334,3 +334,29 @@ def test_a_diagram_has_all_clients_of_the_app_in_the_order_of_time():
 def test_a_transcript_without_others_draws_itself():
     transcript = Transcript(Packet, "client1", list)
     assert transcript.to_mermaid().splitlines()[1] == "    participant client1"
+
+
+# -- what errors ask for
+
+
+async def test_when_packets_of_a_kind_came_or_went():
+    recording = Recording()
+    transcript, start = recording.transcript, time.perf_counter()
+    assert (transcript.last_sent(), transcript.last_received("e", "/")) == (0.0, 0.0)
+    assert transcript.connected_since() == {}
+    recording.sent("40", at=start + 1).sent("40/chat,", at=start + 2)
+    recording.received('40{"sid":"a"}', at=start + 3).received('40/chat,{"sid":"b"}', at=start + 4)
+    recording.sent("40/refused,", at=start + 5)
+    recording.received('44/refused,{"message":"no"}', at=start + 6)
+    recording.received('42["e"]', at=start + 7).received('42/chat,["e"]', at=start + 8)
+    recording.received('42["other"]', at=start + 9).sent('42["e"]', at=start + 10)
+    assert transcript.connected_since() == {
+        "/": pytest.approx(start + 3),
+        "/chat": pytest.approx(start + 4),
+    }
+    assert transcript.last_sent() == start + 10
+    assert transcript.last_received("e", "/") == pytest.approx(start + 7)
+    assert transcript.last_received("e", "*") == pytest.approx(start + 8)
+    assert [transcript.count_received("e", where) for where in ("/", "/chat", "*")] == [1, 1, 2]
+    assert transcript.sizes_sent(3) == [7]
+    assert transcript.sizes_sent(100) == [2, 8, 11, 7]
