@@ -116,3 +116,27 @@ async def test_the_same_client_around_a_wsgi_app_is_entered_again():
             assert await client.call("echo", 1) == 1
             await client.settle()
             assert client.rooms() == {client.sid}
+
+
+async def test_a_task_that_swallows_its_cancellation_is_cancelled_again(sio):
+    tasks, cancelled = [], []
+
+    async def stubborn():
+        while len(cancelled) < 3:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.append(True)
+
+    @sio.event
+    async def connect(sid, environ):
+        tasks.append(sio.start_background_task(stubborn))
+
+    async with TestClient(socketio.ASGIApp(sio), timeout=WAIT) as client:
+        await client.connect()
+        await client.settle()
+    ended = tasks[0].done()
+    while not tasks[0].done():
+        tasks[0].cancel()
+        await asyncio.sleep(0)
+    assert ended
