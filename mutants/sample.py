@@ -93,11 +93,15 @@ def draw(mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
 
 
 def changed_lines(diff: str) -> tuple[str, str]:
-    """Return what a diff takes away and what it adds, without what indents it."""
+    """Return what a diff takes away and what it adds, without what indents it and its comments."""
     lines = diff.splitlines()
     removed = (line[1:] for line in lines if line[:1] == "-" and line[:3] != "---")
     added = (line[1:] for line in lines if line[:1] == "+" and line[:3] != "+++")
-    return " ".join(map(str.strip, removed)), " ".join(map(str.strip, added))
+    return " ".join(map(without_comment, removed)), " ".join(map(without_comment, added))
+
+
+def without_comment(line: str) -> str:
+    return line.partition("  # ")[0].strip()
 
 
 def is_equivalent(mutant: Mutant, diff: str) -> bool:

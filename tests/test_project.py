@@ -94,9 +94,9 @@ def test_each_equivalent_mutant_is_still_there() -> None:
     text = (ROOT / "mutants" / "equivalent.toml").read_text(encoding="utf-8")
     for entry in tomllib.loads(text)["equivalent"]:
         module = (ROOT / "asgi_sio_testclient" / entry["module"]).read_text(encoding="utf-8")
-        lines = {line.strip() for line in module.splitlines()}
+        lines = {line.partition("  # ")[0].strip() for line in module.splitlines()}
         assert entry["line"] in lines, entry
-        assert entry["mutant"] not in lines, entry
+        assert entry["mutant"] != entry["line"], entry
         assert entry["reason"], entry
 
 

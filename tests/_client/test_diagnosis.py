@@ -180,3 +180,19 @@ def test_the_first_ten_of_what_a_block_lists(count, more):
 
 def test_a_block_that_lists_nothing_is_left_out():
     assert _block("arrived:", []) == []
+
+
+@pytest.mark.parametrize("match", [None, lambda event: True], ids=["any", "with match="])
+async def test_an_event_of_that_name_in_another_namespace_is_none_that_match_refused(match):
+    sio = socketio.AsyncServer(async_mode="asgi", namespaces="*")
+
+    @sio.on("go", namespace="/a")
+    async def go(sid):
+        await sio.emit("done", namespace="/b")
+
+    async with TestClient(socketio.ASGIApp(sio)) as client:
+        await client.connect("/a", "/b")
+        await client.emit("go", namespace="/a")
+        with pytest.raises(EventTimeout, match=r"^it arrived in namespace '/b' instead"):
+            await client.await_event("done", namespace="/a", match=match, timeout=0.05)
+        client.get_received("/b")

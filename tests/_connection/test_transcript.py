@@ -360,3 +360,9 @@ async def test_when_packets_of_a_kind_came_or_went():
     assert [transcript.count_received("e", where) for where in ("/", "/chat", "*")] == [1, 1, 2]
     assert transcript.sizes_sent(3) == [7]
     assert transcript.sizes_sent(100) == [2, 8, 11, 7]
+
+
+async def test_a_trace_has_the_clients_name_or_a_title():
+    transcript = Recording().sent('42["e"]').transcript
+    assert transcript.to_trace().title == "Socket.IO trace of client1"
+    assert transcript.to_trace(title="An order").title == "An order"

@@ -1,6 +1,7 @@
 """What the instrumentation of a server knows, and what it leaves in memory: nothing."""
 
 import asyncio
+import functools
 import logging
 
 import pytest
@@ -165,3 +166,34 @@ async def test_the_service_task_ends_with_the_last_of_the_apps_that_use_the_serv
         (service,) = current.stop_service()
         async with asyncio.timeout(WAIT):
             await asyncio.wait([service])
+
+
+async def _before_the_pings(done):
+    done.set()
+
+
+@pytest.mark.parametrize("kind", ["underscore", "partial", "object"])
+async def test_a_background_task_whatever_its_function_is_called(kind):
+    done = asyncio.Event()
+
+    class Callable:
+        async def __call__(self):
+            done.set()
+
+    target, args = {
+        "underscore": (_before_the_pings, [done]),
+        "partial": (functools.partial(_before_the_pings, done), []),
+        "object": (Callable(), []),
+    }[kind]
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    @sio.event
+    async def start(sid):
+        sio.start_background_task(target, *args)
+        return "started"
+
+    async with TestClient(socketio.ASGIApp(sio)) as client:
+        await client.connect()
+        assert await client.call("start") == "started"
+        await client.settle()
+        assert done.is_set()

@@ -2,6 +2,7 @@
 
 import ssl
 
+import httpx
 import pytest
 import socketio
 
@@ -64,6 +65,11 @@ def test_the_client_takes_a_url_and_its_base_url():
     assert str(client.http.base_url) == "https://staging.example.com:8443"
     assert "pass" not in repr(client._options)
     assert "pass" not in repr(client._options.app)
+
+
+def test_the_base_url_of_the_http_client_goes_before():
+    http = httpx.AsyncClient(base_url="https://other")
+    assert TestClient("http://h", http=http)._options.base_url == "https://other"
 
 
 def test_a_base_url_that_is_given_goes_before():
