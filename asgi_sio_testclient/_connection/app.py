@@ -128,8 +128,9 @@ class RunningApp:
 
     def __init__(self, app: Any, server: Any, *, lifespan: bool, isolate: bool = False) -> None:
         self.app = app
-        self.elsewhere = app.url if isinstance(app, Elsewhere) else None
-        self.address = app.address if isinstance(app, Elsewhere) else ""
+        is_elsewhere = isinstance(app, Elsewhere)
+        self.elsewhere = app.url if is_elsewhere else None
+        self.address = app.address if is_elsewhere else ""
         self.running = False
         self.clients: list[AppClient] = []
         self.test_endings: list[BaseException] = []

@@ -99,12 +99,18 @@ class PollingTransport:
     def send(self, frames: Sequence[EncodedPacket]) -> None:
         """See `Transport`. One POST at a time: frames sent meanwhile are in the next POST."""
         self._outgoing.extend(frames)
-        self._flush_or_schedule()
+        if self._requests.address:
+            self._schedule_flush()
+        else:
+            self._flush()
 
     def send_frame(self, frame: EncodedPacket) -> None:
         """See `Transport`."""
         self._outgoing.append(frame)
-        self._flush_or_schedule()
+        if self._requests.address:
+            self._schedule_flush()
+        else:
+            self._flush()
 
     def close(self) -> None:
         """See `Transport`."""
@@ -181,13 +187,11 @@ class PollingTransport:
             self._later.cancel()
             self._later = None
 
-    def _flush_or_schedule(self) -> None:
-        """Begin a POST; to a server elsewhere in the loop's next turn: what several tasks send in
-        one turn is in one POST.
+    def _schedule_flush(self) -> None:
+        """Begin a POST in the loop's next turn: over a network, what several tasks send in one turn
+        is in one POST.
         """
-        if not self._requests.address:
-            self._flush()
-        elif not self._flushes_soon and self._post is None:
+        if not self._flushes_soon and self._post is None:
             self._flushes_soon = True
             asyncio.get_running_loop().call_soon(self._flush_now)
 
