@@ -63,7 +63,7 @@ class _Call:
         """Begin the call in the event loop's thread, in a copy of the caller's context.
 
         Args:
-            wake: called there when it has ended.
+            wake: called in the loop's thread when the call has ended.
 
         Raises:
             RuntimeError: the loop is closed.
@@ -157,7 +157,7 @@ class _Loop:
         """Await ``function(*args)`` in the loop.
 
         Raises:
-            UsageError: it does not run, or this is its own thread.
+            UsageError: the loop does not run, or the caller is in the loop's own thread.
         """
         self._running()
         if threading.get_ident() == self._thread:
@@ -203,7 +203,7 @@ class _Loop:
         """An async context manager, without ``async``.
 
         Raises:
-            UsageError: it does not run.
+            UsageError: the loop does not run.
         """
         return self._running().wrap_async_context_manager(context)
 

@@ -1,4 +1,4 @@
-"""What the command line's tests have for a terminal."""
+"""Terminals for the tests of the command line."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""`python -m asgi_sio_testclient bench`, as it is typed: what it prints, writes and returns."""
+"""`python -m asgi_sio_testclient bench`: its output, the files it writes and its exit codes."""
 
 import asyncio
 import json

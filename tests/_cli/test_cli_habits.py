@@ -1,4 +1,6 @@
-"""What people expect of a command in a shell: a script, completion, one line for a mistake."""
+"""Conventions of command-line tools: an installed script, completion, one line for a wrong
+argument.
+"""
 
 import importlib
 import io

@@ -1,4 +1,4 @@
-"""Acks that a client waits for: who gets which error when they can't come."""
+"""Acks that a client waits for, and the errors of acks that can't come."""
 
 import asyncio
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""After the end of its block a client says so, whatever else still runs."""
+"""A client that is used after the end of its block raises a UsageError."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The first line of an error names the cause: those that the black-box tests don't come to."""
+"""The first line of an error names the cause: the causes that no test of behaviour covers."""
 
 import asyncio
 import logging

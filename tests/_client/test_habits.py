@@ -1,4 +1,4 @@
-"""Names of other clients: what the errors say to write in their place."""
+"""Names of other clients: the error says what to write instead."""
 
 import inspect
 

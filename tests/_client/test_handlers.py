@@ -1,4 +1,4 @@
-"""The test's own handlers: which one takes an event, and how it is called."""
+"""The test's own handlers: which handler gets an event, and how the handler is called."""
 
 import asyncio
 import functools

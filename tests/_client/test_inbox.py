@@ -1,4 +1,4 @@
-"""What arrived and was not read, and who waits for what."""
+"""The inbox: events that have arrived and are not read, and the waits for events."""
 
 import asyncio
 

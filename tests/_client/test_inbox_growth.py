@@ -1,4 +1,4 @@
-"""What the inbox does for each event does not grow with what it holds: counted, not timed."""
+"""The work of the inbox for one event does not grow with the unread events: counted, not timed."""
 
 import asyncio
 import sys

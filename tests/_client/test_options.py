@@ -1,4 +1,6 @@
-"""The arguments of a client, checked: what is wrong is said at once, with what was expected."""
+"""The arguments of a client are checked at once; the error names what is wrong and what is
+expected.
+"""
 
 import functools
 import inspect

@@ -1,4 +1,4 @@
-"""The waiters: which one gets an event."""
+"""The waiters: which waiter gets an event."""
 
 import asyncio
 

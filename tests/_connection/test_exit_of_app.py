@@ -1,4 +1,4 @@
-"""The end of the running app: what is waited for, what is cancelled, and what begins anew."""
+"""The end of the running app: which tasks are awaited, and which are cancelled."""
 
 import asyncio
 

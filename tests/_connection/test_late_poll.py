@@ -1,4 +1,4 @@
-"""The answer of a poll that comes when its connection is over: nobody reads it, nothing follows."""
+"""The response of a poll that arrives after the end of its connection is ignored."""
 
 import asyncio
 

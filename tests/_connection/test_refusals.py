@@ -1,4 +1,4 @@
-"""The error of a refused handshake: which status is whose fault."""
+"""The error of a refused handshake: which side caused each status."""
 
 import pytest
 

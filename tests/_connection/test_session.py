@@ -1,4 +1,4 @@
-"""The session under a client, `client.raw`: against hand-written servers that do as they like."""
+"""The session under a client, `client.raw`, against servers that break the protocol."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The table of a session's states: what may follow what."""
+"""The table of a session's states: which state may follow which."""
 
 import pytest
 

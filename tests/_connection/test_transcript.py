@@ -1,4 +1,4 @@
-"""Every packet, read back: what an entry says of a frame, whatever the frame is."""
+"""The transcript describes every packet, whatever a frame contains."""
 
 import asyncio
 import time

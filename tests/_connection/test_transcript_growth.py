@@ -1,4 +1,4 @@
-"""What reading a transcript executes: counted, not timed."""
+"""The number of lines executed to read a transcript: counted, not timed."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Heartbeats, timeouts and every reason of a disconnect: minutes for the server, none for us."""
+"""Heartbeats, timeouts and every reason of a disconnect, in virtual time: minutes pass at once."""
 
 import asyncio
 import contextlib

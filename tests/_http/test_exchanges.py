@@ -1,4 +1,4 @@
-"""A request and what came of it."""
+"""A request and its result."""
 
 import pytest
 

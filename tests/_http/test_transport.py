@@ -1,4 +1,4 @@
-"""httpx's requests, carried into an app."""
+"""httpx's transport that passes requests to an app."""
 
 import asyncio
 

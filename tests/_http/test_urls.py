@@ -1,4 +1,4 @@
-"""Base URLs, paths and queries, and what is masked of them."""
+"""Base URLs, paths and queries, and which of their parts are masked."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The cookie jar that stands for the cookies of Flask's and Werkzeug's test client."""
+"""The cookie jar over the cookies of Flask's and Werkzeug's test client."""
 
 import http.cookiejar
 import urllib.request

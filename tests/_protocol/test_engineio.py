@@ -1,4 +1,4 @@
-"""Engine.IO v4, the client's side: held to python-engineio's own packet classes."""
+"""Engine.IO v4, the client's side, compared with python-engineio's packet classes."""
 
 import itertools
 import json

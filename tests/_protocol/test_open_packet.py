@@ -1,4 +1,4 @@
-"""The OPEN packet: each field that is wrong by itself is malformed."""
+"""The OPEN packet: each invalid field makes the packet malformed."""
 
 import json
 

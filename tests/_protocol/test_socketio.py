@@ -1,4 +1,4 @@
-"""Socket.IO v5, the client's side: held to python-socketio's own packet classes."""
+"""Socket.IO v5, the client's side, compared with python-socketio's packet classes."""
 
 import json
 import subprocess

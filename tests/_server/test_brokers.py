@@ -1,4 +1,4 @@
-"""Several nodes in one test: in memory, and on a real Redis that is stopped meanwhile."""
+"""Several nodes in one test: in memory, and on a real Redis that is stopped during the test."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The clients of a server, as its manager has them."""
+"""The clients of a server, read from the server's manager."""
 
 import engineio
 import pytest

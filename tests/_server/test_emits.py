@@ -1,4 +1,4 @@
-"""What a server emitted lately, as it is read where a wait has failed."""
+"""The latest emits of a server, which the error of a failed wait shows."""
 
 import pytest
 import socketio

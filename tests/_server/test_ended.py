@@ -1,4 +1,4 @@
-"""Tasks of an app that run no more, or never ran."""
+"""Tasks of an app that have ended, or never started."""
 
 import asyncio
 import warnings

@@ -1,4 +1,4 @@
-"""The server behind an app is found, instrumented on the instance, and left as it was found."""
+"""The server behind an app is found, instrumented on the instance, and restored."""
 # ruff: noqa: PT012 (what is raised at the end of a block needs the block)
 
 import asyncio

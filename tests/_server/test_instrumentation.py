@@ -1,4 +1,4 @@
-"""What the instrumentation of a server knows, and what it leaves in memory: nothing."""
+"""What the instrumentation of a server records, and that it leaves nothing in memory."""
 
 import asyncio
 import functools

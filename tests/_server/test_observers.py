@@ -1,4 +1,4 @@
-"""What a tool is told of a server's dispatch."""
+"""What the observers of a server's dispatch are called with."""
 
 import pytest
 import socketio

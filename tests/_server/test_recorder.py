@@ -1,4 +1,4 @@
-"""What a recording keeps of a server's handlers and emits."""
+"""What a recording contains of a server's handlers and emits."""
 
 import asyncio
 

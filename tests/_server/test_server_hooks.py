@@ -1,4 +1,4 @@
-"""Hooks on instances: put, removed, and left alone where somebody else has replaced them."""
+"""Hooks on instances: set, removed, and left unchanged where other code has replaced them."""
 
 from types import SimpleNamespace
 

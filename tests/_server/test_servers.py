@@ -1,4 +1,6 @@
-"""The room that knows python-socketio's server: what it sees, and what it leaves alone."""
+"""`_server/`, the only package that reads python-socketio's server: which servers are found, and
+what the instrumentation leaves unchanged.
+"""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Waits with a bound."""
+"""Waits with a deadline."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""What the source says of the loops around a suspended line."""
+"""The loops around a suspended line, found in the source."""
 
 import linecache
 import textwrap

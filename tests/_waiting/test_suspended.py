@@ -1,4 +1,4 @@
-"""Where a task is suspended, for people."""
+"""The text that says where a task is suspended."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""One ASGI scope each, driven by hand, with real small apps."""
+"""One ASGI scope each, driven without a client, with small real apps."""
 
 import asyncio
 import functools

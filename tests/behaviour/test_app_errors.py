@@ -1,4 +1,6 @@
-"""What the app raises, the test gets: from every source, in a wait or when the block ends."""
+"""An exception of the app fails the test, whichever part of the app raises it: in a wait, or when
+the client's block ends.
+"""
 # ruff: noqa: PT012 (what is raised at the end of a block needs the block)
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What of the client only shows where two things happen in the same step of the loop."""
+"""Behaviour of the client that only shows where two events fall into one iteration of the loop."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Acks, both ways."""
+"""Acks, from the server and from the client."""
 
 import asyncio
 

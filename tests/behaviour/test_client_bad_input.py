@@ -1,4 +1,4 @@
-"""What a tester or a server gets wrong, and what it gets."""
+"""Invalid input, from the test or from the server, and the error that names it."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""Bytes: in events and acks, in any depth, on every transport."""
+"""Bytes in events and acks, at any depth, on every transport."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""How a connection ends, who learns of it, and in which words."""
+"""How a connection ends, and what the client and the handlers are told about the end."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The httpx side: whose cookies, headers, auth, base URL a handshake carries; what comes back."""
+"""The httpx side: the cookies, headers, auth and base URL of a handshake, and cookies set by it."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""Startup and shutdown of the app, and what becomes of a failing one."""
+"""Startup and shutdown of the app, and the errors of a failed startup or shutdown."""
 
 import asyncio
 from contextlib import asynccontextmanager

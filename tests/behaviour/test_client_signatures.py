@@ -1,4 +1,4 @@
-"""The names of the design page, letter by letter: tests outside this repository use them."""
+"""The public names and signatures are those of the design page; other test suites use them."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""What one client does costs the same beside many others: counted, not timed."""
+"""The cost of a call of one client does not grow with the number of clients: counted, not timed."""
 
 import asyncio
 import sys

@@ -1,4 +1,6 @@
-"""A server that sends whatever it likes: it is said what is wrong, and nothing hangs or grows."""
+"""A server that sends malformed or endless data: the error says what is wrong, no call hangs, and
+memory does not grow.
+"""
 
 import asyncio
 import base64

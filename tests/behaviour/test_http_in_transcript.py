@@ -1,4 +1,4 @@
-"""HTTP requests of `client.http` stand in the transcript, in order."""
+"""HTTP requests of `client.http` appear in the transcript, in order."""
 
 from __future__ import annotations
 

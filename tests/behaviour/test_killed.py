@@ -1,8 +1,9 @@
-"""A test that is killed wherever it waits leaves nothing, and the next one on the same app passes.
+"""A cancelled test leaves nothing, wherever it is cancelled, and the next test on the app passes.
 
-Not at chosen places: a scenario is run again and again, and its task is cancelled at the first of
-its awaits, at the second, and so on until none is left, both before and in the very moment in which
-what it waited for is there.
+Every await is covered, not a choice: a scenario is run repeatedly, and its task is cancelled at
+the first await, in the next run at the second, and so on until no await is left. Each await is
+cancelled twice: before the awaited result exists, and in the iteration of the loop in which it
+arrives.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What is left over at exit is named; nothing is named where nothing is."""
+"""Whatever is left when a block ends is named in a warning; nothing left, no warning."""
 # ruff: noqa: PT012, PT031 (what is said at the end of a block needs the block)
 
 import asyncio

@@ -1,4 +1,4 @@
-"""An `http` client that was entered has run the app's lifespan: no second time."""
+"""An entered `http` client has run the lifespan of the app; the client does not run it again."""
 
 import contextlib
 

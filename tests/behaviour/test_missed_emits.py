@@ -1,4 +1,6 @@
-"""A wait that fails although the app emitted that very event: the first line says where it went."""
+"""A wait fails although the app emitted the awaited event: the first line says where the event
+went.
+"""
 
 import asyncio
 

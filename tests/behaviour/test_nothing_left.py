@@ -1,4 +1,4 @@
-"""After the block all is as it was: loop, server, classes; also after a cancelled connect."""
+"""The end of the block restores loop, server and classes, also after a cancelled connect."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""What a task raises that a handler began reaches the test, where nobody has retrieved it."""
+"""An unretrieved exception of a task that a handler started fails the test."""
 # ruff: noqa: PT012 (what is said at the end of a block needs the block)
 
 import asyncio

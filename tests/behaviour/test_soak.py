@@ -1,4 +1,4 @@
-"""Nothing piles up over many calls and connects: `benchmarks.soak` in short, and what it sees."""
+"""Memory does not grow over many calls and connects: `benchmarks.soak`, shortened."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Any order of operations on one client: nothing hangs, is lost, doubled, swapped or left."""
+"""Any order of calls on one client: no call hangs; no event is lost, doubled, swapped or left."""
 
 import asyncio
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Every packet both ways, as data and for people."""
+"""Every packet in both directions, as data and as text."""
 
 import asyncio
 import re

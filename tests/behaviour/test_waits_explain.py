@@ -1,4 +1,4 @@
-"""A wait ends in what was waited for, or in an error that says what did happen."""
+"""A wait returns what it waits for, or raises an error that says what happened instead."""
 # ruff: noqa: PT012 (a wait in one of two ways is one step)
 
 import asyncio

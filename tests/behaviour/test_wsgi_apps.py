@@ -1,4 +1,4 @@
-"""A WSGI app is handed over as it is, and Flask's own test client as ``http=``."""
+"""A WSGI app is passed as it is, and Flask's own test client as ``http=``."""
 
 import asyncio
 import sys

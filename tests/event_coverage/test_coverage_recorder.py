@@ -1,4 +1,4 @@
-"""Which handler a direct call counts for. Servers report them from Python 3.12 on."""
+"""For which handler a direct call counts. Servers report direct calls from Python 3.12 on."""
 
 import pytest
 

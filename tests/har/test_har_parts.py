@@ -1,4 +1,4 @@
-"""Parts of recordings: how values are written, and what a replay says of what it can not do."""
+"""Parts of recordings: how values are written, and how a replay reports unsupported parts."""
 
 from __future__ import annotations
 

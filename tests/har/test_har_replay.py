@@ -1,4 +1,4 @@
-"""What a replay says of an app that answers late, otherwise, or not at all."""
+"""The report of a replay when the app answers late, differently, or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the packets of a recording say of the order in which a client did what."""
+"""The order of a client's steps, read from the packets of a recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server made up and the browser sent back: short codes, numbers, measured figures."""
+"""Values that the server generated and the browser sent back: codes, numbers, measurements."""
 
 import itertools
 import secrets

@@ -1,4 +1,4 @@
-"""Every way in which a user may be written; each task once, and then the run ends."""
+"""Every way to write a user; each task runs once, and then the run ends."""
 
 import collections
 import threading

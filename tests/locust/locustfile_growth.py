@@ -1,4 +1,4 @@
-"""A user that reads next to nothing of what arrives."""
+"""A user that reads almost none of the events that arrive."""
 
 import gevent
 from locust import constant, events, task

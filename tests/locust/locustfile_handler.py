@@ -1,4 +1,4 @@
-"""A handler of the user's own that raises after everything else."""
+"""A user's own handler that raises after everything else."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Users whose connecting is wrong use: they do not start."""
+"""Users whose arguments of connect are wrong: they do not start."""
 
 import gevent
 from locust import constant, events, task

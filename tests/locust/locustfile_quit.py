@@ -1,4 +1,4 @@
-"""A task that ends the run from within."""
+"""A task that ends the run."""
 
 from locust import constant, task
 

@@ -1,4 +1,4 @@
-"""Users that are stopped in the middle: of a call, of a wait, and of a task that takes no end."""
+"""Users that are stopped during a call, during a wait, and in a task that never ends."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The commands with a URL in the place of the app."""
+"""The commands with a URL instead of an app."""
 
 import asyncio
 import json

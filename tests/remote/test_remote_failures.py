@@ -1,4 +1,4 @@
-"""First lines: each names host, port and cause, and comes before the client's own timeout."""
+"""First lines name host, port and cause, and come before the client's own timeout."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""Which URLs a RemoteServer takes, and what it says to the others."""
+"""Which URLs a RemoteServer accepts, and the errors of the others."""
 
 import ssl
 

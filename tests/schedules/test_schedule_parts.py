@@ -1,4 +1,4 @@
-"""The parts of the exploration one by one."""
+"""The parts of the exploration, each by itself."""
 
 import asyncio
 import contextlib

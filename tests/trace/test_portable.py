@@ -1,4 +1,4 @@
-"""`transcript.portable()`: equal from run to run."""
+"""`transcript.portable()`: equal in every run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--sio-trace``: which tests leave a page, and what stands on it."""
+"""``--sio-trace``: which tests write a page, and what the page shows."""
 
 from __future__ import annotations
 

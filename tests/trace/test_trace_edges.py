@@ -1,4 +1,4 @@
-"""What a trace is built from by hand: a trace takes any data of the right shape."""
+"""Traces built without a client: a trace accepts any data of the right shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traces: what is built from transcripts and recordings, and what the writers make of it."""
+"""Traces: built from transcripts and recordings, and written by the writers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers that no network carries are refused, and what a terminal would obey is escaped."""
+"""Headers that HTTP does not allow are refused, and control characters in messages are escaped."""
 
 import httpx
 import pytest

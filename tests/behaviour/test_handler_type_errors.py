@@ -1,5 +1,7 @@
-"""What a connect or disconnect handler raises is its own error, and not the failure of the calls by
-which python-socketio finds out how many arguments the handler takes.
+"""A TypeError of a connect or disconnect handler is reported as the handler's own error.
+
+python-socketio finds out by a TypeError how many arguments a handler takes; the TypeErrors of those
+calls are not reported.
 """
 
 import contextlib

@@ -1,6 +1,7 @@
-"""What ends a test ends it: `pytest.fail()`, `skip()` and `xfail()`, and pytest-timeout's failure.
+"""`pytest.fail()`, `skip()`, `xfail()` and the failure of pytest-timeout end a test unchanged.
 
-They raise a BaseException. Wherever the app or the test calls them, it reaches the test as it is.
+They raise a BaseException. Wherever the app or the test calls them, the exception reaches the test
+unchanged.
 """
 
 import asyncio
