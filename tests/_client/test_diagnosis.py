@@ -196,3 +196,20 @@ async def test_an_event_of_that_name_in_another_namespace_is_none_that_match_ref
         with pytest.raises(EventTimeout, match=r"^it arrived in namespace '/b' instead"):
             await client.await_event("done", namespace="/a", match=match, timeout=0.05)
         client.get_received("/b")
+
+
+async def test_the_first_of_several_errors_is_the_cause():
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    @sio.event
+    async def order(sid, number):
+        raise LookupError(f"no order {number}")
+
+    app = socketio.ASGIApp(sio)
+    async with TestClient(app, raise_app_exceptions=False) as client:
+        await client.connect()
+        for number in (1, 2, 3):
+            await client.emit("order", number)
+            await client.settle()
+        with pytest.raises(EventTimeout, match=r"^the app raised LookupError\('no order 1'\)"):
+            await client.await_event("ordered", timeout=0.05)

@@ -22,6 +22,7 @@ from socketio.packet import (
 )
 
 from asgi_sio_testclient import ProtocolError
+from asgi_sio_testclient._protocol.fast_text import FAST_TEXT
 from asgi_sio_testclient._protocol.packets import Incoming, packet_class_for, packet_name
 from asgi_sio_testclient._protocol.socketio import SocketIO
 
@@ -599,3 +600,20 @@ def test_a_namespace_is_a_str_and_an_id_an_int_also_in_msgpack(odd):
     message = msgpack.dumps({"type": EVENT, "data": ["e"], "nsp": "/", **odd})
     with pytest.raises(ProtocolError, match=r"malformed Socket\.IO packet"):
         SocketIO(MsgPackPacket).receive(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "incoming"),
+    [
+        ('2["e",1]', Incoming(EVENT, "/", ["e", 1], None)),
+        ('2/chat,["e"]', Incoming(EVENT, "/chat", ["e"], None)),
+        ('2/chat,12["e"]', Incoming(EVENT, "/chat", ["e"], 12)),
+        ('3/chat,0["a"]', Incoming(ACK, "/chat", ["a"], 0)),
+        ("2/chat", None),
+        ('2/chat?token=1,["e"]', None),
+        ('2/chat,x["e"]', None),
+        ('2["e"]x', None),
+    ],
+)
+def test_which_packets_are_decoded_the_short_way(text, incoming):
+    assert FAST_TEXT.decode(text) == incoming

@@ -22,3 +22,14 @@ async def test_the_service_task_ends(has_begun):
     assert service.cancelled() is not has_begun
     assert tasks.service is None
     assert eio.service_task_event is None
+
+
+@pytest.mark.parametrize("began_here", [True, False])
+def test_the_server_begins_its_service_anew_if_that_ran_in_this_loop(began_here):
+    eio = engineio.AsyncServer(async_mode="asgi")
+    eio.start_service_task = False  # as after the first connection
+    tasks = ServerTasks(eio, None)
+    tasks.service = object() if began_here else None
+    tasks.reset()
+    assert tasks.service is None
+    assert eio.start_service_task is began_here

@@ -179,6 +179,18 @@ async def test_what_moves_for_ever_is_not_checked_until_the_next_notify(idle):
     remove()
 
 
+async def test_what_moves_after_a_notify_is_checked_in_each_turn_again(idle):
+    moving, now = Thing(IdleState.MOVING), idle.loop.time()
+    idle.loop.time = lambda: now  # a check by a timer does not come
+    done, _ = watch(idle, moving)
+    await turns(100)
+    moving.states = [IdleState.MOVING, IdleState.MOVING, IdleState.IDLE]
+    idle.notify()
+    await turns(10)
+    del idle.loop.time
+    assert done == [True]
+
+
 async def test_a_watch_can_be_taken_back(idle):
     busy = Thing(IdleState.BUSY)
     done, remove = watch(idle, busy)
