@@ -23,7 +23,7 @@ from asgi_sio_testclient.har._steps import (
     User,
     added_headers,
 )
-from asgi_sio_testclient.har._values import Template, Text, Values, is_secret_name
+from asgi_sio_testclient.har._values import Reference, Template, Text, Values, is_secret_name
 
 __all__ = ["Handler", "Plan"]
 
@@ -85,7 +85,7 @@ class Plan:
         self._tickers = {user: self._tickers_of(user) for user in script.users}
         self.handlers = self._find_handlers()
         self.steps = self._ordered()
-        self._joined: dict[Connect, list[str]] = {}
+        self._joined: dict[Connect, list[Connect]] = {}
         self._join()
         self._queues: dict[Emit, str] = {}
         self.acked_after: dict[Step, list[Emit]] = {}
@@ -131,17 +131,24 @@ class Plan:
                 and first.refused is None
                 and first.auth == step.auth
             ):
-                self._joined[first].append(step.namespace)
+                self._joined[first].append(step)
                 continue
             else:
                 first = step
-                self._joined[step] = [step.namespace]
+                self._joined[step] = [step]
             kept.append(step)
         self.steps = kept
 
     def joined_with(self, step: Connect) -> list[str]:
         """Return the namespaces to which one call of `connect` connects."""
-        return self._joined[step]
+        return [joined.namespace for joined in self._joined[step]]
+
+    def kept_sids(self, step: Connect) -> list[tuple[str, str]]:
+        """Return variable and namespace of the session ids of a call of `connect` that are used
+        after the end of the connection.
+        """
+        named = ((self.values.kept_sid(one), one.namespace) for one in self._joined[step])
+        return [(name, namespace) for name, namespace in named if name]
 
     def _calls_at(self, step: Emit) -> bool:
         """Return whether nothing was sent between an event and its ack: then `call` can be used."""
@@ -299,8 +306,9 @@ class Plan:
         pieces = re.split(r"([/?&=])", url)
         template: Template
         for number, piece in enumerate(pieces):
-            value = self.values.sent(int(piece)) if piece.isdigit() else piece
-            template = piece if isinstance(value, int) else self.values.sent(value, "")
+            number_of = self.values.sent(int(piece)) if piece.isdigit() else piece
+            known = isinstance(number_of, Reference)
+            template = number_of if known else self.values.sent(piece, "")
             name = pieces[number - 2] if number > 1 and pieces[number - 1] == "=" else ""
             if template == piece and piece and is_secret_name(name):
                 template = self.values.secret(piece, name)

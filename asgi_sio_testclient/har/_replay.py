@@ -203,6 +203,8 @@ class _Player:
             if client.transport is None and len(self._clients) == 1:
                 raise
             return
+        for name, namespace in self._plan.kept_sids(step):
+            self._variables[name] = client.get_sid(namespace)
         text = "refused" if refused is not None else "accepted"
         self._note(f"{what}: {text}", f"{what}: accepted")
 

@@ -225,6 +225,9 @@ class _Writer:
             arguments.append(f"headers={expression(headers)}")
         if step.refused is None:
             self._call(f"await {step.user.name}.connect", arguments)
+            for name, namespace in self._plan.kept_sids(step):
+                where = "sid" if namespace == "/" else f"get_sid({expression(namespace)})"
+                self._add(f"{name} = {step.user.name}.{where}")
             return
         self._add("with pytest.raises(ConnectionRefused) as refused:")
         self._add_raw(f"    await {step.user.name}.connect({', '.join(arguments)})")

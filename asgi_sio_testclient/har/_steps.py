@@ -130,7 +130,13 @@ class ServerDisconnect(Step):
 
 @dataclass(eq=False)
 class CloseConnection(Step):
-    """The client closes the connection, and further steps follow."""
+    """The end of a connection by the client, followed by further steps.
+
+    Attributes:
+        since: when the last packet of the connection travelled: it ended between that and `time`.
+    """
+
+    since: float = float("inf")
 
 
 @dataclass(eq=False)
@@ -169,7 +175,7 @@ def script_of(recorded: Recorded) -> Script:
             user = User(name, session, _serializer(session))
             users.append(user)
         elif not isinstance(_last_of(steps, user), Disconnect | ServerDisconnect):
-            steps.append(CloseConnection(min(user.until, began), user, "/"))
+            steps.append(CloseConnection(min(user.until, began), user, "/", user.last))
         user.until, user.last = session.ended, session.frames[-1][0]
         steps += _Session(session, user).steps()
     steps += _requests(recorded, users[0])
@@ -182,6 +188,7 @@ def script_of(recorded: Recorded) -> Script:
             steps.append(CloseConnection(user.until, user, "/"))
     steps.sort(key=lambda step: step.time)
     _put_causes_first(steps)
+    _close_before_effects(steps)
     packets = sum(len(session.frames) for session in recorded.sessions)
     return Script(recorded.name, users, steps, packets)
 
@@ -205,6 +212,23 @@ def _put_causes_first(steps: list[Step]) -> None:
                     steps.remove(step)
                     steps.insert(steps.index(other) + 1, step)
         seen |= _long_texts(_sent_by(step)) | _long_texts(_received_by(step))
+
+
+def _close_before_effects(steps: list[Step]) -> None:
+    """Move the end of a connection before the first event that can only come of the end: an event
+    for another client with the session id, or one before which nobody sent anything.
+    """
+    for close in [step for step in steps if isinstance(step, CloseConnection)]:
+        ended = steps[: steps.index(close)]
+        sids = {step.sid for step in ended if isinstance(step, Connect) and step.user is close.user}
+        sent = False
+        for other in [step for step in ended if step.time > close.since]:
+            sent = sent or isinstance(other, Emit | Request)
+            for_another = isinstance(other, Receive) and other.user is not close.user
+            if for_another and (not sent or sids & _long_texts(_received_by(other))):
+                steps.remove(close)
+                steps.insert(steps.index(other), close)
+                break
 
 
 def _long_texts(values: Any) -> set[str]:
@@ -244,6 +268,9 @@ def _serializer(session: RecordedSession) -> str:
     return "msgpack" if isinstance(first, bytes) or first.startswith("b") else "default"
 
 
+_CLOSE = "1"  # Engine.IO's packet
+
+
 class _Session:
     """The steps of one Engine.IO session."""
 
@@ -252,12 +279,15 @@ class _Session:
         self._session = session
         self._steps: list[Step] = []
         self._connecting: dict[str, Connect] = {}
+        self._ended: set[str] = set()
         self._emitted: dict[tuple[str, int], Emit] = {}
         self._received: dict[tuple[str, int], Receive] = {}
         packet_class = packet_class_for(user.serializer, None)
         self._transcript = Transcript(packet_class, user.name, lambda: ())
         for time, way, transport, frame in session.frames:
             self._transcript.note((time, way, transport, frame))
+            if way == "sent" and frame == _CLOSE:
+                break  # the browser's client ignores what arrives after its CLOSE
 
     def steps(self) -> list[Step]:
         """Return the steps of the session, in order of time."""
@@ -277,6 +307,7 @@ class _Session:
         opened = None if self._connecting else self._session
         step = Connect(entry.time, self._user, namespace, opened, auth)
         self._connecting[namespace] = step
+        self._ended.discard(namespace)
         self._add(step)
 
     def _received_connect(self, entry: TranscriptEntry, namespace: str) -> None:
@@ -302,6 +333,8 @@ class _Session:
             step.ack, step.acked = entry.args, entry.time
 
     def _received_event(self, entry: TranscriptEntry, namespace: str) -> None:
+        if namespace in self._ended:
+            return  # the browser's client ignores the event, as `TestClient` does
         step = Receive(entry.time, self._user, namespace, str(entry.event), entry.args)
         connect = self._connecting.get(namespace)
         if connect is not None and not connect.sid:
@@ -317,9 +350,11 @@ class _Session:
             step.answer = entry.args
 
     def _sent_disconnect(self, entry: TranscriptEntry, namespace: str) -> None:
+        self._ended.add(namespace)
         self._add(Disconnect(entry.time, self._user, namespace))
 
     def _received_disconnect(self, entry: TranscriptEntry, namespace: str) -> None:
+        self._ended.add(namespace)
         self._add(ServerDisconnect(entry.time, self._user, namespace))
 
 

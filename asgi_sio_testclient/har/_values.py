@@ -18,11 +18,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 from asgi_sio_testclient.har._pages import InCookie, InPage, place_in_page
 from asgi_sio_testclient.har._steps import (
+    CloseConnection,
     Connect,
+    Disconnect,
     Emit,
     Receive,
     Request,
     Script,
+    ServerDisconnect,
     Step,
     added_headers,
 )
@@ -151,6 +154,9 @@ _LARGEST_DENOMINATOR = 1000
 _ROUNDING = 1e-13
 
 
+_ENDS = (Connect, Disconnect, ServerDisconnect)
+
+
 class Values:
     """The generated values and the secrets of a recording.
 
@@ -168,6 +174,7 @@ class Values:
         self._sent: list[Any] = []
         self._comes_back: dict[Any, str] = {}
         self._sids: dict[str, str] = {}
+        self._kept_sids: dict[Connect, str] = {}
         self._generated: dict[Any, _Generated] = {}
         self._secrets: dict[str, Secret] = {}
         self._names: set[str] = {user.name for user in script.users}
@@ -188,6 +195,11 @@ class Values:
             for value, key, _, sent in _leaves(step)
             if sent
         }
+        for number, step in enumerate(self._script.steps):
+            if isinstance(step, Connect) and self._outlives(step, self._script.steps[number + 1 :]):
+                self._kept_sids[step] = self._sids[step.sid] = self.free_name(
+                    f"{step.user.name}_sid"
+                )
         for step in self._script.steps:
             for value, key, path, sent in _leaves(step):
                 if sent:
@@ -200,6 +212,28 @@ class Values:
                 name = step.user.name
                 where = "sid" if step.namespace == "/" else f"get_sid({step.namespace!r})"
                 self._sids.setdefault(step.sid, f"{name}.{where}")
+
+    @staticmethod
+    def _outlives(step: Connect, later: list[Step]) -> bool:
+        """Return whether a session id is in steps after the end of the connection."""
+        ends = (
+            number
+            for number, other in enumerate(later)
+            if other.user is step.user
+            and (
+                isinstance(other, CloseConnection)
+                or (isinstance(other, _ENDS) and other.namespace == step.namespace)
+            )
+        )
+        end = next(ends, len(later)) if step.sid else len(later)
+        values = (value for other in later[end:] for value, *_ in _leaves(other))
+        return any(isinstance(value, str) and step.sid in value for value in values)
+
+    def kept_sid(self, step: Connect) -> str:
+        """Return the variable for a session id that outlives its connection; "" if none is
+        needed.
+        """
+        return self._kept_sids.get(step, "")
 
     def _note_sent(self, value: Any, key: str) -> None:
         made = self._generated_for(value, key, alone=key == "")
@@ -384,7 +418,7 @@ class Values:
     def secret(self, value: str, key: str) -> Template:
         """Return the template of a secret: a `Secret`, or the recorded value if `with_secrets`."""
         if self._with_secrets:
-            return value
+            return self._text(value)
         prefix, space, rest = value.partition(" ")
         if space and prefix.lower() in {"bearer", "basic", "token"}:
             reference = self._reference(rest, key)

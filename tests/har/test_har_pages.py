@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 import socketio
-from test_har_forms import OPEN, SID, check, http, joined, websocket, written
+from handwritten import OPEN, SID, check, http, joined, websocket, written
 
 from asgi_sio_testclient.har import read_har, source_of_test
 from asgi_sio_testclient.har._pages import InPage, place_in_page
