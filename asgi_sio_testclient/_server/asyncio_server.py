@@ -11,6 +11,7 @@ references are to python-socketio 5.18 and python-engineio 4.15.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 from collections.abc import Callable, Coroutine, MutableMapping
 from contextlib import AbstractAsyncContextManager
@@ -33,7 +34,7 @@ from asgi_sio_testclient._server.refusing import ConnectHandlers
 from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
 from asgi_sio_testclient._server.sockets import AsyncSockets
 from asgi_sio_testclient._server.tasks import ServerTasks
-from asgi_sio_testclient._waiting.work import ORIGIN
+from asgi_sio_testclient._waiting.work import ORIGIN, SERVICE
 from asgi_sio_testclient.trace._active import active
 
 if TYPE_CHECKING:
@@ -141,7 +142,9 @@ class AsyncioInstrumentation:
         if name == "_send_ping":
             self._tasks.pings[target.__self__.sid] = task = self._start_plumbing(target())
         elif name == "_service_task":
-            self._tasks.service = task = self._start_plumbing(target())
+            context = contextvars.copy_context()
+            context.run(SERVICE.set, True)
+            self._tasks.service = task = context.run(self._start_plumbing, target())
         else:
             task = self.hooks.start(target, *args, **kwargs)
             self._tasks.background[task] = self._current_owner()

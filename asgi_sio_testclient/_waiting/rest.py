@@ -24,6 +24,7 @@ from asgi_sio_testclient._waiting.work import (
     MIDDLEWARE,
     ORIGIN,
     PLUMBING,
+    SERVICE,
     TrackedTask,
     Work,
     describe_call,
@@ -176,6 +177,8 @@ class RestCheck:
             if brief and self._next_turn:
                 return
             origin = handle._context.get(ORIGIN)
+            if origin is PLUMBING and handle._context.get(SERVICE):
+                continue
             owner = getattr(handle._callback, "__self__", None)
             if isinstance(owner, asyncio.Task):
                 # The worker of a fixture emits with the test as its origin.

@@ -57,6 +57,10 @@ WORKER: tuple[Any, Any] = ("a worker", None)
 # The origin of the running code. None: the test. A tuple of the cause (a handler's run, an HTTP
 # request) and of the connection or client to which the cause belongs.
 ORIGIN: ContextVar[Any] = ContextVar("asgi_sio_testclient_origin", default=None)
+# Whether the running code is an Engine.IO server's service task, which looks for clients that are
+# gone. It sends nothing. With thousands of clients it is ready to run in nearly every turn of the
+# loop.
+SERVICE: ContextVar[bool] = ContextVar("asgi_sio_testclient_service", default=False)
 
 _MANY_FRESH = 32  # with so many fresh tasks, they are checked at most once in a turn of the loop
 _SWEEP = 64  # records of ended tasks that are kept, beside twice the number of running tasks
