@@ -37,6 +37,7 @@ class Lobby:
         self.sio.on("connect", self.connect)
         self.sio.on("disconnect", self.disconnect)
         self.sio.on("drop", self.drop)
+        self.sio.on("ask", self.ask)
         self.app = socketio.ASGIApp(self.sio, self.http)
         self.token = secrets.token_hex(10)
         self.code = str(secrets.randbelow(9000) + 1000)
@@ -46,6 +47,9 @@ class Lobby:
 
     async def disconnect(self, sid: str, reason: str) -> None:
         await self.sio.emit("left", {"who": sid}, room="lobby")
+
+    async def ask(self, sid: str) -> None:
+        await self.sio.emit("answer", to=sid)
 
     async def drop(self, sid: str) -> None:
         await self.sio.disconnect(sid)
@@ -68,7 +72,8 @@ def left(letter: str) -> str:
 
 
 async def test_an_old_session_id_in_what_comes_after_the_connection(tmp_path: Path) -> None:
-    ann = [*connected(1.0, "a"), (3.0, left("b")), (6.0, left("c")), (6.5, ">41")]
+    asked = [(2.0, '>42["ask"]'), (2.01, '42["answer"]')]
+    ann = [*connected(1.0, "a"), *asked, (3.0, left("b")), (6.0, left("c")), (6.5, ">41")]
     # The file does not have the moment at which the websocket was closed.
     ben = connected(1.5, "b")
     again = [*connected(4.0, "c"), (5.9, ">41")]
