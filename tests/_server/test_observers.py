@@ -85,3 +85,27 @@ def test_a_call_by_the_app_itself_is_told_to_each(two):
     bodies._began(test_a_call_by_the_app_itself_is_told_to_each.__code__)
     for observer in two:
         assert observer.told == [("called", "test_a_call_by_the_app_itself_is_told_to_each")]
+
+
+async def test_an_answer_that_can_not_be_encoded():
+    results = []
+
+    class Results(Observer):
+        def handler_ended(self, result):
+            results.append(result)
+
+    observer = Results()
+    add_observer(observer)
+    try:
+        sio = socketio.AsyncServer(async_mode="asgi")
+        sio.on("ask", lambda sid: {1, 2})
+        async with TestClient(socketio.ASGIApp(sio)) as client:
+            await client.connect()
+            with pytest.raises(TypeError, match="not JSON serializable"):
+                await client.call("ask")
+    finally:
+        remove_observer(observer)
+    (result,) = results
+    assert result.raised is None
+    assert isinstance(result.unsent, TypeError)
+    assert not result.acked

@@ -267,6 +267,15 @@ async def test_an_instrumentation_that_was_left_releases_its_connections(sio):
     restore(fresh)
 
 
+async def test_an_instrumentation_that_was_left_on_a_threaded_server():
+    sio = socketio.Server(async_mode="threading")
+    stale = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
+    stale.sessions["of a client that never left"] = None
+    fresh = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
+    assert stale.sessions == {}
+    restore(fresh)
+
+
 async def test_a_hook_that_somebody_put_over_ours_stays(sio):
     current = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
 

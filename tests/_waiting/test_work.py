@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import threading
 
@@ -162,3 +163,16 @@ async def test_an_origin_is_that_of_the_task_that_begins_a_call(work):
     assert list(work.executor_calls) == calls
     await calls[0]
     work.unhook()
+
+
+async def test_a_task_that_is_gone_is_over(work):
+    task = asyncio.create_task(nothing())
+    record = work.adopt(task, SET_OFF)
+    assert not record.is_over
+    await asyncio.wait([task])
+    assert record.is_over
+    del task
+    await asyncio.sleep(0)
+    gc.collect()
+    assert record.ref() is None
+    assert record.is_over
