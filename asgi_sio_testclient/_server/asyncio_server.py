@@ -136,23 +136,23 @@ class AsyncioInstrumentation:
             self.runs.add(run)
             if owner is not None:
                 owner.handler_started(run)
-            task = self._start_plumbing(self._run_handler(run, target, args))
+            task = self._start_internal(self._run_handler(run, target, args))
             run.task = task if run.ended is None else None
             return task
         if name == "_send_ping":
-            self._tasks.pings[target.__self__.sid] = task = self._start_plumbing(target())
+            self._tasks.pings[target.__self__.sid] = task = self._start_internal(target())
         elif name == "_service_task":
             context = contextvars.copy_context()
             context.run(SERVICE.set, True)
-            self._tasks.service = task = context.run(self._start_plumbing, target())
+            self._tasks.service = task = context.run(self._start_internal, target())
         else:
             task = self.hooks.start(target, *args, **kwargs)
             self._tasks.background[task] = self._current_owner()
             task.add_done_callback(self._background_done)
         return task
 
-    def _start_plumbing(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Begin a task that does not count as a task of the app."""
+    def _start_internal(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Start a task that does not count as a task of the app."""
         if self._has_stock_start:
             # The same as the original, without asyncio.ensure_future() for each packet.
             return self.services.work.create_untracked(coroutine)

@@ -21,9 +21,9 @@ from asgi_sio_testclient._waiting.source_loops import Ending, ending_of, is_in_l
 from asgi_sio_testclient._waiting.suspended import Frames, Suspension, WaitsFor
 from asgi_sio_testclient._waiting.timers import DueTimer, is_bound_to
 from asgi_sio_testclient._waiting.work import (
+    INTERNAL,
     MIDDLEWARE,
     ORIGIN,
-    PLUMBING,
     SERVICE,
     TrackedTask,
     Work,
@@ -177,17 +177,17 @@ class RestCheck:
             if brief and self._next_turn:
                 return
             origin = handle._context.get(ORIGIN)
-            if origin is PLUMBING and handle._context.get(SERVICE):
+            if origin is INTERNAL and handle._context.get(SERVICE):
                 continue
             owner = getattr(handle._callback, "__self__", None)
             if isinstance(owner, asyncio.Task):
                 # The worker of a fixture emits with the test as its origin.
                 if work.record_of(owner) is None and (origin or is_servers_task(owner)):
-                    self._ready(PLUMBING)
+                    self._ready(INTERNAL)
             elif origin is None or is_bound_to(handle._callback, work.owners):
                 continue
-            elif origin is PLUMBING:
-                self._ready(PLUMBING)
+            elif origin is INTERNAL:
+                self._ready(INTERNAL)
             elif self._ready("a callback"):
                 self.at_work.append("a callback")
 
@@ -306,7 +306,7 @@ class RestCheck:
     # -- timers other than those of sleeps
 
     def _check_timer(self, timer: DueTimer) -> None:
-        if timer.origin is None or timer.origin is PLUMBING or not self._counts(timer.origin):
+        if timer.origin is None or timer.origin is INTERNAL or not self._counts(timer.origin):
             return
         record = self._work.record_of(timer.task)
         if timer.sleeps:

@@ -36,10 +36,10 @@ from asgi_sio_testclient._waiting.suspended import (
 from asgi_sio_testclient._waiting.timers import HeapTimers, HookedTimers
 
 __all__ = [
+    "INTERNAL",
     "LIFESPAN",
     "MIDDLEWARE",
     "ORIGIN",
-    "PLUMBING",
     "TrackedTask",
     "Work",
     "describe_call",
@@ -49,7 +49,7 @@ __all__ = [
 
 __tracebackhide__ = True
 
-PLUMBING = "the connection"  # a call of the app for Engine.IO
+INTERNAL = "the connection"  # a call of the app for Engine.IO
 LIFESPAN = "the lifespan"
 MIDDLEWARE = "a middleware"  # a task that such a call began for a connection
 WORKER: tuple[Any, Any] = ("a worker", None)
@@ -71,7 +71,7 @@ def was_set_off(origin: Any) -> bool:
     return origin.__class__ is tuple
 
 
-class _PlumbingCodes:
+class _InternalCodes:
     """Finds out whether a coroutine's code is internal code of the servers or of this package.
 
     Tasks of such code wait for the client, for a timer of Engine.IO or for their next turn only,
@@ -86,7 +86,7 @@ class _PlumbingCodes:
         self.known: dict[int, bool] = {}
         self._codes: list[CodeType] = []  # held, so that no other code object gets the id
 
-    def ask(self, code: CodeType) -> bool:
+    def includes(self, code: CodeType) -> bool:
         """Return whether a code object is internal code."""
         answer = self.known.get(id(code))
         if answer is None:
@@ -117,14 +117,14 @@ _WAITS = frozenset(
         asyncio.Semaphore.acquire,
     )
 )
-_PLUMBING_CODES = _PlumbingCodes()
-_KNOWN_PLUMBING = _PLUMBING_CODES.known
+_INTERNAL_CODES = _InternalCodes()
+_KNOWN_INTERNAL = _INTERNAL_CODES.known
 
 
 def is_servers_task(task: asyncio.Task[Any]) -> bool:
     """Return whether a task is one of the server's own, such as one that sends a packet."""
     code = getattr(task.get_coro(), "cr_code", None)
-    return code is not None and _PLUMBING_CODES.ask(code) and not is_own(code)
+    return code is not None and _INTERNAL_CODES.includes(code) and not is_own(code)
 
 
 class TrackedTask:
@@ -287,20 +287,20 @@ class Work:
 
     def _create_task_hook(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
         # Other coroutines are generators, or not written in Python.
-        if coro.__class__ is CoroutineType and _KNOWN_PLUMBING.get(id(coro.cr_code)):
+        if coro.__class__ is CoroutineType and _KNOWN_INTERNAL.get(id(coro.cr_code)):
             # In the hot path: passing an empty `options` takes as long as all other work here.
             return (
                 self.create_untracked(coro, **options) if options else self.create_untracked(coro)
             )
         task = self.create_untracked(coro, **options)
-        if coro.__class__ is not CoroutineType or not _PLUMBING_CODES.ask(coro.cr_code):
+        if coro.__class__ is not CoroutineType or not _INTERNAL_CODES.includes(coro.cr_code):
             self._track(task)
         return task
 
     def _executor_hook(self, executor: Any, func: Any, *args: Any) -> Any:
         future = self._run_in_executor(executor, func, *args)
         origin = self._current_origin()
-        if origin is not None and origin is not PLUMBING:
+        if origin is not None and origin is not INTERNAL:
             self.in_executor.add(future)
             future.add_done_callback(self.in_executor.discard)
             if was_set_off(origin):
@@ -320,7 +320,7 @@ class Work:
         a worker begins while it works have the clients as their origin.
         """
         origin = ORIGIN.get()
-        if origin is PLUMBING or was_set_off(origin):
+        if origin is INTERNAL or was_set_off(origin):
             return origin
         parent = self.record_of(asyncio.current_task(self.loop))
         if parent is None:
@@ -331,7 +331,7 @@ class Work:
 
     def _track(self, task: asyncio.Task[Any]) -> None:
         origin = self._current_origin()
-        if origin is PLUMBING:
+        if origin is INTERNAL:
             self.has_middleware = True
             code = getattr(task.get_coro(), "cr_code", None)
             if code is None or is_library(code):
@@ -402,7 +402,7 @@ class Work:
         for task in asyncio.all_tasks(self.loop):
             if task is not current and self.record_of(task) is None:
                 code = getattr(task.get_coro(), "cr_code", None)
-                if code is None or not _PLUMBING_CODES.ask(code):
+                if code is None or not _INTERNAL_CODES.includes(code):
                     self.adopt(task, None)
 
     def _sweep(self) -> None:
@@ -522,7 +522,7 @@ class Work:
         if any(key.fd != own.fileno() for key in selector.get_map().values()):
             return True
         due = self.timers.due(until)
-        return any(timer.origin is not PLUMBING for timer in due)
+        return any(timer.origin is not INTERNAL for timer in due)
 
     def begun_by_handlers(self) -> Iterator[tuple[asyncio.Task[Any], Any]]:
         """Return the unfinished tasks in the app's own code that clients caused, with their

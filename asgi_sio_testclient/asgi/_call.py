@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_sio_testclient._exceptions import UsageError, reaches_test
 from asgi_sio_testclient._waiting.deadlines import EXPIRED
 from asgi_sio_testclient._waiting.services import services_of
-from asgi_sio_testclient._waiting.work import ORIGIN, PLUMBING
+from asgi_sio_testclient._waiting.work import INTERNAL, ORIGIN
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application
@@ -36,7 +36,7 @@ class _Run:
     """
 
     _loop: asyncio.AbstractEventLoop
-    origin: Any = PLUMBING
+    origin: Any = INTERNAL
 
     def __init__(
         self, app: ASGI3Application, scope: Any, on_receive: Callable[[], None] | None = None

@@ -93,7 +93,13 @@ class OpenLoop:
             await self._calls.call(due)
 
     async def _housekeep(self, due: int) -> None:
-        """Do the housekeeping, if it is time, and if the next call, `due` then, allows it."""
+        """Do the housekeeping if enough time or calls have passed since the last one.
+
+        The housekeeping is postponed if it would delay the next call, unless it is overdue.
+
+        Args:
+            due: when the next call is due, in nanoseconds of `perf_counter_ns`.
+        """
         calls, pending = self._calls, self._pending
         now = perf_counter_ns()
         if now - calls.housekept_ns < ROUND_NS and calls.sent - calls.housekept_at < CALLS_A_ROUND:

@@ -27,7 +27,7 @@ from asgi_sio_testclient.bench._subject import Subject
 if TYPE_CHECKING:
     from asgi_sio_testclient._server.runs import HandlerRun
 
-__all__ = ["Measurement", "Plan", "Progress", "Watcher", "first_line", "still_collector"]
+__all__ = ["Measurement", "Plan", "Progress", "Watcher", "first_line", "garbage_collection_off"]
 
 __tracebackhide__ = True
 
@@ -145,7 +145,7 @@ class Measurement:
         self._report_progress()
         if self.warming_up:
             await self._warm_up()
-        with still_collector():
+        with garbage_collection_off():
             try:
                 if self._plan.rate is None:
                     await self._closed_loop(self._plan.calls)
@@ -434,7 +434,7 @@ class _Handlers:
 
 
 @contextlib.contextmanager
-def still_collector() -> Iterator[None]:
+def garbage_collection_off() -> Iterator[None]:
     """Disable garbage collection within the block, as timeit does. Objects that exist before are
     frozen, so that an explicit collection only examines newer objects.
     """

@@ -18,7 +18,7 @@ from asgi_sio_testclient._connection.transcript import TranscriptEntry
 from asgi_sio_testclient._exceptions import EventTimeout, NotConnected, UsageError
 from asgi_sio_testclient.bench._open_loop import SECOND, until
 from asgi_sio_testclient.bench._report import LatencyReport, Sample
-from asgi_sio_testclient.bench._runner import first_line, still_collector
+from asgi_sio_testclient.bench._runner import first_line, garbage_collection_off
 from asgi_sio_testclient.bench._subject import Subject, name_of
 
 __all__ = ["swarm"]
@@ -75,7 +75,7 @@ async def swarm(
         await run.connect(namespaces)
         await run.scenarios(warmup, None)
         run.discard_warm_up()
-        with still_collector():
+        with garbage_collection_off():
             elapsed = await run.scenarios(rounds, rate)
         await run.drain(first)
         subject = Subject.here(

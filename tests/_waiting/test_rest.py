@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
-from asgi_sio_testclient._waiting.work import ORIGIN, PLUMBING, Work
+from asgi_sio_testclient._waiting.work import INTERNAL, ORIGIN, Work
 
 SET_OFF = (None, None)  # the origin of what a client set off
 
@@ -26,7 +26,7 @@ def call_soon(origin, count):
         asyncio.get_running_loop().call_soon(int, context=context)
 
 
-@pytest.mark.parametrize("origin", [PLUMBING, (None, None)], ids=["plumbing", "set off"])
+@pytest.mark.parametrize("origin", [INTERNAL, (None, None)], ids=["internal", "set off"])
 async def test_what_many_clients_have_ready_in_one_turn_is_waited_for(work, origin):
     """The limit of checks is for a thing that is ready in each of them, not for many at once."""
     check = RestCheck(work, DEFAULT_GRACE)
@@ -36,7 +36,7 @@ async def test_what_many_clients_have_ready_in_one_turn_is_waited_for(work, orig
         await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("origin", [PLUMBING, (None, None)], ids=["plumbing", "set off"])
+@pytest.mark.parametrize("origin", [INTERNAL, (None, None)], ids=["internal", "set off"])
 async def test_what_is_always_ready_is_left_alone(work, origin):
     check = RestCheck(work, DEFAULT_GRACE)
     checks = 0
