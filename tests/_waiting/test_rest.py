@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
-from asgi_sio_testclient._waiting.work import INTERNAL, ORIGIN, Work
+from asgi_sio_testclient._waiting.work import INTERNAL, ORIGIN, SERVICE, Work
 
 SET_OFF = (None, None)  # the origin of what a client set off
 
@@ -55,6 +55,17 @@ async def test_a_callback_that_was_cancelled_is_not_waited_for(work):
     handle = work.loop.call_soon(int, context=context)
     assert RestCheck(work, DEFAULT_GRACE).check() == 0
     handle.cancel()
+    assert RestCheck(work, DEFAULT_GRACE).check() is None
+
+
+async def test_the_servers_service_task_is_not_waited_for(work):
+    context = contextvars.copy_context()
+    context.run(ORIGIN.set, INTERNAL)
+    handle = work.loop.call_soon(int, context=context)
+    assert RestCheck(work, DEFAULT_GRACE).check() == 0
+    handle.cancel()
+    context.run(SERVICE.set, True)
+    work.loop.call_soon(int, context=context)
     assert RestCheck(work, DEFAULT_GRACE).check() is None
 
 
