@@ -117,3 +117,13 @@ async def test_a_predicate_that_ends_its_own_wait_gets_nothing():
     assert waiters.hand_over((1, A))
     assert not first.future.done()
     assert second.future.result() == (1, A)
+
+
+async def test_the_waiters_that_end_behind_one_that_goes_on_are_removed():
+    first, *others = [waiter_for("e") for _ in range(4)]
+    waiters = waiting(first, *others)
+    for other in others:
+        waiters.remove(other)
+    assert [list(same) for same in waiters.by_key.values()] == [[first]]
+    waiters.remove(first)
+    assert waiters.by_key == {}

@@ -376,7 +376,9 @@ def test_nothing_to_send_is_no_batch():
     assert list(batches([], None)) == []
 
 
-@pytest.mark.parametrize("frame", ["é", b"\x00"], ids=["text in UTF-8", "base64"])
+@pytest.mark.parametrize(
+    "frame", ["é", b"\x00", b"\x00" * 6, b"\x00" * 7], ids=["text in UTF-8", "base64", "6", "7"]
+)
 def test_a_payload_is_measured_in_bytes_as_they_travel(frame):
     size = len(encode_payload([frame, frame]))
     assert len(list(batches([frame, frame], size))) == 1

@@ -197,3 +197,26 @@ async def test_a_background_task_whatever_its_function_is_called(kind):
         assert await client.call("start") == "started"
         await client.settle()
         assert done.is_set()
+
+
+@pytest.mark.parametrize("async_handlers", [True, False])
+async def test_what_a_task_raises_that_the_callback_of_an_ack_began(async_handlers):
+    sio = socketio.AsyncServer(async_mode="asgi", async_handlers=async_handlers)
+    tasks = []
+
+    async def fail(value):
+        raise LookupError(f"no {value}")
+
+    def answered(value):
+        tasks.append(asyncio.create_task(fail(value)))
+
+    @sio.event
+    async def ask(sid):
+        await sio.emit("question", to=sid, callback=answered)
+
+    async with TestClient(socketio.ASGIApp(sio)) as client:
+        client.on("question", lambda: "answer")
+        await client.connect()
+        await client.emit("ask")
+        with pytest.raises(LookupError, match="no answer"):
+            await client.settle()

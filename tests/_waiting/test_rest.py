@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
-from asgi_sio_testclient._waiting.work import INTERNAL, ORIGIN, SERVICE, Work
+from asgi_sio_testclient._waiting.work import INTERNAL, LIFESPAN, ORIGIN, SERVICE, Work
 
 SET_OFF = (None, None)  # the origin of what a client set off
 
@@ -94,6 +94,21 @@ async def test_a_timer_that_sets_itself_anew_is_no_work_in_the_long_run(work):
     await check_until_at_rest(check)
     assert [name.rpartition(".")[2] for name in work.ticking_timers] == ["tick"]
     timer.cancel()
+
+
+async def test_a_timer_that_no_client_set_off_is_waited_for_once(work):
+    loop, ticks = asyncio.get_running_loop(), []
+
+    def tick():
+        ticks.append(loop.call_later(0.001, tick))
+
+    ORIGIN.set(LIFESPAN)
+    tick()
+    ORIGIN.set(None)
+    await check_until_at_rest(RestCheck(work, 0.01))
+    assert len(ticks) > 1
+    assert not work.ticking_timers
+    ticks[-1].cancel()
 
 
 async def test_a_task_whose_timeout_repeats_is_no_work_in_the_long_run(work):

@@ -1,11 +1,17 @@
 """The text that says where a task is suspended."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 
 import anyio
 
-from asgi_sio_testclient._waiting.suspended import WaitsFor, suspended_at, suspension_of
+from asgi_sio_testclient._waiting.suspended import (
+    WaitsFor,
+    _is_chained,
+    suspended_at,
+    suspension_of,
+)
 
 
 @contextlib.asynccontextmanager
@@ -80,3 +86,15 @@ async def test_a_task_that_reads_a_socket_of_anyios_waits_for_the_outside():
                 at = suspension_of(task, task._fut_waiter, ())
                 assert at.waits_for is WaitsFor.OUTSIDE
             group.cancel_scope.cancel()
+
+
+async def test_a_future_that_stands_for_one_of_a_thread():
+    loop, of_thread = asyncio.get_running_loop(), concurrent.futures.Future()
+    plain, wrapped = loop.create_future(), asyncio.wrap_future(of_thread)
+    plain.add_done_callback(print)
+    assert _is_chained(wrapped)
+    assert not _is_chained(plain)
+    assert not _is_chained(loop.create_future())
+    of_thread.cancel()
+    plain.cancel()
+    await asyncio.wait([wrapped, plain])

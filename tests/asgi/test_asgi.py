@@ -1143,6 +1143,7 @@ async def test_an_app_that_returned_in_between_is_shut_down():
     await over(lifespan)
     await lifespan.shutdown(SOON)
     assert lifespan.ended
+    assert lifespan.supported
 
 
 async def test_an_app_that_goes_on_after_its_shutdown_is_cancelled():
