@@ -33,3 +33,16 @@ def test_the_server_begins_its_service_anew_if_that_ran_in_this_loop(began_here)
     tasks.reset()
     assert tasks.service is None
     assert eio.start_service_task is began_here
+
+
+@pytest.mark.parametrize(("connections", "is_own"), [(1, True), (2, False)])
+async def test_a_service_task_that_began_before_is_that_of_the_only_connection(connections, is_own):
+    eio = engineio.AsyncServer(async_mode="asgi")
+    service = eio.start_background_task(eio._service_task)
+    await asyncio.sleep(0)
+    eio.sockets = dict.fromkeys(range(connections))
+    tasks = ServerTasks(eio, None)
+    tasks.track_started()
+    assert (tasks.service is service) is is_own
+    service.cancel()
+    await asyncio.wait([service])
