@@ -20,6 +20,7 @@ from pathlib import Path
 from benchmarks import (
     forms,
     growth,
+    hotpath,
     instructions,
     measures,
     memory,
@@ -29,6 +30,7 @@ from benchmarks import (
     peers,
     profile,
     scale,
+    split,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,8 +95,14 @@ def _instructions(options: argparse.Namespace) -> dict:
     return {"instructions": instructions.measure(operations)}
 
 
+def _split(options: argparse.Namespace) -> dict:
+    repetitions = 5 if options.quick else 50
+    return {"split": {name: split.measure(name, repetitions) for name in hotpath.OPERATIONS}}
+
+
 SECTIONS: dict[str, Callable[[argparse.Namespace], dict]] = {
     "instructions": _instructions,
+    "split": _split,
     "scale": _scale,
     "linear": _linear,
     "once": _once,

@@ -4,7 +4,7 @@ import json
 import statistics
 from pathlib import Path
 
-from benchmarks import forms, goals, payloads
+from benchmarks import forms, goals, payloads, split
 from benchmarks.growth import METRICS, growth_over_floor, growth_times
 from benchmarks.measures import FLOOR, MEASURES, OURS
 
@@ -145,8 +145,10 @@ _METHOD = """\
 - CI doesn't compare times, which noise could break: `python -m benchmarks.guard` counts the calls
   and lines that the hot path executes and compares them with `benchmarks/guard.json`.
 
-To repeat it: `pip install --group bench -e .`, then `python -m benchmarks`. `--quick` takes a
-minute, `--only call,connect` or `--only floor,ours` narrows it, `--json FILE` keeps every round.
+To repeat it: `pip install --group bench -e .`, then `python -m benchmarks`. The whole
+run takes a quarter of an hour on a quiet machine, `--quick` two minutes. `--only call,connect` or
+`--only floor,ours` narrows it; `--json FILE` keeps every round, part by part, and with `--resume` a
+run that was cut short goes on.
 """
 
 
@@ -312,9 +314,34 @@ def _scale_table(found: dict) -> str:
     return "\n".join(rows) + "\n"
 
 
+_SPLIT = """\
+What this client adds to the floor's, in bytecodes per operation, and the share of each part.
+Valgrind knows nothing of Python's functions, so the instructions themselves can't be split like
+this; what a function written in C does for a bytecode is not told apart. A negative figure is what
+the floor does and this client doesn't.
+"""
+
+
+def _split_table(found: dict) -> str:
+    added = {operation: split.added(parts) for operation, parts in found.items()}
+    rows = [
+        "| | " + " | ".join(operation.replace("_", " ") for operation in found) + " |",
+        "|---" * (len(found) + 1) + "|",
+    ]
+    for part in dict.fromkeys(part for rows_ in added.values() for part, _, _ in rows_):
+        cells = [
+            next((f"{n:+,.0f} ({share:.0%})" for name, n, share in of if name == part), "")
+            for of in added.values()
+        ]
+        rows.append(f"| {part} | " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
 def _more(run: dict) -> list[str]:
     """The sections on scale, big payloads and other forms of packets."""
     parts = []
+    if "split" in run:
+        parts += ["## Where the instructions go\n", _SPLIT, _split_table(run["split"])]
     if "scale" in run:
         parts += ["## Many clients\n", _SCALE, _scale_table(run["scale"])]
     if "payloads" in run:

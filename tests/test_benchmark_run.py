@@ -160,6 +160,8 @@ def test_the_split_adds_up_to_what_is_added():
     assert sum(share for _, _, share in rows) == pytest.approx(1)
     assert rows == sorted(rows, key=lambda row: -row[1])
     assert "python-socketio" in split.as_text("call", found)
+    page = report.as_page(bare_run(split={"call": found}))
+    assert f"| {split.PARTS['_client']} | +" in page
 
 
 def test_the_owner_of_a_file_is_found_by_its_folders():

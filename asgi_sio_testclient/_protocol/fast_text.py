@@ -92,7 +92,7 @@ class _FastText:
             # list.
             if not data or data[0].__class__ is not str:
                 return None
-        elif not is_valid_packet(kind, data, id_):
+        elif kind == CONNECT and not is_valid_packet(kind, data, id_):
             return None
         return Incoming(kind, namespace, data, id_)
 
