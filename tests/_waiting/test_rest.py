@@ -69,6 +69,23 @@ async def test_the_servers_service_task_is_not_waited_for(work):
     assert RestCheck(work, DEFAULT_GRACE).check() is None
 
 
+async def test_a_check_at_the_exit_goes_no_further_than_its_answer_needs(work):
+    """Of many apps that end at once, each would go over what all of them run, in each turn."""
+    sleeper = work.loop.create_task(asyncio.sleep(DEFAULT_GRACE / 2))
+    work.adopt(sleeper, SET_OFF)
+    await asyncio.sleep(0)
+    context = contextvars.copy_context()
+    context.run(ORIGIN.set, SET_OFF)
+    for _ in range(2):
+        work.loop.call_soon(int, context=context)
+    check = RestCheck(work, DEFAULT_GRACE, rounds=0)
+    assert check.check() == 0
+    assert len(check.describe()) == 1
+    assert check.check(whole=True) == 0
+    assert len(check.describe()) == 3
+    sleeper.cancel()
+
+
 async def check_until_at_rest(check):
     seconds = 0
     while seconds is not None:
