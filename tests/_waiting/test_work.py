@@ -176,3 +176,19 @@ async def test_a_task_that_is_gone_is_over(work):
     gc.collect()
     assert record.ref() is None
     assert record.is_over
+
+
+async def test_a_call_in_a_thread_is_found_behind_a_task_of_the_test(work):
+    go_on = threading.Event()
+    own = asyncio.create_task(asyncio.Event().wait())
+    thread = asyncio.create_task(asyncio.to_thread(go_on.wait, A_MINUTE))
+    work.adopt(own, None)
+    work.adopt(thread, SET_OFF)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    found = work.set_off_outside(A_MINUTE)
+    go_on.set()
+    await thread
+    own.cancel()
+    await asyncio.wait([own])
+    assert len(found) == 1
