@@ -96,3 +96,15 @@ def test_a_setup_that_fails_later_is_raised_as_it_is():
     with pytest.raises(RuntimeError, match="no more accounts"):
         fuzz.run(made(sound), max_examples=10, setup=setup)
     assert len(calls) > 12
+
+
+def test_a_setup_that_fails_in_a_sequence_is_raised_as_it_is():
+    calls = []
+
+    def setup(client):
+        calls.append(client)
+        if len(calls) > 3:
+            raise RuntimeError("no more accounts")
+
+    with pytest.raises(RuntimeError, match="no more accounts"):
+        fuzz.run(made(sound), max_examples=10, setup=setup, sequences=2)
