@@ -36,7 +36,8 @@ class ASGIConnector(aiohttp.BaseConnector):
     allowed_protocol_schema_set = frozenset(DEFAULT_PORTS)
 
     def __init__(self, app: App, client: tuple[str, int] | None) -> None:
-        super().__init__()
+        # aiohttp's limit is 100 connections, and one session serves all clients of a test.
+        super().__init__(limit=0)
         self._app = app
         self._client = client
         self._transports: set[_Transport] = set()
