@@ -1,4 +1,6 @@
-"""Live servers for the tests: uvicorn in a thread, and the official Node.js server in a process."""
+"""Live servers for the tests: uvicorn in a thread, the official Node.js server in a process, and a
+TCP server that speaks no HTTP.
+"""
 
 import asyncio
 import contextlib
@@ -7,6 +9,7 @@ import hashlib
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 from pathlib import Path
@@ -16,6 +19,7 @@ import socketio
 import uvicorn
 
 HOST = "127.0.0.1"
+CERTIFICATE = Path(__file__).parents[1] / "fidelity" / "localhost.pem"
 PATIENCE = 60  # seconds; a bound against a hang
 PACKAGES = ("socket.io@4.8", "socket.io-client@4.8")
 NPM = ("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent")
@@ -184,3 +188,26 @@ class Node:
     def __exit__(self, *_):
         self.kill()
         self.process.stdout.close()
+
+
+@contextlib.asynccontextmanager
+async def answering(answer, *, tls=False):
+    """A TCP server that sends `answer` to the first line, or nothing for None; its port."""
+    over = asyncio.Event()
+
+    async def serve_one(reader, writer):
+        if answer is None:
+            await over.wait()
+        else:
+            await reader.readline()
+            writer.write(answer)
+        writer.close()
+
+    context = None
+    if tls:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(CERTIFICATE)
+    server = await asyncio.start_server(serve_one, HOST, 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        over.set()

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from live import HOST, Node, serve
+from live import HOST, Node, answering, serve
 
 from asgi_sio_testclient import HandshakeFailed, conformance
 from asgi_sio_testclient._cli import main
@@ -203,21 +203,10 @@ class TestRepeated:
 )
 async def test_a_port_without_http(monkeypatch, suites, answer, said):
     monkeypatch.setattr(conformance, "LOOKING", 0.1 if answer is None else PATIENCE)
-    over = asyncio.Event()
-
-    async def serve_one(reader, writer):
-        if answer is None:
-            await over.wait()
-        else:
-            await reader.readline()
-            writer.write(answer)
-        writer.close()
-
-    async with await asyncio.start_server(serve_one, HOST, 0) as peer:
-        at = f"{HOST}:{peer.sockets[0].getsockname()[1]}"
+    async with answering(answer) as port:
+        at = f"{HOST}:{port}"
         with pytest.raises(HandshakeFailed, match=re.escape(said.format(at, at))):
             await conformance.run(f"http://{at}", suites)
-        over.set()
 
 
 async def test_a_server_elsewhere_that_cant_be_reached(unused_tcp_port):

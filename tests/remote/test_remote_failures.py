@@ -8,19 +8,17 @@ import hashlib
 import re
 import socket
 import ssl
-from pathlib import Path
 
 import aiohttp
 import httpx
 import pytest
-from live import Node, serve
+from live import CERTIFICATE, Node, answering, serve
 from yarl import URL
 
 from asgi_sio_testclient import HandshakeFailed, NotConnected, TestClient, TestClientError
 from asgi_sio_testclient.asgi import websocket_scope
 from asgi_sio_testclient.remote import RemoteServer, _failures
 
-CERTIFICATE = Path(__file__).parents[1] / "fidelity" / "localhost.pem"
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 SOON = 0.5  # seconds: what silence takes here
@@ -35,29 +33,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:loop is closed:ResourceWarning")
 @pytest.fixture(params=["websocket", "polling"])
 def transports(request):
     return request.param
-
-
-@contextlib.asynccontextmanager
-async def answering(answer, *, tls=False):
-    """A TCP server that sends `answer` to the first line, or nothing for None; its port."""
-    over = asyncio.Event()
-
-    async def serve_one(reader, writer):
-        if answer is None:
-            await over.wait()
-        else:
-            await reader.readline()
-            writer.write(answer)
-        writer.close()
-
-    context = None
-    if tls:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(CERTIFICATE)
-    server = await asyncio.start_server(serve_one, "127.0.0.1", 0, ssl=context)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-        over.set()
 
 
 async def failure(url, transports, timeout=30.0, **options):
