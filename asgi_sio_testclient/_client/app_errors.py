@@ -8,8 +8,8 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from asgi_sio_testclient._client.acks import Acks
-from asgi_sio_testclient._client.connects import PendingConnect
 from asgi_sio_testclient._client.inbox import Inbox
+from asgi_sio_testclient._client.pending_connect import PendingConnect
 from asgi_sio_testclient._exceptions import ends_test
 from asgi_sio_testclient._waiting.deadlines import fail
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self, TypeVar,
 
 import httpx
 
-from asgi_sio_testclient._client import habits
+from asgi_sio_testclient._client import foreign_names
 from asgi_sio_testclient._client.closing import begin_abort, begin_disconnect, begin_exit, enter
 from asgi_sio_testclient._client.connecting import ConnectCall
 from asgi_sio_testclient._client.dispatch import Dispatcher
@@ -139,7 +139,7 @@ class TestClient:
 
         def __getattr__(self, name: str) -> NoReturn:
             """Raise AttributeError; name the equivalent of an attribute of another client."""
-            habits.no_attribute(self, name)
+            foreign_names.raise_no_attribute(self, name)
 
     def _set_up(self, running_app: RunningApp) -> None:
         options = self._options
@@ -147,7 +147,7 @@ class TestClient:
         self._dispatcher = Dispatcher(options, running_app, self._inbox_class())
         recording = active()
         if recording is not None:
-            from asgi_sio_testclient._client.recorded import record_awaits  # noqa: PLC0415 (recorded only)
+            from asgi_sio_testclient._client.recorded_waits import record_awaits  # noqa: PLC0415 (recorded only)
 
             record_awaits(self, recording)
         self._http_context = options.http_context()
@@ -192,7 +192,7 @@ class TestClient:
 
     # -- connecting
 
-    @habits.without_unknown
+    @foreign_names.without_unknown
     async def connect(
         self,
         *namespaces: str,
@@ -229,7 +229,7 @@ class TestClient:
         """
         self._dispatcher.require_running()
         if unknown:
-            habits.no_keyword(namespaces, unknown)
+            foreign_names.raise_no_connect_keyword(namespaces, unknown)
         names, opened_with = namespaces or (ROOT,), self._options.transports_of(transports)
         limit = self._options.timeout_of(timeout)
         call = ConnectCall(self._dispatcher, self._http_context, names, opened_with, limit)
@@ -291,7 +291,7 @@ class TestClient:
 
     # -- sending
 
-    @habits.without_unknown
+    @foreign_names.without_unknown
     async def emit(
         self,
         event: str,
@@ -315,12 +315,12 @@ class TestClient:
             ValueError: "connect", "connect_error" and "disconnect" are reserved.
         """
         if unknown:
-            habits.no_keyword_to_send("emit", event, unknown)
+            foreign_names.raise_no_sending_keyword("emit", event, unknown)
         if callback is not None:
-            habits.check_callback(callback)
+            foreign_names.check_callback(callback)
         self._dispatcher.send_event(event, args, namespace or ROOT, callback)
 
-    @habits.without_unknown
+    @foreign_names.without_unknown
     async def send(
         self,
         *args: Any,
@@ -330,10 +330,10 @@ class TestClient:
     ) -> None:
         """Send the event "message"; arguments and errors are those of `emit`."""
         if unknown:
-            habits.no_keyword_to_send("send", "", unknown)
+            foreign_names.raise_no_sending_keyword("send", "", unknown)
         await self.emit("message", *args, namespace=namespace, callback=callback)
 
-    @habits.without_unknown
+    @foreign_names.without_unknown
     async def call(
         self,
         event: str,
@@ -360,7 +360,7 @@ class TestClient:
             Exception: what the event's handler raised.
         """
         if unknown:
-            habits.no_keyword_to_send("call", event, unknown)
+            foreign_names.raise_no_sending_keyword("call", event, unknown)
         dispatcher, namespace = self._dispatcher, namespace or ROOT
         limit = self._options.timeout if timeout is None else self._options.timeout_of(timeout)
         ack: Any = dispatcher.send_event(event, args, namespace, awaited=True)

@@ -23,7 +23,7 @@ from asgi_sio_testclient._exceptions import (
     ends_test,
 )
 from asgi_sio_testclient._protocol.names import ALL, CLIENT_DISCONNECT, TRANSPORT_CLOSE
-from asgi_sio_testclient._server.observing import observers
+from asgi_sio_testclient._server.active_observers import observers
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._connection.session import EngineSession

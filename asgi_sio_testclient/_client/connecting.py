@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from asgi_sio_testclient._client.connects import PendingConnect
 from asgi_sio_testclient._client.options import connectable, resolve_auth
+from asgi_sio_testclient._client.pending_connect import PendingConnect
 from asgi_sio_testclient._client.settling import wait_idle
 from asgi_sio_testclient._connection.refusals import is_misplaced
 from asgi_sio_testclient._connection.session import EngineSession
@@ -24,7 +24,7 @@ from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import Dispatcher
-    from asgi_sio_testclient._http.identity import HTTPContext
+    from asgi_sio_testclient._http.context import HTTPContext
 
 __all__ = ["ConnectCall"]
 
@@ -215,7 +215,7 @@ class ConnectCall:
 
         if isinstance(self._running_app.app, Elsewhere):
             return  # trying paths of a remote server would need requests over the network
-        from asgi_sio_testclient._server.reach import (  # noqa: PLC0415 (where a connect failed)
+        from asgi_sio_testclient._server.server_path import (  # noqa: PLC0415 (where a connect failed)
             hint_of_path,
         )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from asgi_sio_testclient._client.missed import Missed, why_missed
+from asgi_sio_testclient._client.missed_events import Missed, why_missed
 from asgi_sio_testclient._connection.transcript import RECEIVED, Transcript, shorten
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._exceptions import (
@@ -23,11 +23,11 @@ from asgi_sio_testclient._exceptions import (
     printable,
 )
 from asgi_sio_testclient._protocol.names import ALL
-from asgi_sio_testclient._server.ended import never_run
+from asgi_sio_testclient._server.ended_tasks import never_run
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.acks import Ack
-    from asgi_sio_testclient._client.missed import Recipient
+    from asgi_sio_testclient._client.missed_events import Recipient
     from asgi_sio_testclient._server.emits import Emitted
     from asgi_sio_testclient._server.protocol import ServerInstrumentation
     from asgi_sio_testclient._server.runs import HandlerRun

@@ -15,9 +15,9 @@ from socketio.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT
 
 from asgi_sio_testclient._client.acks import Ack, Acks
 from asgi_sio_testclient._client.app_errors import AppErrors
-from asgi_sio_testclient._client.connects import PendingConnect
 from asgi_sio_testclient._client.handlers import HandlerRunner, Handlers
 from asgi_sio_testclient._client.inbox import Inbox
+from asgi_sio_testclient._client.pending_connect import PendingConnect
 from asgi_sio_testclient._connection.arguments import check_namespace
 from asgi_sio_testclient._connection.transcript import Transcript
 from asgi_sio_testclient._events import ReceivedEvent
@@ -39,7 +39,7 @@ from asgi_sio_testclient._waiting.rest import middleware_at_rest
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.diagnosis import WaitDiagnostics
-    from asgi_sio_testclient._client.missed import Recipient
+    from asgi_sio_testclient._client.missed_events import Recipient
     from asgi_sio_testclient._client.options import Options
     from asgi_sio_testclient._connection.app import RunningApp
     from asgi_sio_testclient._connection.session import EngineSession
@@ -522,7 +522,7 @@ class Dispatcher:
 
     def _recipient(self) -> Recipient:
         """Return this client as a possible recipient of emits."""
-        from asgi_sio_testclient._client.missed import (  # noqa: PLC0415 (where a wait failed)
+        from asgi_sio_testclient._client.missed_events import (  # noqa: PLC0415 (where a wait failed)
             Recipient,
         )
 

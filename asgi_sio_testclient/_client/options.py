@@ -14,7 +14,7 @@ import httpx
 import socketio
 
 from asgi_sio_testclient import asgi
-from asgi_sio_testclient._client.habits import check_names
+from asgi_sio_testclient._client.foreign_names import check_names
 from asgi_sio_testclient._connection.arguments import (
     DEFAULT_BASE_URL,
     _check_app,
@@ -25,7 +25,7 @@ from asgi_sio_testclient._connection.arguments import (
     is_url,
 )
 from asgi_sio_testclient._exceptions import UsageError, with_advice
-from asgi_sio_testclient._http.identity import HTTPContext, check_header_value, check_headers
+from asgi_sio_testclient._http.context import HTTPContext, check_header_value, check_headers
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient._http.wsgi import WSGIBridge, is_wsgi
 from asgi_sio_testclient._protocol.names import ALL, TRANSPORTS

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from asgi_sio_testclient import asgi
 from asgi_sio_testclient._exceptions import UsageError, ends_test
 from asgi_sio_testclient._http.wsgi import WSGIBridge
-from asgi_sio_testclient._server.ended import note_ended
+from asgi_sio_testclient._server.ended_tasks import note_ended
 from asgi_sio_testclient._server.find import (
     bare_server,
     engineio_server_of,

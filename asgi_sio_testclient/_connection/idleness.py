@@ -16,7 +16,7 @@ from asgi_sio_testclient._waiting.idle import BUSY, IDLE, MOVING, IdleState
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
 from asgi_sio_testclient._waiting.suspended import suspended_at
 
-__all__ = ["ConnectHandlers", "IdleSession"]
+__all__ = ["IdleSession", "RunningConnectHandlers"]
 
 __tracebackhide__ = True
 
@@ -110,11 +110,11 @@ class IdleSession(BaseSession):
             return ["the server's threads, on their way to a handler"]
         return []
 
-    def connect_handlers(self) -> ConnectHandlers:
+    def connect_handlers(self) -> RunningConnectHandlers:
         """Return the source of idleness for a CONNECT that was answered before its connect handler
         ended.
         """
-        return ConnectHandlers(self)
+        return RunningConnectHandlers(self)
 
     def _unsettle(self) -> None:
         """Note that the session may be busy from now on."""
@@ -145,7 +145,7 @@ class IdleSession(BaseSession):
         return False
 
 
-class ConnectHandlers:
+class RunningConnectHandlers:
     """The connect handlers of a session with ``always_connect=True``, as a source of idleness.
 
     They are idle once they have ended, or once they have sent more than a greeting since CONNECT:

@@ -24,13 +24,12 @@ import socketio
 from asgi_sio_testclient._exceptions import reaches_test
 from asgi_sio_testclient._server.brokers import BrokerConnections
 from asgi_sio_testclient._server.clients import Clients
-from asgi_sio_testclient._server.ended import AppTask, ended_before
+from asgi_sio_testclient._server.ended_tasks import AppTask, ended_before
 from asgi_sio_testclient._server.handlers import Handlers
 from asgi_sio_testclient._server.hooks import HANDLER_TASK, ServerHooks
 from asgi_sio_testclient._server.log import ServerLog
-from asgi_sio_testclient._server.observing import observers
 from asgi_sio_testclient._server.origins import frames, note, report
-from asgi_sio_testclient._server.refusing import ConnectHandlers
+from asgi_sio_testclient._server.refused_connects import RefusalRecorder
 from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
 from asgi_sio_testclient._server.sockets import AsyncSockets
 from asgi_sio_testclient._server.tasks import ServerTasks
@@ -38,7 +37,6 @@ from asgi_sio_testclient._waiting.work import ORIGIN, SERVICE
 from asgi_sio_testclient.trace._active import active
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._server.observers import ServerObservation
     from asgi_sio_testclient._server.recorder import Recorder
     from asgi_sio_testclient._waiting.services import LoopServices
 
@@ -78,12 +76,11 @@ class AsyncioInstrumentation:
         manager = None if sio is None else sio.manager
         if hasattr(manager, "_redis_connect"):
             self._brokers = BrokerConnections(manager)
-        self._observation: ServerObservation | None = None
         self._recorder: Recorder | None = None
 
     @functools.cached_property
-    def _connect_handlers(self) -> ConnectHandlers:
-        return ConnectHandlers(self.sio, self.handlers.find, threaded=self.threaded)
+    def _refusals(self) -> RefusalRecorder:
+        return RefusalRecorder(self.sio, self.handlers.find, threaded=self.threaded)
 
     # -- hooks
 
@@ -95,12 +92,7 @@ class AsyncioInstrumentation:
         self.log.install()
         if self._brokers is not None:
             self._brokers.install()
-        if observers and self.sio is not None:
-            from asgi_sio_testclient._server.observers import (  # noqa: PLC0415 (observed only)
-                ServerObservation,
-            )
-
-            self._observation = ServerObservation(self.sio)
+        self.hooks.observe(self.sio)
         recording = active()
         if recording is not None and isinstance(self.sio, socketio.AsyncServer):
             from asgi_sio_testclient._server.recorder import Recorder  # noqa: PLC0415 (recorded only)
@@ -112,9 +104,6 @@ class AsyncioInstrumentation:
         if self._recorder is not None:
             self._recorder.restore()
             self._recorder = None
-        if self._observation is not None:
-            self._observation.restore()
-            self._observation = None
         self.hooks.restore()
 
     def _current_run(self) -> HandlerRun | None:
@@ -255,13 +244,13 @@ class AsyncioInstrumentation:
         run.task = asyncio.current_task()
         self.runs.add(run)
         if run.event == "connect":
-            self._connect_handlers.begin(run)
+            self._refusals.begin(run)
         owner.handler_started(run)
         return run
 
     def _inline_ended(self, owner: InstrumentedConnection, run: HandlerRun) -> None:
         if run.event == "connect":
-            self._connect_handlers.end(run)
+            self._refusals.end(run)
         run.ended = perf_counter()
         self.runs.discard(run)
         owner.handler_ended(run)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from asgi_sio_testclient._server.hooks import InstanceHooks
+from asgi_sio_testclient._server.instance_hooks import InstanceHooks
 
 __all__ = ["BrokerConnections", "ManagerLogger"]
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from asgi_sio_testclient._server.hooks import InstanceHooks
+from asgi_sio_testclient._server.instance_hooks import InstanceHooks
 
 __all__ = ["EmitLog", "Emitted"]
 

@@ -1,49 +1,22 @@
-"""Hooks on a server's instances, and their removal."""
+"""The hooks on a server that track its handlers and tasks, and their removal."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["HANDLER_TASK", "InstanceHooks", "ServerHooks"]
+from asgi_sio_testclient._server.active_observers import observers
+from asgi_sio_testclient._server.instance_hooks import InstanceHooks
+
+if TYPE_CHECKING:
+    from asgi_sio_testclient._server.observers import ServerObservation
+
+__all__ = ["HANDLER_TASK", "ServerHooks"]
 
 __tracebackhide__ = True
 
 HANDLER_TASK = "_handle_event_internal"  # AsyncServer._handle_event starts a task for each event
-
-_ABSENT = object()
-
-
-class InstanceHooks:
-    """Replaces attributes of instances and entries of dictionaries; `restore` puts the originals
-    back.
-    """
-
-    __slots__ = ("_hooks",)
-
-    def __init__(self) -> None:
-        self._hooks: list[tuple[dict[str, Any], str, Any, Any]] = []
-
-    def put(self, owner: Any, name: str, hook: Any) -> None:
-        """Replace an attribute of an instance."""
-        self.put_in(owner.__dict__, name, hook)
-
-    def put_in(self, values: dict[str, Any], name: str, hook: Any) -> None:
-        """Replace an entry of a dictionary."""
-        self._hooks.append((values, name, hook, values.get(name, _ABSENT)))
-        values[name] = hook
-
-    def restore(self) -> None:
-        """Put the originals back; a hook that other code has replaced since then stays."""
-        for values, name, hook, before in reversed(self._hooks):
-            if values.get(name) is not hook:
-                continue
-            if before is _ABSENT:
-                del values[name]
-            else:
-                values[name] = before
-        self._hooks = []
 
 
 class ServerHooks:
@@ -61,7 +34,7 @@ class ServerHooks:
         instance: all hooks of the instrumentation, with those of its other parts.
     """
 
-    __slots__ = ("_eio", "_loop", "_originals", "instance", "start")
+    __slots__ = ("_eio", "_loop", "_observation", "_originals", "instance", "start")
 
     def __init__(self, eio: Any, loop: asyncio.AbstractEventLoop) -> None:
         self.start: Any = eio.start_background_task
@@ -69,6 +42,7 @@ class ServerHooks:
         self._eio = eio
         self._loop = loop
         self._originals: dict[str, Any] = {}
+        self._observation: ServerObservation | None = None
 
     def install(
         self,
@@ -103,8 +77,24 @@ class ServerHooks:
             self._originals[event] = original
             instance.put_in(handlers, event, hook)
 
+    def observe(self, sio: Any) -> None:
+        """Report the dispatch of a Socket.IO server, or None, to the observers, if there are any.
+
+        Call it after all other hooks are in place: `restore` removes the wrappers of the
+        observation first.
+        """
+        if observers and sio is not None:
+            from asgi_sio_testclient._server.observers import (  # noqa: PLC0415 (observed only)
+                ServerObservation,
+            )
+
+            self._observation = ServerObservation(sio)
+
     def restore(self) -> None:
         """Remove all hooks; a hook that other code has replaced since then stays."""
+        if self._observation is not None:
+            self._observation.restore()
+            self._observation = None
         self.instance.restore()
 
     def _start_in_loop(self, start: Callable[..., Any], found: Any) -> Callable[..., Any]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from asgi_sio_testclient._server.brokers import ManagerLogger
 from asgi_sio_testclient._server.emits import EmitLog, Emitted
-from asgi_sio_testclient._server.hooks import InstanceHooks
-from asgi_sio_testclient._server.logged import Logged, quoting_logger
+from asgi_sio_testclient._server.instance_hooks import InstanceHooks
+from asgi_sio_testclient._server.logged_errors import Logged, quoting_logger
 
 __all__ = ["ServerLog"]
 

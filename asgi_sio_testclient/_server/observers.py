@@ -21,8 +21,8 @@ from typing import Any, Protocol
 import socketio
 
 from asgi_sio_testclient._protocol.names import ALL
-from asgi_sio_testclient._server.hooks import InstanceHooks
-from asgi_sio_testclient._server.observing import observers
+from asgi_sio_testclient._server.active_observers import observers
+from asgi_sio_testclient._server.instance_hooks import InstanceHooks
 
 __all__ = [
     "HandlerResult",

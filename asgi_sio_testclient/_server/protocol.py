@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from asgi_sio_testclient._server.clients import Clients
-    from asgi_sio_testclient._server.ended import AppTask
+    from asgi_sio_testclient._server.ended_tasks import AppTask
     from asgi_sio_testclient._server.handlers import Handlers
     from asgi_sio_testclient._server.hooks import ServerHooks
     from asgi_sio_testclient._server.log import ServerLog

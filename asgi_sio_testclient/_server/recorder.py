@@ -18,7 +18,7 @@ from typing import Any
 
 import socketio
 
-from asgi_sio_testclient._server.hooks import InstanceHooks
+from asgi_sio_testclient._server.instance_hooks import InstanceHooks
 from asgi_sio_testclient._server.runs import HandlerRun
 from asgi_sio_testclient._waiting.suspended import (
     awaitable_suspended_at,

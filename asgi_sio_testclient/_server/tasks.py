@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from asgi_sio_testclient._server.ended import note_ended
+from asgi_sio_testclient._server.ended_tasks import note_ended
 from asgi_sio_testclient._server.runs import InstrumentedConnection
 
 __all__ = ["ServerTasks", "release_service"]

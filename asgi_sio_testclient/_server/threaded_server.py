@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient._exceptions import UsageError, reaches_test
 from asgi_sio_testclient._server.clients import Clients
-from asgi_sio_testclient._server.ended import AppTask, ended_before
+from asgi_sio_testclient._server.ended_tasks import AppTask, ended_before
 from asgi_sio_testclient._server.handlers import Handlers
 from asgi_sio_testclient._server.hooks import HANDLER_TASK, ServerHooks
 from asgi_sio_testclient._server.log import ServerLog
-from asgi_sio_testclient._server.observing import observers
 from asgi_sio_testclient._server.origins import note, report
-from asgi_sio_testclient._server.refusing import ConnectHandlers
+from asgi_sio_testclient._server.refused_connects import RefusalRecorder
 from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
 from asgi_sio_testclient._server.sockets import ThreadedSockets
 from asgi_sio_testclient._server.tasks import release_service
@@ -36,7 +35,6 @@ from asgi_sio_testclient._server.threads import (
 )
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._server.observers import ServerObservation
     from asgi_sio_testclient._waiting.services import LoopServices
 
 __all__ = ["ThreadedInstrumentation"]
@@ -78,11 +76,10 @@ class ThreadedInstrumentation:
         self.log = ServerLog(eio, sio, self.hooks.instance)
         self._threads = ServerThreads(eio, services.loop)
         self._requests = ShieldedRequests(services.loop)
-        self._observation: ServerObservation | None = None
 
     @functools.cached_property
-    def _connect_handlers(self) -> ConnectHandlers:
-        return ConnectHandlers(self.sio, self.handlers.find, threaded=self.threaded)
+    def _refusals(self) -> RefusalRecorder:
+        return RefusalRecorder(self.sio, self.handlers.find, threaded=self.threaded)
 
     # -- hooks
 
@@ -93,18 +90,10 @@ class ThreadedInstrumentation:
         self.hooks.instance.put(self.eio, "send_packet", self.sockets.send_packet)
         self.hooks.instance.put(self.eio, "sleep", self._threads.stoppable_sleep)
         self.log.install()
-        if observers and self.sio is not None:
-            from asgi_sio_testclient._server.observers import (  # noqa: PLC0415 (observed only)
-                ServerObservation,
-            )
-
-            self._observation = ServerObservation(self.sio)
+        self.hooks.observe(self.sio)
 
     def restore(self) -> None:
         """See `protocol.ServerInstrumentation`."""
-        if self._observation is not None:
-            self._observation.restore()
-            self._observation = None
         self.hooks.restore()
 
     def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> Any:
@@ -183,7 +172,7 @@ class ThreadedInstrumentation:
             run = self._inline_run(owner, eio_sid, data)
             connects = run if run is not None and run.event == "connect" else None
             if connects is not None:
-                self._connect_handlers.begin(connects)
+                self._refusals.begin(connects)
             try:
                 original(eio_sid, data)
             except BaseException as exc:
@@ -193,7 +182,7 @@ class ThreadedInstrumentation:
             finally:
                 self._threads.owner = None
                 if connects is not None:
-                    self._connect_handlers.end(connects)
+                    self._refusals.end(connects)
                 if run is not None:
                     run.ended = perf_counter()
                     self._threads.call_in_loop(self._run_ended, run)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, TypeVar, overload
 import httpx
 
 from asgi_sio_testclient._client.client import TestClient
-from asgi_sio_testclient._client.habits import no_attribute, without_unknown
+from asgi_sio_testclient._client.foreign_names import raise_no_attribute, without_unknown
 from asgi_sio_testclient._client.inbox import Match
 from asgi_sio_testclient._client.options import DEFAULT_TRANSPORTS, Serializer, Transport
 from asgi_sio_testclient._connection.transcript import Transcript
@@ -97,7 +97,7 @@ class SyncTestClient:
 
         def __getattr__(self, name: str) -> NoReturn:
             """Raise AttributeError; name the equivalent of an attribute of another client."""
-            no_attribute(self, name)
+            raise_no_attribute(self, name)
 
     def __enter__(self) -> Self:
         """See `TestClient.__aenter__`."""

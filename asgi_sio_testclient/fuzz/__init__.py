@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from asgi_sio_testclient import TestClient, UsageError
+from asgi_sio_testclient.fuzz._app import FuzzedApp, Settings
 from asgi_sio_testclient.fuzz._loop import HandlerHang
 from asgi_sio_testclient.fuzz._recorded import read_recording
 from asgi_sio_testclient.fuzz._report import Failure, Report
 from asgi_sio_testclient.fuzz._search import Found, search_handler, search_sequences
 from asgi_sio_testclient.fuzz._targets import Call, Target, targets_of
 from asgi_sio_testclient.fuzz._values import nested
-from asgi_sio_testclient.fuzz._world import Settings, World
 
 __all__ = ["Call", "Failure", "HandlerHang", "Report", "nested", "run"]
 
@@ -82,15 +82,15 @@ def run(
     names = {name if isinstance(name, str) else name.__name__ for name in allow}
     settings = Settings(options, auth, setup, frozenset(names))
     recording = None if recorded is None else read_recording(recorded)
-    with World(app, settings) as world:
-        world.discover()
+    with FuzzedApp(app, settings) as fuzzed_app:
+        fuzzed_app.discover()
         targets = [
             target
-            for target in targets_of(world.handlers.values(), arity=arity, recorded=recording)
+            for target in targets_of(fuzzed_app.handlers.values(), arity=arity, recorded=recording)
             if namespace is None or target.label[0] == namespace
         ]
         targets = _chosen(targets, events)
-        runner = _Runner(world, max_examples, seed, progress or _silent)
+        runner = _Runner(fuzzed_app, max_examples, seed, progress or _silent)
         if sequences > 0:
             return runner.sequences(targets, sequences)
         return runner.handlers(targets)
@@ -128,9 +128,9 @@ class _Runner:
     """Fuzzes targets in a running app, and collects the failures."""
 
     def __init__(
-        self, world: World, max_examples: int, seed: int, progress: Callable[[str], None]
+        self, fuzzed_app: FuzzedApp, max_examples: int, seed: int, progress: Callable[[str], None]
     ) -> None:
-        self._world = world
+        self._fuzzed_app = fuzzed_app
         self._max_examples = max_examples
         self._seed = seed
         self._progress = progress
@@ -165,7 +165,7 @@ class _Runner:
         done = 0
         while done < self._max_examples:
             count, found = search_handler(
-                self._world, target, max_examples=self._max_examples - done, seed=self._seed
+                self._fuzzed_app, target, max_examples=self._max_examples - done, seed=self._seed
             )
             done += count
             if found is None:
@@ -182,16 +182,16 @@ class _Runner:
         Raises:
             UsageError: the app refuses the connection.
         """
-        calls = (Call(namespace, "connect", (self._world.auth,)),)
-        fault = self._world.run(calls)
+        calls = (Call(namespace, "connect", (self._fuzzed_app.auth,)),)
+        fault = self._fuzzed_app.run(calls)
         if fault is not None:
             label = self._add(Found(calls, fault, 0), (namespace, "connect"))
             if fault.fatal:
-                self._world.restart()
+                self._fuzzed_app.restart()
             return not fault.fatal and label[1] != "connect"
-        if self._world.refusal is not None:
+        if self._fuzzed_app.refusal is not None:
             raise UsageError(
-                f"the app refuses connections to {namespace!r}: {self._world.refusal.data!r}; "
+                f"the app refuses connections to {namespace!r}: {self._fuzzed_app.refusal.data!r}; "
                 "give auth= or setup= (--auth or --setup), or the namespace= of another namespace"
             )
         return True
@@ -201,7 +201,7 @@ class _Runner:
         done = 0
         while done < self._max_examples:
             count, found = search_sequences(
-                self._world,
+                self._fuzzed_app,
                 targets,
                 max_examples=self._max_examples - done,
                 seed=self._seed,
@@ -221,7 +221,7 @@ class _Runner:
         fault = found.fault
         failure = Failure(*label, fault.error, found.calls, found.examples, fault.traceback)
         self._failures.setdefault(label, failure)
-        self._world.ignored.add(label)
+        self._fuzzed_app.ignored.add(label)
         return label
 
     def _report(self, examples: dict[tuple[str, str], int]) -> Report:

@@ -12,10 +12,10 @@ from typing import Any
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, strategies as st
 
+from asgi_sio_testclient.fuzz._app import Fault, FuzzedApp
 from asgi_sio_testclient.fuzz._loop import HandlerHang
 from asgi_sio_testclient.fuzz._targets import Call, Target
 from asgi_sio_testclient.fuzz._values import MISSING, literal, replaced
-from asgi_sio_testclient.fuzz._world import Fault, World
 
 __all__ = ["Found", "search_handler", "search_sequences"]
 
@@ -58,7 +58,7 @@ class _Property:
     """Runs examples, and keeps the smallest failing example.
 
     Args:
-        world: the running app.
+        fuzzed_app: the running app.
         seen: outcomes of examples that are known already.
         repeat: whether an example that does not fail is run a second time on one connection.
 
@@ -68,11 +68,11 @@ class _Property:
         new: examples with an outcome that was not in `seen`.
     """
 
-    def __init__(self, world: World, seen: set[str], *, repeat: bool) -> None:
+    def __init__(self, fuzzed_app: FuzzedApp, seen: set[str], *, repeat: bool) -> None:
         self.examples = 0
         self.found: Found | None = None
         self.new: list[Calls] = []
-        self._world = world
+        self._fuzzed_app = fuzzed_app
         self._seen = seen
         self._repeat = repeat
         self._left = _SHRINKING
@@ -92,7 +92,7 @@ class _Property:
         else:
             self.examples += 1
         fault = self._run(calls)
-        brief = self._world.turns < _MANY_TURNS
+        brief = self._fuzzed_app.turns < _MANY_TURNS
         if fault is None and self._repeat and brief and len(calls) == 1:
             calls *= 2
             fault = self._run(calls)
@@ -107,14 +107,14 @@ class _Property:
         return self.found is not None
 
     def _run(self, calls: Calls) -> Fault | None:
-        fault = self._world.run(calls)
+        fault = self._fuzzed_app.run(calls)
         if fault is not None and fault.fatal:
             self._hangs -= 1
-            self._world.restart()
+            self._fuzzed_app.restart()
         return fault
 
     def _remember(self, calls: Calls) -> None:
-        outcome = "; ".join(dict.fromkeys(self._world.outcome))
+        outcome = "; ".join(dict.fromkeys(self._fuzzed_app.outcome))
         if outcome not in self._seen:
             self._seen.add(outcome)
             self.new.append(calls)
@@ -126,7 +126,7 @@ def _size(calls: Calls) -> tuple[int, int]:
 
 
 def search_handler(
-    world: World, target: Target, *, max_examples: int, seed: int
+    fuzzed_app: FuzzedApp, target: Target, *, max_examples: int, seed: int
 ) -> tuple[int, Found | None]:
     """Search for a failing example of one handler.
 
@@ -134,7 +134,7 @@ def search_handler(
         How many examples were run, and the smallest failing example, or None.
     """
     seen: set[str] = set()
-    check = _Property(world, seen, repeat=True)
+    check = _Property(fuzzed_app, seen, repeat=True)
     simple = list(itertools.islice(_distinct(target.systematic()), int(max_examples * _SHARE) or 1))
     for call in simple:
         if check((call,)) is not None:
@@ -156,14 +156,14 @@ def search_handler(
 
 
 def search_sequences(
-    world: World, targets: Sequence[Target], *, max_examples: int, seed: int, length: int
+    fuzzed_app: FuzzedApp, targets: Sequence[Target], *, max_examples: int, seed: int, length: int
 ) -> tuple[int, Found | None]:
     """Search for a failing sequence of at most `length` events of all handlers.
 
     Returns:
         How many sequences were run, and the smallest failing sequence, or None.
     """
-    check = _Property(world, set(), repeat=False)
+    check = _Property(fuzzed_app, set(), repeat=False)
     calls = st.lists(
         st.one_of([target.strategy() for target in targets]), min_size=1, max_size=length
     ).map(tuple)

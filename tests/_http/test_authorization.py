@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from asgi_sio_testclient._http.identity import HTTPContext
+from asgi_sio_testclient._http.context import HTTPContext
 
 URL = "http://testserver/socket.io/"
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient as StarletteTestClient
 
-from asgi_sio_testclient._http.identity import DEFAULT_HEADERS, HTTPContext
+from asgi_sio_testclient._http.context import DEFAULT_HEADERS, HTTPContext
 from asgi_sio_testclient._http.requests import ConnectionRequests, decoded_body
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient.asgi import Response

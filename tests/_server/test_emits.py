@@ -4,7 +4,7 @@ import pytest
 import socketio
 
 from asgi_sio_testclient._server.emits import EmitLog
-from asgi_sio_testclient._server.hooks import InstanceHooks
+from asgi_sio_testclient._server.instance_hooks import InstanceHooks
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker
 
 MANAGERS = {

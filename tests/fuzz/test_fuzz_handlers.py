@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
-def world():
+def fuzzed_app():
     """Fresh servers for each test."""
     sys.modules.pop("fuzzed_app", None)
     return importlib.import_module("fuzzed_app")
@@ -58,15 +58,15 @@ def faults():
 
 
 @pytest.mark.parametrize("event", list(faults()))
-def test_a_fault_is_found(world, event):
-    report = fuzz.run(world.crashing, event)
+def test_a_fault_is_found(fuzzed_app, event):
+    report = fuzz.run(fuzzed_app.crashing, event)
     (failure,) = report.failures
     assert failure.headline.startswith(f"FAILED / {event} - {FAULTS[event]}")
     assert failure.examples <= 200
     assert failure.lines[0].startswith(f"await client.call('{event}'")
 
 
-# In each run, tests/fuzz/test_fuzz_world.py has shorter ones.
+# In each run, tests/fuzz/test_fuzz_app.py has shorter ones.
 @pytest.mark.proof
 @pytest.mark.parametrize(
     ("event", "why"),
@@ -75,8 +75,8 @@ def test_a_fault_is_found(world, event):
         ("spins", "the app keeps the event loop busy and does not end"),
     ],
 )
-def test_a_busy_handler_is_found(world, event, why):
-    (failure,) = fuzz.run(world.crashing, event).failures
+def test_a_busy_handler_is_found(fuzzed_app, event, why):
+    (failure,) = fuzz.run(fuzzed_app.crashing, event).failures
     assert failure.headline == f"FAILED / {event} - HandlerHang: {why}"
 
 
@@ -88,8 +88,8 @@ def test_a_busy_handler_is_found(world, event, why):
         ("join", "/chat", "FAILED /chat join - KeyError: 'room'"),
     ],
 )
-def test_other_namespaces(world, event, namespace, headline):
-    (failure,) = fuzz.run(world.crashing, event, namespace=namespace).failures
+def test_other_namespaces(fuzzed_app, event, namespace, headline):
+    (failure,) = fuzz.run(fuzzed_app.crashing, event, namespace=namespace).failures
     assert failure.headline.startswith(headline)
 
 
@@ -108,27 +108,27 @@ def test_other_namespaces(world, event, namespace, headline):
         ),
     ],
 )
-def test_a_sound_handler_holds(world, event, examples):
-    report = fuzz.run(world.all_sound, event, max_examples=examples)
+def test_a_sound_handler_holds(fuzzed_app, event, examples):
+    report = fuzz.run(fuzzed_app.all_sound, event, max_examples=examples)
     assert str(report) == f"1 handler, {report.examples['/', event]} examples: all held"
 
 
 @pytest.mark.slow
-def test_a_handler_may_sleep_for_hours(world):
-    assert not fuzz.run(world.all_sound, "sleeps", max_examples=5).failures
+def test_a_handler_may_sleep_for_hours(fuzzed_app):
+    assert not fuzz.run(fuzzed_app.all_sound, "sleeps", max_examples=5).failures
 
 
 @pytest.mark.slow
-def test_small(world):
+def test_small(fuzzed_app):
     """Hypothesis takes away what a failure does not need."""
-    (failure,) = fuzz.run(world.crashing, "divides").failures
+    (failure,) = fuzz.run(fuzzed_app.crashing, "divides").failures
     assert failure.lines == ["await client.call('divides', {'total': 1, 'people': 0})"]
-    (failure,) = fuzz.run(world.crashing, "deep").failures
+    (failure,) = fuzz.run(fuzzed_app.crashing, "deep").failures
     assert re.fullmatch(r"await client.call\('deep', nested\((480|900)\)\)", failure.lines[0])
 
 
-def test_the_report(world):
-    text = str(fuzz.run(world.crashing, "missing_key"))
+def test_the_report(fuzzed_app):
+    text = str(fuzz.run(fuzzed_app.crashing, "missing_key"))
     first, line, *trace, last = text.splitlines()
     assert first == "FAILED / missing_key - KeyError: 'room'"
     assert line == "    await client.call('missing_key', {})"
@@ -138,34 +138,34 @@ def test_the_report(world):
 
 
 @pytest.mark.slow
-def test_a_long_traceback_is_cut(world):
-    lines = str(fuzz.run(world.crashing, "deep")).splitlines()
+def test_a_long_traceback_is_cut(fuzzed_app):
+    lines = str(fuzz.run(fuzzed_app.crashing, "deep")).splitlines()
     assert len(lines) < 80
 
 
-async def test_a_failure_pasted_into_a_test(world):
-    async with TestClient(world.crashing) as client:
+async def test_a_failure_pasted_into_a_test(fuzzed_app):
+    async with TestClient(fuzzed_app.crashing) as client:
         await client.connect()
         with pytest.raises(RecursionError):
             await client.call("deep", fuzz.nested(350))
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_failure(world):
-    first = fuzz.run(world.crashing, "divides", seed=7)
-    second = fuzz.run(world.crashing, "divides", seed=7)
+def test_the_same_seed_gives_the_same_failure(fuzzed_app):
+    first = fuzz.run(fuzzed_app.crashing, "divides", seed=7)
+    second = fuzz.run(fuzzed_app.crashing, "divides", seed=7)
     assert first.failures[0].lines == second.failures[0].lines
     assert first.examples == second.examples
 
 
 @pytest.mark.parametrize("allow", ["LookupError", "builtins.KeyError", KeyError])
-def test_allowed_exceptions(world, allow):
-    report = fuzz.run(world.crashing, "missing_key", allow=[allow], max_examples=8)
+def test_allowed_exceptions(fuzzed_app, allow):
+    report = fuzz.run(fuzzed_app.crashing, "missing_key", allow=[allow], max_examples=8)
     assert not report.failures
 
 
-def test_arity(world):
-    (failure,) = fuzz.run(world.crashing, "missing_key", arity=0).failures
+def test_arity(fuzzed_app):
+    (failure,) = fuzz.run(fuzzed_app.crashing, "missing_key", arity=0).failures
     assert "missing 1 required positional argument" in failure.headline
     assert failure.lines == ["await client.call('missing_key')"]
 
@@ -355,16 +355,16 @@ def test_recorded_arguments(tmp_path):
     assert "'code': 'Z-993'" in failure.lines[0]
 
 
-def test_wrong_use(world):
+def test_wrong_use(fuzzed_app):
     with pytest.raises(UsageError, match="no handler to fuzz for event 'nobody'"):
-        fuzz.run(world.crashing, "nobody")
+        fuzz.run(fuzzed_app.crashing, "nobody")
     with pytest.raises(UsageError, match="the app handles none"):
-        fuzz.run(world.crashing, namespace="/nowhere")
+        fuzz.run(fuzzed_app.crashing, namespace="/nowhere")
 
 
-async def test_within_a_running_loop(world):
+async def test_within_a_running_loop(fuzzed_app):
     with pytest.raises(UsageError, match="running event loop"):
-        fuzz.run(world.crashing)
+        fuzz.run(fuzzed_app.crashing)
 
 
 def test_no_socketio_there():
@@ -377,13 +377,13 @@ def test_no_socketio_there():
         fuzz.run(app, lifespan=False)
 
 
-def test_progress(world):
+def test_progress(fuzzed_app):
     lines = []
-    fuzz.run(world.all_sound, "echo", "no_arguments", max_examples=2, progress=lines.append)
+    fuzz.run(fuzzed_app.all_sound, "echo", "no_arguments", max_examples=2, progress=lines.append)
     assert lines == ["/ echo", "/ no_arguments"]
 
 
-def test_the_logging_is_left_as_it_was(world):
+def test_the_logging_is_left_as_it_was(fuzzed_app):
     before = logging.root.manager.disable
-    fuzz.run(world.all_sound, "no_arguments", max_examples=1)
+    fuzz.run(fuzzed_app.all_sound, "no_arguments", max_examples=1)
     assert logging.root.manager.disable == before

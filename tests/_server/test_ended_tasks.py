@@ -6,7 +6,7 @@ import warnings
 import engineio
 import pytest
 
-from asgi_sio_testclient._server.ended import ended_before, never_run, note_ended
+from asgi_sio_testclient._server.ended_tasks import ended_before, never_run, note_ended
 
 
 async def ticker():
@@ -38,7 +38,7 @@ async def test_a_task_that_ended_with_the_last_client(eio, tasks):
     note_ended(eio, tasks)
     ended = ended_before(eio, [])
     assert [str(task).partition(" (")[0] for task in ended] == ["ticker", "other"]
-    assert "test_ended.py:" in str(ended[0])
+    assert "test_ended_tasks.py:" in str(ended[0])
     assert ended_before(engineio.AsyncServer(async_mode="asgi"), []) == []
 
 

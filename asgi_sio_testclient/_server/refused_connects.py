@@ -1,4 +1,4 @@
-"""Finds the line of a connect handler that refused a client.
+"""Records the line at which a connect handler refused a client.
 
 While a connect handler runs, ``_trigger_event`` of the server instance is hooked: python-socketio
 converts the handler's exception or result to a packet, and does not keep it.
@@ -20,7 +20,7 @@ import socketio
 from asgi_sio_testclient._server.runs import HandlerRun
 from asgi_sio_testclient._waiting.suspended import place_in_traceback
 
-__all__ = ["ConnectHandlers"]
+__all__ = ["RefusalRecorder"]
 
 __tracebackhide__ = True
 
@@ -28,8 +28,8 @@ _REFUSALS = (ConnectionRefusedError, socketio.exceptions.ConnectionRefusedError)
 _RETURNS = ("RETURN_CONST", "RETURN_VALUE")
 
 
-class ConnectHandlers:
-    """The connect handlers of one server that run now.
+class RefusalRecorder:
+    """Records the refusals of the connect handlers of one server, in `HandlerRun.refused_at`.
 
     Args:
         sio: the server.

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from asgi_sio_testclient._server.logged import quoting_logger
+from asgi_sio_testclient._server.logged_errors import quoting_logger
 
 
 @pytest.mark.parametrize(

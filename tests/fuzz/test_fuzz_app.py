@@ -10,7 +10,7 @@ import socketio
 from socketio.packet import Packet
 
 from asgi_sio_testclient.fuzz import Call, HandlerHang, nested
-from asgi_sio_testclient.fuzz._world import Settings, World, _is_of_the_app
+from asgi_sio_testclient.fuzz._app import FuzzedApp, Settings, _is_of_the_app
 
 TWICE = (Call("/", "work", ("x",)),) * 2
 
@@ -21,9 +21,9 @@ def result_of(handler, calls=TWICE, **options):
     sio = socketio.AsyncServer(async_mode="asgi", monitor_clients=False)
     sio.on("work", handler)
     options.setdefault("block", 60)
-    with World(socketio.ASGIApp(sio), Settings(**options)) as world:
-        world.discover()
-        return world.run(calls), world.outcome
+    with FuzzedApp(socketio.ASGIApp(sio), Settings(**options)) as fuzzed_app:
+        fuzzed_app.discover()
+        return fuzzed_app.run(calls), fuzzed_app.outcome
 
 
 async def sound(sid, data):
@@ -55,11 +55,11 @@ def test_a_handler_that_is_there_once():
         handled.append(data)
         del sio.handlers["/"]["work"]
 
-    with World(socketio.ASGIApp(sio), Settings()) as world:
-        world.discover()
-        assert world.run(TWICE) is None
+    with FuzzedApp(socketio.ASGIApp(sio), Settings()) as fuzzed_app:
+        fuzzed_app.discover()
+        assert fuzzed_app.run(TWICE) is None
         # Nobody waited a day for the second.
-        assert world._loop.time() < 60
+        assert fuzzed_app._loop.time() < 60
     assert handled == ["x"]
 
 
@@ -83,9 +83,9 @@ def test_a_handler_that_ends_after_the_next_event_was_sent():
 
     sio = socketio.AsyncServer(async_mode="asgi", monitor_clients=False)
     sio.on("work", late)
-    with World(delayed(socketio.ASGIApp(sio)), Settings()) as world:
-        world.discover()
-        assert world.run(TWICE * 2) is None
+    with FuzzedApp(delayed(socketio.ASGIApp(sio)), Settings()) as fuzzed_app:
+        fuzzed_app.discover()
+        assert fuzzed_app.run(TWICE * 2) is None
     assert began
 
 

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from asgi_sio_testclient._server.hooks import InstanceHooks
+from asgi_sio_testclient._server.instance_hooks import InstanceHooks
 
 
 class Owner:

@@ -30,7 +30,7 @@ from asgi_sio_testclient.fuzz._loop import Guard, HandlerHang, VirtualLoop
 from asgi_sio_testclient.fuzz._targets import Call
 from asgi_sio_testclient.fuzz._values import children_of, depth_of
 
-__all__ = ["Fault", "Settings", "World"]
+__all__ = ["Fault", "FuzzedApp", "Settings"]
 
 __tracebackhide__ = True
 
@@ -81,7 +81,7 @@ class Fault:
         object.__setattr__(self, "traceback", self.error.__traceback__)
 
 
-class World:
+class FuzzedApp:
     """A running app, as a context manager that starts the app and shuts it down.
 
     Args:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from asgi_sio_testclient._client.connects import PendingConnect
+from asgi_sio_testclient._client.pending_connect import PendingConnect
 
 
 @pytest.fixture

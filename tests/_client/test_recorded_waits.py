@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgi_sio_testclient._client.recorded import _call
+from asgi_sio_testclient._client.recorded_waits import _call
 
 
 @pytest.mark.parametrize(

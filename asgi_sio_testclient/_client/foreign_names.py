@@ -13,9 +13,9 @@ from asgi_sio_testclient._exceptions import with_advice
 __all__ = [
     "check_callback",
     "check_names",
-    "no_attribute",
-    "no_keyword",
-    "no_keyword_to_send",
+    "raise_no_attribute",
+    "raise_no_connect_keyword",
+    "raise_no_sending_keyword",
     "without_unknown",
 ]
 
@@ -58,7 +58,7 @@ _SENDING_KEYWORDS = {
 }
 
 
-def no_attribute(owner: object, name: str) -> NoReturn:
+def raise_no_attribute(owner: object, name: str) -> NoReturn:
     """Raise AttributeError, with the equivalent if `name` is an attribute of another client.
 
     Raises:
@@ -74,7 +74,7 @@ def no_attribute(owner: object, name: str) -> NoReturn:
     raise with_advice(AttributeError(f"no .{name} on {kind}: write {spelling}"))
 
 
-def no_keyword(names: Iterable[Any], unknown: Mapping[str, Any]) -> NoReturn:
+def raise_no_connect_keyword(names: Iterable[Any], unknown: Mapping[str, Any]) -> NoReturn:
     """Raise an error that names the right arguments of ``connect()``.
 
     Args:
@@ -97,7 +97,7 @@ def no_keyword(names: Iterable[Any], unknown: Mapping[str, Any]) -> NoReturn:
     raise with_advice(TypeError(f"connect() takes no {name}=: write {spelling}"))
 
 
-def no_keyword_to_send(call: str, event: str, unknown: Mapping[str, Any]) -> NoReturn:
+def raise_no_sending_keyword(call: str, event: str, unknown: Mapping[str, Any]) -> NoReturn:
     """Raise an error that names the right arguments of ``emit()``, ``call()`` or ``send()``.
 
     Args:

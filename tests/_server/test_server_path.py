@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgi_sio_testclient._server.reach import _try
+from asgi_sio_testclient._server.server_path import _try
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from asgi_sio_testclient._client.missed import Recipient, why_missed
+from asgi_sio_testclient._client.missed_events import Recipient, why_missed
 
 
 @dataclass

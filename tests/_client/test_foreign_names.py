@@ -4,12 +4,12 @@ import inspect
 
 import pytest
 
-from asgi_sio_testclient._client.habits import (
+from asgi_sio_testclient._client.foreign_names import (
     check_callback,
     check_names,
-    no_attribute,
-    no_keyword,
-    no_keyword_to_send,
+    raise_no_attribute,
+    raise_no_connect_keyword,
+    raise_no_sending_keyword,
     without_unknown,
 )
 
@@ -34,14 +34,14 @@ class SyncClient:
 )
 def test_an_attribute(owner, name, words):
     with pytest.raises(AttributeError) as caught:
-        no_attribute(owner, name)
+        raise_no_attribute(owner, name)
     assert words in str(caught.value)
 
 
 def test_an_attribute_that_nobody_has_is_named_to_python():
     owner = Client()
     with pytest.raises(AttributeError) as caught:
-        no_attribute(owner, "unheard")
+        raise_no_attribute(owner, "unheard")
     assert (caught.value.name, caught.value.obj) == ("unheard", owner)
 
 
@@ -60,7 +60,7 @@ def test_an_attribute_that_nobody_has_is_named_to_python():
 )
 def test_a_keyword_of_connect(unknown, words):
     with pytest.raises(TypeError) as caught:
-        no_keyword((), unknown)
+        raise_no_connect_keyword((), unknown)
     assert words in str(caught.value)
 
 
@@ -96,7 +96,7 @@ def test_names_in_this_form():
 )
 def test_a_keyword_of_what_sends(call, event, name, words):
     with pytest.raises(TypeError) as caught:
-        no_keyword_to_send(call, event, {name: 1})
+        raise_no_sending_keyword(call, event, {name: 1})
     assert words in str(caught.value)
 
 
