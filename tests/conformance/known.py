@@ -29,13 +29,13 @@ AUTH_FIRST = {
         '42/custom,["auth",{"token":"abc"}]; 40/custom,{"sid":"<sid>"}'
     ),
 }
-"""Conforming with `always_connect=True`."""
+"""Cases that conform with `always_connect=True`."""
 
 RACES = {
     f"{suite}: heartbeat, polling: closes at the ping timeout"
     for suite in ("engine.io", "socket.io")
 }
-"""Where the server's timers are late, as on a busy machine, it does conform: they race the poll."""
+"""Cases in which the server conforms if its timers are late, as on a busy machine."""
 
 DEVIATIONS = {
     **{
@@ -58,7 +58,7 @@ DEVIATIONS = {
     **AUTH_FIRST,
     "socket.io: connect: refuses an unknown namespace": '44/random,"Unable to connect"',
 }
-"""By the case's name: what is answered instead of the specification's answer."""
+"""By the case's name: the answer in the place of the one that the specification requires."""
 
 LATE = "only at the ping timeout"
 
@@ -74,34 +74,40 @@ NOTES = {
     "socket.io: message: closes on a payload that is no array": LATE,
     "socket.io: message: closes on a malformed acknowledgement id": LATE,
 }
-"""By the case's name: what the suites don't look at."""
+"""By the case's name: remarks that are not part of the suites' verdict."""
 
 REASONS = (
-    "A ping interval is announced in whole seconds, so that 300 ms are announced as 0.",
-    "A request without `transport` is taken for long-polling.",
-    "A method other than GET, POST and OPTIONS is answered 405, which HTTP asks for.",
-    "A POST is answered `OK`, where the suite wants `ok`. JavaScript clients read neither.",
-    "A POST with a malformed packet is answered 200, and the session goes on.",
-    "A second poll waits beside the first: both are held until a packet comes or the time is up.",
+    "The server announces its ping interval in whole seconds: 300 ms are announced as 0.",
+    "The server treats a request without `transport` as long-polling.",
+    "The server answers a method other than GET, POST and OPTIONS with 405, as HTTP requires.",
     (
-        "A poll that is pending when the client sends CLOSE isn't woken: it is held for ping "
-        "interval and ping timeout, and then answered 400."
+        "The server answers a POST with `OK`, and the suite requires `ok`. JavaScript clients do "
+        "not read this body."
+    ),
+    "The server answers a POST with a malformed packet with 200, and keeps the session open.",
+    (
+        "The server accepts a second poll while the first one is pending. Both stay pending until "
+        "a packet is sent or they time out."
     ),
     (
-        "Clients that don't answer pings are looked for once in a ping timeout, so that one may "
-        "live up to twice as long as it should."
+        "If a poll is pending when the client sends CLOSE, the poll stays pending for the ping "
+        "interval and the ping timeout, and is then answered with 400."
     ),
     (
-        "The NOOP that ends a pending poll during an upgrade is put in the queue; with no poll "
-        "pending it goes out over the websocket, first of all."
+        "The server searches for clients that have not answered a ping once per ping timeout, so "
+        "a session may last up to twice the ping timeout after its last answer."
     ),
     (
-        "What a `connect` handler emits goes out before the CONNECT packet. With "
-        "`always_connect=True` the four cases conform."
+        "During an upgrade the server puts the NOOP that ends a pending poll into its queue. If no "
+        "poll is pending, the NOOP is the first packet over the websocket."
     ),
     (
-        'An unknown namespace is refused with `"Unable to connect"`, a string where the protocol '
-        "has an object."
+        "An event that a `connect` handler emits is sent before the CONNECT packet. With "
+        "`always_connect=True` these four cases conform."
     ),
-    "A malformed Socket.IO packet is logged, and the session goes on.",
+    (
+        'The server refuses an unknown namespace with the string `"Unable to connect"`, and the '
+        "protocol requires an object."
+    ),
+    "The server logs a malformed Socket.IO packet, and keeps the session open.",
 )

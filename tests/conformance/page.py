@@ -12,18 +12,19 @@ PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
 PREFACE = """\
 # Protocol conformance
 
-<!-- Written by `python -m tests.conformance.page`; a test holds it up to date. -->
+<!-- Written by `python -m tests.conformance.page`; a test fails if the page is out of date. -->
 
 The [Engine.IO v4][eio] and [Socket.IO v5][sio] protocols have official test suites, written in
-JavaScript. Every case of them is here again in Python, on the [ASGI driver](reference/asgi.md), so
-that it runs in memory, in about a second, against any ASGI app:
+JavaScript. `asgi_sio_testclient.conformance` has every case of both suites in Python. The cases run
+in memory against any ASGI app, in about a second:
 
 ```shell
 python -m asgi_sio_testclient conformance myserver:app
 ```
 
-It prints what the specification asks for beside what the app answered, and exits with 0 when every
-case conforms, else with 1. From Python:
+The command prints the answer that the specification requires beside the answer of the app. Its exit
+code is 0 if every case conforms, else 1. A URL in the place of `myserver:app` tests
+[a live server](guides/live-server.md). From Python:
 
 ```python
 # test_heartbeat.py
@@ -48,14 +49,17 @@ async def test_heartbeat():
 ## What the app has to do
 
 {rules}
-An app that serves only one of the two paths gets only that suite.
+If an app serves only one of the two paths, only the suite of that path runs.
 
 ## What python-socketio answers
 
-{differing} of {total} cases differ. Frames are written as they travel, and separated by semicolons;
-`<sid>` is a session id. *Conforms* means what it means in the official suite: a server that does
-nothing about a malformed packet conforms, too, since it closes when the unanswered pings time out.
-Those cases say so.
+{differing} of {total} cases differ. An answer lists encoded packets and statuses of HTTP responses,
+separated by semicolons. `<sid>` is a session id, `closed` a connection that the server closed, and
+`then 400` or `poll: 400` the status of a later poll.
+
+*Conforms* means that the official suite accepts the answer. The official suite also accepts a
+server that ignores a malformed packet and closes the session later, at the ping timeout; such cases
+have the note "only at the ping timeout".
 
 [eio]: https://github.com/socketio/socket.io/tree/main/docs/engine.io-protocol/v4-test-suite
 [sio]: https://github.com/socketio/socket.io/tree/main/docs/socket.io-protocol/v5-test-suite
@@ -78,7 +82,7 @@ def page() -> str:
 def section(suite: str, name: str, cases) -> str:
     lines = [
         f"### {suite}: {name}\n",
-        "| the server ... | specification | its answer | python-socketio's answer |",
+        "| the server ... | specification's section | required answer | python-socketio's answer |",
         "|---|---|---|---|",
         *(row(case) for case in cases),
         "",
