@@ -1,4 +1,4 @@
-"""Several calls of `connect` at once."""
+"""`connect`: several calls at once, and its arguments."""
 
 import asyncio
 
@@ -65,3 +65,11 @@ async def test_calls_that_begin_before_there_is_a_session_share_one(transports):
         assert client.is_connected("/a")
         assert client.is_connected("/b")
         assert sum(handshakes) == 1
+
+
+@pytest.mark.parametrize("namespace", [None, 5, b"/chat"])
+async def test_a_namespace_is_a_str(namespace):
+    sio = socketio.AsyncServer(async_mode="asgi")
+    async with TestClient(socketio.ASGIApp(sio)) as client:
+        with pytest.raises(TypeError, match="expected a str such as '/chat'"):
+            await client.connect(namespace)

@@ -13,32 +13,45 @@ from asgi_sio_testclient._http.urls import (
 
 
 @pytest.mark.parametrize(
-    ("base_url", "url", "server"),
+    ("base_url", "scheme", "netloc", "path", "server"),
     [
-        ("http://testserver", "http://testserver", ("testserver", 80)),
-        ("https://example.org/", "https://example.org", ("example.org", 443)),
-        ("ws://localhost:8000/app/", "http://localhost:8000/app", ("localhost", 8000)),
-        ("wss://example.org/a?x=1", "https://example.org/a", ("example.org", 443)),
-        ("http://me:secret@host", "http://host", ("host", 80)),
-        ("http://[::1]:9", "http://[::1]:9", ("::1", 9)),
+        ("http://testserver", "http", "testserver", "", ("testserver", 80)),
+        ("https://testserver", "https", "testserver", "", ("testserver", 443)),
+        ("http://testserver:8000/api/", "http", "testserver:8000", "/api", ("testserver", 8000)),
+        ("ws://testserver", "http", "testserver", "", ("testserver", 80)),
+        ("wss://testserver", "https", "testserver", "", ("testserver", 443)),
+        ("http://[::1]:9", "http", "[::1]:9", "", ("::1", 9)),
+        ("http://t/a%20b?x=1", "http", "t", "/a%20b", ("t", 80)),
+        ("http://me:secret@host", "http", "host", "", ("host", 80)),
     ],
 )
-def test_a_base_url(base_url, url, server):
+def test_a_base_url_is_taken_apart(base_url, scheme, netloc, path, server):
     origin = parse_base_url(base_url)
-    assert origin.url == url
+    assert (origin.scheme, origin.netloc, origin.path) == (scheme, netloc, path)
     assert origin.server == server
+    assert origin.url == f"{scheme}://{netloc}{path}"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "words"),
+    [
+        ("testserver", "expected something like 'http://testserver'"),
+        ("ftp://testserver", "expected something like"),
+        ("http://", "expected something like"),
+        ("/path", "expected something like"),
+        ("http://testserver:port", "Invalid port"),
+    ],
+)
+def test_what_is_no_base_url_is_a_value_error(base_url, words):
+    with pytest.raises(ValueError, match=words) as caught:
+        parse_base_url(base_url)
+    assert str(caught.value).startswith(f"base_url is {base_url!r}")
 
 
 def test_user_and_password_are_kept_out_of_the_repr():
     origin = parse_base_url("http://me:secret@host")
     assert origin.userinfo == b"me:secret"
     assert "secret" not in repr(origin)
-
-
-@pytest.mark.parametrize("base_url", ["testserver", "ftp://host", "http://", "http://h:port"])
-def test_what_is_no_base_url(base_url):
-    with pytest.raises(ValueError, match=r"^base_url is "):
-        parse_base_url(base_url)
 
 
 def test_an_error_shows_no_password():
