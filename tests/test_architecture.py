@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import modules_tested
 import pytest
 from house import EVERYWHERE, ROOMS, TOOLS
 
@@ -250,3 +251,23 @@ def test_a_failure_report_shows_no_frame_of_the_package() -> None:
     no_test_calls_through = {"_cli", "__main__", "__init__"}
     called = [module for module in MODULES if unit(module) not in no_test_calls_through]
     assert [module for module in called if not hides_its_frames(MODULES[module])] == []
+
+
+TESTS = Path(__file__).parent
+
+
+def own_test_file(module: str) -> Path | None:
+    """The test file that is named after a module of a folder, if there is one."""
+    folder, name = module.split(".")
+    where = TESTS / modules_tested.FOLDERS.get(folder, folder)
+    bare, public_folder = name.lstrip("_"), folder.lstrip("_")
+    names = (f"test_{bare}.py", f"test_{public_folder}_{bare}.py")
+    return next((where / name for name in names if (where / name).exists()), None)
+
+
+def test_every_module_of_a_folder_has_a_test_file_or_is_listed_with_another() -> None:
+    without = {m for m in MODULES if "." in m and own_test_file(m) is None}
+    listed = modules_tested.TESTED_ELSEWHERE
+    assert sorted(without - set(listed)) == [], "name the test file in tests/modules_tested.py"
+    assert sorted(set(listed) - without) == [], "these are no modules, or have a test file"
+    assert sorted({path for path in listed.values() if not (TESTS / path).exists()}) == []
