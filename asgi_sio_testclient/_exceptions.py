@@ -387,7 +387,7 @@ Raised = TypeVar("Raised", bound=BaseException)
 def with_advice(exc: Raised) -> Raised:
     """Add the address of the entry in *What went wrong?*, and return the exception.
 
-    For the built-in exceptions that the client raises; a `TestClientError` has it as it is.
+    For the built-in exceptions that the client raises. A `TestClientError` adds the address itself.
     """
     for line in advice_on(str(exc)):
         exc.add_note(line)

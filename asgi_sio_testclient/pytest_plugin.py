@@ -246,7 +246,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if url is not None:
         live = importlib.import_module("asgi_sio_testclient.remote._pytest_hooks")
         config.pluginmanager.register(live.URLPlugin(url, _Setup), "sio-url")
-    if _wants_coverage(config):
+    if _has_coverage_option(config):
         hooks = importlib.import_module("asgi_sio_testclient.coverage._pytest_hooks")
         config.pluginmanager.register(hooks.CoveragePlugin(config), "sio-coverage")
     # pytest-asyncio's name as a plugin depends on how it was loaded.
@@ -255,7 +255,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_fixtures_for_pytest_asyncio(), "sio-asyncio")
 
 
-def _wants_coverage(config: pytest.Config) -> bool:
+def _has_coverage_option(config: pytest.Config) -> bool:
     option = config.getoption
     return (
         option("sio_coverage")

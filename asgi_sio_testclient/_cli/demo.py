@@ -33,7 +33,7 @@ def main(argv: Sequence[str], prog: str) -> int:
         0. Errors are raised.
     """
     arguments = build_parser(prog).parse_args(argv)
-    write = _coloured() if _wants_colour() else _plain
+    write = _coloured() if _uses_colour() else _plain
     asyncio.run(_converse(TRANSPORT_CHOICES[arguments.transport], _Table(write)))
     return 0
 
@@ -146,7 +146,7 @@ class _Step:
         self._write(f"{self.milliseconds:{_TIME}.2f}\n", "dim")
 
 
-def _wants_colour() -> bool:
+def _uses_colour() -> bool:
     # https://no-color.org: set and not empty, whatever its value.
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 

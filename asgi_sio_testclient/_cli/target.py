@@ -231,7 +231,7 @@ def json_value(text: str) -> Any:
         argparse.ArgumentTypeError: the argument is not JSON.
     """
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
         quoted = shlex.quote(json.dumps(text, ensure_ascii=False))
         raise argparse.ArgumentTypeError(
@@ -300,8 +300,8 @@ def _module_of(file_name: str) -> str:
     return file_name.removesuffix(".py").removeprefix("./").replace(os.sep, ".")
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is none of JSON's values")
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a value of JSON")
 
 
 def _namespace(text: str) -> str:

@@ -234,7 +234,7 @@ def raise_at_exit(
     if body is not None:
         for failure in failures:
             notes = "; ".join(getattr(failure, "__notes__", ()))
-            whose = _whose([failure], own)
+            whose = _raised_by([failure], own)
             text = f"{whose} also raised {type(failure).__name__}: {failure}"
             body.add_note(f"{text} ({notes})" if notes else text)
         return
@@ -248,7 +248,7 @@ def raise_at_exit(
     if len(failures) == 1:
         raise failures[0]
     if failures:
-        whose = _whose(failures, own)
+        whose = _raised_by(failures, own)
         raise BaseExceptionGroup(f"{whose} raised several exceptions", list(failures))
     if leaks and strict:
         raise Leak(leaks)
@@ -257,7 +257,7 @@ def raise_at_exit(
         warnings.warn("\n".join((text, *advice_on(text))), LeakWarning, stacklevel=4)
 
 
-def _whose(failures: Sequence[BaseException], own: Sequence[BaseException]) -> str:
+def _raised_by(failures: Sequence[BaseException], own: Sequence[BaseException]) -> str:
     """Return who raised, as text: the app, handlers of the test, or both."""
     mine = [any(failure is other for other in own) for failure in failures]
     if all(mine):

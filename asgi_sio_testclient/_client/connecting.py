@@ -31,7 +31,7 @@ __all__ = ["ConnectCall"]
 __tracebackhide__ = True
 
 INTERNAL_SERVER_ERROR = 500
-_UNTIL_IT_RAISES = 1.0  # the most seconds from the response to the end of the app's call
+_CALL_END_LIMIT = 1.0  # seconds from the response of status 500 until the app's call has raised
 
 
 class ConnectCall:
@@ -90,7 +90,7 @@ class ConnectCall:
             if opens:
                 await self._clean_up(exc)
             if isinstance(exc, HandshakeFailed):
-                await self._explain(exc)
+                await self._add_hint(exc)
             raise
         finally:
             self._remove_pending()
@@ -191,8 +191,8 @@ class ConnectCall:
             if mismatch:
                 raise ConnectionRefused({namespace: mismatch}) from exc
 
-    async def _explain(self, error: HandshakeFailed) -> None:
-        """Add a hint to `error`: the path at which the app has its server.
+    async def _add_hint(self, error: HandshakeFailed) -> None:
+        """Add a hint to the error of a handshake: the path at which the app has its server.
 
         Raises:
             Exception: what the app raised after it had responded with 500, as Starlette's error
@@ -200,7 +200,7 @@ class ConnectCall:
         """
         if error.status == INTERNAL_SERVER_ERROR:
             for session in list(self._dispatcher.ending):
-                await session.wait_closed(_UNTIL_IT_RAISES)
+                await session.wait_closed(_CALL_END_LIMIT)
             self._dispatcher.errors.raise_unraised()
         if not is_misplaced(error):
             return
@@ -220,9 +220,9 @@ class ConnectCall:
         )
 
         path = self._dispatcher.options.socketio_path
-        way = await hint_of_path(self._running_app.app, path, scope_of)
-        if way:
-            error.hint = f"{error.hint.partition(';')[0]}; {way}"
+        hint = await hint_of_path(self._running_app.app, path, scope_of)
+        if hint:
+            error.hint = f"{error.hint.partition(';')[0]}; {hint}"
 
     async def _clean_up(self, exc: BaseException) -> None:
         """Close the connection of a first connect that failed with `exc`."""
@@ -238,7 +238,7 @@ class ConnectCall:
         dispatcher = self._dispatcher
         waiting_for, handshake = f"answer to CONNECT of namespace {namespace!r}", ""
         if dispatcher.session is not None and not dispatcher.session.ready:
-            waiting_for, handshake = "Engine.IO handshake", dispatcher.session.handshake_stands()
+            waiting_for, handshake = "Engine.IO handshake", dispatcher.session.why_no_handshake()
         if self._running_app.address:
             waiting_for += f" from {self._running_app.address}"
         return dispatcher.diagnostics().connect_timeout(waiting_for, self._limit, handshake)

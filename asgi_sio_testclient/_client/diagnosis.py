@@ -117,7 +117,7 @@ class WaitDiagnostics:
         if self.errors:
             cause = self._raised(self.errors[0])
         elif running:
-            cause = self._waits(running[0])
+            cause = self._awaited_by(running[0])
         else:
             cause = (
                 self._blocked()
@@ -145,7 +145,7 @@ class WaitDiagnostics:
         if self.at_work:
             cause = f"still at work: {self.at_work[0]}"
         if self.running:
-            cause = self._waits(self.running[0])
+            cause = self._awaited_by(self.running[0])
         return self._timeout(f"{cause}: {what} did not end within {limit:g} s", None, None, limit)
 
     def settles_in_handler(self, handler: str) -> EventTimeout:
@@ -161,7 +161,7 @@ class WaitDiagnostics:
         if self.errors:
             cause = self._raised(self.errors[0])
         elif self.running:
-            cause = self._waits(self.running[0])
+            cause = self._awaited_by(self.running[0])
         else:
             cause = self._server_logged() or cause
         return ConnectTimeout(waiting_for, limit, cause, self.details())
@@ -179,7 +179,7 @@ class WaitDiagnostics:
         )
 
     def _refused_at(self, refusals: dict[str, Any]) -> dict[str, str]:
-        """Return the lines that refused, by namespace."""
+        """Return, by namespace, the line of the connect handler that refused the client."""
         runs = [run for run in self.transcript.handlers if run.event == "connect"]
         latest = {run.namespace: run.refused_at for run in runs if run.namespace in refusals}
         return {namespace: place for namespace, place in latest.items() if place}
@@ -194,7 +194,7 @@ class WaitDiagnostics:
     def _why_no_event(
         self, event: str | None, namespace: str, match: Any, missed: Missed | None
     ) -> str:
-        """Return the likeliest cause, the most certain first."""
+        """Return the likeliest cause as text: the first that applies, from the most certain on."""
         return (
             (self._raised(self.errors[0]) if self.errors else "")
             or self._why_not_taken(event, namespace, match)
@@ -202,7 +202,7 @@ class WaitDiagnostics:
             or self._server_logged()
             or (missed.cause if missed is not None else "")
             or (self._why_no_task(event) if event else "")
-            or self._why_gone(event, namespace)
+            or self._why_not_in_inbox(event, namespace)
             or self._why_nothing_ran()
         )
 
@@ -232,7 +232,7 @@ class WaitDiagnostics:
         return missed
 
     def _why_not_taken(self, event: str | None, namespace: str, match: Any) -> str:
-        """Return whether the event, or a similar one, is among the unread events."""
+        """Return the cause if the event, or one of a similar name, is among the unread events."""
         same_name = [seen for seen in self.received if seen.name == event]
         here = [seen for seen in same_name if seen.namespace == namespace]
         if match is not None and here:
@@ -249,12 +249,12 @@ class WaitDiagnostics:
         if failure is None:
             return ""
         when, words = failure
-        if self._came_since(when):
+        if self._arrived_since(when):
             return ""
         ago = perf_counter() - when
         return f"broker failed: the server's client manager logged {words!r} {ago:.1f} s ago"
 
-    def _came_since(self, when: float) -> bool:
+    def _arrived_since(self, when: float) -> bool:
         """Return whether an event has arrived since a time."""
         latest = self.transcript[-_CONTEXT:]
         came = [entry.time for entry in latest if entry.direction == RECEIVED and entry.event]
@@ -266,13 +266,15 @@ class WaitDiagnostics:
             self.instrumentation.log.logged if self.instrumentation is not None else ()
         ):
             known = any(logged.exc is exc for exc in self.app_exceptions)
-            if not known and not self._came_since(logged.time):
+            if not known and not self._arrived_since(logged.time):
                 ago = perf_counter() - logged.time
-                return f"the server logged {logged.words!r}: {logged.exc!r} {ago:.1f} s ago"
+                return f"the server logged {logged.message!r}: {logged.exc!r} {ago:.1f} s ago"
         return ""
 
-    def _why_gone(self, event: str | None, namespace: str) -> str:
-        """Return whether the event was taken by a handler, or arrived in part."""
+    def _why_not_in_inbox(self, event: str | None, namespace: str) -> str:
+        """Return the cause if the event was read before, was passed to a handler of the test, or
+        lacks attachments.
+        """
         if self.incomplete is not None:
             name, come, announced = self.incomplete
             return f"{announced - come} of {announced} attachments of {name!r} never came"
@@ -293,7 +295,7 @@ class WaitDiagnostics:
         if cause:
             return cause
         if self.running:
-            return self._waits(self.running[0])
+            return self._awaited_by(self.running[0])
         ran = next((run for run in reversed(self.transcript.handlers) if run.name), None)
         if self.received:
             return self._why_no_task("") or f"{_count(self.received, 'other event')} arrived"
@@ -302,8 +304,8 @@ class WaitDiagnostics:
         return f"nothing arrived; {ran.name} ran and sent this client nothing"
 
     def _why_no_task(self, event: str) -> str:
-        """Return a task of the app that ended or never ran; one that names `event`, if that is
-        given.
+        """Return the cause if a task of the app ended or never ran; if `event` is given, only a
+        task whose code has the name of the event counts.
         """
         ended = [] if self.instrumentation is None else self.instrumentation.ended_before()
         for text, tasks in (
@@ -315,15 +317,15 @@ class WaitDiagnostics:
                     return f"{text}: {task}; begin it in the lifespan, or anew with each client"
         return ""
 
-    def _waits(self, run: HandlerRun) -> str:
-        """Return the ack for which a running handler waits, or its place."""
+    def _awaited_by(self, run: HandlerRun) -> str:
+        """Return what a running handler waits for: an ack of the client, or the line it is at."""
         if self.unanswered and run.event != "disconnect":
             wanted = self.unanswered[0].name
             return f"no client.on({wanted!r}) gives the ack that {run.name} awaits"
         return f"still running: {run}"
 
     def _blocked(self) -> str:
-        """Return a handler that blocked the loop beyond the deadline."""
+        """Return the cause if a handler blocked the event loop beyond the deadline."""
         for run in reversed(self.transcript.handlers):
             if run.duration is not None and run.duration >= self.late_by > _BLOCKED:
                 return f"a handler blocked the event loop for {run.duration:.1f} s ({run.name})"

@@ -95,7 +95,7 @@ class Dispatcher:
         self.own_http: httpx.AsyncClient | None = None
         self.closed = False
         self.is_owner = False
-        self._looking_for_unacked = False
+        self._checks_for_unacked = False
         name = f"client{len(running_app.clients) + 1}"
         self.transcript = Transcript(options.packet_class, name, running_app.transcripts)
         self.transcript.options = options
@@ -123,7 +123,7 @@ class Dispatcher:
         if incoming is not None:
             self._take[incoming.kind](self, incoming)
         if self.acks.late:
-            self._look_for_unacked()
+            self._check_for_unacked()
 
     def session_ended(self, session: EngineSession, reason: str, error: Exception | None) -> None:
         """Fail all waits of this client: the connection has ended, and this client did not close
@@ -180,12 +180,12 @@ class Dispatcher:
             or session.instrumentation.sockets.has_output(session.engine.sid)
         ):
             return
-        self._look_for_unacked()
+        self._check_for_unacked()
 
     def frame_delivered(self) -> None:
         """Check for late acks after a frame that was no message."""
         if self.acks.late:
-            self._look_for_unacked()
+            self._check_for_unacked()
 
     # -- packets
 
@@ -297,16 +297,16 @@ class Dispatcher:
         self.disconnect_reason = None
         return session
 
-    def _look_for_unacked(self) -> None:
+    def _check_for_unacked(self) -> None:
         session = self.session
-        if session is not None and not self._looking_for_unacked:
-            self._looking_for_unacked = True
+        if session is not None and not self._checks_for_unacked:
+            self._checks_for_unacked = True
             services = self.running_app.services
             rest = middleware_at_rest(services.work)
             services.idle.when_idle(lambda: [session], self._unacked, rest, soon=rest is not None)
 
     def _unacked(self) -> None:
-        self._looking_for_unacked = False
+        self._checks_for_unacked = False
         self.acks.fail_late(lambda ack, run: self.diagnostics().never_acked(ack, run))
 
     # -- the test's handlers
@@ -385,7 +385,7 @@ class Dispatcher:
         session.send_messages(messages)
         return ack
 
-    # -- what is asked of it
+    # -- queries and checks
 
     @property
     def instrumentation(self) -> ServerInstrumentation | None:
@@ -452,7 +452,7 @@ class Dispatcher:
         if not (self.asked if namespace == ALL else namespace in self.asked):
             raise self.not_connected(namespace)
 
-    def require_way(self, namespace: str) -> None:
+    def require_connected_or_connecting(self, namespace: str) -> None:
         """Require that `namespace` is connected or connecting.
 
         Raises:

@@ -66,8 +66,8 @@ class Inbox:
                 return numbered
         return None
 
-    def wait(self, waiter: Waiter) -> None:
-        """Add a waiter."""
+    def add_waiter(self, waiter: Waiter) -> None:
+        """Add a waiter for an event that has not arrived yet."""
         waiters = self._waiters
         if waiters.single is None and not waiters.by_key:
             waiters.single = waiter

@@ -50,10 +50,10 @@ async def next_event(
         dispatcher.errors.raise_unraised()
     if namespace not in dispatcher.sids:
         dispatcher.require_running()
-        dispatcher.require_way(namespace)
+        dispatcher.require_connected_or_connecting(namespace)
     future: asyncio.Future[Any] = loop.create_future()
     waiter = Waiter(event, namespace, match, future)
-    dispatcher.inbox.wait(waiter)
+    dispatcher.inbox.add_waiter(waiter)
     try:
         numbered = await dispatcher.running_app.services.deadlines.bound(future, limit)
     except asyncio.CancelledError:
@@ -200,7 +200,7 @@ class NoEvent:
             return
         future: asyncio.Future[Any] = running_app.loop.create_future()
         waiter = Waiter(self._event, self._namespace, self._match, future)
-        dispatcher.inbox.wait(waiter)
+        dispatcher.inbox.add_waiter(waiter)
         try:
             numbered = await running_app.services.deadlines.wait(future, seconds)
         except NotConnected:

@@ -22,7 +22,7 @@ Match = Callable[[ReceivedEvent], Any]
 
 
 class Waiter:
-    """A wait for an event that fits."""
+    """A wait for an event: its name, its namespace and a predicate."""
 
     __slots__ = ("event", "future", "match", "namespace", "order", "waits")
 

@@ -31,7 +31,7 @@ from asgi_sio_testclient._waiting.idle import BUSY, IDLE, MOVING, IdleState, Sup
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
 from asgi_sio_testclient._waiting.services import LoopServices, services_of
 from asgi_sio_testclient._waiting.suspended import suspended_at
-from asgi_sio_testclient._waiting.work import TrackedTask, was_set_off
+from asgi_sio_testclient._waiting.work import TrackedTask, is_from_client
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
@@ -209,9 +209,9 @@ class RunningApp:
             current = self._instrumentations[eio] = instrument(eio, self.services)
         return current
 
-    def certain_instrumentation(self) -> ServerInstrumentation | None:
-        """Return the instrumentation if the app is a bare ASGIApp; else None: the server is
-        detected at the first receive().
+    def known_instrumentation(self) -> ServerInstrumentation | None:
+        """Return the instrumentation if the app is python-socketio's own ASGIApp without a wrapper;
+        else None: the server is detected at the first receive().
 
         Raises:
             UsageError: the server is in use in another event loop.
@@ -255,7 +255,7 @@ class RunningApp:
     def track(self, task: asyncio.Task[Any]) -> None:
         """Hold a task of the client itself until it ends. `settle` and the exit wait for it."""
         self._tasks.add(task)
-        task.add_done_callback(self._kept)
+        task.add_done_callback(self._own_task_ended)
 
     def begin_handler(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         """Run a handler of the test in a task of that name."""
@@ -274,7 +274,7 @@ class RunningApp:
         self.track(task)
         return task
 
-    def _kept(self, task: asyncio.Task[Any]) -> None:
+    def _own_task_ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if self.running:
             self.services.idle.notify()
@@ -386,11 +386,11 @@ class RunningApp:
         work = self.services.work
         lines = []
         for running_app in self.services.apps:
-            lines += [str(run) for run in running_app.running_handlers() if run.is_outside(work)]
+            lines += [str(run) for run in running_app.running_handlers() if run.waits_outside(work)]
             lines += [line for session in running_app._sessions for line in session.in_threads()]
             tasks = [task for task in running_app._tasks if work.waits_outside(task)]
             lines += [f"the app at {suspended_at(task)}" for task in tasks]
-        return lines + work.set_off_outside(DEFAULT_GRACE)
+        return lines + work.outside_work(DEFAULT_GRACE)
 
     # -- the end
 
@@ -438,7 +438,7 @@ class RunningApp:
         """Return whether `origin` belongs to this app's clients, as far as that is known:
         another client of the same server may go on.
         """
-        running_app = getattr(origin[1], "running_app", None) if was_set_off(origin) else None
+        running_app = getattr(origin[1], "running_app", None) if is_from_client(origin) else None
         return running_app is None or running_app is self
 
     def why_stuck(self, rest: RestCheck, deadline: float) -> str:

@@ -88,7 +88,7 @@ class BaseSession:
         self.sent = 0
         self.handled = 0
         self.engine = EngineIO()
-        certain = running_app.certain_instrumentation()
+        certain = running_app.known_instrumentation()
         self.instrumentation: ServerInstrumentation | None = (
             certain or running_app.given_instrumentation
         )

@@ -82,7 +82,7 @@ class ClosingSession(SendingSession):
             self._release_poll()
             if self._at_work():
                 pass
-            elif self._unnoticed():
+            elif self._ended_outside_server():
                 self._time_out()
             else:
                 self._finish()
@@ -108,7 +108,7 @@ class ClosingSession(SendingSession):
             self._upgrade = None
         self.activity()
 
-    def _unnoticed(self) -> bool:
+    def _ended_outside_server(self) -> bool:
         """Return whether all calls of the app have returned although the session is open in the
         server: code around the server has raised.
         """

@@ -20,7 +20,7 @@ __all__ = ["IdleSession", "RunningConnectHandlers"]
 
 __tracebackhide__ = True
 
-_ONCE = 2  # frames that a connect handler may send and still refuse: a greeting and its attachment
+_GREETING_FRAMES = 2  # sent before a connect handler may still refuse: an event, an attachment
 
 
 class IdleSession(BaseSession):
@@ -66,7 +66,7 @@ class IdleSession(BaseSession):
         places = [place for place in map(suspended_at, self.tasks) if place]
         at = f", it is at {places[0]}" if places else ""
         if self._upgrade is not None:
-            return f"the upgrade is not through: {self.handshake_stands()}"
+            return f"the upgrade is not through: {self.why_no_handshake()}"
         if self._link is not None and self._link.holding:
             return "a disturbed network holds packets back: see disturb()"
         if self.engine.state is IS_CLOSED:
@@ -85,7 +85,7 @@ class IdleSession(BaseSession):
         )
         return f"the server's output has not arrived{at}" if output else ""
 
-    def handshake_stands(self) -> str:
+    def why_no_handshake(self) -> str:
         """Return why the handshake has not succeeded yet, and where the app is suspended."""
         if self._upgrade is not None:
             return self._upgrade.unanswered()
@@ -159,5 +159,5 @@ class RunningConnectHandlers:
     def quiet(self) -> IdleState:
         """See `SupportsIdle`."""
         state = self._session.quiet()
-        runs_on = len(self._session._notes) - self._before > _ONCE
+        runs_on = len(self._session._notes) - self._before > _GREETING_FRAMES
         return IDLE if state is BUSY and runs_on else state

@@ -166,14 +166,16 @@ class _Move:
         began = self._running_app.loop.time()
         while outside := self._running_app.awaited_outside():
             if perf_counter() > self._until:
-                raise EventTimeout(self._stands(outside[0]), timeout=self._limit, running=outside)
+                raise EventTimeout(
+                    self._why_not_moved(outside[0]), timeout=self._limit, running=outside
+                )
             await asyncio.sleep(_POLL)
             await _run_all(self._running_app.loop)
             # The clock has gone on meanwhile as a real one does: that is not what was asked for.
             now = self._running_app.loop.time()
             self.target, began = self.target + now - began, now
 
-    def _stands(self, outside: str) -> str:
+    def _why_not_moved(self, outside: str) -> str:
         moved = f"has moved by {self._passed():.2f} s" if self.steps else "has not moved"
         return (
             f"in a thread or at a socket: {outside}; advance({self._seconds:g}) waited "
@@ -190,15 +192,15 @@ class _Move:
         if perf_counter() <= self._until:
             return
         passed = self._passed()
-        came_to = (
+        progress = (
             f"advance({self._seconds:g}) came to {passed:.2f} s within {self._limit:g} real seconds"
         )
         if self.skipped < self.steps * _RESTLESS:
             raise EventTimeout(
-                f"{came_to}: something in the loop does not come to rest", timeout=self._limit
+                f"{progress}: something in the loop does not come to rest", timeout=self._limit
             )
         raise EventTimeout(
-            f"{self.steps} timers took too long: {came_to}; pass timeout= for more",
+            f"{self.steps} timers took too long: {progress}; pass timeout= for more",
             timeout=self._limit,
         )
 

@@ -149,10 +149,10 @@ class HTTPContext:
         """
         with jar._cookies_lock:
             kept = self._kept
-            if kept is None or kept.until <= time.time() or kept.made_of != _made_of(jar, url):
+            if kept is None or kept.until <= time.time() or kept.cache_key != _cache_key(jar, url):
                 header = _encoded(_jar_header(jar, url))
                 until = min((each.expires for each in jar if each.expires), default=math.inf)
-                kept = self._kept = _CookieHeader(header, _made_of(jar, url), until)
+                kept = self._kept = _CookieHeader(header, _cache_key(jar, url), until)
             return kept.header
 
     def store_cookies(self, url: str, values: list[bytes]) -> None:
@@ -216,7 +216,7 @@ class _CookieHeader(NamedTuple):
     """
 
     header: bytes
-    made_of: tuple[object, ...]
+    cache_key: tuple[object, ...]
     until: float
 
     def __repr__(self) -> str:
@@ -224,7 +224,7 @@ class _CookieHeader(NamedTuple):
         return f"<{type(self).__name__} of {len(self.header)} bytes>"
 
 
-def _made_of(jar: Any, url: str) -> tuple[object, ...]:
+def _cache_key(jar: Any, url: str) -> tuple[object, ...]:
     """Return all values on which the header of a plain jar depends, except the time."""
     cookies = [tuple(vars(cookie).values()) for cookie in jar]
     return url, jar._policy, tuple(vars(jar._policy).values()), cookies

@@ -111,7 +111,7 @@ class ConnectionRequests:
         scope["headers"] = [*self._headers, *self._cookies(), *headers]
         scope["state"] = dict(self._state or {})
         if method == "GET":
-            scope["query_string"] += _stamp()
+            scope["query_string"] += _timestamp()
         if self._remote_timeout is not None:
             scope["extensions"] = _OF_SESSION if sid else self._extensions()
         return scope
@@ -139,7 +139,7 @@ class ConnectionRequests:
             headers = [pair for pair in headers if pair[0] not in _UPGRADE_HEADERS]
         scope = asgi.websocket_scope(
             self._path,
-            query_string=self._query_string("websocket", sid) + _stamp(),
+            query_string=self._query_string("websocket", sid) + _timestamp(),
             headers=[
                 *headers,
                 *self._cookies(),
@@ -189,7 +189,7 @@ class ConnectionRequests:
         return (f"{text}&sid={sid}" if sid else text).encode("ascii")
 
 
-def _stamp() -> bytes:
+def _timestamp() -> bytes:
     return f"&t={time.time()}".encode("ascii")
 
 

@@ -61,7 +61,7 @@ def is_entry(frame: FrameType) -> bool:
     if frame.f_code.co_name != _ENTRY.co_name:
         return False
     server = frame.f_locals.get("self")
-    return not _lacks(server, _ENGINE_PARTS)
+    return not _missing_parts(server, _ENGINE_PARTS)
 
 
 def app_problem(exc: BaseException) -> str:
@@ -136,8 +136,8 @@ def engineio_server_of(server: Any) -> Any:
     if isinstance(server, engineio.AsyncServer | engineio.Server):
         return server
     eio = getattr(server, "eio", server)
-    missing = _lacks(server, _SERVER_PARTS) if eio is not server else []
-    missing += _lacks(eio, _ENGINE_PARTS)
+    missing = _missing_parts(server, _SERVER_PARTS) if eio is not server else []
+    missing += _missing_parts(eio, _ENGINE_PARTS)
     if not missing and not isinstance(server, type):
         return eio
     raise with_advice(
@@ -153,10 +153,10 @@ def socketio_server_of(eio: Any) -> Any:
     handler = eio.handlers.get("message")
     sio = getattr(handler, "__self__", None)
     known = isinstance(sio, socketio.AsyncServer | socketio.Server)
-    return sio if known or (sio is not None and not _lacks(sio, _SERVER_PARTS)) else None
+    return sio if known or (sio is not None and not _missing_parts(sio, _SERVER_PARTS)) else None
 
 
-def _lacks(thing: Any, parts: Iterable[str]) -> list[str]:
+def _missing_parts(thing: Any, parts: Iterable[str]) -> list[str]:
     """Return the parts of a server that `thing` does not have."""
     return [part for part in parts if not hasattr(thing, part)]
 

@@ -43,7 +43,7 @@ def instrument(eio: Any, services: LoopServices) -> ServerInstrumentation:
     current = next((other for other in others if other.services is services), None)
     if current is None:
         for other in list(others):
-            _make_way(other, services, others)
+            _release_closed_loop(other, services, others)
         # The hooks of another loop have replaced the server's own handler.
         sio = others[-1].sio if others else socketio_server_of(eio)
         current = _kind_of(eio)(eio, sio, services)
@@ -62,7 +62,7 @@ def _kind_of(eio: Any) -> Callable[[Any, Any, LoopServices], ServerInstrumentati
     return ThreadedInstrumentation
 
 
-def _make_way(
+def _release_closed_loop(
     other: ServerInstrumentation,
     services: LoopServices,
     instrumentations: list[ServerInstrumentation],

@@ -23,12 +23,12 @@ class Logged(NamedTuple):
 
     Attributes:
         time: when it was logged, in seconds of `time.perf_counter`.
-        words: the message.
+        message: the message.
         exc: the exception that was logged with it.
     """
 
     time: float
-    words: str
+    message: str
     exc: BaseException | None
 
 
@@ -56,8 +56,8 @@ def _quoting(kind: Any) -> Any:
         _report: Report
 
         def exception(self, message: Any, *args: Any, **options: Any) -> None:
-            words = str(message) % args if args else str(message)
-            self._report(Logged(perf_counter(), words, sys.exc_info()[1]))
+            text = str(message) % args if args else str(message)
+            self._report(Logged(perf_counter(), text, sys.exc_info()[1]))
             super().exception(message, *args, **{"stacklevel": 2, **options})
 
     return Quoting

@@ -172,7 +172,7 @@ class ServerObservation:
         self._wrap(sio, "_trigger_event", trigger)
         self._wrap(sio, "_handle_event_internal", internal)
         self._wrap(sio.manager, "emit", self._emit)
-        self.tell_handlers()
+        self.report_handlers()
 
     def _wrap(self, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
         original = getattr(owner, name)
@@ -183,10 +183,10 @@ class ServerObservation:
 
     def restore(self) -> None:
         """Remove the wrappers, except those that other code has wrapped since."""
-        self.tell_handlers()
+        self.report_handlers()
         self._hooks.restore()
 
-    def tell_handlers(self) -> None:
+    def report_handlers(self) -> None:
         """Report the handlers that are registered now."""
         handlers = list(registered_handlers(self._sio))
         for handler in handlers:
@@ -243,7 +243,7 @@ class ServerObservation:
         never_awaited = (
             inspect.iscoroutine(value) and inspect.getcoroutinestate(value) == inspect.CORO_CREATED
         )
-        ran = dispatch.began if bodies.sees(dispatch.code) else not never_awaited
+        ran = dispatch.began if bodies.is_observed(dispatch.code) else not never_awaited
         refused = handler.event == "connect" and value is False
         self._ended(HandlerResult(handler, ran, refused=refused))
 
@@ -252,7 +252,11 @@ class ServerObservation:
     ) -> None:
         if handler is None:
             return
-        ran = dispatch.began if bodies.sees(dispatch.code) else _went_through(exc, dispatch.code)
+        ran = (
+            dispatch.began
+            if bodies.is_observed(dispatch.code)
+            else _went_through(exc, dispatch.code)
+        )
         refused = handler.event == "connect" and isinstance(exc, _REFUSALS)
         if ran or not _is_second_try(handler.event, exc):
             raised = None if refused else exc
@@ -263,7 +267,7 @@ class ServerObservation:
         if call is not None and call.result is None:
             call.result = result  # reported after the server has sent the ack, or failed to
         else:
-            _tell_ended(result)
+            _report_ended(result)
 
     # -- acks
 
@@ -278,7 +282,7 @@ class ServerObservation:
             raise
         finally:
             _event_call.reset(token)
-            _tell_ended(call.result)
+            _report_ended(call.result)
 
     def _internal_in_thread(self, original: Any, *args: Any) -> None:
         call = _EventCall()
@@ -291,7 +295,7 @@ class ServerObservation:
             raise
         finally:
             _event_call.reset(token)
-            _tell_ended(call.result)
+            _report_ended(call.result)
 
     @staticmethod
     def _acked(call: _EventCall, id: int | None) -> None:
@@ -315,7 +319,7 @@ class ServerObservation:
 _REFUSALS = (socketio.exceptions.ConnectionRefusedError, ConnectionRefusedError)
 
 
-def _tell_ended(result: HandlerResult | None) -> None:
+def _report_ended(result: HandlerResult | None) -> None:
     if result is not None:
         for observer in observers:
             observer.handler_ended(result)
@@ -414,8 +418,8 @@ def _is_second_try(event: str, exc: BaseException) -> bool:
 class _Bodies:
     """Notifies the current dispatch when the body of a handler begins, by ``sys.monitoring``.
 
-    Python 3.11 has no ``sys.monitoring``, and all tool ids may be in use: then `sees` is false, and
-    tracebacks are used instead.
+    Python 3.11 has no ``sys.monitoring``, and all tool ids may be in use: then `is_observed`
+    returns False, and tracebacks are used instead.
 
     Args:
         monitoring: the module, or None.
@@ -446,7 +450,7 @@ class _Bodies:
                 )
         return self._tool is not None
 
-    def sees(self, code: CodeType | None) -> bool:
+    def is_observed(self, code: CodeType | None) -> bool:
         """Whether the start of a code object is observed."""
         return code in self._codes
 

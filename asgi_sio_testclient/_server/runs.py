@@ -37,7 +37,7 @@ class InstrumentedConnection(Protocol):
         """
 
 
-class NamesHandlers(Protocol):
+class HandlerNames(Protocol):
     """The part of the server's instrumentation that a `HandlerRun` uses."""
 
     def handler_name(self, event: str, namespace: str) -> str:
@@ -71,7 +71,7 @@ class HandlerRun:
 
     def __init__(
         self,
-        server: NamesHandlers,
+        server: HandlerNames,
         owner: InstrumentedConnection | None,
         event: str,
         namespace: str,
@@ -111,7 +111,7 @@ class HandlerRun:
         """
         return self.task is not None and _CALL in suspended_codes(self.task)
 
-    def is_outside(self, work: Work) -> bool:
+    def waits_outside(self, work: Work) -> bool:
         """Return whether the run waits for a thread or a socket; `work` is the work of its event
         loop.
         """

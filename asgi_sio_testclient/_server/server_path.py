@@ -66,9 +66,9 @@ async def hint_of_path(app: Any, path: str, scope_of: ScopeOf) -> str:
             return f"the app has one at socketio_path={candidate!r}"
         if reached.path is not None and not reached.server:
             refusing = refusing or reached
-    wrapper = await _wrapper(app, _normal(path), scope_of)
-    if wrapper:
-        return wrapper
+    hint = await _hint_of_wrapper(app, _normal(path), scope_of)
+    if hint:
+        return hint
     if refusing is not None:
         seen, own = str(refusing.path).strip("/"), refusing.app.engineio_path.strip("/")
         return (
@@ -78,8 +78,10 @@ async def hint_of_path(app: Any, path: str, scope_of: ScopeOf) -> str:
     return ""
 
 
-async def _wrapper(app: Any, path: str, scope_of: ScopeOf) -> str:
-    """Return an ASGIApp around `app`, which is probably the right app."""
+async def _hint_of_wrapper(app: Any, path: str, scope_of: ScopeOf) -> str:
+    """Return the hint if another ASGIApp of the process has `app` as its ``other_asgi_app``: the
+    test should pass the outer app. "" without such an ASGIApp.
+    """
     for thing in _asgi_apps():
         if thing is app or all(inner is not app for inner in reachable(thing.other_asgi_app)):
             continue

@@ -148,11 +148,11 @@ class ThreadedInstrumentation:
         try:
             target(*args, **kwargs)
         except BaseException as exc:
-            hearer = owner or next(iter(list(self.sessions.values())), None)
-            if hearer is None or not reaches_test(exc):
+            session = owner or next(iter(list(self.sessions.values())), None)
+            if session is None or not reaches_test(exc):
                 raise
             note(exc, "a background task", "")
-            self._threads.call_in_loop(hearer.app_raised, exc)
+            self._threads.call_in_loop(session.app_raised, exc)
 
     def _serve(self, target: Callable[[], object]) -> None:
         try:

@@ -34,16 +34,16 @@ class ThreadHandle(asyncio.Future[None]):
     A thread can't be cancelled: after `cancel`, the thread ends at its next ``eio.sleep()``.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, ask: Callable[[], object]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_cancel: Callable[[], object]) -> None:
         super().__init__(loop=loop)
         self.sleeps = False
         self.stop = threading.Event()
-        self._ask = ask
+        self._on_cancel = on_cancel
 
     def cancel(self, msg: Any = None) -> bool:
         """Request the thread to end."""
         self.stop.set()
-        self._ask()
+        self._on_cancel()
         return False
 
     def finish(self) -> None:
@@ -52,7 +52,7 @@ class ThreadHandle(asyncio.Future[None]):
             self.set_result(None)
 
 
-class _AskedToEnd(SystemExit):
+class _EndRequested(SystemExit):
     """Raised to end a thread; not an Exception, so that no ``except Exception`` of a handler
     catches it.
     """
@@ -77,7 +77,7 @@ class ThreadRun(HandlerRun):
         """Whether the run waits in ``Server.call()`` for a client's ack."""
         return self.ended is None and _CALL in codes_in_thread(self._thread)
 
-    def is_outside(self, work: Work) -> bool:
+    def waits_outside(self, work: Work) -> bool:
         """Whether the run goes on in its thread, and does not wait for the client."""
         return self.ended is None and not self.awaits_client
 
@@ -134,7 +134,7 @@ class ServerThreads:
         """Call `body` in the current thread, and finish `handle` at the end."""
         self._current.handle = handle
         try:
-            with contextlib.suppress(_AskedToEnd):
+            with contextlib.suppress(_EndRequested):
                 body(*args)
         finally:
             self.call_in_loop(self._ended, handle)
@@ -147,7 +147,7 @@ class ServerThreads:
             return
         handle.sleeps = True
         if handle.stop.wait(seconds):
-            raise _AskedToEnd
+            raise _EndRequested
         handle.sleeps = False
 
     # -- handles

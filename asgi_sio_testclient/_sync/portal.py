@@ -188,8 +188,8 @@ class _Loop:
         return cast("Result", call.result)
 
     def do(self, function: Callable[..., Result], *args: Any) -> Result:
-        """Call ``function(*args)`` in the loop's thread, so that nothing arrives meanwhile; where
-        the loop does not run, here.
+        """Call ``function(*args)`` in the loop's thread, so that no packet arrives during the call;
+        if the loop does not run, call it in the current thread.
         """
         if self._portal is None or threading.get_ident() == self._thread:
             return function(*args)

@@ -8,7 +8,7 @@ called. So code that ends the work of a source has to call `notify` afterwards, 
 thread; without the call, `settle` waits until its timeout. These functions call `notify`,
 each at one place, and no others do:
 
-- `RunningApp._kept`: a task of the client itself ended, such as a handler of the test;
+- `RunningApp._own_task_ended`: a task of the client itself ended, such as a handler of the test;
 - `ReceivingSession.transport_frame`: a frame of the server arrived;
 - `ReceivingSession._receive_disturbed`: a frame of the server reached a disturbed link, which may
   lose the frame;
@@ -70,7 +70,7 @@ class _Watcher:
     """A wait until several sources are idle at the same time, and the app is at rest then.
 
     Attributes:
-        then: called once that is so.
+        callback: called once, as soon as that is so.
         rest: checks whether the app is at rest; None if only the sources matter.
         turns: turns of the loop for which sources may still be MOVING.
         notified: how often `IdleWatchers.notify` had been called when `turns` was last reset.
@@ -80,11 +80,11 @@ class _Watcher:
     def __init__(
         self,
         sources: Callable[[], Iterable[SupportsIdle]],
-        then: Callable[[], object],
+        callback: Callable[[], object],
         rest: RestCheck | None,
     ) -> None:
         self._sources = sources
-        self.then = then
+        self.callback = callback
         self.rest = rest
         self.turns = _TURNS
         self.notified = 0
@@ -122,7 +122,7 @@ class IdleWatchers:
         self.bound_notify = self.notify
         self._kinds: Counter[Any] = Counter()
         self._notified = 0
-        self._looking = False
+        self._check_is_scheduled = False
         self._next_check: asyncio.TimerHandle | None = None
 
     def clear(self) -> None:
@@ -136,12 +136,12 @@ class IdleWatchers:
     def when_idle(
         self,
         sources: Callable[[], Iterable[SupportsIdle]],
-        then: Callable[[], object],
+        callback: Callable[[], object],
         rest: RestCheck | None = None,
         *,
         soon: bool = False,
     ) -> Callable[[], None]:
-        """Call `then` once, as soon as all `sources` are idle, and the app at rest if `rest` is
+        """Call `callback` once, as soon as all `sources` are idle, and the app at rest if `rest` is
         given.
 
         `soon` defers the first check to the next turn of the loop: the caller is within a call of
@@ -150,11 +150,11 @@ class IdleWatchers:
         Returns:
             A function that removes the wait.
         """
-        watcher = _Watcher(sources, then, rest)
+        watcher = _Watcher(sources, callback, rest)
         self.watchers[watcher] = None
         self._kinds[watcher.kind] += 1
         if soon:
-            self._look_soon()
+            self._check_soon()
         elif self._kinds[watcher.kind] == 1:
             self._check_watcher(watcher)
         # Else an earlier watcher of this kind has found a busy source.
@@ -177,22 +177,22 @@ class IdleWatchers:
         """
         if self.watchers:
             self._notified += 1
-            self._look_soon()
+            self._check_soon()
 
-    def _look_soon(self) -> None:
-        if not self._looking:
-            self._looking = True
+    def _check_soon(self) -> None:
+        if not self._check_is_scheduled:
+            self._check_is_scheduled = True
             self.loop.call_soon(self._check_all)
 
     def _check_all(self) -> None:
-        self._looking = False
+        self._check_is_scheduled = False
         # Of many watchers of one kind, only the first is checked: the check of each would go over
         # the tasks of all clients.
         busy, idle = set(), set()
         for watcher in list(self.watchers):
             if watcher.kind in idle:
                 self._remove(watcher)
-                watcher.then()
+                watcher.callback()
             elif watcher.kind in busy:
                 continue
             elif not self._check_watcher(watcher):
@@ -211,15 +211,15 @@ class IdleWatchers:
             again_in = None if watcher.rest is None else watcher.rest.check()
             if again_in is None:
                 self._remove(watcher)
-                watcher.then()
+                watcher.callback()
                 return True
             if again_in:
                 self._check_in(again_in)
             else:
-                self._look_soon()
+                self._check_soon()
         elif state is MOVING and watcher.turns:
             watcher.turns -= 1
-            self._look_soon()
+            self._check_soon()
         elif state is MOVING:
             self._check_in(_SLOW_CHECK)
         return False

@@ -28,8 +28,8 @@ from asgi_sio_testclient._waiting.work import (
     TrackedTask,
     Work,
     describe_call,
+    is_from_client,
     is_servers_task,
-    was_set_off,
 )
 
 __all__ = ["DEFAULT_GRACE", "NEVER", "RestCheck", "middleware_at_rest"]
@@ -94,7 +94,7 @@ class RestCheck:
         self._turns_of_the_test = _TURNS_OF_THE_TEST
         self._ready_checks: dict[Any, int] = {}
         self._seen_ready: set[Any] = set()  # in this check
-        self._unreadable_turns = 0 if work.sees_ready_queue else _UNREADABLE_TURNS
+        self._unreadable_turns = 0 if work.has_ready_queue else _UNREADABLE_TURNS
         self._poll = _FIRST_POLL
 
     def check(self, *, whole: bool = False) -> float | None:
@@ -121,7 +121,7 @@ class RestCheck:
         if work.executor_calls:
             self._check_executor_calls()
         brief = not (whole or self._rounds)
-        if work.sees_ready_queue:
+        if work.has_ready_queue:
             self._check_ready_queue(brief=brief)
         if brief and self._next_turn:
             return 0
@@ -142,7 +142,7 @@ class RestCheck:
         the same kind would, too.
         """
         waited_for = self._followed or self._tickers or self._seen_ready or self._tests_turn
-        return self._work.sees_ready_queue and not waited_for
+        return self._work.has_ready_queue and not waited_for
 
     def describe(self) -> list[str]:
         """Return a line for each task, call or timer that the last check found at work."""
@@ -253,7 +253,7 @@ class RestCheck:
     ) -> None:
         key = record, at.frames
         moved = _is_elsewhere(record, at.frames)
-        if record.is_ticker or not (moved or was_set_off(record.origin)):
+        if record.is_ticker or not (moved or is_from_client(record.origin)):
             self._tickers.append((key, timer, timer.when()))
             self._ticking.add(record)
             return
@@ -283,7 +283,7 @@ class RestCheck:
             return False
         places = record.resting_places
         if places is None:
-            if not was_set_off(record.origin):
+            if not is_from_client(record.origin):
                 return False
         elif at.frames in places:
             return False
@@ -310,13 +310,14 @@ class RestCheck:
             return
         record = self._work.record_of(timer.task)
         if timer.sleeps:
-            if timer.task is not None and record is None and was_set_off(timer.origin):
+            if timer.task is not None and record is None and is_from_client(timer.origin):
                 # Created as asyncio.Task(...), which no hook notices.
                 self._work.adopt(timer.task, timer.origin)
                 self._next_turn = True
             return
         key = f"a timer that calls {timer.name}", timer.task and id(timer.task)
-        caused = was_set_off(timer.origin) or (record is not None and was_set_off(record.origin))
+        origins = timer.origin, None if record is None else record.origin
+        caused = any(map(is_from_client, origins))
         if caused and not self._is_ticking(timer, record):
             if not self._has_repeated_for(
                 self._grace * _FOLLOWED[Ending.MAY_END], key, timer.handle
@@ -361,7 +362,7 @@ class RestCheck:
     def _start_rounds_again(self) -> None:
         """Wait for another round of each ticker, since something is at work."""
         self._turns_of_the_test = _TURNS_OF_THE_TEST
-        self._unreadable_turns = 0 if self._work.sees_ready_queue else _UNREADABLE_TURNS
+        self._unreadable_turns = 0 if self._work.has_ready_queue else _UNREADABLE_TURNS
         self._passes = 1
         for key in list(self._came_round):
             if self._rounds_of[key] < self._rounds:

@@ -43,8 +43,8 @@ __all__ = [
     "TrackedTask",
     "Work",
     "describe_call",
+    "is_from_client",
     "is_servers_task",
-    "was_set_off",
 ]
 
 __tracebackhide__ = True
@@ -66,7 +66,7 @@ _MANY_FRESH = 32  # with so many fresh tasks, they are checked at most once in a
 _SWEEP = 64  # records of ended tasks that are kept, beside twice the number of running tasks
 
 
-def was_set_off(origin: Any) -> bool:
+def is_from_client(origin: Any) -> bool:
     """Return whether an origin is a packet or a request of a client."""
     return origin.__class__ is tuple
 
@@ -186,7 +186,7 @@ class TrackedTask:
     @property
     def reports_to_a_client(self) -> bool:
         """Return whether a known client caused the task."""
-        return was_set_off(self.origin) and self.origin[1] is not None
+        return is_from_client(self.origin) and self.origin[1] is not None
 
     @property
     def is_over(self) -> bool:
@@ -224,7 +224,7 @@ class Work:
         timers: the loop's timers.
         has_middleware: whether a middleware began tasks, which may carry packets.
         ticking_timers: names of callbacks that always set their own timer again.
-        sees_ready_queue: whether the ready queue of the loop can be read.
+        has_ready_queue: whether the ready queue of the loop can be read.
         create_untracked: the loop's ``create_task`` without the hook: for runs of handlers, which
             are tracked separately.
     """
@@ -240,11 +240,11 @@ class Work:
         self.tracked: dict[weakref.ref[asyncio.Task[Any]], TrackedTask] = {}
         self.fresh: list[TrackedTask] = []
         self.unnoted = False
-        self._knows_earlier_tasks = False
+        self._tracks_earlier_tasks = False
         self.executor_calls: dict[asyncio.Future[Any], tuple[str, Any]] = {}
         self.in_executor: set[asyncio.Future[Any]] = set()
-        self.sees_ready_queue = hasattr(loop, "_ready")
-        timers = HeapTimers if self.sees_ready_queue else HookedTimers
+        self.has_ready_queue = hasattr(loop, "_ready")
+        timers = HeapTimers if self.has_ready_queue else HookedTimers
         self.timers: HeapTimers | HookedTimers = timers(loop, owners, ORIGIN)
         self.create_untracked = loop.create_task
         self.ticking_timers: set[str] = set()
@@ -279,7 +279,7 @@ class Work:
         if loop.run_in_executor == self._executor_hook:
             del loop.run_in_executor
         self.timers.unhook()
-        self.unnoted = self._knows_earlier_tasks = self.has_middleware = False
+        self.unnoted = self._tracks_earlier_tasks = self.has_middleware = False
         if self.tracked or self.executor_calls:
             self.tracked.clear()
             self.fresh.clear()
@@ -303,7 +303,7 @@ class Work:
         if origin is not None and origin is not INTERNAL:
             self.in_executor.add(future)
             future.add_done_callback(self.in_executor.discard)
-            if was_set_off(origin):
+            if is_from_client(origin):
                 self.executor_calls[future] = _called(func), origin
         return future
 
@@ -320,12 +320,12 @@ class Work:
         a worker begins while it works have the clients as their origin.
         """
         origin = ORIGIN.get()
-        if origin is INTERNAL or was_set_off(origin):
+        if origin is INTERNAL or is_from_client(origin):
             return origin
         parent = self.record_of(asyncio.current_task(self.loop))
         if parent is None:
             return origin
-        if was_set_off(parent.origin):
+        if is_from_client(parent.origin):
             return parent.origin
         return WORKER if parent.resting_places else origin
 
@@ -364,7 +364,7 @@ class Work:
         """Note where the tasks wait that no client has caused. Called before a packet is sent: a
         worker at another place afterwards is at work.
         """
-        if not self._knows_earlier_tasks:
+        if not self._tracks_earlier_tasks:
             self._adopt_earlier_tasks()
         if self._looked_in_this_turn:
             return
@@ -379,9 +379,9 @@ class Work:
                 continue
             at = self.suspension_of(task, waiter)
             waits = at.waits_for is not WaitsFor.TIMER
-            if waits and (at.waits_for is WaitsFor.APP or not was_set_off(record.origin)):
+            if waits and (at.waits_for is WaitsFor.APP or not is_from_client(record.origin)):
                 record.rests_at(at.frames)
-            elif was_set_off(record.origin):
+            elif is_from_client(record.origin):
                 left.append(record)
         self.fresh[:] = left
         self.unnoted = bool(left)
@@ -397,7 +397,7 @@ class Work:
         """Track tasks that were begun before the hooks were installed, such as a fixture's
         worker.
         """
-        self._knows_earlier_tasks = True
+        self._tracks_earlier_tasks = True
         current = asyncio.current_task(self.loop)
         for task in asyncio.all_tasks(self.loop):
             if task is not current and self.record_of(task) is None:
@@ -473,7 +473,7 @@ class Work:
         here = {threading.main_thread(), threading.current_thread()}
         return any(thread not in here for thread in threading.enumerate())
 
-    def set_off_outside(self, grace: float) -> list[str]:
+    def outside_work(self, grace: float) -> list[str]:
         """Return a line for each thing that clients caused and that waits outside, see
         `waits_outside`.
 
@@ -487,7 +487,7 @@ class Work:
         for record in list(self.tracked.values()):
             task: Any = record.ref()
             waiter = getattr(task, "_fut_waiter", None)
-            if waiter is None or waiter.done() or not was_set_off(record.origin):
+            if waiter is None or waiter.done() or not is_from_client(record.origin):
                 continue
             outside = self._outside_of(task, waiter)
             seen = self._outside[waiter][1]
@@ -514,7 +514,7 @@ class Work:
         read.
         """
         selector: Any = getattr(self.loop, "_selector", None)
-        if not self.sees_ready_queue or selector is None:
+        if not self.has_ready_queue or selector is None:
             return True
         if self.in_executor:
             return True
@@ -530,7 +530,7 @@ class Work:
         """
         for reference, record in list(self.tracked.items()):
             task = reference()
-            if task is None or task.done() or not was_set_off(record.origin):
+            if task is None or task.done() or not is_from_client(record.origin):
                 continue
             code = getattr(task.get_coro(), "cr_code", None)
             if code is not None and not is_library(code):
@@ -553,7 +553,7 @@ _CRASHES_ON_ENDED_EAGER_TASKS = (3, 12) <= sys.version_info < (3, 12, 5)
 
 
 def _begun_by(origin: Any) -> str:
-    return f", begun by {origin[0]}" if was_set_off(origin) else ""
+    return f", begun by {origin[0]}" if is_from_client(origin) else ""
 
 
 def describe_call(called: str, origin: Any) -> str:

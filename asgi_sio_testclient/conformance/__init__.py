@@ -39,7 +39,7 @@ __tracebackhide__ = True
 NOT_FOUND = 404
 AT_A_TIME = 4  # cases against a live server
 REPETITIONS = 5  # the most repetitions of a case that differs on a live server
-LOOKING = 2.0  # seconds for the answer to the request that checks a suite's path
+CHECK_TIMEOUT = 2.0  # seconds for the answer to the request that checks a suite's path
 
 CASES: tuple[Case, ...] = (*_engineio_cases.CASES, *_socketio_cases.CASES)
 """Every case of both suites, in the suites' order."""
@@ -114,10 +114,10 @@ async def served(app: Any, paths: dict[str, str] | None = None) -> tuple[str, ..
     for suite, path in {**SUITES, **(paths or {})}.items():
         probe = Probe(single_callable(app), path)
         try:
-            async with asyncio.timeout(LOOKING):
+            async with asyncio.timeout(CHECK_TIMEOUT):
                 response = await probe.response(probe.request("GET", polling_query()))
         except TimeoutError:
-            why = f"no answer within {LOOKING:g} s; is the path {path!r} right?"
+            why = f"no answer within {CHECK_TIMEOUT:g} s; is the path {path!r} right?"
             failures.append((path, why))
         except RemoteFailure as exc:
             raise _unreachable(app, path, str(exc)) from None

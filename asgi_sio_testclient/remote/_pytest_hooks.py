@@ -16,7 +16,7 @@ __all__ = ["URLPlugin"]
 __tracebackhide__ = True
 
 NOT_MARKED = "needs the app in this process: not marked @pytest.mark.sio(portable=True)"
-ASKS_FOR_THE_APP = "needs the app in this process: it, or a fixture of it, asks for sio_app"
+NEEDS_THE_APP = "needs the app in this process: it, or a fixture of it, asks for sio_app"
 
 
 class URLPlugin:
@@ -50,7 +50,7 @@ class URLPlugin:
         if not _is_portable(item):
             pytest.skip(NOT_MARKED)
         if "sio_app" in names:
-            pytest.skip(ASKS_FOR_THE_APP)
+            pytest.skip(NEEDS_THE_APP)
 
     @pytest.fixture
     def _sio_setup(

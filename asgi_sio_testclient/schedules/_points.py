@@ -81,7 +81,7 @@ class Recorder:
         self._counts: dict[tuple[int, ...], int] = {}
         self._wanted = {key[:-1] for key in holds}
 
-    def _looks_at(self, path: tuple[int, ...]) -> bool:
+    def _is_observed(self, path: tuple[int, ...]) -> bool:
         return self.active and (self._records or path in self._wanted or self.tell is not None)
 
     def step(self, loop: Any, task: asyncio.Task[Any], *, woken: bool) -> float:
@@ -93,7 +93,7 @@ class Recorder:
             woken: whether a future has woken the task; else the task has yielded, or is new.
         """
         path = loop.path(task)
-        if not self._looks_at(path):
+        if not self._is_observed(path):
             return 0.0
         coroutine: Any = task.get_coro()
         if not woken and not any(getattr(coroutine, name, False) for name in _SUSPENDED):
@@ -129,7 +129,7 @@ class Recorder:
         if task is None:
             return 0.0
         path = loop.path(task)
-        if not self._looks_at(path):
+        if not self._is_observed(path):
             return 0.0
         frames = running((type(loop).create_task.__code__,))
         site = self.frames.site(_until_sleep(frames))

@@ -97,9 +97,9 @@ class ClockReads:
 
     def _note(self, frame: FrameType, event: str, argument: Any) -> None:
         if event == "c_call" and getattr(argument, "__name__", "") in _CLOCKS:
-            self._look_for_line(frame, argument.__name__)
+            self._note_line(frame, argument.__name__)
 
-    def _look_for_line(self, frame: FrameType | None, name: str) -> None:
+    def _note_line(self, frame: FrameType | None, name: str) -> None:
         for _ in range(_OUTWARDS):
             if frame is None:
                 return

@@ -123,7 +123,7 @@ class Failure:
     detail: str = ""
 
 
-_LOOK_BACK = 200  # the latest spans in which the emitter of an event is searched for
+_SEARCHED_SPANS = 200  # the latest spans in which the emitter of an event is searched for
 _RECENT = 0.005  # seconds; an emitted event arrives within a few turns of the loop
 _NAMES = {"EVENT": "events", "BINARY_EVENT": "events", "ACK": "acks", "BINARY_ACK": "acks"}
 _CONNECTS = {"CONNECT", "CONNECT_ERROR", "DISCONNECT"}
@@ -354,7 +354,7 @@ class _Builder:
                 return mark, False
         if self.recording.emits:
             return None, False
-        near = [span for span in self.sources if span.start <= time][-_LOOK_BACK:]
+        near = [span for span in self.sources if span.start <= time][-_SEARCHED_SPANS:]
         active = [span for span in near if span.end is None or span.end >= time]
         if not active:
             active = [span for span in near if time - (span.end or time) <= _RECENT]

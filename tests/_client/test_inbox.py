@@ -22,7 +22,7 @@ def filled(*events):
 
 def waiting(inbox, event=None, namespace="/", match=None):
     waiter = Waiter(event, namespace, match, asyncio.get_running_loop().create_future())
-    inbox.wait(waiter)
+    inbox.add_waiter(waiter)
     return waiter
 
 

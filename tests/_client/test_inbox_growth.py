@@ -87,7 +87,7 @@ def wait_for_many_names(count):
 
     def wait_and_put():
         for one in waiters:
-            inbox.wait(one)
+            inbox.add_waiter(one)
         for event in reversed(coming):
             inbox.put(event)
         for one in waiters:
@@ -100,12 +100,12 @@ def wait_for_many_names(count):
 
 def wait_for_what_never_comes(count):
     inbox = Inbox()
-    inbox.wait(waiter("never"))
+    inbox.add_waiter(waiter("never"))
     waiters = [waiter("never") for _ in range(count)]
 
     def wait_and_leave():
         for one in waiters:
-            inbox.wait(one)
+            inbox.add_waiter(one)
             inbox.remove(one)
 
     return steps(wait_and_leave)
@@ -145,7 +145,7 @@ async def test_waiters_of_one_event_are_served_in_the_order_in_which_they_came()
     wanted = [("a", "/"), (None, "/"), ("a", ALL), ("a", "/"), (None, ALL), ("a", "/")]
     waiters = [waiter(name, namespace) for name, namespace in wanted]
     for one in waiters:
-        inbox.wait(one)
+        inbox.add_waiter(one)
     inbox.remove(waiters[3])
     for number in range(5):
         inbox.put(ReceivedEvent("a", (number,)))
@@ -158,7 +158,7 @@ async def test_one_that_left_between_others_is_passed_over():
     inbox = Inbox()
     first, second, third = waiters = [waiter("a"), waiter("a"), waiter("a")]
     for one in waiters:
-        inbox.wait(one)
+        inbox.add_waiter(one)
     inbox.remove(second)
     inbox.remove(third)
     inbox.put(ReceivedEvent("a", ()))

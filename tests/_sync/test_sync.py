@@ -81,7 +81,7 @@ NOT_FOR_TESTS = {
     "frame_delivered",
     "handler_ended",
     "handler_started",
-    "handshake_stands",
+    "why_no_handshake",
     "in_threads",
     "close",
     "quiet",

@@ -186,7 +186,7 @@ async def test_a_call_in_a_thread_is_found_behind_a_task_of_the_test(work):
     work.adopt(thread, SET_OFF)
     for _ in range(3):
         await asyncio.sleep(0)
-    found = work.set_off_outside(A_MINUTE)
+    found = work.outside_work(A_MINUTE)
     go_on.set()
     await thread
     own.cancel()

@@ -274,7 +274,7 @@ class Stubborn:
 @pytest.fixture
 def impatient(monkeypatch):
     """Bounds that a test has the time for."""
-    monkeypatch.setattr(conformance, "LOOKING", 0.05)
+    monkeypatch.setattr(conformance, "CHECK_TIMEOUT", 0.05)
     monkeypatch.setattr("asgi_sio_testclient.conformance._probe.GONE", 0.05)
 
 

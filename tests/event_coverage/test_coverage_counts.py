@@ -353,7 +353,7 @@ def test_bodies_by_monitoring():
     bodies.observe(code)
     bodies.observe(code)
     bodies.observe(code_of(use))
-    assert bodies.sees(code)
+    assert bodies.is_observed(code)
     assert monitoring.tools[3] == "asgi-sio-testclient"
     monitoring.callback(code, 0)  # nobody listens
     dispatch = observers._Dispatch(code)
@@ -363,12 +363,12 @@ def test_bodies_by_monitoring():
     assert dispatch.began
     bodies.release()
     assert monitoring.local == {code: 0, code_of(use): 0}
-    assert not bodies.sees(code)
+    assert not bodies.is_observed(code)
 
 
 @pytest.mark.parametrize("monitoring", [None, Monitoring(taken=range(6))])
 def test_bodies_without_monitoring(monitoring):
     bodies = observers._Bodies(monitoring)
     bodies.observe(code_of(rows))
-    assert not bodies.sees(code_of(rows))
+    assert not bodies.is_observed(code_of(rows))
     bodies.release()

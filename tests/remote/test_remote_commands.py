@@ -202,7 +202,7 @@ class TestRepeated:
     ],
 )
 async def test_a_port_without_http(monkeypatch, suites, answer, said):
-    monkeypatch.setattr(conformance, "LOOKING", 0.1 if answer is None else PATIENCE)
+    monkeypatch.setattr(conformance, "CHECK_TIMEOUT", 0.1 if answer is None else PATIENCE)
     async with answering(answer) as port:
         at = f"{HOST}:{port}"
         with pytest.raises(HandshakeFailed, match=re.escape(said.format(at, at))):
