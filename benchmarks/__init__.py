@@ -1,9 +1,10 @@
-"""What this client costs beside a bare driver and beside its peers, measured in one run.
+"""Measures the cost of this client beside a bare driver and other clients, in one run.
 
-`python -m benchmarks` measures and writes `docs/benchmarks.md`; `python -m benchmarks.profile`
-shows where a call's cost goes; `python -m benchmarks.guard` is what CI runs: it counts instead of
-timing, so noise can't fail it.
+`python -m benchmarks` measures and writes `docs/benchmarks.md`. `python -m benchmarks.profile`
+shows the time of a call by line. CI runs `python -m benchmarks.guard`, which counts function calls
+instead of measuring time, so that it does not depend on the machine's load.
 
-The rule of this package: each contender gets the same app, the same clock and the same
-garbage collector, and takes turns with the others. A figure without its floor is never printed.
+The rule of this package: each contender gets the same app, the same clock and the same settings of
+the garbage collector, and takes turns with the others. A figure is printed with the floor's figure
+only.
 """

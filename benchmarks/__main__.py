@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure everybody, write `docs/benchmarks.md`."""
+"""`python -m benchmarks`: measures all contenders and writes `docs/benchmarks.md`."""
 
 import argparse
 import json

@@ -1,6 +1,6 @@
-"""The one app that everybody is measured on, and a Flask twin for the client that has no ASGI.
+"""The app of all measures, and a Flask app with the same handlers for Flask-SocketIO's client.
 
-The handlers do nothing: what is left is the server's cost and the client's.
+The handlers do nothing, so the figures have the cost of the server and the client only.
 """
 
 import socketio
@@ -9,9 +9,10 @@ PING_INTERVAL_S = 3600
 
 
 def make_app() -> socketio.ASGIApp:
-    """A new app with a server of its own: nobody inherits what another left behind.
+    """Return a new app with a new server, so that no contender inherits state of another one.
 
-    Pings are put off: the bare driver answers none, and a loop may stand still for a while.
+    The ping interval is long: the bare driver answers no pings, and an event loop may not run for a
+    while.
     """
     sio = socketio.AsyncServer(async_mode="asgi", ping_interval=PING_INTERVAL_S)
 
@@ -35,7 +36,7 @@ def make_app() -> socketio.ASGIApp:
 
 
 def make_flask_app():
-    """The same handlers on Flask-SocketIO: (Flask, SocketIO)."""
+    """Return a Flask app and its SocketIO with the same handlers."""
     import flask  # noqa: PLC0415 - installed for one peer only
     import flask_socketio  # noqa: PLC0415
 

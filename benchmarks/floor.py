@@ -1,18 +1,18 @@
-"""The floor: what the app itself costs. Hands it ready-made strings, waits for the raw answer.
+"""The floor: a bare driver that passes constant strings to the app and waits for its messages.
 
-Nothing is encoded, decoded, checked, recorded or timed out. Whatever a client does on top of this
-is the client's cost; whatever happens in here is python-socketio's, or what the server makes any
-client do. So the floor behaves as a real client does, and as lean as that can be:
+The floor does not encode, decode, check or record packets, and has no timeouts. So its cost is the
+server's own cost and what every client has to do, and the rest of a client's cost is the client's
+own. The floor behaves as a real client, with as little code as possible:
 
-- it sends a real client's headers and query, of which the server makes an environ;
-- it says goodbye before it closes, and ends the server's service task, as
-  `socketio.AsyncServer.shutdown` does: who leaves that running pays for it in the next test;
-- over polling it has a GET pending and makes its POSTs beside it, each request in a task.
+- it sends the headers and the query of a real client, of which the server makes an environ;
+- it sends a DISCONNECT packet before it closes, and ends the server's service task as
+  `socketio.AsyncServer.shutdown` does: the next test would otherwise pay for that task;
+- over polling it keeps a GET pending during its POSTs, with a task for each request.
 
-`receive()` awaits a future when no message is there, and `send()` resolves the future of the client
-that waits. (An `asyncio.Queue` in `receive()` is the more usual way; `QueueFloor` has it, so that
-the page can say how much of a ratio depends on that choice. `BareFloor` closes without a DISCONNECT
-packet, and does not end the service task.)
+`receive()` awaits a future if there is no message, and `send()` sets the result of the future of
+the waiting client. `QueueFloor` uses an `asyncio.Queue` instead, which is more usual, so that the
+page shows how much a ratio depends on that choice. `BareFloor` closes without a DISCONNECT packet,
+and does not end the service task.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class WebSocketFloor:
         return await self._exchange(wire.text(wire.ASK))
 
     def expect(self) -> asyncio.Future:
-        """The future of the next message, for a client that makes other clients send."""
+        """Return a future of the next message, for events that another client causes."""
         self._answer = answer = self._loop.create_future()
         return answer
 
@@ -60,13 +60,13 @@ class WebSocketFloor:
             parked.set_result(message)
 
     async def close(self) -> None:
-        """Leave: the Socket.IO goodbye, the end of the websocket, the end of the app's call."""
+        """Send a DISCONNECT packet, close the websocket and await the end of the app's call."""
         self.push(wire.text(wire.DISCONNECT))
         self.push({"type": "websocket.disconnect", "code": 1000, "reason": ""})
         await self._task
 
     async def close_last(self) -> None:
-        """Leave, and end the server's service task, which the next client starts again."""
+        """Close, and end the server's service task, which the next client starts again."""
         await self.close()
         await end_service_task(self._app)
 
@@ -91,7 +91,7 @@ class WebSocketFloor:
 
 
 class BareFloor(WebSocketFloor):
-    """Gone without a goodbye: the least that ends the app's side."""
+    """The same, closed without a DISCONNECT packet: the least that ends the app's call."""
 
     __slots__ = ()
 
@@ -103,7 +103,7 @@ class BareFloor(WebSocketFloor):
 
 
 class QueueFloor(WebSocketFloor):
-    """The same with an `asyncio.Queue` for what goes to the app."""
+    """The same with an `asyncio.Queue` for the messages to the app."""
 
     __slots__ = ("_queue",)
 

@@ -1,5 +1,5 @@
-"""What else travels: msgpack, big JSON and broadcasts, with the stock client in memory and behind
-uvicorn beside this client, in the same rounds.
+"""msgpack, big JSON and broadcasts: this client, the stock client in memory and the stock client
+with uvicorn, in the same rounds.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def sessions(form: str, clients: int) -> dict[str, Session]:
 
 
 def measure(rounds: int, slice_ns: int, clients: int, progress=lambda _: None) -> dict:
-    """`{form: {who: {"ns": [...], "over_ours": [low, median, high]}}}`."""
+    """Return `{form: {who: {"ns": [...], "over_ours": [low, median, high]}}}`."""
     found: dict = {}
     for form in FORMS:
         taken = alternate(

@@ -1,4 +1,4 @@
-"""The goals of this project: each one, what a run found of it, and why a goal is missed."""
+"""The goals of this project, a run's figure for each goal, and the reasons for missed goals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ TITLES = {measure.key: measure.title for measure in MEASURES} | {
 
 @dataclass(frozen=True)
 class Found:
-    """What a run found: the figure as text, and whether it meets the goal."""
+    """A figure of a run.
+
+    Attributes:
+        text: the figure as text.
+        met: whether the figure meets the goal.
+    """
 
     text: str
     met: bool
@@ -30,7 +35,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Goal:
-    """`find` raises one of `ABSENT` where the run has no such figure."""
+    """A goal.
+
+    Attributes:
+        title: the operation.
+        at_most: the largest figure that meets the goal, as text.
+        find: returns the figure of a run; raises one of `ABSENT` if the run has none.
+        part: the part of the run that measures the figure.
+        reason: why the goal is missed, if it is.
+    """
 
     title: str
     at_most: str
@@ -40,7 +53,7 @@ class Goal:
 
 
 def found_of(goal: Goal, run: dict) -> Found | None:
-    """What the run found of it; None where that was not measured."""
+    """Return the run's figure for a goal, or None if it was not measured."""
     try:
         return goal.find(run)
     except ABSENT:
@@ -48,7 +61,7 @@ def found_of(goal: Goal, run: dict) -> Found | None:
 
 
 def verdict(goal: Goal, run: dict) -> str:
-    """Met, missed and why, or not measured and why, in a line."""
+    """Return a line: met, missed with the reason, or not measured with the reason."""
     found = found_of(goal, run)
     if found is None:
         why = run.get("missing", {}).get(goal.part, "not part of this run")
@@ -68,7 +81,7 @@ def _instructions(key: str) -> Callable[[dict], Found]:
 
 
 def _in_time(run: dict, key: str) -> str:
-    """The same ratio in time, for comparison: the goal goes by instructions."""
+    """Return the same ratio in time, for comparison: the goal is a ratio of instructions."""
     try:
         low, median, high = run["measures"][key][OURS]["over_floor"]
     except KeyError:
@@ -87,14 +100,16 @@ def _memory(run: dict) -> Found:
 
 
 def _sizes(run: dict) -> list[tuple[int, dict, dict]]:
-    """The sizes that have figures of both sides, with these."""
+    """Return the sizes that both the floor and this client have figures for, with the figures."""
     of = run["scale"]
     rows = zip(of["sizes"], of[FLOOR], of[OURS], strict=True)
     return [(size, floor, ours) for size, floor, ours in rows if floor and ours]
 
 
 def _leaving(run: dict) -> Found:
-    """Growth per client from the smallest size to the largest, over the floor's own."""
+    """Return the growth of the cost per client from the smallest to the largest size, divided by
+    the floor's growth.
+    """
     (few, floor, ours), *_, (many, floors_many, ours_many) = _sizes(run)
     server = floors_many["leaving"] / floor["leaving"]
     mine = ours_many["leaving"] / ours["leaving"]
@@ -151,12 +166,12 @@ def _fixture(run: dict) -> Found:
 
 
 _SPREAD = (
-    "spread over many small steps that make a client a client: encode, decode, record the packet, "
-    "keep a bound on each wait; see where the instructions go"
+    "many small steps, none of which is large: encoding, decoding, recording the packet, a timeout "
+    "for each wait; see *Where the instructions go*"
 )
 _SET_UP = (
-    "the client's and the connection's parts are made anew for each test, and the server is given "
-    "hooks that are removed; see where the instructions go"
+    "the objects of the client and the connection are created for each test, and hooks are added "
+    "to the server and removed; see *Where the instructions go*"
 )
 REASONS = {
     "call": _SPREAD,
@@ -182,23 +197,23 @@ ALL = (
         f"{SYNC:g} x the floor",
         _sync,
         "call",
-        "each call crosses from the test's thread to the event loop's and back",
+        "each call switches from the test's thread to the event loop's thread and back",
     ),
     Goal("memory per connected client", f"{MEMORY:g} x the floor", _memory, "memory"),
     Goal(
-        "leaving, per client: growth with the connected clients",
+        "disconnecting, per client: growth with the number of clients",
         f"{FLAT:g} x the floor's growth",
         _leaving,
         "scale",
-        "python-socketio looks for each client's rooms in all rooms, on either side",
+        "for each client python-socketio searches all rooms, for the floor as well",
     ),
     Goal(
-        "all clients assert at once that nothing came",
+        "negative assertions of all clients at once",
         f"{NEGATIVE:g} x the floor",
         _negative,
         "scale",
-        "each client has a wait of its own, with a bound and an error to tell; the floor looks "
-        "no further than the packet",
+        "each client has its own wait, with a timeout and an error text; the floor only waits "
+        "until the server has handled the packet",
     ),
     Goal("unread events, read in order", f"{UNREAD_S:g} s", _unread, "scale"),
     *(
@@ -221,27 +236,28 @@ ALL = (
     ),
     *(
         Goal(
-            f"import of the {key}, over {over}",
+            f"import of the {key}, in addition to {over}",
             f"{once.IMPORTS[key][2]:g} ms",
             _import(key),
             "once",
-            "what remains are this package's own modules, httpx's and asgiref's",
+            "the rest is the import of this package's own modules, and of httpx and asgiref",
         )
         for key, over in (("client", "socketio and httpx"), ("plugin", "pytest"))
     ),
     Goal(
-        "`sio_client` over a plain client, per test",
+        "the fixture `sio_client`, in addition to a `TestClient` in the test, per test",
         f"{once.FIXTURE_GOAL_MS:g} ms",
         _fixture,
         "once",
-        "of some 2,800 calls of functions that a test has more, 85 are this package's: the rest is "
-        "what pytest and pytest-asyncio do for seven fixtures, two of them async",
+        "a test with the fixture makes about 2,800 more function calls; 85 of them are this "
+        "package's, the others are made by pytest and pytest-asyncio for seven fixtures, two of "
+        "them async",
     ),
 )
 
 
 def table(run: dict) -> str:
-    """The page's first table: every goal, what was measured, met or why not."""
+    """Return the page's first table: each goal, its figure, and whether it is met or why not."""
     rows = ["| goal | at most | measured | |", "|---|---|---|---|"]
     for goal in ALL:
         found = found_of(goal, run)
@@ -251,7 +267,7 @@ def table(run: dict) -> str:
 
 
 def as_text(run: dict) -> str:
-    """The same for a terminal."""
+    """Return the same as plain text."""
     rows = []
     for goal in ALL:
         found = found_of(goal, run)

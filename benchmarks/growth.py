@@ -1,9 +1,11 @@
 """The cost per call, per connect and per broadcast recipient as clients are added.
 
-The figure is a contender's growth divided by the floor's own: the server slows down as well.
+The figure is a contender's growth divided by the floor's growth, because the server's cost grows as
+well.
 
-Each climb has a process of its own, which ends with its clients connected: ten thousand goodbyes
-take longer than all that is measured. `python -m benchmarks.growth WHO SIZE...` prints one.
+Each series of sizes has its own process, which ends while its clients are connected: to disconnect
+ten thousand clients takes longer than the measures. `python -m benchmarks.growth WHO SIZE...`
+prints one series.
 """
 
 import asyncio
@@ -31,7 +33,10 @@ METRICS = {
 
 
 async def climb(who: str, sizes, ended=lambda _: None) -> dict[str, list[float]]:
-    """Nanoseconds by metric, at each size; `ended` gets them while all are connected."""
+    """Connect more and more clients, and return the nanoseconds of each metric at each size.
+
+    `ended` is called with the result while all clients are still connected.
+    """
     found = {metric: [] for metric in METRICS}
     async with users(who) as clients:
         for size in sizes:
@@ -61,7 +66,7 @@ async def _broadcasts(clients, size) -> float:
 
 
 def measure(rounds: int, sizes, progress) -> dict:
-    """`{who: {metric: [[ns at each size], one list per round]}}`."""
+    """Return `{who: {metric: [[ns at each size], one list per round]}}`."""
     found = {who: {metric: [] for metric in METRICS} for who in USERS}
     names = list(USERS)
     for number in range(rounds):
@@ -74,7 +79,7 @@ def measure(rounds: int, sizes, progress) -> dict:
 
 
 def growth_over_floor(run: dict, who: str, metric: str) -> list[float]:
-    """Per size: the median over the rounds of (who's growth from one client) / (the floor's)."""
+    """Return for each size the median of the rounds' growth from one client over the floor's."""
     each = []
     for mine, floors in zip(run["growth"][who][metric], run["growth"][FLOOR][metric], strict=True):
         each.append([(m / mine[0]) / (f / floors[0]) for m, f in zip(mine, floors, strict=True)])
@@ -82,7 +87,7 @@ def growth_over_floor(run: dict, who: str, metric: str) -> list[float]:
 
 
 def growth_times(run: dict, who: str, metric: str) -> list[float]:
-    """Per size: the median time in microseconds."""
+    """Return for each size the median time in microseconds."""
     rounds = run["growth"][who][metric]
     return [statistics.median(at_size) / 1e3 for at_size in zip(*rounds, strict=True)]
 
@@ -102,6 +107,6 @@ def _print_and_end(found: dict) -> None:
 
 
 if __name__ == "__main__":
-    # While 10,000 clients connect, collections would take longer than all that is measured.
+    # While 10,000 clients connect, garbage collections would take longer than the measures.
     gc.disable()
     asyncio.run(climb(sys.argv[1], [int(size) for size in sys.argv[2:]], _print_and_end))

@@ -1,10 +1,10 @@
-"""The guard of the hot path: `python -m benchmarks.guard` fails when it has become slower.
+"""The guard of the hot path: `python -m benchmarks.guard` fails if an operation executes more.
 
-It counts what is executed instead of timing it, so a busy machine can't fail it and a slow change
-can't hide in noise. Counted over many repetitions of each operation, in the whole process:
+The guard counts what is executed instead of measuring time, so that its result does not depend on
+the machine's load. Over many repetitions of each operation it counts, in the whole process:
 
-- `calls`: calls of Python functions (a coroutine's resumption is one) and of C functions;
-- `lines`: lines of Python executed, which sees a loop that calls nothing;
+- `calls`: calls of Python functions (also each resumption of a coroutine) and of C functions;
+- `lines`: lines of Python executed, which also count in a loop without calls;
 - `turns`, `tasks`, `timers`: turns of the event loop, tasks created, timers set.
 
 The floor's counts are subtracted. The rest is what this client adds, in its own code and in
@@ -95,14 +95,14 @@ async def _count(session) -> Counts:
 
 
 def measure(operation: str) -> dict[str, float]:
-    """What one operation of this client executes beyond the floor's."""
+    """Return what one operation of this client executes in addition to the floor's operation."""
     theirs = asyncio.run(_count(floor(operation))).of
     mine = asyncio.run(_count(ours(operation))).of
     return {figure: round((mine[figure] - theirs[figure]) / REPETITIONS, 2) for figure in FIGURES}
 
 
 def where(operation: str, most: int = 60) -> str:
-    """Which functions execute what is added: calls made in them and lines, without noise."""
+    """Return the calls and lines by function that this client executes in addition to the floor."""
     theirs = asyncio.run(_count(floor(operation))).functions
     mine = asyncio.run(_count(ours(operation))).functions
     added = Counter({code: mine[code] - theirs[code] for code in {*mine, *theirs}})
@@ -116,7 +116,7 @@ def where(operation: str, most: int = 60) -> str:
 
 
 def measure_apart(operation: str) -> dict[str, float]:
-    """`measure` in a process of its own, with the hashes of strings fixed."""
+    """Call `measure` in a new process, with the hashes of strings fixed."""
     command = [sys.executable, "-m", "benchmarks.guard", "--count", operation]
     done = subprocess.run(
         command,
@@ -130,7 +130,7 @@ def measure_apart(operation: str) -> dict[str, float]:
 
 
 def compare(recorded: dict, found: dict) -> tuple[list[str], list[str]]:
-    """What is above its record, and what is far below it: a sentence each."""
+    """Return sentences on figures above their records, and on figures far below them."""
     above, below = [], []
     for operation, figures in found.items():
         for figure, value in figures.items():

@@ -1,7 +1,7 @@
-"""The hot path's operations: what the profile samples, the guard counts and valgrind counts.
+"""The operations of the hot path, for the profile, the guard and the counts of valgrind.
 
-Each is made by the fair floor and by this client on the same app, and what this client is held to
-is a ratio of the two.
+The floor and this client perform each operation on the same app. This client's goals are ratios of
+the two.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ GOALS = {
     "test": 1.2,
     "broadcast": 1.2,
 }
-"""At most so many times the fair floor's instructions; polling over the bare polling driver."""
+"""The most instructions as a multiple of the floor's; for polling, of the bare polling driver's."""
 
 OPERATIONS = ("call", "emit_event", "polling_call", "connect", "broadcast")
 RECIPIENTS = 50
@@ -82,7 +82,7 @@ async def _users(who: str):
 
 
 def whole_test(side: str) -> Callable[[], Awaitable[None]]:
-    """A coroutine function: a fresh app, connect, one call, leave."""
+    """Return a coroutine function: create an app, connect, call once and disconnect."""
 
     async def by_the_floor():
         client = WebSocketFloor(make_app())

@@ -1,13 +1,14 @@
-"""Instructions per operation, over the fair floor's: `python -m benchmarks.instructions`.
+"""Instructions per operation, over the floor's: `python -m benchmarks.instructions`.
 
-Times on a shared machine disagree by 10 %; instructions don't. Valgrind's cachegrind counts those
-of a process. One process imports everything and forks: a child makes an operation N times, another
-child N + M times, and the difference is M operations, whatever imports and set-up cost. Hashes of
-strings are fixed, the collector is off, and the event loop's clock is a counter, so that no timer
-is due sooner in one run than in the other: repeats agree to 0.1 %.
+Times on a shared machine differ by 10 % between runs; counts of instructions do not. Valgrind's
+cachegrind counts the instructions of a process. One process imports all modules and forks: a child
+performs an operation N times, another child N + M times. The difference is the cost of M
+operations, without that of imports and set-up. Hashes of strings are fixed, the garbage collector
+is off, and the event loop's clock is a counter, so that timers are due at the same points of each
+run: the counts of two runs agree to 0.1 %.
 
-It needs valgrind (Debian's package of that name) and `os.fork`. Everything else here works without
-them.
+This module needs valgrind (Debian's package of that name) and `os.fork`; the other benchmarks do
+not.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ LIMIT_S = 900
 
 
 def make(operation: str, side: str, repetitions: int) -> None:
-    """Make the operation so often; what valgrind runs."""
+    """Perform the operation a number of times: the function that valgrind runs."""
     gc.disable()
     if operation == "test":
         test = whole_test(side)
@@ -63,7 +64,9 @@ async def _repeat(session, repetitions: int) -> None:
 
 
 def make_apart(operation: str, side: str, repetitions: int) -> dict:
-    """The same in a child of this process: which one, and whether it held."""
+    """Call `make` in a child of this process; return its arguments, the child's process id and
+    whether the child failed.
+    """
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
@@ -86,12 +89,12 @@ def make_apart(operation: str, side: str, repetitions: int) -> dict:
 
 
 def is_available() -> bool:
-    """Whether valgrind is there."""
+    """Return whether valgrind is installed."""
     return shutil.which("valgrind") is not None
 
 
 def measure(operations) -> dict[str, dict[str, float]]:
-    """`{operation: {"floor": instructions, "ours": instructions}}`, without those that failed."""
+    """Return `{operation: {"floor": instructions, "ours": instructions}}`, without failed ones."""
     command = [
         *("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"),
         *(sys.executable, "-m", "benchmarks.instructions", "--make", *operations),
@@ -110,12 +113,14 @@ def measure(operations) -> dict[str, dict[str, float]]:
 
 
 def counts(log: str) -> dict[int, int]:
-    """Instructions by process, from what valgrind printed."""
+    """Return the instructions by process id, read from valgrind's output."""
     return {int(process): int(n.replace(",", "")) for process, n in COUNTED.findall(log)}
 
 
 def per_operation(made: list[dict], instructions: dict[int, int]) -> dict[str, dict[str, float]]:
-    """Instructions of one operation: the difference of two processes, by what they differ in."""
+    """Return the instructions of one operation: the difference of two processes, divided by the
+    difference of their repetitions.
+    """
     totals: dict[tuple[str, str], dict[int, int]] = {}
     for run in made:
         if not run["failed"] and run["process"] in instructions:

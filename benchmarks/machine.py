@@ -1,4 +1,4 @@
-"""On what it was measured: a figure without its machine is no figure."""
+"""Describes the machine and the versions of a run, which every page of figures shows."""
 
 import os
 import platform

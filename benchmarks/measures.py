@@ -1,4 +1,4 @@
-"""What is measured, and one run of it: rounds of every contender, ratios over the floor."""
+"""The measures of the comparison, and a run: rounds of all contenders, ratios over the floor."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,8 +21,11 @@ OURS = "ours"
 
 @dataclass(frozen=True)
 class Measure:
-    """`bound` is what this project holds itself to, as a multiple of the floor; `base` is the
-    contender that is the floor here.
+    """A measure.
+
+    Attributes:
+        bound: this project's goal, as a multiple of the floor.
+        base: the contender that is the floor of this measure.
     """
 
     key: str
@@ -34,9 +37,7 @@ class Measure:
 
 MEASURES = (
     Measure(CALL, "`call` of an echo handler, websocket", "`call`", GOALS["call"]),
-    Measure(
-        EMIT_EVENT, "emit, then await the event it sets off", "emit + event", GOALS["emit_event"]
-    ),
+    Measure(EMIT_EVENT, "emit, then await the server's event", "emit + event", GOALS["emit_event"]),
     Measure(CONNECT, "enter, connect, exit", "connect", GOALS["connect"]),
     Measure(
         POLLING_CALL,
@@ -48,7 +49,7 @@ MEASURES = (
     Measure(
         TEST, "a whole test: event loop, app, client, connect, `call`, exit", "test", GOALS["test"]
     ),
-    Measure(NEGATIVE, "emit, then assert that nothing came of it", "nothing came"),
+    Measure(NEGATIVE, "emit, then assert that no event arrived", "no event"),
 )
 
 

@@ -1,7 +1,7 @@
-"""What a connected client holds: `python -m benchmarks.memory WHO CLIENTS` prints it as JSON.
+"""Memory of a connected client: `python -m benchmarks.memory WHO CLIENTS` prints it as JSON.
 
-A process of its own per figure. `tracemalloc` counts what Python allocated between an app with one
-client and the same app with `CLIENTS` more; nothing else is in the difference.
+Each figure has its own process. The figure is the difference of `tracemalloc`'s counts of an app
+with one client and the same app with `CLIENTS` more clients.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ async def _measure(who: str, size: int) -> dict:
 
 
 async def _end_timers() -> None:
-    """End what the server itself leaves behind: a ping timer for each client that is gone."""
+    """Cancel the server's remaining tasks: a ping timer for each client that has closed."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
@@ -49,8 +49,9 @@ def _held() -> int:
 
 
 def measure(who: str, size: int) -> dict:
-    """`bytes_per_client` while connected; `bytes_left_per_client` after all have disconnected;
-    `bytes_left_at_end` once the app's block is over, too, and the server's own leftovers are ended.
+    """Return `bytes_per_client` while the clients are connected, `bytes_left_per_client` after all
+    have disconnected, and `bytes_left_at_end` after the app's block has ended and the server's
+    left-over tasks are cancelled.
     """
     command = [sys.executable, "-m", "benchmarks.memory", who, str(size)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)

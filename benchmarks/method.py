@@ -1,17 +1,17 @@
-"""How anything here is measured: the clock, the collector, the rounds, the ratios.
+"""The method of all measures of time: the clock, the garbage collector, the rounds, the ratios.
 
 - The clock is `time.perf_counter_ns`.
 - A round is one slice of every contender, in an order that rotates from round to round. A slice is
-  a number of operations, calibrated once so that it takes about `SLICE_NS`: short, so that whatever
-  slows the machine down for a while slows neighbours alike. A round's ratio is a contender's time
-  per operation over the floor's of the same round; what is reported is the median of the rounds'
-  ratios, with the quartiles.
-- Every `ROUNDS_PER_SESSION` rounds all contenders start anew: a new app, a new event loop, a new
-  connection, a warm-up. Set-up and tear-down are never on the clock, unless they are what is
-  measured.
-- The garbage collector is handled as `timeit` does it: a full collection before a session's
-  rounds, none during them. (`pyperf` leaves it on; `--gc` does that here. What a collection costs
-  depends on how much else the process holds, which is not the client's doing.)
+  a number of operations that take about `SLICE_NS`, calibrated once. Slices are short, so that a
+  temporary load of the machine slows several contenders. A round's ratio is a contender's time per
+  operation over the floor's in the same round. The reported figures are the median and the
+  quartiles of the rounds' ratios.
+- After every `ROUNDS_PER_SESSION` rounds all contenders get a new app, a new event loop and a new
+  connection, and warm up. Set-up and tear-down are not measured, except in the measures that are
+  about them.
+- The garbage collector is handled as in `timeit`: a full collection before a session's rounds, none
+  during them. (`pyperf` leaves the collector on, and so does `--gc`. The cost of a collection
+  depends on all objects of the process, not only on the client's.)
 """
 
 import asyncio
@@ -32,7 +32,7 @@ ROUNDS = 30
 
 
 class _Settings:
-    """What the command line may change for a whole run."""
+    """Settings of a whole run, set by options of the command line."""
 
     collector_on = False
     clock = staticmethod(time.perf_counter_ns)
@@ -43,13 +43,13 @@ def leave_collector_on() -> None:
 
 
 def use_processor_time() -> None:
-    """For a machine that is busy with other things. Who sleeps or waits looks free then."""
+    """Measure processor time, for a busy machine. Sleeping and waiting then cost nothing."""
     _Settings.clock = staticmethod(time.process_time_ns)
 
 
 @contextlib.contextmanager
 def collector() -> Iterator[None]:
-    """Collect now, and not again before this block ends."""
+    """Collect garbage now, and disable the collector until the end of the block."""
     gc.collect()
     was_enabled = gc.isenabled()
     if not _Settings.collector_on:
@@ -62,12 +62,12 @@ def collector() -> Iterator[None]:
 
 
 def now() -> int:
-    """Nanoseconds on the clock that everybody is measured with."""
+    """Return nanoseconds of the clock of all measures."""
     return _Settings.clock()
 
 
 async def clocked(operation: Callable[[], Awaitable], n: int) -> int:
-    """Nanoseconds that `n` awaited operations take."""
+    """Return the nanoseconds that `n` awaited operations take."""
     clock = _Settings.clock
     start = clock()
     for _ in range(n):
@@ -76,7 +76,7 @@ async def clocked(operation: Callable[[], Awaitable], n: int) -> int:
 
 
 def clocked_sync(operation: Callable[[], object], n: int) -> int:
-    """As `clocked`, for those who block."""
+    """Return the nanoseconds that `n` blocking operations take."""
     clock = _Settings.clock
     start = clock()
     for _ in range(n):
@@ -86,18 +86,19 @@ def clocked_sync(operation: Callable[[], object], n: int) -> int:
 
 @dataclass(frozen=True)
 class Cannot:
-    """Why somebody has no figure here: said in the table, never left out."""
+    """The reason why a contender has no figure of a measure; the table shows the reason."""
 
     why: str
 
 
-# Opens an app, a loop, a connection; yields what runs n operations and returns the nanoseconds.
+# Opens an app, a loop and a connection; yields a function that runs n operations and returns the
+# nanoseconds.
 Session = Callable[[], AbstractContextManager[Callable[[int], int]]]
 
 
 @dataclass
 class Contender:
-    """Somebody who is measured: a session per measure, or why not."""
+    """A client that is measured: its sessions by measure, or the reason why there is none."""
 
     key: str
     title: str
@@ -134,7 +135,7 @@ def ratio(of: Sequence[float], over: Sequence[float]) -> Ratio:
 
 
 def calibrate(repeat: Callable[[int], int], target_ns: int) -> int:
-    """How many operations make a slice of about `target_ns`. Warms up, too."""
+    """Return the number of operations that take about `target_ns`. Also warms up."""
     n = 1
     while True:
         elapsed = max(1, repeat(n))
@@ -151,7 +152,7 @@ def alternate(
     target_ns: int,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Series]:
-    """A slice of everybody per round."""
+    """Run a slice of every contender in each round, and return the figures by name."""
     if not sessions:
         return {}
     series = {name: Series() for name in sessions}
@@ -175,9 +176,9 @@ def _rotated(names: list[str], number: int) -> list[str]:
 
 
 def on_a_loop(open_operation: Callable[[], AbstractAsyncContextManager]) -> Session:
-    """A session on an event loop of its own, which stands still between slices.
+    """Return a session with its own event loop, which runs during its slices only.
 
-    One task opens, repeats and closes: anyio's cancel scopes must not change tasks.
+    One task opens, repeats and closes, because anyio's cancel scopes must stay in one task.
     """
 
     @contextlib.contextmanager
@@ -217,7 +218,7 @@ async def _keep(open_operation, slices: asyncio.Queue, ready: asyncio.Future) ->
 
 
 def in_this_thread(open_operation: Callable[[], AbstractContextManager]) -> Session:
-    """A session of a peer that blocks."""
+    """Return a session of a client whose operations block."""
 
     @contextlib.contextmanager
     def session():
@@ -228,5 +229,5 @@ def in_this_thread(open_operation: Callable[[], AbstractContextManager]) -> Sess
 
 
 def whole_tests(one_test: Callable[[], Awaitable]) -> Session:
-    """Whole tests, an event loop each, as pytest-asyncio gives them."""
+    """Return a session of whole tests, each with its own event loop, as in pytest-asyncio."""
     return in_this_thread(lambda: contextlib.nullcontext(lambda: asyncio.run(one_test())))

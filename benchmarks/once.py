@@ -1,4 +1,4 @@
-"""What is paid once: the imports in each process, and the plugin's fixtures in each test."""
+"""Costs per process and per test: imports, and the plugin's fixtures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IMPORTS = {
         "import asgi_sio_testclient, asgi_sio_testclient.pytest_plugin",
         10.0,
     ),
-}  # what is there before, what is measured, the goal in milliseconds
+}  # imported before, measured, the goal in milliseconds
 FIXTURE_GOAL_MS = 0.5
 _TIMED = """
 {before}
@@ -55,7 +55,7 @@ async def test_it(sio_client, number):
 
 
 def import_ms(before: str, then: str) -> float:
-    """Processor time of an import, the least of some processes, with bytecode cached."""
+    """Return the least processor time of an import over some processes, with cached bytecode."""
     source = _TIMED.format(before=before, then=then)
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": cache}
@@ -76,7 +76,7 @@ def import_ms(before: str, then: str) -> float:
 
 
 def suite_seconds(kind: str, tests: int) -> float:
-    """Processor time of a pytest run."""
+    """Return the processor time of a pytest run."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "test_them.py").write_text(_APP + _KINDS[kind].format(tests=tests))
         command = [
@@ -97,7 +97,7 @@ def suite_seconds(kind: str, tests: int) -> float:
 
 
 def _is_installed() -> bool:
-    """Whether pytest finds the plugin by itself."""
+    """Return whether pytest finds the plugin by its entry point."""
     from importlib import metadata  # noqa: PLC0415 - looked at once
 
     plugins = metadata.entry_points(group="pytest11")
@@ -105,11 +105,11 @@ def _is_installed() -> bool:
 
 
 def measure(tests: int = TESTS, progress=lambda _: None) -> dict:
-    """Milliseconds of each import, and of the fixtures per test over a plain client."""
+    """Return the milliseconds of each import, and those that the fixtures add to each test."""
     progress("imports")
     found: dict = {"imports": {key: import_ms(*entry[:2]) for key, entry in IMPORTS.items()}}
     progress("fixtures")
-    # In turns, and the least of each: a difference of two long runs is small beside their noise.
+    # In turns, and the least of each: the difference of two long runs is smaller than their noise.
     rounds = [{kind: suite_seconds(kind, tests) for kind in _KINDS} for _ in range(REPEATED)]
     seconds = {kind: min(times[kind] for times in rounds) for kind in _KINDS}
     extra = (seconds["fixture"] - seconds["plain"]) / tests * 1e3

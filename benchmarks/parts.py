@@ -1,7 +1,7 @@
-"""The parts of a run, each in a process of its own: what fails in one costs no other its figures.
+"""The parts of a run, each in its own process, so that a failed part does not affect the others.
 
-A part returns what it adds to the run; `merge` puts it there. What a part could not measure stands
-in the run under "missing", with the reason, and on the page.
+A part returns its figures, and `merge` adds them to the run. If a part fails, the run and the page
+have the reason under "missing".
 """
 
 from __future__ import annotations
@@ -121,10 +121,11 @@ def measure_part(name: str, options: argparse.Namespace) -> dict:
 
 
 def measure_apart(name: str, options: argparse.Namespace) -> dict:
-    """The same in a process of its own.
+    """Measure one part in a new process.
 
     Raises:
-        RuntimeError: it failed, or took longer than `LIMIT_S`; the last line that it printed.
+        RuntimeError: the process failed, with the last line that it printed; or it took longer than
+            `LIMIT_S`.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "part.json"
@@ -150,7 +151,7 @@ def measure_apart(name: str, options: argparse.Namespace) -> dict:
 
 
 def _end(child: subprocess.Popen) -> None:
-    """End the process and what it began, such as a server or valgrind."""
+    """End the process and its children, such as a server or valgrind."""
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -161,7 +162,7 @@ def _end(child: subprocess.Popen) -> None:
 def measure_all(
     names: list[str], options: argparse.Namespace, run: dict, say: Callable[[str], None]
 ) -> None:
-    """Measure these parts, each apart, and merge them into the run; save it after each."""
+    """Measure these parts, each in a new process; add each to the run, and save the run."""
     run.setdefault("missing", {})
     run.setdefault("seconds", {})
     for number, name in enumerate(names, 1):
@@ -179,7 +180,7 @@ def measure_all(
 
 
 def merge(run: dict, part: dict) -> None:
-    """Add a part's figures to the run's."""
+    """Add a part's figures to the run."""
     for key, value in part.items():
         if key in ("measures", "titles") and key in run:
             run[key].update(value)
@@ -188,12 +189,12 @@ def merge(run: dict, part: dict) -> None:
 
 
 def has(run: dict, name: str) -> bool:
-    """Whether the run has that part's figures."""
+    """Return whether the run has the figures of a part."""
     return name in run or name in run.get("measures", {})
 
 
 def only_peers(options: argparse.Namespace) -> set[str]:
-    """The peers that `--only` names; none where all are wanted."""
+    """Return the contenders that `--only` names, or none for all contenders."""
     return chosen(options) & set(peers.MODULES)
 
 

@@ -1,9 +1,9 @@
-"""Big payloads over polling beside the bare driver: `python -m benchmarks.payloads`.
+"""Big payloads over polling, for this client and the bare driver: `python -m benchmarks.payloads`.
 
-A process of its own for each figure: processor time, and the peak of resident memory above what the
-process held before. "up" is an event with one attachment, until its ack; "down" is an event of the
-server's with one, until it is there; "gzip" is the same with the server's compression on. Of all
-this the bare driver does base64 and gzip, as each client must.
+Each figure has its own process: the processor time, and the peak of resident memory above that
+before the measure. "up" is an event with one attachment to the server, until its ack; "down" is an
+event with one attachment from the server, until it has arrived; "gzip" is "down" with the server's
+compression. The bare driver only does base64 and gzip, which every client has to do.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DIRECTIONS = ("up", "down", "gzip")
 SIDES = ("floor", "ours")
 GOAL = 1.5
 TIMEOUT_S = 600.0
-SMALL_BLOCK = b"\x00\x01\x02\x03" * 16  # compresses well: the server's gzip is not what is measured
+SMALL_BLOCK = b"\x00\x01\x02\x03" * 16  # compresses well, so that the server's gzip costs little
 _UP = b'451-0["up",{"_placeholder":true,"num":0}]\x1eb'
 _GZIP = b"\x1f\x8b"
 _DOWN = '42["down",%d]'
@@ -65,7 +65,7 @@ def payload(size: int) -> bytes:
 
 
 class Driver(PollingFloor):
-    """The bare polling driver, with packets of its own; of Engine.IO it knows base64."""
+    """The bare polling driver with other packets; it also does Engine.IO's base64."""
 
     async def up(self, data: bytes) -> None:
         body = b"".join([_UP, base64.b64encode(data)])
@@ -130,7 +130,7 @@ async def by_ours(direction: str, size: int) -> dict:
 
 
 class measured:  # noqa: N801 (a context manager, used as a function)
-    """Processor time of a block, and the peak of the memory that it took."""
+    """Measure the processor time of a block, and its peak of memory."""
 
     def __enter__(self) -> Self:
         self._before = _resident()
@@ -144,13 +144,13 @@ class measured:  # noqa: N801 (a context manager, used as a function)
 
 
 def _resident() -> int:
-    """What the process holds now; its peak may lie behind it, where a payload was made."""
+    """Return the process's resident memory now, which may be below an earlier peak."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
 
 
 def measure(side: str, direction: str, size: int) -> dict:
-    """`seconds` of processor time and `bytes` of memory, in a process of its own."""
+    """Return `seconds` of processor time and `bytes` of memory, measured in a new process."""
     command = [sys.executable, "-m", "benchmarks.payloads", "--one", side, direction, str(size)]
     done = subprocess.run(
         command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent.parent
@@ -159,7 +159,7 @@ def measure(side: str, direction: str, size: int) -> dict:
 
 
 def measure_all(sizes=SIZES_MIB, progress=lambda _: None) -> list[dict]:
-    """A row for each direction and size, with the figures of both sides."""
+    """Return a row for each direction and size, with the figures of the floor and this client."""
     rows = []
     for direction in DIRECTIONS:
         for size in sizes:
@@ -170,7 +170,7 @@ def measure_all(sizes=SIZES_MIB, progress=lambda _: None) -> list[dict]:
 
 
 def ratios(row: dict) -> tuple[float, float]:
-    """Time and memory over the floor's."""
+    """Return the time and the memory of this client over the floor's."""
     floor, ours = row["floor"], row["ours"]
     return ours["seconds"] / floor["seconds"], ours["bytes"] / max(1, floor["bytes"])
 

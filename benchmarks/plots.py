@@ -1,11 +1,11 @@
-"""The page's two plots, as SVG. Measures nothing."""
+"""The page's two plots, as SVG."""
 
 from pathlib import Path
 
 import matplotlib as mpl
 
 mpl.use("svg")
-# The same figures make the same file: no random ids, no date.
+# Without random ids and dates, the same figures give the same file.
 mpl.rcParams.update({"svg.hashsalt": "benchmarks", "svg.fonttype": "none", "font.size": 10})
 
 from matplotlib import pyplot as plt  # noqa: E402 - the backend is chosen before
@@ -73,6 +73,6 @@ def _growth(run: dict, path: Path) -> None:
 def _save(figure, path: Path) -> None:
     figure.savefig(path, format="svg", metadata={"Date": None})
     plt.close(figure)
-    # matplotlib ends lines in blanks; the repository's files don't.
+    # matplotlib writes trailing blanks, which the repository's files must not have.
     lines = path.read_text().splitlines()
     path.write_text("\n".join(line.rstrip() for line in lines) + "\n")

@@ -1,9 +1,10 @@
-"""Where a call's time goes, by owner and by line: `python -m benchmarks.profile [OPERATION]`.
+"""The time of a call by package and by line: `python -m benchmarks.profile [OPERATION]`.
 
-A sampler: a timer interrupts the process every 0.5 ms and looks at the stack. Unlike cProfile it
-costs the same whatever runs, so small functions are not made to look dear. A sample belongs to the
-innermost frame that has an owner (this client, python-socketio, python-engineio, the driver): what
-the standard library does for somebody is that somebody's. What nobody owns is the event loop's.
+A sampling profiler: a timer interrupts the process every 0.5 ms and records the stack. Its cost
+does not depend on the code that runs, so that, unlike with cProfile, small functions do not appear
+too slow. A sample is counted for the innermost frame of an owner (this client, python-socketio,
+python-engineio, the driver), so the standard library's time is counted for its caller. Samples
+without an owner are counted for the event loop.
 """
 
 import argparse
@@ -60,7 +61,7 @@ class Samples:
 def owner_of(filename: str) -> str:
     parts = Path(filename).parts
     if "benchmarks" in parts and parts[-1] not in DRIVER:
-        return ""  # under every stack: it runs the event loop
+        return ""  # at the bottom of every stack: this module runs the event loop
     for folder, owner in OWNERS:
         if folder in parts:
             return owner
@@ -68,9 +69,9 @@ def owner_of(filename: str) -> str:
 
 
 class Sampled:
-    """One contender's operation, sampled a slice at a time.
+    """One contender's operation, sampled in slices.
 
-    A slice is an event loop and an app of its own: what one leaves behind can't slow the next.
+    Each slice has a new event loop and a new app, so that it does not slow the next one.
     """
 
     def __init__(self, open_session, seconds: float) -> None:
@@ -106,7 +107,7 @@ class Sampled:
 
     @property
     def us(self) -> float:
-        """Microseconds per operation, the sampler's own 1 % or so included."""
+        """Return microseconds per operation, including the sampler's own cost of about 1 %."""
         return self._ns / self._done / 1e3
 
     def us_of(self, samples: int) -> float:
@@ -114,9 +115,10 @@ class Sampled:
 
 
 def measure(operation: str, seconds: float, lines: int = 40) -> dict:
-    """Microseconds per operation by owner, for the floor and for this client, and our lines.
+    """Return microseconds per operation by owner for the floor and for this client, and by line of
+    this client.
 
-    The two take turns, so that a machine that slows down slows both.
+    The two take turns, so that a slower machine affects both.
     """
     each = {
         "floor": Sampled(functools.partial(floor, operation), seconds / SLICES),

@@ -1,4 +1,4 @@
-"""From a run's figures to a page, its plots, and the same in plain text. Measures nothing."""
+"""Writes the page, its plots and the same as plain text from the figures of a run."""
 
 import json
 import statistics
@@ -9,7 +9,7 @@ from benchmarks.growth import METRICS, growth_over_floor, growth_times
 from benchmarks.measures import FLOOR, MEASURES, OURS
 
 PLOTS = "_static/bench"
-FIRST = Path(__file__).with_name("first.json")  # the profile of the first version that worked
+FIRST = Path(__file__).with_name("first.json")  # the profile of the first working version
 
 
 def write(run: dict, docs: Path) -> Path:
@@ -24,7 +24,7 @@ def write(run: dict, docs: Path) -> Path:
 
 
 def as_text(run: dict) -> str:
-    """What the terminal shows: ratios first, then the rest."""
+    """Return the figures as text for the terminal: ratios first, then the rest."""
     out = [_machine_line(run), ""]
     for measure in MEASURES:
         found = run.get("measures", {}).get(measure.key)
@@ -50,7 +50,7 @@ def as_text(run: dict) -> str:
 
 
 def as_page(run: dict) -> str:
-    """The page; a part that failed is named on it, and the others stand."""
+    """Return the page. A part that failed is listed on it, with the figures of all other parts."""
     parts = [
         _INTRODUCTION.format(machine=_machine_line(run), versions=_versions(run)),
         goals.table(run),
@@ -58,7 +58,7 @@ def as_page(run: dict) -> str:
         _REASONS,
     ]
     if run.get("measures"):
-        parts += ["## Beside the peers\n", _peer_table(run)]
+        parts += ["## Comparison with other clients\n", _peer_table(run)]
         parts += ["![Times per operation, over the floor](_static/bench/ratios.svg)\n", _NOTES]
     if "growth" in run:
         parts += ["## Growth\n", _GROWTH, _growth_table(run)]
@@ -81,13 +81,13 @@ def _missing(run: dict) -> str:
 _INTRODUCTION = """\
 # Benchmarks
 
-What this client costs, beside what the app itself costs and beside the other ways to test it. The
-page is written by `python -m benchmarks` from one run; nothing in it is typed by hand.
+The cost of this client, compared with the cost of the app itself and with other ways to test the
+app. `python -m benchmarks` writes this page from the figures of one run.
 
-The **floor** is a bare driver that hands ready-made strings to python-socketio's ASGI app and waits
-for the raw answer. It encodes nothing, checks nothing and never times out: what it takes is the
-server's own time, and no client can be below it. Every figure is a multiple of the floor of the
-same round.
+The **floor** is a bare driver: it passes constant strings to python-socketio's ASGI app and waits
+for the app's next ASGI message. The floor does not encode, decode or check packets, and has no
+timeouts, so its time is the server's own time. Every ratio is a multiple of the floor's figure in
+the same round.
 
 Measured on {machine}.
 
@@ -95,60 +95,62 @@ Measured on {machine}.
 """
 
 _REASONS = """\
-Time on a shared machine is noise of 10 % and more, so the guard and the goals of single operations
-go by instructions, which valgrind counts. The goals of growth and of what is paid once go by
+Times on a shared machine vary by 10 % and more. So the goals of single operations are ratios of
+instructions, which valgrind counts. The goals of growth, payloads and imports are ratios of
 processor time. "In turn" is the same measure with one client after another.
 """
 
 _NOTES = """\
-In brackets: the time per operation on this machine. What the lines do:
+The time per operation on this machine is in brackets.
 
-- The peers with "packets by hand" send and compare ready-made strings. They know no events, acks,
-  namespaces or attachments: a test on them has to bring its own Socket.IO.
-- Flask-SocketIO's client is measured on a Flask twin of the app. It calls the server's methods, so
-  no Engine.IO is in its figure; there is no ASGI in it either.
-- uvicorn and the stock client share one process and one event loop, the cheapest form of that
-  fixture. Its times include the kernel's TCP.
-- "nothing came" is proved here by letting the app run until it has nothing left to do. The others
-  wait 0.1 s and take silence for proof; Flask-SocketIO's runs handlers inside `emit`.
+- The clients with "packets by hand" send and compare constant strings. They do not implement
+  events, acks, namespaces or attachments: a test has to implement Socket.IO itself.
+- Flask-SocketIO's client is measured on a Flask app with the same handlers. The client calls the
+  server's methods, so its figures include neither Engine.IO nor ASGI.
+- uvicorn and the stock client (`socketio.AsyncClient`) run in one process and one event loop, which
+  is the cheapest form of such a fixture. Their times include the kernel's TCP.
+- "no event" is an assertion that no event arrives. This client waits until the app is at rest. The
+  others wait 0.1 s, except Flask-SocketIO's client, which runs handlers inside `emit`.
 """
 
 _GROWTH = """\
-All clients are on one app in one process. A figure is this client's cost at that many clients over
-its cost at one, divided by the floor's own growth: 1.00 means that only the server grew.
+All clients are connected to one app in one process. A figure is the growth of this client's cost
+from one client to that many clients, divided by the growth of the floor's cost: 1.00 means that
+only the server's cost has grown.
 """
 
 _PROFILE = """\
-A sampler looks at the stack every 0.5 ms; a sample belongs to the innermost frame that has an
-owner. What the standard library does for somebody is that somebody's, what nobody owns is the event
-loop's. `python -m benchmarks.profile` prints the same for every operation and every line.
+A sampling profiler records the stack every 0.5 ms. A sample is counted for the innermost frame that
+belongs to one of the listed packages: time in the standard library is counted for the package that
+called it. Samples without such a frame are counted for the event loop.
+`python -m benchmarks.profile` prints the same for every operation and every line.
 """
 
 _FIRST = """\
-"At first" is commit {commit}, {date}, before its hot path was looked at: sampled in the same way,
-and scaled to this run's floor (`benchmarks/first.json`)."""
+"At first" is commit {commit}, {date}, before any optimisation: sampled in the same way, and scaled
+by the floors of the two runs (`benchmarks/first.json`)."""
 
 _METHOD = """\
 ## How it is measured
 
-- {rounds} rounds (growth: {climbs}). In each round every contender runs one slice of about 20 ms on
-  `time.perf_counter_ns`, in an order that rotates; a round's ratio is its time over the floor's in
-  that round, and what is reported is the median of the rounds' ratios. A machine that slows down
-  slows both sides of a ratio.
-- Every 10 rounds all start anew: a new app, a new event loop, a new connection, a warm-up. Set-up
-  and tear-down are not on the clock, unless they are what is measured.
+- There are {rounds} rounds (growth: {climbs}). In each round every client runs its operations for
+  about 20 ms, measured by `time.perf_counter_ns`, in an order that rotates. The ratio of a round is
+  the client's time divided by the floor's time in that round, and the reported ratio is the median
+  of all rounds. If the machine slows down, both sides of a ratio are slower.
+- After every 10 rounds, each client gets a new app, a new event loop and a new connection, and
+  warms up. Times do not include set-up and tear-down, except in the measures that are about them.
 - The garbage collector runs before those 10 rounds and is {collector} during them (off as in
   `timeit`; `pyperf` leaves it on, and so does `python -m benchmarks --gc`).
-- asyncio's own event loop, for everybody.
-- Memory is what `tracemalloc` counts between one client and that many more, in a process of its
-  own.
-- CI doesn't compare times, which noise could break: `python -m benchmarks.guard` counts the calls
-  and lines that the hot path executes and compares them with `benchmarks/guard.json`.
+- All clients use asyncio's own event loop.
+- Memory is the difference of `tracemalloc`'s figures before and after that many more clients have
+  connected to an app with one client, in a separate process.
+- CI does not compare times, which vary: `python -m benchmarks.guard` counts the function calls and
+  lines that common operations execute, and compares them with `benchmarks/guard.json`.
 
-To repeat it: `pip install --group bench -e .`, then `python -m benchmarks`. The whole
-run takes a quarter of an hour on a quiet machine, `--quick` two minutes. `--only call,connect` or
-`--only floor,ours` narrows it; `--json FILE` keeps every round, part by part, and with `--resume` a
-run that was cut short goes on.
+To repeat the run: `pip install --group bench -e .`, then `python -m benchmarks`. It takes a quarter
+of an hour on a quiet machine, and two minutes with `--quick`. `--only call,connect` or
+`--only floor,ours` measures a part. `--json FILE` saves every round, part by part, and `--resume`
+continues an interrupted run.
 """
 
 
@@ -228,7 +230,10 @@ def _memory(entry: dict) -> str:
 
 def _memory_table(run: dict) -> str:
     rows = [
-        "| | per connected client | over the floor | left after it closed | and at the end |",
+        (
+            "| | per connected client | over the floor | left after the client has closed "
+            "| left after the app has ended |"
+        ),
         "|---|---|---|---|---|",
     ]
     floor = run["memory"][FLOOR]["bytes_per_client"]
@@ -241,11 +246,12 @@ def _memory_table(run: dict) -> str:
         )
     clients = run["memory"][FLOOR]["clients"]
     return "\n".join(rows) + (
-        f"\n\nAt {clients:,} clients. What the floor leaves is the server's: a ping timer of 25 s "
-        "per client that nobody ends. What this client leaves until the app's own client is left "
-        "is its transcript. Not measured: Flask-SocketIO's client has no connection, "
-        "Starlette's lives on a thread, httpx-ws needs a task group held open per client, and two "
-        "sockets per client put uvicorn's and the stock client's memory partly into the kernel.\n"
+        f"\n\nAt {clients:,} clients. After the floor's clients have closed, the server still has "
+        "a ping timer of 25 s per client. After this client's clones have closed, their "
+        "transcripts are kept until the first client's block ends. Not measured: Flask-SocketIO's "
+        "client has no connection, Starlette's client has a thread per connection, httpx-ws "
+        "needs an open task group per client, and the sockets of uvicorn and the stock client use "
+        "memory of the kernel.\n"
     )
 
 
@@ -274,7 +280,7 @@ def _profile_tables(run: dict) -> str:
     found = run["profile"]
     floor, ours = found["floor"], found["ours"]
     first = json.loads(FIRST.read_text())
-    # That was another day: its floor tells how fast the machine was then.
+    # The first profile is from another day: the ratio of the floors accounts for the machine.
     scale = floor["us"] / first["profile"]["floor"]["us"]
     then = {owner: us * scale for owner, us in first["profile"]["ours"]["owners"].items()}
     rows = [
@@ -289,7 +295,7 @@ def _profile_tables(run: dict) -> str:
         f"| **{ours['us'] - floor['us']:+.1f}** |"
     )
     rows += ["", _FIRST.format(**first)]
-    rows += ["", "The dearest lines of this client:", "", "| us | where | line |", "|---|---|---|"]
+    rows += ["", "The slowest lines of this client:", "", "| us | where | line |", "|---|---|---|"]
     for line in found["lines"][:12]:
         code = line["text"].replace("|", "\\|")
         rows.append(f"| {line['us']:.2f} | `{line['function']}`, {line['where']} | `{code}` |")
@@ -297,15 +303,20 @@ def _profile_tables(run: dict) -> str:
 
 
 _SCALE = """\
-Processor time per client, in microseconds: the floor's and this client's. What the floor's own
-leaving costs grows with the clients, since python-socketio looks for each client's rooms in all
-rooms of the namespace.
+Processor time per client, in microseconds, of the floor and of this client. "No event" is a
+negative assertion of one client after another; "at once" is the same for all clients at once. The
+floor's cost of disconnecting grows with the number of clients, because python-socketio searches all
+rooms of the namespace for each client.
 """
-_SCALED = (("leaving", "leaving"), ("negative", "nothing came"), ("negative_at_once", "at once"))
+_SCALED = (
+    ("leaving", "disconnecting"),
+    ("negative", "no event"),
+    ("negative_at_once", "no event, at once"),
+)
 
 
 def _scale_table(found: dict) -> str:
-    heads = [f"{title}: floor | ours | " for _, title in _SCALED]
+    heads = [f"{title}: floor | this client | " for _, title in _SCALED]
     rows = ["| clients | " + "".join(heads), "|---" * (2 * len(_SCALED) + 1) + "|"]
     for size, floor, ours in zip(found["sizes"], found[FLOOR], found[OURS], strict=True):
         figures = [side.get(key) for key, _ in _SCALED for side in (floor, ours)]
@@ -315,10 +326,10 @@ def _scale_table(found: dict) -> str:
 
 
 _SPLIT = """\
-What this client adds to the floor's, in bytecodes per operation, and the share of each part.
-Valgrind knows nothing of Python's functions, so the instructions themselves can't be split like
-this; what a function written in C does for a bytecode is not told apart. A negative figure is what
-the floor does and this client doesn't.
+The bytecodes per operation that this client executes in addition to the floor's, and the share of
+each part. Valgrind can't assign instructions to Python functions, so this table counts bytecodes;
+the work of functions written in C is not included. A negative figure is work that only the floor
+does.
 """
 
 
@@ -338,7 +349,7 @@ def _split_table(found: dict) -> str:
 
 
 def _more(run: dict) -> list[str]:
-    """The sections on scale, big payloads and other forms of packets."""
+    """Return the sections on scale, big payloads and other forms of packets."""
     parts = []
     if "split" in run:
         parts += ["## Where the instructions go\n", _SPLIT, _split_table(run["split"])]

@@ -1,14 +1,14 @@
-"""What grows with the number of clients or events, in processor time, beside the floor.
+"""Costs that depend on the number of clients or events, in processor time, beside the floor's.
 
-- leaving: a client of the app's leaves while so many clones are connected; the floor's clients say
-  goodbye, and then their calls of the app end. What python-socketio itself does then grows with the
-  clients: it looks for each client's rooms in all rooms of the namespace.
-- nothing came: each of so many clients emits and asserts that nothing came of it, one after another
-  and all at once; the floor's clients send the same packets, and the server handles them.
-- unread: so many events are read in order.
-- linear: what one operation costs beside n things, and beside 4n.
+- leaving: the first client's block ends while a number of its clones are connected; the floor's
+  clients send DISCONNECT packets and close. The server's own part of the cost grows with the number
+  of clients: python-socketio searches all rooms of the namespace for each client.
+- negative: a number of clients emit and assert that no event arrives, one after another and all at
+  once; the floor's clients send the same packets, and wait until the server has handled them.
+- unread: a number of events are read in order.
+- linear: the cost of one operation beside n clients, events or packets, and beside 4n.
 
-Each size has a process of its own: `python -m benchmarks.scale SIDE SIZE` prints its figures.
+Each size has its own process: `python -m benchmarks.scale SIDE SIZE` prints its figures.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ UNREAD = 1_000_000
 QUICK_UNREAD = 10_000
 TIMEOUT_S = 600.0
 BUDGET_S = 600  # for all sizes together
-TURNS = 4  # of the loop until the server has handled an event and its handler has ended
+TURNS = 4  # turns of the loop until the server has handled an event and its handler has ended
 SIDES = ("floor", "ours")
 
 
 class timed:  # noqa: N801 (a context manager, used as a function)
-    """Seconds of processor time that a block takes, without garbage collections."""
+    """Measure the processor time of a block in seconds, without garbage collections."""
 
     def __enter__(self) -> Self:
         self._collector = collector()
@@ -109,7 +109,7 @@ def _per(size: int, one_by_one: timed, at_once: timed, leaving: timed) -> dict[s
 
 
 async def read_in_order(size: int) -> float:
-    """Seconds for so many unread events."""
+    """Return the seconds that reading a number of unread events takes."""
     async with TestClient(make_app()) as client:
         await client.connect()
         _fill(client, size)
@@ -125,8 +125,8 @@ def _fill(client: TestClient, size: int) -> None:
 
 
 def measure(sizes=SIZES, unread: int = UNREAD, progress=lambda _: None) -> dict:
-    """Seconds per client at each size, of both sides, and seconds for all unread events. A size
-    that failed has no figures.
+    """Return the seconds per client at each size, of the floor and of this client, and the seconds
+    for all unread events. A size that failed has no figures.
     """
     until = time.monotonic() + BUDGET_S
     seconds = _apart("unread", unread, until)
@@ -140,7 +140,7 @@ def measure(sizes=SIZES, unread: int = UNREAD, progress=lambda _: None) -> dict:
 
 
 def _apart(what: str, size: int, until: float):
-    """What a process of its own prints; None where it fails, or is not through in time."""
+    """Return the figures that a new process prints; None if it fails or exceeds its time."""
     command = [sys.executable, "-m", "benchmarks.scale", what, str(size)]
     folder = Path(__file__).resolve().parent.parent
     try:
@@ -157,7 +157,7 @@ def _apart(what: str, size: int, until: float):
     return json.loads(done.stdout)
 
 
-# -- what one operation costs beside n things, and beside 4n
+# -- the cost of one operation beside n clients, events or packets, and beside 4n
 
 
 async def _newest_first(client: TestClient, size: int) -> float:
@@ -221,8 +221,8 @@ LINEAR: dict[str, tuple[str, Callable[[TestClient, int], Awaitable[float]], int,
     "text": ("`str(transcript)`, per packet of n", _transcript_text, 500, 1),
     "clone": ("`clone()`, of n", _clones, 500, 1),
 }
-"""What is measured, of which n, and how many times as much at 4n is linear growth of the whole."""
-SPREAD = 1.5  # of one run's figures, on a machine that does other things too
+"""By key: the title, the operation, n, and the ratio at 4n that is linear growth of the whole."""
+SPREAD = 1.5  # tolerance for the figures of one run on a busy machine
 REPEATED = 3
 
 
@@ -248,7 +248,9 @@ async def _one_linear(measured, size: int) -> float:
 
 
 def measure_linear(shrunk: int = 1) -> dict[str, dict]:
-    """`{key: {"n": n, "once": seconds at n, "fourfold": seconds at 4n}}`, the least of a few."""
+    """Return `{key: {"n": n, "once": seconds at n, "fourfold": seconds at 4n}}`, the least of a few
+    repetitions.
+    """
     found = {}
     for key, (_, measured, size, _) in LINEAR.items():
         n = max(2, size // shrunk)
@@ -263,7 +265,7 @@ def measure_linear(shrunk: int = 1) -> dict[str, dict]:
 def main() -> None:
     """Print the figures of one size as JSON."""
     what, size = sys.argv[1], int(sys.argv[2])
-    # While 10,000 clients connect, collections would take longer than all that is measured.
+    # While 10,000 clients connect, garbage collections would take longer than the measures.
     gc.disable()
     run = {"floor": by_floor, "ours": by_ours, "unread": read_in_order}[what]
     print(json.dumps(asyncio.run(run(size))))

@@ -1,20 +1,20 @@
-"""Does it stay flat for long: `python -m benchmarks.soak [--calls 100000] [--connects 5000]`.
+"""Detects leaks in a long run: `python -m benchmarks.soak [--calls 100000] [--connects 5000]`.
 
-First the calls, half of them over a websocket and half over long-polling, by two clients that stay
-connected; then the connects, over a websocket, over polling and by an upgrade, half of them by a
-client that comes back and half by one that is new. All in one process and one event loop, against
-the same app.
+The first phase makes calls, half of them over a websocket and half over long-polling, by two
+clients that stay connected. The second phase connects over a websocket, over polling and by an
+upgrade; half of the connects are of a client that reconnects, and half of a new client. All run in
+one process and one event loop, with the same app.
 
-The exit code is 1 when something grows:
+The exit code is 1 if one of these grows:
 
 - `tracemalloc`'s figure, sampled after a garbage collection in each of `SAMPLES` slices. A line is
-  fitted to the second half; it may rise by `BYTES_PER_CALL` a call and `BYTES_PER_CONNECT` a
-  connect. An object that stays behind has 40 bytes at the least. The first half is not looked at:
-  a transcript fills up to its limit there, once.
-- objects of this library's classes, tasks and timers: after each phase, as many as before it.
+  fitted to the second half of the samples; it may rise by `BYTES_PER_CALL` per call and
+  `BYTES_PER_CONNECT` per connect. An object that is not released has at least 40 bytes. The first
+  half is ignored, because transcripts grow to their limit in it.
+- the number of objects of this library's classes, of tasks and of timers, after each phase.
 
-RSS is printed and not judged: what the allocator gives back is its own affair, and the transcripts
-of connected clients are in it. A whole run on two busy cores with CPython 3.11, 185 s of it:
+RSS is printed only: it depends on the allocator, and includes the transcripts of connected clients.
+The output of a whole run of 185 s on two busy cores with CPython 3.11:
 
     100000 calls: +1.47 bytes each, 9.56 MB held, RSS 61.7 -> 91.9 MB
     5000 connects: +1.96 bytes each, 0.18 MB held, RSS 90.8 -> 87.8 MB
@@ -41,25 +41,25 @@ BYTES_PER_CALL = 4.0
 BYTES_PER_CONNECT = 16.0
 PACKAGE = "asgi_sio_testclient"
 WAYS = (("websocket",), ("polling",), ("polling", "websocket"))
-STAYING = WAYS[:2]  # an upgraded connection is a websocket for all but its first moments
+STAYING = WAYS[:2]  # an upgraded connection is a websocket after its first packets
 
 
 def live_objects() -> Counter[str]:
-    """How many objects there are of each class of this library, after a garbage collection."""
+    """Return the number of objects of each class of this library, after a garbage collection."""
     gc.collect()
     kinds = (type(thing) for thing in gc.get_objects())
     return Counter(kind.__qualname__ for kind in kinds if str(kind.__module__).startswith(PACKAGE))
 
 
 def under_way() -> tuple[int, int]:
-    """Tasks that are not done, and timers that are set, in the running loop."""
+    """Return the number of pending tasks and of pending timers of the running loop."""
     loop = asyncio.get_running_loop()
     timers = [handle for handle in loop._scheduled if not handle.cancelled()]
     return len(asyncio.all_tasks()), len(timers)
 
 
 async def calls(app, count: int, sample) -> None:
-    """`count` calls by clients that stay connected; `sample` is called with each slice's end."""
+    """Make `count` calls with clients that stay connected; call `sample` after each slice."""
     per_slice = count // SAMPLES // len(STAYING)
     async with TestClient(app) as owner:
         clients = [owner.clone(transports=transports) for transports in STAYING]
@@ -73,12 +73,12 @@ async def calls(app, count: int, sample) -> None:
 
 
 async def connects(app, count: int, sample) -> None:
-    """`count` connects with a call each; `sample` is called with each slice's end."""
+    """Connect `count` times, with one call each; call `sample` after each slice."""
     done = 0
     for number in range(SAMPLES):
         ends = count * (number + 1) // SAMPLES
         halfway = done + (ends - done) // 2
-        # A server has a ping timer for each client that has gone. The block's end is theirs, too.
+        # The server keeps a ping timer for each closed client until the end of the block.
         async with TestClient(app) as client:
             while done < halfway:
                 await client.connect(transports=WAYS[done % len(WAYS)])
@@ -94,13 +94,13 @@ async def connects(app, count: int, sample) -> None:
 
 
 def slope(samples) -> float:
-    """Bytes per operation in the second half of `[(operations, bytes), ...]`."""
+    """Return the bytes per operation in the second half of `[(operations, bytes), ...]`."""
     half = samples[len(samples) // 2 :]
     return statistics.linear_regression(*zip(*half, strict=True)).slope
 
 
 async def soak(how_many_calls: int, how_many_connects: int, say=print) -> list[str]:
-    """Both phases; returns a line for each thing that grew."""
+    """Run both phases; return a line for each figure that grew."""
     app = make_app()
     grown = []
     for phase, count, limit in (
@@ -108,7 +108,7 @@ async def soak(how_many_calls: int, how_many_connects: int, say=print) -> list[s
         (connects, how_many_connects, BYTES_PER_CONNECT),
     ):
         name = phase.__name__
-        await phase(app, SAMPLES * len(STAYING), lambda _: None)  # what is made once, is made now
+        await phase(app, SAMPLES * len(STAYING), lambda _: None)  # creates objects that are cached
         before, ways = live_objects(), under_way()
         samples, began, rss = [], time.perf_counter(), _rss()
         await phase(app, count, lambda done, to=samples: to.append((done, _held())))
@@ -139,7 +139,7 @@ def _held() -> int:
 
 
 def _rss() -> float:
-    """Bytes; nan where the system does not tell."""
+    """Return the bytes of resident memory, or nan if the system does not provide them."""
     status = Path("/proc/self/status")
     if not status.exists():
         return float("nan")

@@ -1,9 +1,9 @@
-"""Where the instructions go that this client adds: `python -m benchmarks.split [OPERATION]`.
+"""Splits this client's additional bytecodes by part: `python -m benchmarks.split [OPERATION]`.
 
-Valgrind counts instructions and knows nothing of Python's functions. What is counted here is the
-bytecode that each function executes, for the floor and for this client; the difference is what this
-client adds, by the part of this package and by library. What functions written in C do for a
-bytecode is not told apart. The counts are exact: noise can't change them.
+Valgrind counts instructions, but can't assign them to Python functions. This module counts the
+bytecodes that each function executes, for the floor and for this client. The difference is what
+this client adds, by part of this package and by library. The work of functions written in C is not
+included. The counts are exact and do not depend on the machine's load.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Bytecodes:
 
 
 async def count(session, repetitions: int) -> Counter[CodeType]:
-    """Bytecodes by function."""
+    """Return the number of bytecodes by function."""
     async with session as operation:
         for _ in range(WARM_UP):
             await operation()
@@ -77,7 +77,7 @@ async def count(session, repetitions: int) -> Counter[CodeType]:
 
 
 def part_of(filename: str) -> str:
-    """Whose code a file has."""
+    """Return the part of this package, or the library, that a file belongs to."""
     parts = Path(filename).parts
     if PACKAGE in parts:
         below = parts[parts.index(PACKAGE) + 1]
@@ -88,7 +88,7 @@ def part_of(filename: str) -> str:
 
 
 def measure(operation: str, repetitions: int = REPETITIONS) -> dict[str, dict[str, float]]:
-    """`{part: {"floor": bytecodes, "ours": bytecodes}}`, per operation."""
+    """Return `{part: {"floor": bytecodes, "ours": bytecodes}}`, per operation."""
     found: dict[str, dict[str, float]] = {}
     for side, open_session in (("floor", floor), ("ours", ours)):
         for code, n in asyncio.run(count(open_session(operation), repetitions)).items():
@@ -98,7 +98,7 @@ def measure(operation: str, repetitions: int = REPETITIONS) -> dict[str, dict[st
 
 
 def added(found: dict[str, dict[str, float]]) -> list[tuple[str, float, float]]:
-    """Part, bytecodes added to the floor's, and their share of all that is added; most first."""
+    """Return rows of the part, its additional bytecodes and their share; the largest first."""
     rows = {part: sides["ours"] - sides["floor"] for part, sides in found.items()}
     total = sum(rows.values())
     ordered = sorted(rows.items(), key=lambda row: -row[1])

@@ -1,8 +1,8 @@
-"""Many clients of one app in one process: growth and memory are measured on them.
+"""Many clients of one app in one process, for the measures of growth and memory.
 
-Each group of users can grow, let one client call, connect and close one more client, and receive
-a broadcast. The stock driver and the peers with a thread or two sockets per client are not here:
-they hit other limits first.
+A group of users can grow, make a call, connect and close one more client, and receive a broadcast.
+The clients that need a thread or two sockets each are not included, because they reach other limits
+first.
 """
 
 import contextlib
@@ -15,11 +15,14 @@ from benchmarks import wire
 from benchmarks.app import make_app
 from benchmarks.floor import WebSocketFloor
 
-LONG_S = 60.0  # a collection among 10,000 clients takes longer than the communicator's own second
+LONG_S = 60.0  # a garbage collection with 10,000 clients takes longer than asgiref's default, 1 s
 
 
 class Users:
-    """Clients are visited with a stride, so that none stays in the processor's cache for long."""
+    """Some clients of one app.
+
+    The next client is chosen with a stride, so that it is not in the processor's cache.
+    """
 
     def __init__(self, app) -> None:
         self.app = app
@@ -67,7 +70,7 @@ class FloorUsers(Users):
 
 
 class OurUsers(Users):
-    first: TestClient  # nobody's: it only keeps the app running for its clones
+    first: TestClient  # is not measured: it keeps the app running for its clones
 
     def new(self):
         return self.first.clone()

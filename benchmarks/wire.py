@@ -1,6 +1,6 @@
-"""Ready-made packets and ASGI messages, for the floor and for the peers that speak by hand.
+"""Constant packets and ASGI messages, for the floor and for the clients with packets by hand.
 
-Nothing here is computed while somebody is measured.
+All of them are computed at import, and not during a measure.
 """
 
 PATH = "/socket.io/"
@@ -27,7 +27,7 @@ _BASE = {
     "client": ("testclient", 50000),
     "server": ("testserver", 80),
 }
-# What a real client sends: the server makes an environ of each of them.
+# The headers of a real client: the server adds each of them to the environ.
 _HEADERS = [
     (b"host", b"testserver"),
     (b"accept", b"*/*"),
@@ -83,5 +83,5 @@ def body(payload: str) -> dict:
 
 
 def sid_of(opening: str) -> str:
-    """The Engine.IO sid in an OPEN packet, `0{"sid":"...",...}`."""
+    """Return the Engine.IO sid of an OPEN packet, `0{"sid":"...",...}`."""
     return opening.split('"sid":"', 1)[1].split('"', 1)[0]

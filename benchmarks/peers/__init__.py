@@ -1,7 +1,8 @@
-"""Those who are measured, one module each.
+"""The contenders of the comparison, one module each.
 
-A peer module imports what it needs at its top and offers `contenders()`; when the import fails,
-the table says "not installed" and which module was missing. What a peer can't do is a `Cannot`.
+Each module imports the packages of its client at the top and defines `contenders()`. If an import
+fails, the table says "not installed" with the name of the missing module. An operation that a
+client can't perform is a `Cannot`.
 """
 
 import importlib
@@ -35,7 +36,7 @@ class NotInstalled:
 
 
 def load(only: set[str] | None = None) -> list[Contender | NotInstalled]:
-    """Every contender in the table's order; a missing package makes a `NotInstalled`."""
+    """Return all contenders in the table's order; a missing package gives a `NotInstalled`."""
     found: list[Contender | NotInstalled] = []
     for name, title in MODULES.items():
         if only and name not in only:

@@ -40,7 +40,7 @@ class WebSocket:
 
 
 class Polling:
-    """A communicator per request: it drives one scope, and a request is one."""
+    """Makes a communicator for each request: a communicator has one scope."""
 
     def __init__(self, app) -> None:
         self._app = app

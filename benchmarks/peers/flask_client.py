@@ -1,4 +1,4 @@
-"""Flask-SocketIO's test client: it calls the server's methods, so Engine.IO is skipped."""
+"""Flask-SocketIO's test client, which calls the server's methods without Engine.IO."""
 
 import contextlib
 import functools
@@ -59,7 +59,7 @@ def contenders():
             {
                 CALL: _within(_call),
                 EMIT_EVENT: _within(_emit_event),
-                POLLING_CALL: Cannot("has no transports"),
+                POLLING_CALL: Cannot("the client has no transports"),
                 CONNECT: in_this_thread(_connect),
                 TEST: in_this_thread(lambda: contextlib.nullcontext(_one_test)),
                 NEGATIVE: _within(_nothing),

@@ -1,4 +1,4 @@
-"""The floor as a contender: websocket, polling, and variants of it."""
+"""The contenders of the floor: the bare driver over websocket and polling, and its variants."""
 
 import contextlib
 
@@ -52,15 +52,15 @@ def contenders():
             {
                 CALL: _within(WebSocketFloor, "call"),
                 EMIT_EVENT: _within(WebSocketFloor, "emit_and_event"),
-                POLLING_CALL: Cannot("the next but one line"),
+                POLLING_CALL: Cannot('see the line "bare driver, polling"'),
                 CONNECT: _connect(WebSocketFloor),
                 TEST: _test(WebSocketFloor),
-                NEGATIVE: Cannot("a bare driver can't know that nothing is to come"),
+                NEGATIVE: Cannot("a bare driver can't detect that no event will arrive"),
             },
         ),
         Contender(
             "floor_bare",
-            "bare driver, no goodbye, service task left behind",
+            "bare driver, no DISCONNECT, service task kept",
             {CONNECT: _connect(BareFloor), TEST: _test(BareFloor)},
             variant=True,
         ),

@@ -1,4 +1,4 @@
-"""Starlette's TestClient with packets written by hand: a thread with an event loop beside."""
+"""Starlette's TestClient with packets written by hand; its event loop runs in another thread."""
 
 import contextlib
 import functools
@@ -87,7 +87,7 @@ def contenders():
                 POLLING_CALL: in_this_thread(_polling_call),
                 CONNECT: in_this_thread(_connect),
                 TEST: in_this_thread(lambda: contextlib.nullcontext(_one_test)),
-                NEGATIVE: Cannot("its receive has no timeout: it blocks for ever"),
+                NEGATIVE: Cannot("the client's receive methods have no timeout"),
             },
         )
     ]

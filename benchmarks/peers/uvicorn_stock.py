@@ -1,6 +1,6 @@
-"""A real server and python-socketio's own client, in one process and on one event loop.
+"""uvicorn and python-socketio's own client, in one process and one event loop.
 
-That is the cheapest form of this fixture; a server thread or process costs more.
+This is the cheapest form of such a fixture; a server in another thread or process costs more.
 """
 
 import asyncio
@@ -15,7 +15,9 @@ from benchmarks.method import Cannot, Contender, on_a_loop, whole_tests
 from benchmarks.peers import CALL, CONNECT, EMIT_EVENT, NEGATIVE, POLLING_CALL, TEST
 
 SILENCE_S = 0.1
-LINGERS = Cannot("its goodbye over polling waits up to 45 s for the server to end the pending GET")
+LINGERS = Cannot(
+    "a disconnect over polling waits up to 45 s until the server answers the pending GET"
+)
 
 
 @contextlib.asynccontextmanager
@@ -34,7 +36,7 @@ async def serve(app):
 
 
 class _Client(socketio.AsyncClient):
-    """The stock client with what every such test suite adds: a queue of what came."""
+    """The stock client with a queue of received events, as test suites with this client add it."""
 
     def __init__(self) -> None:
         super().__init__(reconnection=False)
@@ -44,7 +46,7 @@ class _Client(socketio.AsyncClient):
 
 @contextlib.asynccontextmanager
 async def _client(url, transport, server=None):
-    """Connected. Where `server` is given it ends the session itself, off the clock."""
+    """A connected client. If `server` is given, the server ends the session, off the clock."""
     client = _Client()
     await client.connect(url, transports=[transport])
     try:
@@ -109,7 +111,7 @@ def _contender(transport, call_key, other_key):
         f"uvicorn + stock AsyncClient, {transport}",
         {
             call_key: _within(_call, transport),
-            other_key: Cannot("the other line"),
+            other_key: Cannot("see the other line of uvicorn"),
             EMIT_EVENT: _within(_emit_event, transport),
             CONNECT: _connect(transport) if transport == "websocket" else LINGERS,
             TEST: _test(transport) if transport == "websocket" else LINGERS,
