@@ -29,11 +29,11 @@ def test_clocks_that_are_read():
     reads._note(here, "return", None)
     assert "reads time() (`" in str(reads)
     library = types.SimpleNamespace(f_code=uuid.uuid4.__code__, f_back=None)
-    reads._look_for_line(library, "urandom")
+    reads._note_line(library, "urandom")
     deep = library
     for _ in range(5):
         deep = types.SimpleNamespace(f_code=uuid.uuid4.__code__, f_back=deep)
-    reads._look_for_line(deep, "urandom")
+    reads._note_line(deep, "urandom")
     assert "urandom" not in str(reads)
     suspended.close()
 
