@@ -1,4 +1,4 @@
-"""A booking app with one seat, racy or not, in the shapes that the tests of schedules want."""
+"""A booking app with one seat, with and without a race, in the variants of the schedules' tests."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ async def yielding():
 
 
 def build(*, fixed=False, payment=sleeping, **options):
-    """The payment lies between the check and the write, unless the app is fixed."""
+    """Return the app. Unless it is fixed, it awaits the payment between the check and the write."""
     sio = socketio.AsyncServer(async_mode="asgi", **options)
     app = socketio.ASGIApp(sio)
     app.seats, app.sold = 1, []

@@ -1,4 +1,4 @@
-"""The programs of this directory as scenarios."""
+"""Loads the programs of `programs/` as scenarios."""
 
 import importlib
 import sys
@@ -21,7 +21,7 @@ def importable():
 
 
 def scenario_of(name, *, fixed):
-    """One program's scenario on its racy or on its fixed app."""
+    """Return the scenario of one program, with its racy or its fixed app."""
     with importable():
         program = importlib.import_module(name)
 

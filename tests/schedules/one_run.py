@@ -1,4 +1,4 @@
-"""One run of a scenario under a schedule."""
+"""Runs a scenario once under a schedule."""
 
 import time
 import uuid

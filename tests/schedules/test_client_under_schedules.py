@@ -1,4 +1,4 @@
-"""What the client itself promises, under many schedules: order, settle, disconnects."""
+"""The client's own guarantees under many schedules: the order of events, settle, disconnects."""
 
 import asyncio
 

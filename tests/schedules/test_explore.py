@@ -1,4 +1,4 @@
-"""`explore` and `replay`: the order of the steps, what is found and how it is told."""
+"""`explore` and `replay`: the order of the steps, the failures that are found, and their texts."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ from asgi_sio_testclient import TestClient, UsageError
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker
 from asgi_sio_testclient.schedules import NotRepeatable, explore, replay
 
-RUNS = 30  # of programs that are correct
+RUNS = 30  # of each correct program
 TRANSPORTS = (("websocket",), ("polling",), ("polling", "websocket"))
 
 
@@ -46,8 +46,8 @@ KINDS = {
 
 
 def combinations():
-    """Every run has one kind over each transport; the slow tests have each kind over one, and the
-    proofs the rest.
+    """Return the parameters: the quick tests have one kind of app over each transport, the slow
+    tests each kind over one transport, and the proofs the remaining combinations.
     """
     for number, kind in enumerate(KINDS):
         for position, transports in enumerate(TRANSPORTS):
@@ -251,7 +251,7 @@ def test_a_schedule_that_fails_only_once_is_not_repeatable():
 
 
 def test_an_outcome_that_does_not_come_again_is_raised_as_it_is():
-    """pytest-timeout raises it, in whatever runs at that time."""
+    """pytest-timeout raises its exception in the code that runs at that moment."""
     runs = []
 
     async def scenario():
@@ -345,7 +345,7 @@ def test_fewer_runs_than_none():
         explore(racy_test, runs=-1)
 
 
-# -- what can't be explored
+# -- scenarios that can't be explored
 
 
 def test_a_deadlock_is_named():
@@ -384,7 +384,7 @@ def test_the_clock_stands_while_a_thread_works(in_a_thread):
     assert explore(scenario, runs=0).remarks == []
 
 
-# -- honesty
+# -- remarks on what was not explored
 
 
 def test_deadlines_of_the_client_stand_while_something_is_held():

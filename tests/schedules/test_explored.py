@@ -1,4 +1,4 @@
-"""`explored` in a pytest of its own: under each plugin, with options, fixtures and the cache."""
+"""`explored` in a separate pytest run: under each plugin, with options, fixtures and the cache."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ pytest_plugins = ["pytester"]
 
 PLUGIN = (
     *("-W", "error", "-p", "asgi_sio_testclient.pytest_plugin"),
-    # Other tests of this process have imported the plugin before.
+    # Other tests of this process have imported the plugin already.
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
 ASYNCIO = ("-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function")

@@ -1,4 +1,4 @@
-"""Whose code a frame belongs to, and the frames of what is suspended."""
+"""Whether a frame is of the app, a library or this package, and the frames of suspended objects."""
 
 import asyncio
 import contextlib

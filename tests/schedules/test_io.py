@@ -1,4 +1,4 @@
-"""The argument `io`: which files and modules it names."""
+"""The argument `io`: the files and modules that it selects."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Racy programs fail under a schedule that is shrunk, told and replayed; correct ones never fail.
+"""Racy programs fail under a schedule, which is shrunk, described and replayed; correct ones pass.
 
 `nox -s schedules` does the same with more seeds and runs, on each interpreter.
 """
@@ -14,7 +14,7 @@ from load import FAKES, NAMES, RACY, scenario_of
 
 from asgi_sio_testclient.schedules import explore, replay
 
-# One of each kind for every run; `nox -s proofs` has them all.
+# One program of each kind; `nox -s proofs` runs all programs.
 FEW = {"c01_last_seat", "c08_online_counter", "k04_emit_order"}
 SEEDS = [int(seed) for seed in os.environ.get("SCHEDULES_SEEDS", "0").split(",")]
 RUNS_OF_CORRECT_ONES = int(os.environ.get("SCHEDULES_RUNS", "15"))

@@ -1,4 +1,4 @@
-"""Which code of the app an exploration does not cover."""
+"""Remarks on code of the app that an exploration does not cover."""
 
 import asyncio
 from unittest import mock
@@ -15,7 +15,7 @@ from asgi_sio_testclient.schedules._remarks import _Calls
 
 
 class Frame:
-    """A frame as a profile function sees it."""
+    """A frame, with the attributes that a profile function reads."""
 
     def __init__(self, function, back=None):
         self.f_code = function.__code__
@@ -90,7 +90,7 @@ def test_fakes_that_never_suspend_are_named():
 
 
 def test_what_others_let_go_on_is_no_fake_that_never_suspends():
-    """A Lock, a Queue, a task, and python-socketio's own calls: they are not for the network."""
+    """A Lock, a Queue, a task and python-socketio's calls never stand for calls over a network."""
 
     async def scenario():
         sio = socketio.AsyncServer(async_mode="asgi")

@@ -1,4 +1,4 @@
-"""The network of a run: packets that are held."""
+"""The packets of a run, whose arrival is held."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Real sockets and processes are refused, unless asked for."""
+"""Real sockets and processes are refused, unless they are allowed explicitly."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Threads of a run: which of them work, and one that does not end."""
+"""The threads of a run: which threads are busy, and a thread that does not end."""
 
 import asyncio
 import queue

@@ -1,4 +1,4 @@
-"""Clocks that are read in a run."""
+"""Reads of real clocks during a run."""
 
 import asyncio
 import datetime as dt
@@ -39,7 +39,7 @@ def test_clocks_that_are_read():
 
 
 async def waiting():
-    """Not begun: its frame is there all the same."""
+    """A coroutine that has not started also has a frame."""
 
 
 def test_a_clock_that_is_read_is_named():

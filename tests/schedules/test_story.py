@@ -106,7 +106,7 @@ def test_a_task_and_a_callback_are_named():
 
 
 def left_early(*, asserts_within):
-    """Two clients, each with a disconnect handler that takes 0.3 s; the app loses one entry."""
+    """Two clients whose disconnect handlers take 0.3 s; the app loses one entry."""
 
     async def scenario():
         sio = socketio.AsyncServer(async_mode="asgi")
@@ -137,7 +137,7 @@ def left_early(*, asserts_within):
 
 @pytest.mark.parametrize("asserts_within", [True, False])
 def test_a_story_ends_where_the_scenario_fails(asserts_within):
-    """Not where the clients have left after that; what they do before that belongs to it."""
+    """The story does not include the disconnects after the failure, but those before it."""
     scenario = left_early(asserts_within=asserts_within)
 
     story = explore(scenario, io="booking.py", raises=False).failure.story
@@ -182,7 +182,7 @@ def test_a_client_that_is_gone_is_named():
 
 
 class SortedJSON:
-    """As Flask's, which Flask-SocketIO gives to its server: keys are sorted."""
+    """A json module that sorts keys, as Flask's does, which Flask-SocketIO passes to its server."""
 
     loads = staticmethod(json.loads)
 
@@ -192,7 +192,7 @@ class SortedJSON:
 
 
 def test_clients_of_a_server_that_writes_json_otherwise_have_numbers(transports, monkeypatch):
-    # python-engineio and python-socketio keep the module in their classes.
+    # python-engineio and python-socketio store the json module in their packet classes.
     for module in (engineio, socketio):
         monkeypatch.setattr(module.packet.Packet, "json", module.packet.Packet.json)
 

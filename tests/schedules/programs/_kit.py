@@ -1,4 +1,4 @@
-"""What the programs of this folder share: a server, and stand-ins for the outside world."""
+"""Shared by the programs of this folder: a server, and fakes of I/O and of a store."""
 import asyncio
 import contextlib
 
@@ -8,12 +8,12 @@ from asgi_sio_testclient import TestClient  # noqa: F401
 
 
 async def io(seconds=0.01):
-    """A call to a database or to another service: takes as long as it takes."""
+    """A fake of a call to a database or to another service, which takes some time."""
     await asyncio.sleep(seconds)
 
 
 class Store:
-    """A fake key-value store, as people write them for tests: every call suspends once."""
+    """A fake key-value store, as in many tests: every call suspends once."""
 
     def __init__(self, **data):
         self.data = data
@@ -28,14 +28,14 @@ class Store:
 
     @contextlib.asynccontextmanager
     async def transaction(self):
-        """A copy of the data, written back at the end."""
+        """Yield a copy of the data, which is written back at the end of the block."""
         copy = dict(self.data)
         yield copy
         await asyncio.sleep(0)
         self.data.update(copy)
 
     async def rows(self):
-        """Keys and values, as a cursor fetches them: one by one."""
+        """Yield keys and values one by one, as a database cursor does."""
         for key in list(self.data):
             await asyncio.sleep(0)
             yield key, self.data[key]

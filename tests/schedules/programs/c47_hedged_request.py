@@ -1,4 +1,4 @@
-"""A backup request after 0.2 s: the first answer wins, and is taken for the primary's."""
+"""A backup request starts after 0.2 s, and its answer is taken for the primary's if it is the first."""
 KIND = "a timer that only a slow run reaches, and work after it"
 from _kit import *
 

@@ -1,4 +1,4 @@
-"""A name is given twice; the test polls every 10 ms until the app has done it."""
+"""A name is registered twice, and the test polls the app every 10 ms."""
 KIND = "many moments: a test that polls"
 from _kit import *
 

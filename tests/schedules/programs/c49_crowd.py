@@ -1,4 +1,4 @@
-"""Two of five clients take one name, amid twenty messages of all."""
+"""Two of five clients register one name, among twenty messages of all clients."""
 KIND = "many points on few lines"
 from _kit import *
 

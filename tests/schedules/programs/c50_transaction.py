@@ -1,4 +1,4 @@
-"""Two transactions read the same stock, and the later commit wins; a report between sees neither."""
+"""Two transactions read the same stock, and the later commit overwrites the earlier one."""
 KIND = "an async context manager as the fake"
 from _kit import *
 

@@ -1,4 +1,4 @@
-"""A report adds up rows as they come; a transfer in the middle is counted twice."""
+"""A report sums rows while it reads them: a transfer during the report is counted twice."""
 KIND = "an async generator as the fake"
 from _kit import *
 

@@ -1,4 +1,4 @@
-"""Two workers read one stream of anyio's: results come in another order than jobs."""
+"""Two workers read one stream of anyio: the order of the results differs from that of the jobs."""
 KIND = "anyio throughout"
 import anyio
 from _kit import *

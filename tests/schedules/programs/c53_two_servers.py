@@ -1,4 +1,4 @@
-"""Two servers with one broker: each reads the next number from the store they share."""
+"""Two servers with one broker read the next number from a shared store, and both use it."""
 KIND = "two servers"
 from _kit import *
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker

@@ -1,4 +1,4 @@
-"""A future that one handler sets: who waits for it goes on before the setter's next call is over."""
+"""A handler sets a future: the task that awaits it runs on before the setter's next I/O call ends."""
 KIND = "a future as the handover"
 from _kit import *
 

@@ -1,4 +1,4 @@
-"""Who asks while a lookup is under way waits for its result: one query, whatever comes when."""
+"""Requests during a lookup wait for the task of that lookup: there is one query."""
 KIND = "a task that several wait for"
 from _kit import *
 

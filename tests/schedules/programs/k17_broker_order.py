@@ -1,4 +1,4 @@
-"""What a handler emits in order arrives in order at the clients of another server, too."""
+"""Events of one handler arrive in the order of its emits also at the clients of another server."""
 KIND = "order over a broker"
 from _kit import *
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker
