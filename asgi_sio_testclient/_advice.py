@@ -1,6 +1,6 @@
-"""Which entry of the documentation's page *What went wrong?* an error's first line belongs to.
+"""Finds the entry of the documentation's page *What went wrong?* for the first line of an error.
 
-It knows the wordings, and nothing of what they are said about.
+The entries are found by regular expressions, so that this module imports no error.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ __all__ = ["BEGIN", "advice"]
 __tracebackhide__ = True
 
 BEGIN = "what to do: faults.html#"
-# The first that fits; `faults` in tests/ has the mistake that leads to each.
+# The first pattern that matches counts. The anchors are those of docs/faults.md, which is made from
+# the mistakes in tests/faults.
 _ENTRIES = tuple(
     (re.compile(pattern), entry)
     for pattern, entry in (
-        # What was used in a way that makes no sense.
+        # Arguments, and calls that are not allowed.
         (r"app is the str", "import-string-for-app"),
         (r"app is the server; expected the WSGI", "threaded-server-for-app"),
         (r"app is the server", "server-for-app"),

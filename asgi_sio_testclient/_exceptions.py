@@ -321,9 +321,9 @@ class Leak(TestClientError):
 
 
 class LeakWarning(UserWarning):
-    """Something was left over at exit. With ``strict=True`` it is a `Leak`, which is raised.
+    """Something was left over at exit. With ``strict=True`` a `Leak` is raised instead.
 
-    Python's default filters hide a ResourceWarning; nobody would see one of those.
+    Not a ResourceWarning, which Python's default filters hide.
     """
 
 
@@ -339,35 +339,35 @@ def _words(data: Any) -> str:
     return data if isinstance(data, str) else repr(data)
 
 
-_END_NO_TEST = (
+_NOT_OF_A_TEST_RUNNER = (
     Exception, KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError
 )  # fmt: skip
 
 
 def ends_test(exc: BaseException) -> bool:
-    """Return whether an exception ends the test, wherever it is raised.
+    """Return whether an exception has to end the test, even if the app's code raised it.
 
-    ``pytest.fail()``, ``skip()`` and ``xfail()``, and pytest-timeout's failure, are such: no
-    Exception, so that no ``except Exception`` of a library stops them. KeyboardInterrupt,
-    SystemExit and a cancellation are not: the interpreter and asyncio carry them themselves.
+    These are the exceptions of ``pytest.fail()``, ``skip()``, ``xfail()`` and pytest-timeout. They
+    are derived from BaseException, so that no ``except Exception`` of a library handles them.
+    KeyboardInterrupt, SystemExit and CancelledError are not among them: the interpreter and asyncio
+    pass these on.
     """
-    if isinstance(exc, _END_NO_TEST):
+    if isinstance(exc, _NOT_OF_A_TEST_RUNNER):
         return False
     return not isinstance(exc, BaseExceptionGroup) or any(map(ends_test, exc.exceptions))
 
 
 def reaches_test(exc: BaseException) -> bool:
-    """Return whether an exception of the app or of a handler is raised in the test: each
-    Exception, and what ends the test.
+    """Return whether an exception of the app or of a handler is raised in the test: an Exception,
+    or an exception that ends the test (see `ends_test`).
     """
     return isinstance(exc, Exception) or ends_test(exc)
 
 
 def ungrouped(exc: BaseException) -> BaseException:
-    """Return the first exception of a group whose exceptions all end the test, else the exception
-    itself.
+    """Return the first exception of a group whose exceptions all end the test; else `exc` itself.
 
-    Task groups raise groups, and pytest skips on no group.
+    A task group raises an ExceptionGroup, and pytest does not skip a test for a group.
     """
     leaves = list(_leaves(exc))
     return leaves[0] if all(map(ends_test, leaves)) else exc
@@ -395,7 +395,7 @@ def with_advice(exc: Raised) -> Raised:
 
 
 def advice_on(text: str) -> list[str]:
-    """Return the line with the address of the entry that an error's text has, or nothing."""
+    """Return one line, the address of the documentation's entry for an error's text; else none."""
     from asgi_sio_testclient._advice import advice  # noqa: PLC0415 (90 patterns, for errors only)
 
     line = advice(text)

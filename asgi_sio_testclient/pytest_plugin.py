@@ -612,8 +612,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Show the remarks of explorations, and the transcripts of tests that passed; pytest shows the
-    transcripts of failed tests.
+    """Show the remarks of explorations, and the transcripts of tests that passed; pytest itself
+    shows the transcripts of failed tests.
     """
     _show_remarks(terminalreporter)
     if not terminalreporter.config.getoption("sio_transcript"):

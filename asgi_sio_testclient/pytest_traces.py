@@ -50,7 +50,7 @@ class TracePlugin:
         path = self._folder / f"{_file_name(item.nodeid)}.html"
         with _Test(item.nodeid, path) as self._test:
             result = yield
-        if self._test.transcripts and self._wanted(self._test):
+        if self._test.transcripts and self._is_written(self._test):
             self._test.write()
         else:
             with suppress(OSError):
@@ -58,7 +58,7 @@ class TracePlugin:
         self._test = None
         return result
 
-    def _wanted(self, test: _Test) -> bool:
+    def _is_written(self, test: _Test) -> bool:
         return self._mode == ALWAYS or test.failure is not None
 
     @pytest.hookimpl(wrapper=True)

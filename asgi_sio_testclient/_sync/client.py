@@ -259,7 +259,7 @@ class SyncTestClient:
 
     def get_received(self, namespace: str | None = None) -> list[ReceivedEvent]:
         """See `TestClient.get_received`."""
-        return self._loop.do(self._client.get_received, namespace)
+        return self._loop.call(self._client.get_received, namespace)
 
     def events(self, namespace: str | None = None) -> Iterator[ReceivedEvent]:
         """See `TestClient.events`."""
@@ -344,7 +344,7 @@ class SyncTestClient:
 
     def clone(self, **overrides: Any) -> Self:
         """See `TestClient.clone`."""
-        inner = self._loop.do(lambda: self._client.clone(**overrides))
+        inner = self._loop.call(lambda: self._client.clone(**overrides))
         other = self.__new__(type(self))
         other._set_up(inner, self._loop)
         return other
@@ -356,7 +356,7 @@ class SyncTestClient:
 
     def session(self, namespace: str | None = None) -> AbstractContextManager[dict[str, Any]]:
         """See `TestClient.session`."""
-        return self._loop.context(self._loop.do(self._client.session, namespace))
+        return self._loop.context(self._loop.call(self._client.session, namespace))
 
     @contextmanager
     def session_transaction(self) -> Iterator[Any]:
@@ -372,7 +372,7 @@ class SyncTestClient:
 
     def rooms(self, namespace: str | None = None) -> set[str]:
         """See `TestClient.rooms`."""
-        return self._loop.do(self._client.rooms, namespace)
+        return self._loop.call(self._client.rooms, namespace)
 
     def time_travel(self) -> AbstractContextManager[None]:
         """See `TestClient.time_travel`."""

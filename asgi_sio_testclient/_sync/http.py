@@ -26,7 +26,7 @@ class _PortalTransport(httpx.BaseTransport):
     async def _send(self, request: httpx.Request) -> httpx.Response:
         auth = {"auth": None} if "authorization" in request.headers else {}
         response = await self._http.send(
-            self._its_own(request), stream=True, follow_redirects=False, **auth
+            self._converted(request), stream=True, follow_redirects=False, **auth
         )
         try:
             body = b"".join([chunk async for chunk in response.aiter_raw()])
@@ -36,7 +36,7 @@ class _PortalTransport(httpx.BaseTransport):
             response.status_code, headers=response.headers.raw, stream=httpx.ByteStream(body)
         )
 
-    def _its_own(self, request: httpx.Request) -> Any:
+    def _converted(self, request: httpx.Request) -> Any:
         """Convert a request for the async client: httpx2's transports need httpx2's requests."""
         if isinstance(self._http, httpx.AsyncClient):
             return request

@@ -1,4 +1,6 @@
-"""The portal: one event loop in a thread for each app, and work that stays in the test's thread."""
+"""The portal of the sync client: an event loop in a thread for each app, and the executor that
+runs ``sync_to_async()`` of a Django app in the test's thread.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,11 @@ _LOOPS_LOCK = threading.Lock()
 
 
 class _Call:
-    """One call: begun in the event loop's thread, waited for in the test's.
+    """One call of a coroutine function: it runs in the event loop's thread, while the test's thread
+    waits for the result.
 
-    The result is handed over by a lock, and not by a future: what a future can do beside that costs
-    as much again as the call.
+    The result is an attribute, and a lock wakes the test's thread. A `concurrent.futures.Future`
+    would double the time of a call.
 
     Args:
         loop: the event loop.
@@ -39,7 +42,7 @@ class _Call:
         args: its arguments.
 
     Attributes:
-        ended: whether the result or the error is there.
+        ended: whether the call has ended, so that `result` or `error` is set.
     """
 
     __slots__ = ("_args", "_function", "_loop", "_task", "_wake", "ended", "error", "result")
@@ -57,7 +60,7 @@ class _Call:
         self._function = function
         self._args = args
         self._task: asyncio.Task[None] | None = None
-        self._wake: Callable[[], object] = _nobody
+        self._wake: Callable[[], object] = _do_nothing
 
     def start(self, wake: Callable[[], object]) -> None:
         """Begin the call in the event loop's thread, in a copy of the caller's context.
@@ -76,7 +79,7 @@ class _Call:
         self._task = self._loop.create_task(self._run(), context=context)
 
     async def _run(self) -> None:
-        # Nothing is raised from here: the task is nobody's, and a BaseException ends the loop.
+        # Raise nothing: no code awaits this task, and a BaseException would end the event loop.
         try:
             self.result = await self._function(*self._args)
         except asyncio.CancelledError:
@@ -90,58 +93,60 @@ class _Call:
         self._wake()
 
     def cancel_by_loop(self) -> None:
-        """End the call: the loop is over."""
+        """End the call with a CancelledError: the event loop has ended."""
         self.error = CancelledError()
         self._end()
 
     def cancel(self) -> None:
-        """Cancel the call: nobody waits for it any more."""
+        """Cancel the call: the test's thread no longer waits for the result."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: the call has ended with it
-            # Behind `_begin`, which makes the task.
+            # Scheduled after `_begin`, which creates the task.
             self._loop.call_soon_threadsafe(lambda: cast("asyncio.Task[None]", self._task).cancel())
 
 
-def _nobody() -> None:
-    """Nobody waits for the call yet."""
+def _do_nothing() -> None:
+    """The callback of a call that has not been started."""
 
 
 class _Loop:
     """The event loop of one app's sync clients: it runs while one of them is entered."""
 
     def __init__(self, app: Any) -> None:
-        # The id that this is filed under stays the app's as long as this refers to the app.
+        # _LOOPS has the id() of the app as its key: the reference keeps the id from being reused.
         self._app = app
         self._context: AbstractContextManager[BlockingPortal] | None = None
         self._portal: BlockingPortal | None = None
         self._event_loop: asyncio.AbstractEventLoop
         self._calls: set[_Call] = set()
         self._thread = 0
-        self._tests_thread: _TestsThread | None = None
+        self._tests_thread: _TestThreadExecutor | None = None
         self._lock = threading.Lock()
         self._users = 0
 
     def acquire(self) -> None:
-        """One more user."""
+        """Count one more client; the first client starts the event loop in a new thread."""
         with self._lock:
             if self._context is None:
-                self._tests_thread = _TestsThread() if _django_is_under_test() else None
+                self._tests_thread = _TestThreadExecutor() if _django_is_under_test() else None
                 self._context = start_blocking_portal()
                 self._portal = self._context.__enter__()
-                self._event_loop, self._thread = self._portal.call(self._keep)
+                self._event_loop, self._thread = self._portal.call(self._store_in_loop)
             self._users += 1
 
-    def _keep(self) -> tuple[asyncio.AbstractEventLoop, int]:
-        """Let the event loop hold what would end it, for as long as it runs.
+    def _store_in_loop(self) -> tuple[asyncio.AbstractEventLoop, int]:
+        """Store this object as an attribute of the running event loop; return the loop and its
+        thread.
 
-        A client that is never left, in a REPL say, would be collected when the interpreter ends.
-        The loop's thread stands still by then, and anyio's portal would wait for it for ever.
+        Without that reference, a client whose block never ends, such as in a REPL, would be
+        collected when the interpreter exits. The loop's thread no longer runs then, and the end of
+        anyio's portal would wait for the thread for ever.
         """
         loop = asyncio.get_running_loop()
         vars(loop)[type(self).__name__] = self
         return loop, threading.get_ident()
 
     def release(self) -> None:
-        """One less; the loop ends with the last, and cancels what still runs."""
+        """Count one client less; after the last client, cancel all tasks and end the event loop."""
         with self._lock:
             self._users -= 1
             if self._users or self._context is None or self._portal is None:
@@ -151,10 +156,10 @@ class _Loop:
             portal.call(portal.stop, True)
             context.__exit__(None, None, None)
             for call in list(self._calls):
-                call.cancel_by_loop()  # made by another thread while this one left
+                call.cancel_by_loop()  # another thread began the call meanwhile
 
     def run(self, function: Callable[..., Awaitable[Result]], *args: Any) -> Result:
-        """Await ``function(*args)`` in the loop.
+        """Await ``function(*args)`` in the event loop, and return the result.
 
         Raises:
             UsageError: the loop does not run, or the caller is in the loop's own thread.
@@ -178,7 +183,7 @@ class _Loop:
                 call.start(lock.release)
                 lock.acquire()
         except BaseException:
-            # Ctrl-C, or a test runner's timeout, raised right here: the call must not go on alone.
+            # Ctrl-C or a test runner's timeout has raised in the test's thread: end the call, too.
             call.cancel()
             raise
         finally:
@@ -187,20 +192,20 @@ class _Loop:
             raise call.error
         return cast("Result", call.result)
 
-    def do(self, function: Callable[..., Result], *args: Any) -> Result:
+    def call(self, function: Callable[..., Result], *args: Any) -> Result:
         """Call ``function(*args)`` in the loop's thread, so that no packet arrives during the call;
         if the loop does not run, call it in the current thread.
         """
         if self._portal is None or threading.get_ident() == self._thread:
             return function(*args)
 
-        async def call() -> Result:
+        async def call_function() -> Result:
             return function(*args)
 
-        return self.run(call)
+        return self.run(call_function)
 
     def context(self, context: Any) -> AbstractContextManager[Any]:
-        """An async context manager, without ``async``.
+        """Return an async context manager as a sync one, which is entered in the event loop.
 
         Raises:
             UsageError: the loop does not run.
@@ -213,11 +218,13 @@ class _Loop:
         return self._portal
 
 
-class _TestsThread(Executor):
-    """Runs what the app hands to ``sync_to_async()`` in the test's thread, while that waits here.
+class _TestThreadExecutor(Executor):
+    """An executor that runs the app's ``sync_to_async()`` calls in the test's thread, while the
+    test's thread waits for a call.
 
-    Django's connections belong to a thread, and so does the transaction in which its TestCase wraps
-    a test: Django's own test client keeps to that thread in this way.
+    A database connection of Django belongs to one thread, and so does the transaction in which
+    Django's TestCase wraps a test. Django's own test client runs these calls in the test's thread,
+    too.
     """
 
     def __init__(self) -> None:
@@ -225,8 +232,8 @@ class _TestsThread(Executor):
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
 
     async def begin(self, function: Callable[..., Awaitable[Result]], *args: Any) -> Result:
-        """Await ``function(*args)`` as if `async_to_sync` in the test's thread had begun it; the
-        tasks that come of it are the same in this.
+        """Await ``function(*args)`` with this executor as the current one of asgiref, as
+        `async_to_sync` sets it; tasks that the function begins inherit the executor.
         """
         AsyncToSync.executors.current = self
         return await function(*args)
@@ -238,7 +245,7 @@ class _TestsThread(Executor):
             if future.set_running_or_notify_cancel():
                 try:
                     result = function(*args, **options)
-                except BaseException as exc:  # noqa: BLE001 (as any executor: it is the caller's)
+                except BaseException as exc:  # noqa: BLE001 (raised by the future)
                     future.set_exception(exc)
                 else:
                     future.set_result(result)
@@ -252,19 +259,19 @@ class _TestsThread(Executor):
         return threading.get_ident() == self._thread
 
     def work_until_ended(self, call: _Call) -> None:
-        """Make a call, and work in the test's thread until it has ended."""
+        """Start a call, and run submitted functions in the test's thread until the call ends."""
         call.start(lambda: self._work.put(None))
         while True:
             while (work := self._work.get()) is not None:
                 work()
             if call.ended:
                 return
-            # That was the end of a call that was interrupted.
+            # None was put by an earlier call, which was interrupted before it read the queue.
 
 
 def _django_is_under_test() -> bool:
-    """Whether an app's code may be bound to this thread. Where a loop runs in it, as in a notebook,
-    Django refuses to work.
+    """Return whether Django is imported, so that database calls have to run in this thread. In a
+    thread with a running event loop, such as in a notebook, Django refuses database calls.
     """
     if "django.db" not in sys.modules:
         return False

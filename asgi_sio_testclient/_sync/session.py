@@ -37,15 +37,15 @@ class SyncEngineSession:
 
     def send_packet(self, packet_type: int, data: str | bytes | None = None) -> None:
         """See `EngineSession.send_packet`."""
-        self._loop.do(self._session.send_packet, packet_type, data)
+        self._loop.call(self._session.send_packet, packet_type, data)
 
     def send_text(self, text: str) -> None:
         """See `EngineSession.send_text`."""
-        self._loop.do(self._session.send_text, text)
+        self._loop.call(self._session.send_text, text)
 
     def send_bytes(self, data: bytes) -> None:
         """See `EngineSession.send_bytes`."""
-        self._loop.do(self._session.send_bytes, data)
+        self._loop.call(self._session.send_bytes, data)
 
     def post(self, body: str | bytes, *, sid: str | None = None, timeout: float = 5.0) -> Response:
         """See `EngineSession.post`."""
@@ -57,16 +57,16 @@ class SyncEngineSession:
 
     def disturb(self, schedule: Schedule | None) -> None:
         """See `EngineSession.disturb`."""
-        self._loop.do(self._session.disturb, schedule)
+        self._loop.call(self._session.disturb, schedule)
 
     def drop(self, code: int | None = None) -> None:
         """See `EngineSession.drop`."""
-        self._loop.do(self._session.drop, code)
+        self._loop.call(self._session.drop, code)
 
     def pause_reading(self) -> None:
         """See `EngineSession.pause_reading`."""
-        self._loop.do(self._session.pause_reading)
+        self._loop.call(self._session.pause_reading)
 
     def resume_reading(self) -> None:
         """See `EngineSession.resume_reading`."""
-        self._loop.do(self._session.resume_reading)
+        self._loop.call(self._session.resume_reading)

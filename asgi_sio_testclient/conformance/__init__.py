@@ -216,9 +216,9 @@ async def _result(case: Case, probe: Probe) -> Result:
     except Stopped:
         pass
     except RemoteFailure as exc:
-        probe.saw(str(exc))
+        probe.record(str(exc))
     except TimeoutError:
-        probe.saw(f"nothing within {case.limit:g} s")
+        probe.record(f"nothing within {case.limit:g} s")
     finally:
         seconds = time.perf_counter() - began
         await probe.close()

@@ -65,14 +65,14 @@ def case(
 
 @case("handshake, polling", "opens a session", "Handshake", OPEN_OVER_POLLING)
 async def opens_over_polling(probe: Probe) -> None:
-    probe.saw(shown(await probe.get()))
+    probe.record(shown(await probe.get()))
 
 
 @case("handshake, polling", "refuses a missing and an unknown EIO", "Query parameters", "400; 400")
 async def refuses_eio_over_polling(probe: Probe) -> None:
     for query in ("transport=polling", "EIO=abc&transport=polling"):
         response = await probe.response(probe.request("GET", query))
-        probe.saw(response.status)
+        probe.record(response.status)
 
 
 @case(
@@ -84,19 +84,19 @@ async def refuses_eio_over_polling(probe: Probe) -> None:
 async def refuses_transport_over_polling(probe: Probe) -> None:
     for query in ("EIO=4", "EIO=4&transport=abc"):
         response = await probe.response(probe.request("GET", query))
-        probe.saw(response.status)
+        probe.record(response.status)
 
 
 @case("handshake, polling", "refuses a POST and a PUT", "HTTP long-polling", "400; 400")
 async def refuses_other_methods(probe: Probe) -> None:
     for method in ("POST", "PUT"):
         response = await probe.response(probe.request(method, polling_query()))
-        probe.saw(response.status)
+        probe.record(response.status)
 
 
 @case("handshake, websocket", "opens a session", "Handshake", OPEN_OVER_WEBSOCKET)
 async def opens_over_websocket(probe: Probe) -> None:
-    probe.saw(await probe.websocket(websocket_query()).message())
+    probe.record(await probe.websocket(websocket_query()).message())
 
 
 @case(
@@ -107,7 +107,7 @@ async def opens_over_websocket(probe: Probe) -> None:
 )
 async def refuses_eio_over_websocket(probe: Probe) -> None:
     for query in ("transport=websocket", "EIO=abc&transport=websocket"):
-        probe.saw(await probe.websocket(query).closed())
+        probe.record(await probe.websocket(query).closed())
 
 
 @case(
@@ -118,20 +118,20 @@ async def refuses_eio_over_websocket(probe: Probe) -> None:
 )
 async def refuses_transport_over_websocket(probe: Probe) -> None:
     for query in ("EIO=4", "EIO=4&transport=abc"):
-        probe.saw(await probe.websocket(query).closed())
+        probe.record(await probe.websocket(query).closed())
 
 
 # -- message
 
 
 async def echo_over_polling(probe: Probe, body: str) -> None:
-    """POST it, then poll until as many packets have come back, without a PING in between."""
+    """Send packets by one POST, and record the next response to a poll that is not a PING."""
     sid = await probe.open_session()
-    probe.saw(shown(await probe.post(sid, body)))
+    probe.record(shown(await probe.post(sid, body)))
     response = await probe.get(sid)
     while response.body == b"2":
         response = await probe.get(sid)
-    probe.saw(shown(response))
+    probe.record(shown(response))
 
 
 @case("message, polling", "echoes one packet", "HTTP long-polling", "200 ok; 200 4hello")
@@ -161,12 +161,12 @@ async def echoes_binary_over_polling(probe: Probe) -> None:
 
 @case("message, polling", "closes on a malformed packet", "Packet encoding", "poll: 400")
 async def malformed_over_polling(probe: Probe) -> None:
-    # Whatever the POST is answered passes in the suite.
+    # The official suite accepts any response to the POST.
     sid = await probe.open_session()
     response = await probe.post(sid, "abc")
     if response.status != BAD_REQUEST:
         probe.note(f"the POST is answered {response.status}")
-    probe.saw(f"poll: {(await probe.get(sid)).status}")
+    probe.record(f"poll: {(await probe.get(sid)).status}")
 
 
 @case(
@@ -181,8 +181,8 @@ async def second_poll(probe: Probe) -> None:
     first = probe.poll(sid)
     await asyncio.sleep(BETWEEN_POLLS)
     second = probe.poll(sid)
-    probe.saw(shown(await probe.response(first)), (await probe.response(second)).status)
-    probe.saw(f"then {(await probe.get(sid)).status}")
+    probe.record(shown(await probe.response(first)), (await probe.response(second)).status)
+    probe.record(f"then {(await probe.get(sid)).status}")
 
 
 @case("message, polling", "closes on a cancelled poll", "HTTP long-polling", "then 400")
@@ -191,11 +191,11 @@ async def cancelled_poll(probe: Probe) -> None:
     poll = probe.poll(sid)
     await asyncio.sleep(BETWEEN_POLLS)
     poll.disconnect()
-    probe.saw(f"then {await answered(probe, sid)}")
+    probe.record(f"then {await answered(probe, sid)}")
 
 
 async def answered(probe: Probe, sid: str) -> int:
-    """The status of a poll, with a note where it had to wait for the heartbeat."""
+    """Return the status of a poll; add a note if the response came only at the ping timeout."""
     began = asyncio.get_running_loop().time()
     response = await probe.get(sid)
     if asyncio.get_running_loop().time() - began >= PING_INTERVAL / 2:
@@ -204,15 +204,16 @@ async def answered(probe: Probe, sid: str) -> int:
 
 
 async def opened(probe: Probe, sid: str = "") -> Socket:
-    """A websocket with its OPEN taken; with `sid` one that is to be upgraded to, which has none.
+    """Open a websocket, read its OPEN packet, and return the websocket. With `sid` the websocket
+    is for an upgrade, and gets no OPEN packet.
 
     Raises:
-        Stopped: the server didn't accept it.
+        Stopped: the server didn't accept the websocket.
     """
     socket = probe.websocket(websocket_query(sid))
     answer = await socket.opened() if sid else await socket.message()
     if answer == CLOSED:
-        probe.saw(CLOSED)
+        probe.record(CLOSED)
         raise Stopped
     return socket
 
@@ -221,21 +222,21 @@ async def opened(probe: Probe, sid: str = "") -> Socket:
 async def echoes_text(probe: Probe) -> None:
     socket = await opened(probe)
     socket.send("4hello")
-    probe.saw(await socket.message())
+    probe.record(await socket.message())
 
 
 @case("message, websocket", "echoes a binary packet", "WebSocket", "binary 01 02 03 04")
 async def echoes_binary(probe: Probe) -> None:
     socket = await opened(probe)
     socket.send(bytes([1, 2, 3, 4]))
-    probe.saw(await socket.message())
+    probe.record(await socket.message())
 
 
 @case("message, websocket", "closes on a malformed packet", "Packet encoding", CLOSED)
 async def malformed_over_websocket(probe: Probe) -> None:
     socket = await opened(probe)
     socket.send("abc")
-    probe.saw(await socket.closed())
+    probe.record(await socket.closed())
 
 
 # -- heartbeat
@@ -251,8 +252,8 @@ async def malformed_over_websocket(probe: Probe) -> None:
 async def pings_over_polling(probe: Probe) -> None:
     sid = await probe.open_session()
     for _ in range(PINGS):
-        probe.saw(shown(await probe.get(sid)))
-        probe.saw((await probe.post(sid, "3")).status)
+        probe.record(shown(await probe.get(sid)))
+        probe.record((await probe.post(sid, "3")).status)
 
 
 @case(
@@ -264,10 +265,10 @@ async def pings_over_polling(probe: Probe) -> None:
 )
 async def ping_timeout_over_polling(probe: Probe) -> None:
     sid = await probe.open_session()
-    # Over a network the poll would arrive a little later than it was sent; the server's own timers
-    # are late as well.
+    # The official suite has no `GRACE`: over its network a poll arrives later than it was sent. The
+    # timers of a server may be late.
     await asyncio.sleep(PING_INTERVAL + PING_TIMEOUT + GRACE)
-    probe.saw(f"poll: {(await probe.get(sid)).status}")
+    probe.record(f"poll: {(await probe.get(sid)).status}")
 
 
 @case(
@@ -276,7 +277,7 @@ async def ping_timeout_over_polling(probe: Probe) -> None:
 async def pings_over_websocket(probe: Probe) -> None:
     socket = await opened(probe)
     for _ in range(PINGS):
-        probe.saw(await socket.message(pings=True))
+        probe.record(await socket.message(pings=True))
         socket.send("3")
 
 
@@ -289,7 +290,7 @@ async def pings_over_websocket(probe: Probe) -> None:
 )
 async def ping_timeout_over_websocket(probe: Probe) -> None:
     socket = probe.websocket(websocket_query())
-    probe.saw(await socket.closed(is_heartbeat=True))
+    probe.record(await socket.closed(is_heartbeat=True))
 
 
 # -- close
@@ -300,26 +301,26 @@ async def close_over_polling(probe: Probe) -> None:
     sid = await probe.open_session()
     poll, post = probe.poll(sid), probe.request("POST", polling_query(sid), "1")
     await probe.response(post)
-    probe.saw(shown(await probe.response(poll)))
-    probe.saw(f"then {(await probe.get(sid)).status}")
+    probe.record(shown(await probe.response(poll)))
+    probe.record(f"then {(await probe.get(sid)).status}")
 
 
 @case("close, websocket", "takes a CLOSE", "WebSocket", CLOSED)
 async def close_over_websocket(probe: Probe) -> None:
     socket = await opened(probe)
     socket.send("1")
-    probe.saw(await socket.closed())
+    probe.record(await socket.closed())
 
 
 # -- upgrade
 
 
 async def upgraded(probe: Probe) -> tuple[str, Socket]:
-    """A session that has been upgraded, and its websocket."""
+    """Open a session, upgrade it, and return its id and its websocket."""
     sid = await probe.open_session()
     socket = await opened(probe, sid)
     socket.send("2probe")
-    probe.saw(await socket.message())
+    probe.record(await socket.message())
     socket.send("5")
     await socket.taken()
     return sid, socket
@@ -330,17 +331,17 @@ async def upgrades(probe: Probe) -> None:
     sid = await probe.open_session()
     socket = await opened(probe, sid)
     socket.send("2probe")
-    probe.saw(await socket.message(), shown(await probe.get(sid)))
+    probe.record(await socket.message(), shown(await probe.get(sid)))
     socket.send("5", "4hello")
-    probe.saw(await socket.message())
+    probe.record(await socket.message())
 
 
 @case("upgrade", "refuses a poll after it, and goes on", "Upgrade", "3probe; 400; 4hello")
 async def poll_after_upgrade(probe: Probe) -> None:
     sid, socket = await upgraded(probe)
-    probe.saw((await probe.get(sid)).status)
+    probe.record((await probe.get(sid)).status)
     socket.send("4hello")
-    probe.saw(await socket.message())
+    probe.record(await socket.message())
 
 
 @case(
@@ -351,6 +352,6 @@ async def poll_after_upgrade(probe: Probe) -> None:
 )
 async def websocket_after_upgrade(probe: Probe) -> None:
     sid, socket = await upgraded(probe)
-    probe.saw(await probe.websocket(websocket_query(sid)).closed())
+    probe.record(await probe.websocket(websocket_query(sid)).closed())
     socket.send("4hello")
-    probe.saw(await socket.message())
+    probe.record(await socket.message())

@@ -41,7 +41,7 @@ bytes."""
 OK = 200
 CLOSED = "closed"
 PING = "2"
-GONE = 1.0  # seconds in which a call of the app has to end after its client has closed
+END_LIMIT = 1.0  # seconds in which a call of the app has to end after its client has closed
 SERVER_ERROR = 500  # what an ASGI server answers when the app raises
 
 HOST = (b"host", b"testserver")
@@ -119,7 +119,7 @@ class Probe:
         self._exchanges: list[HTTPExchange] = []
         self._sockets: list[Socket] = []
 
-    def saw(self, *answers: object) -> None:
+    def record(self, *answers: object) -> None:
         """Record answers of the server."""
         self.seen.extend(map(str, answers))
 
@@ -186,7 +186,7 @@ class Probe:
         response = await self.get()
         sid = _sid(response)
         if sid is None:
-            self.saw(f"no session: {shown(response)}")
+            self.record(f"no session: {shown(response)}")
             raise Stopped
         return sid
 
@@ -214,7 +214,7 @@ class Probe:
         runs = [*self._exchanges, *(socket.connection for socket in self._sockets)]
         tasks = [run.task for run in runs if run.task is not None]
         if tasks:
-            _, left = await asyncio.wait(tasks, timeout=GONE)
+            _, left = await asyncio.wait(tasks, timeout=END_LIMIT)
             for task in left:
                 task.cancel()
 

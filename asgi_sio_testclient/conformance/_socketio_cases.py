@@ -49,7 +49,7 @@ SHARED = {
     engineio.close_over_polling,
     engineio.close_over_websocket,
 }
-"""What the suite has in common with Engine.IO's, word for word."""
+"""The cases that are the same in the suite of Engine.IO."""
 
 CASES: list[Case] = [
     replace(shared, suite=SUITE) for shared in engineio.CASES if shared.check in SHARED
@@ -70,7 +70,9 @@ def case(section: str, title: str, spec: str, *answers: str) -> Callable[[Check]
 
 
 async def upgraded(probe: Probe) -> tuple[str, Socket]:
-    """A session and the websocket it was upgraded to, without a wait for the probe's answer."""
+    """Open a session, upgrade it without waiting for the answer to the probe, and return its id and
+    its websocket.
+    """
     sid = await probe.open_session()
     socket = await opened(probe, sid)
     socket.send("2probe", "5")
@@ -82,20 +84,20 @@ async def upgraded(probe: Probe) -> tuple[str, Socket]:
 async def upgrades(probe: Probe) -> None:
     socket = await opened(probe, await probe.open_session())
     socket.send("2probe")
-    probe.saw(await socket.message())
+    probe.record(await socket.message())
     socket.send("5")
 
 
 @case("upgrade", "refuses a poll after it", "Upgrade", "400")
 async def poll_after_upgrade(probe: Probe) -> None:
     sid, _ = await upgraded(probe)
-    probe.saw((await probe.get(sid)).status)
+    probe.record((await probe.get(sid)).status)
 
 
 @case("upgrade", "refuses a second websocket after it", "Upgrade", CLOSED)
 async def websocket_after_upgrade(probe: Probe) -> None:
     sid, _ = await upgraded(probe)
-    probe.saw(await probe.websocket(websocket_query(sid)).closed())
+    probe.record(await probe.websocket(websocket_query(sid)).closed())
 
 
 # -- connect
@@ -104,7 +106,7 @@ async def websocket_after_upgrade(probe: Probe) -> None:
 async def connect_with(probe: Probe, packet: str) -> None:
     socket = await opened(probe)
     socket.send(packet)
-    probe.saw(*await socket.messages(2))
+    probe.record(*await socket.messages(2))
 
 
 CONNECTION = "Connection to a namespace"
@@ -154,29 +156,30 @@ async def connects_to_custom_with_payload(probe: Probe) -> None:
 async def refuses_unknown_namespace(probe: Probe) -> None:
     socket = await opened(probe)
     socket.send("40/random")
-    probe.saw(await socket.message())
+    probe.record(await socket.message())
 
 
 @case("connect", "closes on a malformed CONNECT", CONNECTION, CLOSED)
 async def malformed_connect(probe: Probe) -> None:
     socket = await opened(probe)
     socket.send("4abc")
-    probe.saw(await socket.closed())
+    probe.record(await socket.closed())
 
 
 @case("connect", "closes if no CONNECT comes", CONNECTION, CLOSED)
 async def no_connect(probe: Probe) -> None:
-    probe.saw(await probe.websocket(websocket_query()).closed())
+    probe.record(await probe.websocket(websocket_query()).closed())
 
 
 # -- disconnect
 
 
 async def connected(probe: Probe) -> Socket:
-    """A websocket that is in the main namespace, with what follows on CONNECT taken.
+    """Return a websocket that is connected to the main namespace, after the server's CONNECT and
+    "auth" event were read.
 
     Raises:
-        Stopped: it was closed.
+        Stopped: the server closed the websocket.
     """
     socket = await opened(probe)
     await enter(probe, socket, "40")
@@ -186,7 +189,7 @@ async def connected(probe: Probe) -> Socket:
 async def enter(probe: Probe, socket: Socket, packet: str) -> None:
     socket.send(packet)
     if CLOSED in await socket.messages(2):
-        probe.saw(CLOSED)
+        probe.record(CLOSED)
         raise Stopped
 
 
@@ -197,7 +200,7 @@ LEAVING = "Disconnection from a namespace"
 async def leaves_main(probe: Probe) -> None:
     socket = await connected(probe)
     socket.send("41")
-    probe.saw(await socket.message(pings=True))
+    probe.record(await socket.message(pings=True))
 
 
 @case(
@@ -211,17 +214,17 @@ async def leaves_custom(probe: Probe) -> None:
     await socket.message(pings=True)
     await enter(probe, socket, "40/custom")
     socket.send("41/custom", '42["message","message to main namespace"]')
-    probe.saw(await socket.message())
+    probe.record(await socket.message())
 
 
 # -- message
 
 
 async def answers_to(probe: Probe, count: int, *frames: EncodedPacket) -> None:
-    """Send them, and write down as many messages as the suite waits for."""
+    """Send encoded packets, and record the next `count` messages."""
     socket = await connected(probe)
     socket.send(*frames)
-    probe.saw(*await socket.messages(count))
+    probe.record(*await socket.messages(count))
 
 
 EVENTS = "Sending and receiving data"
@@ -262,7 +265,7 @@ async def acknowledges_attachments(probe: Probe) -> None:
 async def closes_on(probe: Probe, frame: str) -> None:
     socket = await connected(probe)
     socket.send(frame)
-    probe.saw(await socket.closed())
+    probe.record(await socket.closed())
 
 
 @case("message", "closes on an unknown packet type", ENCODING, CLOSED)

@@ -1,8 +1,7 @@
-"""The running app behind a session: its lifespan, the calls of it that are under way, and the end
-of all that it began.
+"""The running app behind an `ASGIClientSession`: its lifespan, its calls, and the end of its tasks.
 
-Instruments python-socketio's server through the same `RunningApp` that `TestClient` uses; so
-nothing of the server's is left behind either. aiohttp is not used here.
+python-socketio's server is instrumented through the same `RunningApp` that `TestClient` uses, so
+that the server's tasks and timers end with the session. This module does not use aiohttp.
 """
 
 from __future__ import annotations
@@ -48,20 +47,20 @@ class App:
 
     Args:
         app: an ASGI callable.
-        server: the `socketio.AsyncServer`, or None to have it found.
-        lifespan: whether the app's lifespan is run.
-        timeout: seconds for its startup, its shutdown, and for handlers to end.
+        server: the `socketio.AsyncServer`; None if it has to be detected.
+        lifespan: whether to run the app's lifespan.
+        timeout: seconds for the app's startup, for its shutdown, and for handlers to end.
 
     Attributes:
-        exceptions: what the app raised.
-        running_app: the lifespan, the instrumented servers, and their end.
+        exceptions: the exceptions that the app has raised.
+        running_app: the lifespan and the instrumented servers.
     """
 
     def __init__(
         self, app: ASGI3Application, server: Any, *, lifespan: bool, timeout: float
     ) -> None:
         self.exceptions: list[BaseException] = []
-        # Asked for by the instrumentation, of each connection; here they all are one.
+        # The instrumentation sets these on each connection; here all connections share one object.
         self.receiving: object | None = None
         self.handled = 0
         self._timeout = timeout
@@ -71,10 +70,10 @@ class App:
         self._engines: dict[str, tuple[ServerInstrumentation, bool]] = {}
 
     async def start(self) -> None:
-        """Start the lifespan, unless that is done.
+        """Start the lifespan, unless it is started.
 
         Raises:
-            LifespanFailed: it failed.
+            LifespanFailed: the startup failed.
         """
         async with self._starting:
             if not self.running_app.running:
@@ -113,13 +112,13 @@ class App:
     def ended(self, call: Call | WebSocketConnection, exc: BaseException | None) -> None:
         """Remove a call of the app that has ended."""
         self._calls.discard(call)
-        # What this side made the app raise, by being gone, is no error of the app's.
+        # A disconnect of this client raises ClientDisconnected in the app: no error of the app.
         if isinstance(exc, Exception) and not isinstance(exc, ClientDisconnected):
             self.app_raised(exc)
 
     def responded(self, call: Call, response: Response) -> None:
-        """Note the first and last Engine.IO packets over long-polling, also if nobody waits for
-        the response any more.
+        """Note the first and the last Engine.IO packets of a session over long-polling. Called
+        even if the client has closed the connection before the response.
         """
         scope = call.exchange.scope
         query = _query(scope)
@@ -202,7 +201,7 @@ class App:
                 running_app.track(task)
             deadline = running_app.loop.time() + self._timeout
             late = await running_app.finish_work(deadline, self._timeout, DEFAULT_GRACE)
-            # A websocket that ended without the server's noticing: something raised on the way.
+            # Sessions that are open in the server although their websockets have ended.
             self._time_out(self._engines)
             late += await running_app.finish_work(deadline, self._timeout, DEFAULT_GRACE)
             await running_app.shutdown(self._timeout)
@@ -221,7 +220,7 @@ class App:
                 continue
             call.abort()
             if not self.running_app.instrumentations and call.task is not None:
-                # Without an instrumented server nothing can release the call.
+                # Without an instrumentation, a pending GET can't be released.
                 call.task.cancel()
 
     def _time_out(self, sids: Iterable[str]) -> None:
@@ -241,12 +240,12 @@ class Call:
     Args:
         app: the app.
         scope: see `asgi.http_scope`.
-        body: whole.
-        answered: called once: with the response, or with None where the app broke off after it had
-            begun one. Not called once the connection was dropped from this side.
+        body: the whole body of the request.
+        answered: called once, with the response; or with None if the app ended before its response
+            was complete. Not called after `abort`.
 
     Attributes:
-        body: what was sent.
+        body: as given.
     """
 
     def __init__(
@@ -271,7 +270,7 @@ class Call:
 
     @property
     def begun(self) -> Response:
-        """The part of a response that the app has begun and not finished."""
+        """The part of an incomplete response that the app has sent."""
         exchange = self.exchange
         assert exchange._status is not None
         return Response(exchange._status, exchange._headers, b"".join(exchange._parts))
@@ -292,7 +291,7 @@ class Call:
 
     def exchange_ended(self, exc: BaseException | None) -> None:
         """See `asgi.ExchangeListener`."""
-        # A server's answer in the place of an app that raised, or sent no response.
+        # A server sends status 500 if the app raised or returned before its response began.
         self._answer(INTERNAL_SERVER_ERROR if self.exchange._status is None else None)
         self._app.ended(self, exc)
 

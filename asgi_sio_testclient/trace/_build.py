@@ -180,7 +180,7 @@ class _Builder:
         for log in self.logs:
             self._add_requests(log)
         self._add_emits()
-        self._learn_sids()
+        self._note_sids()
         self.sources.sort(key=lambda span: span.start)
         for log in self.logs:
             _Packets(self, log).add()
@@ -189,7 +189,7 @@ class _Builder:
             lane = trace.lane("schedule", "schedule")
             mark = trace.add_mark(lane, note.text, note.time, kind=note.kind)
             self.problem(note.text, mark)
-        self._add_unheard()
+        self._mark_unreceived()
         if failure is not None:
             lane = trace.lane("test", "test")
             mark = trace.add_mark(
@@ -283,7 +283,7 @@ class _Builder:
             span = self.spans.get(id(wait.run))
             if span is None and wait.client not in clients:
                 continue
-            if span is None and wait.error is None and _took(wait) < _SHORT:
+            if span is None and wait.error is None and _duration_of(wait) < _SHORT:
                 continue
             self._add_wait(wait, span)
 
@@ -299,7 +299,7 @@ class _Builder:
             first = str(wait.error).partition("\n")[0]
             self.problem(one_line(f"{wait.client}: {wait.what} failed: {first}", 200), item)
 
-    def _add_unheard(self) -> None:
+    def _mark_unreceived(self) -> None:
         """Mark emits that no client of the test received."""
         reached = {id(arrow.source) for arrow in self.trace.arrows}
         for emits in self.emits.values():
@@ -349,7 +349,7 @@ class _Builder:
         key = (str(packet.event), str(packet.namespace))
         left = self.undelivered.setdefault((client, *key), list(self.emits.get(key, ())))
         for index, (emit, mark) in enumerate(left):
-            if emit.time <= time and emit.args == packet.args and self._goes_to(emit, client):
+            if emit.time <= time and emit.args == packet.args and self._is_sent_to(emit, client):
                 del left[index]
                 return mark, False
         if self.recording.emits:
@@ -360,7 +360,7 @@ class _Builder:
             active = [span for span in near if time - (span.end or time) <= _RECENT]
         return (active[-1], True) if active else (None, False)
 
-    def _learn_sids(self) -> None:
+    def _note_sids(self) -> None:
         for log in self.logs:
             for packet in log.packets:
                 if packet.direction == "received" and packet.socketio_type == "CONNECT":
@@ -368,7 +368,7 @@ class _Builder:
                     if isinstance(data, dict):
                         self.owners[str(data.get("sid"))] = log.name
 
-    def _goes_to(self, emit: Emit, client: str) -> bool:
+    def _is_sent_to(self, emit: Emit, client: str) -> bool:
         """Return whether an emit went to a client, by its room and its `skip_sid`."""
         owner = self.owners.get(str(emit.room))
         left_out = any(self.owners.get(str(sid)) == client for sid in emit.skipped)
@@ -470,7 +470,7 @@ class _Packets:
         return None, False
 
 
-def _took(wait: Wait) -> float:
+def _duration_of(wait: Wait) -> float:
     return float("inf") if wait.end is None else wait.end - wait.start
 
 

@@ -49,7 +49,7 @@ def _packet(packet: Packet, numbers: _Numbers) -> dict[str, Any]:
         asked_by_client = (packet.direction == "sent") == (packet.event is not None)
         row["ack"] = numbers.of("ack", (asked_by_client, packet.namespace, packet.id))
     if packet.socketio_type == "CONNECT" and packet.direction == "received":
-        numbers.learn_sid(packet.args)
+        numbers.note_sid(packet.args)
     if packet.args:
         row["args"] = [numbers.replace(value) for value in packet.shown_args]
     return row
@@ -72,7 +72,7 @@ class _Numbers:
         numbers = self._numbers.setdefault(kind, {})
         return numbers.setdefault(value, len(numbers) + 1)
 
-    def learn_sid(self, args: tuple[Any, ...]) -> None:
+    def note_sid(self, args: tuple[Any, ...]) -> None:
         """Count the session id in a CONNECT packet as one, whatever its shape."""
         for data in args:
             if isinstance(data, dict) and isinstance(data.get("sid"), str):

@@ -35,7 +35,7 @@ from asgi_sio_testclient import (
     UsageError,
 )
 from asgi_sio_testclient._connection.session import EngineSession
-from asgi_sio_testclient._sync.portal import _Call, _loop_of, _TestsThread
+from asgi_sio_testclient._sync.portal import _Call, _loop_of, _TestThreadExecutor
 from asgi_sio_testclient._sync.session import SyncEngineSession
 
 WAIT = 60.0
@@ -754,7 +754,7 @@ def test_beside_django_another_thread_may_call_too(threads_app):
 
 
 def test_beside_django_what_was_cancelled_is_not_begun():
-    thread, begun = _TestsThread(), []
+    thread, begun = _TestThreadExecutor(), []
     assert thread.submit(begun.append, 1).cancel()
     thread.submit(begun.append, 2)
     with running_loop() as loop:
@@ -763,7 +763,7 @@ def test_beside_django_what_was_cancelled_is_not_begun():
 
 
 def test_beside_django_a_call_is_not_ended_by_one_that_was_interrupted():
-    thread = _TestsThread()
+    thread = _TestThreadExecutor()
     thread._work.put(None)  # that one's end
     with running_loop() as loop:
         call = _Call(loop, answer, (42,))

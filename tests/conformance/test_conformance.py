@@ -275,7 +275,7 @@ class Stubborn:
 def impatient(monkeypatch):
     """Bounds that a test has the time for."""
     monkeypatch.setattr(conformance, "CHECK_TIMEOUT", 0.05)
-    monkeypatch.setattr("asgi_sio_testclient.conformance._probe.GONE", 0.05)
+    monkeypatch.setattr("asgi_sio_testclient.conformance._probe.END_LIMIT", 0.05)
 
 
 async def test_app_that_never_answers(impatient, monkeypatch):
