@@ -21,7 +21,7 @@ def reasons(sio):
 
 
 def add_ticker(sio, seconds):
-    """As Flask-SocketIO's issue 1484 advises: a loop in the connect handler."""
+    """Register a connect handler with an endless loop, as in Flask-SocketIO's issue 1484."""
 
     @sio.event
     async def connect(sid, environ):

@@ -1,7 +1,7 @@
 """An exception of the app fails the test, whichever part of the app raises it: in a wait, or when
 the client's block ends.
 """
-# ruff: noqa: PT012 (what is raised at the end of a block needs the block)
+# ruff: noqa: PT012 (an exception at the end of a block needs the block)
 
 import asyncio
 import traceback
@@ -12,12 +12,12 @@ import socketio
 
 from asgi_sio_testclient import EventTimeout, TestClient
 
-# Seconds on the loop's clock, see idle_clock.py: less than a wait that ends by its timeout takes.
+# Seconds of the loop's clock (see idle_clock.py), fewer than a wait takes that ends by its timeout.
 AT_ONCE = 4.0
 
 
 class Boom(Exception):
-    """Raised by apps under test; each instance is told apart by identity."""
+    """Raised by apps under test; the tests compare instances by identity."""
 
 
 def new_server(**settings):
@@ -26,7 +26,7 @@ def new_server(**settings):
 
 
 def raising(sio, error, event="boom", namespace=None):
-    """Registers a handler ``fail`` that raises `error`."""
+    """Register a handler ``fail`` that raises `error`."""
 
     async def fail(sid, *args):
         raise error
@@ -34,8 +34,8 @@ def raising(sio, error, event="boom", namespace=None):
     sio.on(event, fail, namespace=namespace)
 
 
-# From where it comes. Each source registers something that raises `error` and returns the app, what
-# provokes it, and what the note must say.
+# The sources of exceptions. Each source registers code that raises `error`, and returns the app, a
+# function that causes the exception, and the words that its note must contain.
 
 
 def from_handler(error):
@@ -182,7 +182,7 @@ def from_async_handler_of_the_client(error):
     return app, listen, ("on_news", "'news'", "'/'")
 
 
-# What these answer must first reach the client: one that has left already is never asked.
+# In these sources the client has to answer the app first, and a closed client does not answer.
 ROUND_TRIPS = [
     from_ack_callback_of_the_app,
     from_handler_of_the_client,
@@ -211,7 +211,7 @@ one_way_sources = pytest.mark.parametrize(
 )
 every_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
 both_transports = pytest.mark.parametrize("transport", ["websocket", "polling"])
-# The server notices the abort of a polling client when its ping times out, not before.
+# The server detects the abort of a polling client at its ping timeout only.
 over_both_transports = pytest.mark.parametrize(
     ("source", "transport"),
     [
@@ -291,7 +291,7 @@ async def test_the_next_client_of_the_same_app_is_not_bothered(source):
         assert client.app_exceptions == []
 
 
-# connect handlers, and what is around the server
+# -- connect handlers, and code around the server
 
 
 @both_transports
@@ -391,7 +391,7 @@ async def test_app_that_raises_in_send():
     assert caught.value is error
 
 
-# where it is raised
+# where the exception is raised
 
 
 async def test_call_raises_at_once():
@@ -532,7 +532,7 @@ async def test_the_client_goes_on_working_after_an_error():
         assert await client.call("echo", "hi") == "hi"
 
 
-# several, and the body's own
+# several exceptions, and the exception of the block
 
 
 async def test_several_are_raised_as_a_group():
@@ -606,7 +606,7 @@ async def test_cancellation_of_the_body_wins_too():
         await task
 
 
-# collected
+# exceptions that are only collected
 
 
 async def test_waiting_goes_on_when_collected():

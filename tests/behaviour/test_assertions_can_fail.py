@@ -1,5 +1,5 @@
-"""No assertion passes that could not fail: on a client that has not connected, in a namespace that
-was never joined, with a name or a predicate that matches nothing or everything.
+"""An assertion that could never fail raises an error: on a client that has not connected, in a
+namespace that was never connected, with a name or a predicate that matches nothing or everything.
 """
 
 import enum
@@ -226,7 +226,7 @@ class TestPredicates:
                 return True
 
             await client.emit("reply", "later")
-            # What the predicate has read is not handed out a second time.
+            # Events that the predicate has read are not returned again.
             assert (await client.await_event(match=fits)).data == "later"
             assert [event.data for event in seen] == [0, 1, 2, 3]
 
@@ -244,7 +244,7 @@ class Awaitable:
 
 
 class Fits:
-    """What no inspection tells to be async."""
+    """An async callable that the inspection of functions does not recognise as async."""
 
     async def __call__(self, event):
         """Never awaited."""

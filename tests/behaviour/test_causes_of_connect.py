@@ -1,4 +1,6 @@
-"""A connect that fails names its cause: the server's mode, the path, the line that refused."""
+"""The error of a failed connect names the cause: the server's mode, the path, or the line that
+refused.
+"""
 
 import asyncio
 import functools
@@ -101,14 +103,14 @@ async def test_the_mode_in_a_request_of_http(mode):
 
 
 class NotASGI:
-    """An app of another framework's."""
+    """An app of another framework."""
 
     def __call__(self, environ, start_response):
-        """Be called as a WSGI app is."""
+        """A WSGI callable."""
 
 
 def wsgi_app(environ, start_response):
-    """Be called as a WSGI app is."""
+    """A WSGI callable."""
 
 
 def other_app(kind):
@@ -199,7 +201,7 @@ def everything(path):
 
 
 def read_early():
-    """An app that reads a websocket's first message before it passes the call on."""
+    """Return an app that reads a websocket's first message before it calls the inner app."""
     inner = starlette(Mount("/live", socketio.ASGIApp(server(), socketio_path="")))
 
     async def app(scope, receive, send):
@@ -242,7 +244,7 @@ async def test_following_the_hint_works(transports, make):
     app = make()
     async with TestClient(app, transports=transports, socketio_path="nowhere") as client:
         if make is SERVED["at the root"]:
-            await client.connect()  # its ASGIApp takes every path
+            await client.connect()  # this ASGIApp serves every path
             return
         with pytest.raises(HandshakeFailed) as caught:
             await client.connect()
@@ -297,7 +299,7 @@ def test_the_inner_app_of_a_wrapper_at_another_path(transports):
 
 
 class Closed(socketio.ASGIApp):
-    """One that serves nobody at present."""
+    """An ASGIApp that answers every request with 503."""
 
     async def __call__(self, scope, receive, send):
         await Response(status_code=503)(scope, receive, send)
@@ -580,7 +582,7 @@ async def test_a_refusal_of_what_has_no_code_of_its_own(handler):
             await client.connect()
 
 
-# -- what python-engineio logs
+# -- messages that python-engineio logs
 
 
 @pytest.mark.parametrize("level", [logging.ERROR, logging.CRITICAL])
@@ -651,13 +653,16 @@ for _ in range(2):
 
 
 def test_an_app_that_is_instrumented_twice():
-    """It patches a class of python-engineio's for good, so in a process of its own."""
+    """Runs in a new process, because the instrumentation changes a class of python-engineio
+    permanently.
+    """
     done = subprocess.run(
         [sys.executable, "-c", INSTRUMENT_TWICE], capture_output=True, text=True, check=False
     )
     first, second = done.stdout.splitlines()[:2]
     assert first == "connected"
-    # Where it runs out of frames, in the engine or in the app's call, differs between Pythons.
+    # The recursion limit is reached in the engine or in the app's call, depending on the Python
+    # version.
     logged = "ConnectTimeout the server logged 'post request handler error': RecursionError("
     assert second.startswith((logged, "RecursionError "))
 

@@ -168,7 +168,7 @@ class TestFromTheClient:
             await client.__aexit__(None, None, None)
 
     async def test_out_of_order(self, client, app):
-        """The slower handler's answer comes second and still reaches the question it belongs to."""
+        """A slow handler's ack arrives after a later handler's ack, and is matched by its id."""
         first, second = asyncio.Event(), asyncio.Event()
 
         @client.on("question")

@@ -123,7 +123,7 @@ class TestEmit:
                 await client.call("echo", *args)
             with pytest.raises(TypeError):
                 await client.emit("echo", *args, callback=lambda *args: None)
-            # A half-sent binary event would swallow this one's packets as its attachments.
+            # After half of a binary event the server would take these packets for its attachments.
             assert await client.call("echo", b"works", 1) == (b"works", 1)
         assert app.journal.kinds("keep") == []
 
@@ -172,7 +172,8 @@ class TestNotSocketIO:
         async with TestClient(FastAPI(), transports=transports) as client:
             with pytest.raises(HandshakeFailed) as caught:
                 await client.connect()
-            # Starlette closes a websocket that it doesn't know, which ASGI makes a 403.
+            # Starlette closes a websocket without a route before it accepts, which is a 403 in
+            # ASGI.
             assert caught.value.status == (403 if transports == ("websocket",) else 404)
             assert "testserver/socket.io/" in str(caught.value)
             assert str(caught.value.status) in str(caught.value)
@@ -271,7 +272,7 @@ class TestRefusedHandshake:
 
 
 class TestMalformedPackets:
-    """A server that sends what Socket.IO doesn't allow."""
+    """A server that sends packets which Socket.IO does not allow."""
 
     @pytest.mark.parametrize(
         "text",
@@ -301,7 +302,7 @@ class TestMalformedPackets:
                 await client.await_event("never")
             assert isinstance(caught.value, TestClientError)
             assert caught.value.packet
-            # Of a binary event either half may be the one that shows what is wrong.
+            # The error may show the text or the attachment of a malformed binary event.
             if not text.startswith("5"):
                 assert text in caught.value.packet
                 assert text in str(caught.value)

@@ -72,7 +72,7 @@ async def test_in_a_namespace(client):
 
 @pytest.mark.parametrize("count", [15, 16, 17, 40])
 async def test_many_attachments(client, count):
-    """More than sixteen packets in one POST are dropped by the server without a word."""
+    """The client splits a POST: the server drops all packets of a POST with more than sixteen."""
     chunks = [bytes([number]) * number for number in range(count)]
     assert await client.call("echo", chunks) == chunks
 

@@ -1,4 +1,4 @@
-"""clone(): another client of the same running app."""
+"""clone() returns another client of the same running app."""
 
 import pytest
 from apps import lab

@@ -1,4 +1,4 @@
-"""Connecting: handshake, CONNECT, refusals, timeouts, and what a client says of itself."""
+"""Connecting: handshake, CONNECT, refusals, timeouts, and the properties of a connected client."""
 
 import asyncio
 import urllib.parse
@@ -130,7 +130,8 @@ class TestAuth:
         app = lab()
         async with TestClient(app.app, auth={"who": "all"}) as client:
             await client.connect(auth=falsy)
-        # python-socketio hands None to the handler for anything falsy; not the constructor's.
+        # python-socketio passes None to the handler for a falsy payload; the constructor's is not
+        # used.
         assert app.auths == [None]
 
     async def test_a_callable_is_called_for_each_connect(self, transports):
@@ -279,7 +280,7 @@ class TestRefused:
         app.assert_released()
 
     async def test_after_the_fact(self, transports):
-        """With always_connect CONNECT comes first, and the refusal is a DISCONNECT."""
+        """With always_connect the server sends CONNECT first, and the refusal is a DISCONNECT."""
         app = lab(always_connect=True)
         async with TestClient(app.app, transports=transports) as client:
             with pytest.raises(ConnectionRefused) as caught:
@@ -321,7 +322,7 @@ class TestTimeout:
             assert gate.reached.is_set()
             assert not client.is_connected()
             assert client.transport is None
-            # What the handler decides now comes too late for this session.
+            # The connect handler's result arrives too late for the session that has timed out.
             gate.opened.set()
             await client.connect()
             assert client.is_connected()

@@ -1,4 +1,4 @@
-"""How a connection ends, and what the client and the handlers are told about the end."""
+"""The end of a connection: what the app's handlers receive, and which reason the client has."""
 
 import asyncio
 
@@ -129,7 +129,7 @@ class TestByTheClient:
                 assert caught.value.reason == "client disconnect"
 
     async def test_a_handler_that_runs_on_is_let_end(self, app, transports):
-        """Its answer has nowhere to go, which is nobody's error."""
+        """The handler's ack has no receiver, which is no error."""
         gate = Gate()
         ended = []
 

@@ -261,7 +261,7 @@ class TestTimeout:
         with pytest.raises(EventTimeout) as caught:
             await client.call("slow", 0.1, "late", timeout=0.01)
         assert "slow" in str(caught.value)
-        # The answer that comes after all belongs to nobody and harms nothing.
+        # The ack that arrives after the timeout is ignored, and does not affect the next call.
         assert await client.call("slow", 0.11, "in time") == "in time"
 
     async def test_the_clients_own_is_the_default(self, app):
@@ -602,7 +602,9 @@ class TestHandlers:
             assert await asyncio.wait_for(got.get(), 2) == "early"
 
     async def test_one_that_uses_the_client(self, client):
-        """It runs beside the delivery: were it inside, its own call's answer could not come."""
+        """The handler runs in its own task: within the delivery of its event, its own call could
+        not get an ack.
+        """
         got = asyncio.Queue()
 
         @client.on("reply")

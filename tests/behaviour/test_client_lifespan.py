@@ -106,7 +106,7 @@ def of_the_other_app(sio, steps):
     ],
 )
 async def test_wherever_an_asgiapp_has_it(made, expected):
-    """Only an ASGIApp that has nothing to do in it goes without the two messages."""
+    """A lifespan runs in every ASGIApp, except in one without hooks and without another app."""
     steps = []
     async with TestClient(made(socketio.AsyncServer(async_mode="asgi"), steps)) as client:
         await client.connect()
@@ -227,7 +227,7 @@ class TestFailingStartup:
         await self.fails(app)
 
     async def test_sent_and_then_nothing_more_ever(self):
-        """The app lingers; the tester has been told already."""
+        """The app does not return after startup.failed; the error is raised without that."""
         forever = asyncio.Event()
 
         async def app(scope, receive, send):
@@ -331,7 +331,7 @@ class TestFailingShutdown:
 
 
 async def test_who_leaves_lets_the_handlers_of_others_run(transports):
-    """Two clients that are entered on their own, on one server and in one loop."""
+    """Two clients are entered separately, on one server and in one loop."""
     sio = socketio.AsyncServer(async_mode="asgi")
     app = socketio.ASGIApp(sio)
     begun, go_on = asyncio.Event(), asyncio.Event()

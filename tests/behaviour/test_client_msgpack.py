@@ -108,7 +108,8 @@ async def test_a_json_module_of_ones_own(transports):
         assert await client.call("echo", {"a": 1}) == {"a": 1}
         await client.emit("reply", 1)
         assert (await client.await_event("reply")).data == 1
-        # The setting is this client's: python-socketio's own changes every server in the process.
+        # python-socketio's own setting would change all servers of the process; this one is per
+        # client.
         assert (socketio.packet.Packet.json, engineio.packet.Packet.json) == before
     assert "dumps" in used
     assert "loads" in used

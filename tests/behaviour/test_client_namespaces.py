@@ -186,7 +186,9 @@ async def test_two_servers_behind_one_app(transports):
 
 
 async def calls_at_once(client, sio, first, second):
-    """The outcomes of two calls of `connect`, the second while a handler holds up the first."""
+    """Return the results of two calls of `connect`, of which the second starts while a handler
+    blocks the first.
+    """
     entered, go_on = asyncio.Event(), asyncio.Event()
 
     @sio.on("connect", namespace="/slow")

@@ -1,4 +1,4 @@
-"""What the app sees: every key of every scope, and the messages' shape, as uvicorn gives them."""
+"""The app receives scopes and messages with the keys and types that uvicorn gives them."""
 
 import asyncio
 import base64

@@ -1,6 +1,8 @@
-"""A bad network between client and app: what `raw.disturb` does, and what python-socketio does.
+"""A bad network between client and app: the effects of `raw.disturb`, and how python-socketio
+reacts.
 
-And the connections that end where only a network ends them: in the handshake, amid an upgrade.
+Also connections that end at moments at which only a network ends them: in the handshake and during
+an upgrade.
 """
 
 import asyncio
@@ -19,7 +21,7 @@ NUMBERS = list(range(50))
 
 
 class Server:
-    """Counts with its client: what it is told, and what it tells."""
+    """An app that records the numbers that it receives, and can send numbers."""
 
     def __init__(self, **settings):
         self.sio = socketio.AsyncServer(async_mode="asgi", async_handlers=False, **settings)
@@ -104,7 +106,7 @@ async def test_overtaken(server, transports):
 
 @TRANSPORTS
 async def test_late(server, transports):
-    """Nothing is lost, nothing is overtaken, and `settle` waits for it."""
+    """No message is lost or reordered, and `settle` waits for delayed messages."""
     async with TestClient(server.app, transports=transports) as client:
         await client.connect()
         client.raw.disturb(Schedule(1, delay=0.3))
@@ -145,7 +147,7 @@ async def test_lost_ack(server):
 
 
 async def test_lost_attachment(server):
-    """Whatever comes next is taken for the attachment."""
+    """The server takes the next message for the missing attachment."""
     async with TestClient(server.app, raise_app_exceptions=False) as client:
         await client.connect()
         client.raw.disturb(Schedule(1, lose=1, applies_to=lambda frame: isinstance(frame, bytes)))
@@ -213,11 +215,11 @@ def test_sync(server):
         assert server.told == []
 
 
-# -- endings that only a network makes
+# -- ends of connections that only a network causes
 
 
 class Gate:
-    """Holds the app's messages of one type, once it is closed."""
+    """Blocks the app's messages of one type while it is closed."""
 
     def __init__(self, app, kind):
         self.app, self.kind = app, kind
@@ -252,7 +254,8 @@ async def test_dropped_during_the_handshake(server, code, kind):
         with pytest.raises((NotConnected, socketio.exceptions.ConnectionError)):
             await connecting
     assert server.reasons == []
-    # Where it was still about to accept, engine.io notices when it sends, and doesn't ask any more.
+    # If the server has not accepted yet, engine.io detects the end when it sends, and stops
+    # receiving.
     assert gate.codes == ([code] if kind == "websocket.send" else [])
 
 
@@ -267,7 +270,7 @@ async def test_an_upgrade_by_hand_that_is_never_finished(server):
 
 
 async def test_beside_such_an_upgrade_a_client_polls_as_slowly_as_over_a_network(server):
-    """The server holds no GET any more: each is answered at once, with NOOP."""
+    """During such an upgrade the server answers each GET at once, with NOOP."""
     async with TestClient(server.app, transports=("polling",)) as client:
         await client.connect()
         websocket = await client.raw.websocket()

@@ -1,5 +1,5 @@
-"""One client, one event loop: what is said in another one, what is done about a loop that stands
-still, and what runs under eager tasks.
+"""One client has one event loop: calls from another loop are errors, servers may be used in a
+second loop while the first does not run, and eager tasks work.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ EAGER = pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came 
 
 @pytest.fixture
 def loops():
-    """A session's loop, which stands still while a test's own runs."""
+    """Two event loops: a session's loop, which does not run during a test, and the test's own."""
     loops = asyncio.new_event_loop(), asyncio.new_event_loop()
     yield loops
     for loop in loops:
@@ -29,7 +29,7 @@ def loops():
 
 @pytest.fixture
 def parked(loops, transports):
-    """A client that is connected on a loop that stands still."""
+    """A client that is connected in an event loop which does not run."""
     client = TestClient(lab().app, transports=transports)
 
     async def enter():
@@ -95,12 +95,12 @@ class TestInAnotherLoop:
 
         with pytest.raises(UsageError, match=ELSEWHERE):
             loops[1].run_until_complete(from_the_test())
-        # Nothing has happened to the client.
+        # The call had no effect on the client.
         assert loops[0].run_until_complete(parked.call("echo", 1)) == 1
         assert [event.data for event in parked.get_received()] == [0, 1]
 
     def test_the_end_of_a_block_that_has_failed(self, loops, parked):
-        """What the block raised stays what is raised."""
+        """The exception of the block is raised unchanged."""
         failure = ZeroDivisionError()
         loops[1].run_until_complete(parked.__aexit__(type(failure), failure, None))
         assert "entered in another event loop" in failure.__notes__[0]
@@ -116,7 +116,9 @@ class TestInAnotherLoop:
                 await call()
 
     async def test_a_sync_client_where_a_loop_runs(self):
-        """As in a notebook: the sync client's loop is not the caller's, and need not be."""
+        """As in a notebook: the sync client has its own event loop, and the caller's loop is not
+        used.
+        """
         with SyncTestClient(lab().app) as client:
             client.connect()
             client.call("burst", 1)
@@ -129,7 +131,7 @@ class TestInAnotherLoop:
 
 
 class TestALoopThatStandsStill:
-    """pytest-asyncio's session loop does while a test with a loop of its own runs."""
+    """pytest-asyncio's session loop does not run while a test with its own loop runs."""
 
     @pytest.fixture(params=[False, True], ids=["bare", "mounted"])
     def app(self, request):
@@ -189,7 +191,7 @@ class TestALoopThatStandsStill:
             loop.run_until_complete(self.use(client))
         loops[1].run_until_complete(clients[1].emit("shout"))
         loops[1].run_until_complete(clients[1].await_event("shout"))
-        # What one loop has sent to the other's client arrives when that loop runs.
+        # A packet for the client of another loop arrives when that loop runs.
         loops[0].run_until_complete(clients[0].await_event("shout"))
         last = 1 - first_to_leave
         loops[first_to_leave].run_until_complete(self.leave(clients[first_to_leave]))
@@ -333,13 +335,13 @@ async def plain(scope, receive, send):
 
 
 class TestAbortAtOnce:
-    """A task that is cancelled before its first step runs nothing of its coroutine."""
+    """A task that is cancelled before its first step does not run any code of its coroutine."""
 
     async def test_where_the_server_can_not_be_seen(self, transports, nothing_left):
         built = lab()
 
         async def proxy(scope, receive, send):
-            """Runs the app in a task of its own, so that no server stands in the call stack."""
+            """Runs the app in another task, so that the server is not in the call stack."""
             await asyncio.create_task(built.app(scope, receive, send))
 
         async with TestClient(proxy, transports=transports, timeout=60) as client:
@@ -355,7 +357,7 @@ class TestAbortAtOnce:
 
 @EAGER
 class TestEagerTasks:
-    """Under `asyncio.eager_task_factory` a task runs before create_task() has returned it."""
+    """Under `asyncio.eager_task_factory` a task runs before create_task() returns."""
 
     @pytest.fixture(autouse=True)
     async def eagerly(self):

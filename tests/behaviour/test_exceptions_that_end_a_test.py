@@ -29,7 +29,7 @@ WORDS = "must not be called"
 
 @contextlib.contextmanager
 def ended_by(end):
-    """The block ends in what that function raises, and in no group."""
+    """Assert that the block raises that exception, and no exception group."""
     with pytest.raises(BaseException, match=WORDS) as caught:
         yield caught
     assert type(caught.value) is end.Exception
@@ -298,7 +298,7 @@ class TestInTheTest:
 
 @ENDINGS
 class TestInAThreadedServer:
-    """Flask-SocketIO's handlers run in threads of the server."""
+    """Flask-SocketIO runs handlers in threads of the server."""
 
     @pytest.fixture
     def app(self, end):
@@ -394,11 +394,13 @@ class TestSeveral:
 
 
 class TestTimeout:
-    """As pytest-timeout does it: a signal, whose handler fails the test wherever it stands."""
+    """pytest-timeout's signal handler raises the test's failure in the code that runs at that
+    moment.
+    """
 
     @pytest.fixture
     def alarm(self):
-        """Rings while somebody holds the event loop."""
+        """A function that starts a timer whose signal arrives while code blocks the event loop."""
         before = signal.signal(signal.SIGUSR1, lambda *_: pytest.fail(WORDS))
         main = threading.main_thread().ident
 

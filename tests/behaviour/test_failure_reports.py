@@ -1,5 +1,5 @@
-"""What pytest prints of failures, as a new user makes them: nineteen tests that fail on purpose,
-run in a pytest of their own, in a terminal of 80 columns.
+"""The reports that pytest prints of the failures of a new user: nineteen tests that fail on
+purpose, in a separate pytest run with a terminal of 80 columns.
 """
 
 import gc
@@ -203,7 +203,7 @@ QUIET = ("--asyncio-mode=auto", "-oasyncio_default_fixture_loop_scope=function",
 
 @pytest.fixture
 def failing(pytester, monkeypatch):
-    """Runs the failing tests; returns what was printed."""
+    """A function that runs the failing tests and returns the output."""
     for name in ("PYTEST_ADDOPTS", "CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
@@ -218,7 +218,7 @@ def failing(pytester, monkeypatch):
     def run(*arguments, source=FAILING):
         pytester.makepyfile(test_it=source)
         with warnings.catch_warnings():
-            # A coroutine that was not awaited warns when the run's tracebacks are freed.
+            # Coroutines that were not awaited warn when the tracebacks of the run are released.
             warnings.simplefilter("ignore", RuntimeWarning)
             printed = str(pytester.runpytest_inprocess(*PLUGINS, *QUIET, *arguments).stdout)
             gc.collect()
@@ -407,7 +407,7 @@ async def test_raised_from(ann):
 
 @pytest.fixture
 def installed(pytester, monkeypatch):
-    """A package as pip would have installed it."""
+    """A module in a directory of site-packages, as pip installs it."""
     folder = pytester.mkdir("site-packages")
     monkeypatch.syspath_prepend(str(folder))
     (folder / "installed.py").write_text(

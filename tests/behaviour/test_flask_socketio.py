@@ -1,7 +1,7 @@
 """Flask-SocketIO programs in threading mode, over long-polling through a2wsgi.
 
-First the scenarios that Flask-SocketIO's own suite tries with its test client, in its order; then
-what only a client with a protocol under it can see.
+First the scenarios of Flask-SocketIO's own tests with its test client, in the same order; then
+behaviour that only a client with a protocol has.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ SECRET = "only for these tests"
 
 
 class Pool(concurrent.futures.ThreadPoolExecutor):
-    """a2wsgi's, and what runs in it."""
+    """a2wsgi's pool of threads, with a list of its requests."""
 
     def __init__(self):
         super().__init__(max_workers=10, thread_name_prefix="WSGI")
@@ -52,7 +52,7 @@ class Pool(concurrent.futures.ThreadPoolExecutor):
         return self.requests[-1]
 
     async def is_idle(self, sockets=()):
-        """What still runs answers, or is a poll, which ends when there is nothing to wait for."""
+        """Wait until all requests have ended; end pending polls by an entry in their queues."""
         async with asyncio.timeout(20):
             while not all(request.done() for request in self.requests):
                 for socket in sockets:
@@ -61,7 +61,7 @@ class Pool(concurrent.futures.ThreadPoolExecutor):
 
 
 class Program:
-    """A Flask-SocketIO program, and what its handlers noted."""
+    """A Flask-SocketIO program, with a list that its handlers append to."""
 
     def __init__(self, **options):
         self.flask = flask.Flask(__name__)
@@ -80,17 +80,17 @@ class Program:
         return TestClient(self.asgi, transports=("polling",), **options)
 
     def handlers(self):
-        """None but what a test adds."""
+        """Register handlers; here none."""
 
 
 class Speaker(flask_socketio.Namespace):
-    """What `Scenarios.speak` registers, as methods."""
+    """The handlers of `Scenarios.speak` as methods of a class-based namespace."""
 
     def __init__(self, namespace, program):
         super().__init__(namespace)
         self.program = program
 
-    # Namespace.send() and emit() would go to everybody, which `Rooms` has.
+    # Namespace.send() and emit() send to all clients, which `Rooms` uses.
     def on_connect(self, auth):
         flask_socketio.send("connected-class")
         if "foo" in flask.request.args:
@@ -121,7 +121,7 @@ class Speaker(flask_socketio.Namespace):
 
 
 class Scenarios(Program):
-    """Handlers for each of the scenarios."""
+    """Registers the handlers of each scenario."""
 
     def handlers(self):
         for namespace, suffix in (("/", ""), ("/test", "-test")):
@@ -226,7 +226,7 @@ def of(events):
 
 # -- Flask-SocketIO's own scenarios
 
-# Its default one, one of its own, and a class-based one.
+# The default namespace, another one, and a class-based one.
 NAMESPACES = ["/", "/test", "/class"]
 
 
@@ -485,7 +485,8 @@ async def test_class_based_namespaces(nothing_left):
         assert names == ["message", "response", "broadcast"]
         with pytest.raises(KeyError, match="class-based"):
             await client.call("fail", namespace="/ns")
-        # Its own dispatch acks an event without a handler: only a wait can tell.
+        # A class-based namespace acks events without a handler, so only a wait can report the
+        # event.
         assert await client.call("custum", namespace="/ns") is None
         with pytest.raises(EventTimeout, match=r"no handler for 'custum'.*did you mean 'custom'"):
             await client.await_event("reply", namespace="/ns", timeout=0.05)
@@ -529,7 +530,7 @@ async def test_handlers_registered_before_the_app_is_known(nothing_left):
 
 
 class Login(Program):
-    """Only who is logged in may connect."""
+    """Accepts connections of users who are logged in."""
 
     allowed = {"foo": "bar", "python": "is-great!"}  # noqa: RUF012
 
@@ -590,7 +591,7 @@ def test_the_same_without_await():
         assert client.get_received()[0]["args"] == [{"username": "python"}]
 
 
-# -- settle, however the threads run
+# -- settle with threads
 
 
 async def test_settle_misses_nothing(client, program):
@@ -749,7 +750,7 @@ async def test_nothing_arrived_that_should_not(client):
         await client.assert_not_received("message")
 
 
-# -- ends
+# -- ends of connections
 
 
 async def test_an_abort_is_a_ping_timeout_and_the_handler_has_ended(client, program):
@@ -823,7 +824,7 @@ async def test_the_server_is_left_as_it_was_found(program):
     others = set(threading.enumerate()) - threads
     left = [thread for thread in others if not thread.name.startswith("WSGI_")]
     for thread in left:
-        thread.join(timeout=60)  # it is told to end, and on a busy machine may need a moment
+        thread.join(timeout=60)  # the thread is ending, which may take a moment on a busy machine
     assert not any(thread.is_alive() for thread in left), left
 
 
@@ -858,12 +859,12 @@ def test_a_client_that_was_never_left_does_not_poison_the_next(program, monitore
 
     loop = asyncio.new_event_loop()
     loop.run_until_complete(enter())
-    # The server removes a closed connection, and its poll waits on.
+    # The server removes a closed connection, whose poll is still pending.
     sockets = [*program.eio.sockets.values()]
     for task in asyncio.all_tasks(loop):
         task.cancel()
-    # On a loop that is closed a2wsgi would answer all the same, when the poll is over in 45 s: with
-    # a coroutine that is never awaited, in the midst of another test.
+    # If the loop were closed before, a2wsgi would answer the poll after 45 s with a coroutine that
+    # is never awaited, during another test.
     loop.run_until_complete(program.pool.is_idle(sockets))
     loop.close()
     assert asyncio.run(use()) == "echo"
@@ -900,7 +901,7 @@ print("done")
 
 
 ENDINGS = (
-    "assert await client.call('add', 1, 2) == 3",  # left by the exit
+    "assert await client.call('add', 1, 2) == 3",  # ended by the exit
     "await client.abort()",
     "await client.clone().connect()",
     "await client.call('add', 1, 2); await client.disconnect()",
@@ -909,8 +910,8 @@ ENDINGS = (
 
 @pytest.mark.slow
 def test_the_process_ends_at_once():
-    """A thread that still polls for a client that has gone, whichever way, would hold it up for the
-    45 s of the heartbeat.
+    """A thread that still polls for a closed client would delay the end by the 45 s of the
+    heartbeat.
     """
     started = time.perf_counter()
     programs = [PROCESS.format(body=body, timeout=5) for body in ENDINGS]
@@ -934,7 +935,7 @@ def test_the_process_ends_though_a_handler_does_not():
     assert "a handler that did not end within 0.3 s: stuck" in done.stderr
 
 
-# -- beside others
+# -- clients and handlers of other users of the server
 
 
 async def test_other_clients_of_the_server_are_left_alone(program, client, monkeypatch):
@@ -1013,14 +1014,14 @@ async def test_hooks_of_others_stay(program):
     assert sleeps == [1]
 
 
-# -- ends that are not orderly
+# -- aborted connections
 
 
 async def test_the_engine_disconnects(client, program):
     await client.connect()
     await asyncio.wait_for(asyncio.to_thread(program.eio.disconnect, client.raw.sid), 5)
     await client.settle()
-    # A poll that comes after the CLOSE was put out, and not before, is answered 400.
+    # The answer of a poll that starts after the CLOSE was sent is 400.
     assert client.disconnect_reason in {"server disconnect", "transport error"}
     assert program.noted == [("/", "server disconnect")]
 
@@ -1039,7 +1040,9 @@ async def test_a_disconnect_handler_that_raises_after_an_abort():
 
 
 async def test_a_disconnect_handler_that_raises_a_type_error_raises_it_once():
-    """python-engineio takes it for a handler that knows no reason, and calls again without one."""
+    """python-engineio assumes a handler without the argument `reason`, and calls it again without
+    it.
+    """
     program = Program()
 
     @program.socketio.on("disconnect")
@@ -1092,7 +1095,7 @@ async def test_what_the_instrumentation_does_not_know_it_leaves(program):
     assert restore(one) == []
 
 
-# -- found, and told what is wrong
+# -- finding the server, and the errors if it is not found
 
 
 async def test_the_server_is_found_behind_what_wraps_it(program):

@@ -1,9 +1,9 @@
 """Flask-SocketIO's own tests, ported by the table of docs/coming-from/flask-socketio.md.
 
 The program and the tests are test_socketio.py of Flask-SocketIO 5.7, copyright (c) 2014 by Miguel
-Grinberg, under the MIT licence. Its program is as it was, but for the `async_mode`. Its 42 tests
-were changed as the table says and in no other way, but for `own`: what handlers see of a request has
-the parameters of Engine.IO and the headers of HTTP, too.
+Grinberg, under the MIT licence. The program has another `async_mode` and is unchanged otherwise.
+Its 42 tests have the changes of the table only, except for `own`: the requests that handlers
+receive also have Engine.IO's parameters and the headers of an HTTP client.
 """
 
 import json
@@ -322,7 +322,7 @@ def session_route():
     return ""
 
 
-# What Engine.IO adds to the query string, and an HTTP client to the headers.
+# The query parameters of Engine.IO, and the headers of an HTTP client.
 ADDED = {"EIO", "transport", "t"} | {"Accept", "Accept-Encoding", "User-Agent"}
 
 

@@ -1,4 +1,6 @@
-"""The cost of a call of one client does not grow with the number of clients: counted, not timed."""
+"""The cost of a client's call does not depend on the number of clients; the tests count function
+calls.
+"""
 
 import asyncio
 import sys
@@ -9,11 +11,11 @@ import socketio
 from asgi_sio_testclient import TestClient
 from benchmarks.app import make_app
 
-REPEATED = 5  # the least counts: what a busy machine adds is not meant
+REPEATED = 5  # the least count is used, without the effects of a busy machine
 
 
 async def calls(operation, repeated=REPEATED):
-    """The calls of functions that an operation makes, at least."""
+    """Return the least number of function calls that an operation makes."""
     found = []
     for _ in range(repeated):
         counted = 0
@@ -102,4 +104,6 @@ async def test_clients_that_leave_at_once_do_not_look_at_each_others_tasks_in_ea
 
         return await calls(leave, repeated=1) / number
 
-    assert await leaving(100) < 4.5 * await leaving(10)  # 6 where each looks at all tasks
+    assert await leaving(100) < 4.5 * await leaving(
+        10
+    )  # the ratio would be 6 if each client inspected all tasks

@@ -1,4 +1,6 @@
-"""Habits of the stock client, servers of a fork, loops that were begun once, what holds settle."""
+"""Spellings of the stock client, servers of a fork, loops that start once, and what `settle` waits
+for.
+"""
 
 import asyncio
 import types
@@ -12,7 +14,7 @@ from asgi_sio_testclient import EventTimeout, SyncTestClient, TestClient, UsageE
 from asgi_sio_testclient.faults import Schedule
 
 TRANSPORTS = [("websocket",), ("polling",), ("polling", "websocket")]
-SOON = 0.1  # seconds, for waits that can't end
+SOON = 0.1  # seconds, for waits that end by their timeout
 
 
 @pytest.fixture(params=TRANSPORTS, ids="-".join)
@@ -24,7 +26,7 @@ def server(**options):
     return socketio.AsyncServer(async_mode="asgi", **options)
 
 
-# -- habits of the stock client
+# -- spellings of the stock client
 
 CONNECTS = [
     (["http://localhost:8000"], {}, ValueError, "connect() takes no URL: write connect(), since"),
@@ -154,7 +156,9 @@ def test_an_attribute_of_nobody():
 
 
 def fork():
-    """python-socketio's server under another module, without a common base."""
+    """Return a server of a module with python-socketio's source, which shares no base class with
+    it.
+    """
     source = Path(socketio.async_server.__file__).read_text(encoding="utf-8")
     source = source.replace("from . import", "from socketio import")
     module = types.ModuleType("fork")
@@ -226,11 +230,11 @@ async def test_an_engine_without_a_socketio_server_is_told_so():
             await client.settle()
 
 
-# -- loops that were begun once
+# -- loops that start once
 
 
 def app_with_a_loop(begin):
-    """An app whose first connect handler begins a loop."""
+    """Return an app whose first connect handler starts a loop."""
     sio = server()
     begun = []
 
@@ -355,7 +359,7 @@ async def test_a_task_that_was_begun_at_import_is_named(transports):
         loop.close()
 
 
-# -- what holds settle
+# -- what settle waits for
 
 
 async def held(client, **options):
@@ -397,7 +401,7 @@ async def test_a_network_that_holds_packets():
 
 
 class Gated:
-    """Middleware that stops at a gate: before a receive, a send or the end of a call."""
+    """Middleware that waits at a gate before a receive, before a send, or at the end of a call."""
 
     def __init__(self, app, where, scope_type):
         self.app, self.where, self.scope_type = app, where, scope_type
@@ -446,7 +450,8 @@ async def test_a_middleware_that_stops(transports, where, scope_type, cause):
         await client.connect()
         await client.settle()
         app.gate.clear()
-        # Over a websocket the app is in receive() already, and stops before the next.
+        # Over a websocket the app is already in receive(), and waits at the gate before the next
+        # one.
         await client.emit("say")
         await client.emit("say")
         line = await held(client)

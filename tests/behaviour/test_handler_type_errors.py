@@ -1,7 +1,7 @@
 """A TypeError of a connect or disconnect handler is reported as the handler's own error.
 
-python-socketio finds out by a TypeError how many arguments a handler takes; the TypeErrors of those
-calls are not reported.
+python-socketio calls a handler and takes a TypeError for a wrong number of arguments; the
+TypeErrors of those attempts are not reported.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ OWN = "its own mistake"
 
 
 def passing(function):
-    """A decorator, such as one that looks who is logged in."""
+    """A decorator that passes all arguments on, such as a check of the login."""
 
     @functools.wraps(function)
     async def wrapper(*args):

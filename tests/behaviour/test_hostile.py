@@ -1,4 +1,4 @@
-"""A server that sends malformed or endless data: the error says what is wrong, no call hangs, and
+"""A server that sends malformed or endless data: the error names the cause, no call hangs, and
 memory does not grow.
 """
 
@@ -22,7 +22,7 @@ from asgi_sio_testclient import (
 )
 
 MOMENT = 0.01  # seconds
-# A server that asks for an ack and gets none is reported, and asking is allowed.
+# An ack that the server requests and does not get is reported as a leak, and is no error here.
 pytestmark = pytest.mark.filterwarnings("ignore:left over at exit:asgi_sio_testclient.LeakWarning")
 
 FIELDS = {"sid": "s", "upgrades": [], "pingInterval": 25000, "pingTimeout": 20000}
@@ -31,10 +31,10 @@ CONNECT = '40{"sid":"c"}'
 PLACEHOLDER = '{"_placeholder":true,"num":0}'
 
 SAID = (ProtocolError, HandshakeFailed, ConnectionRefused, ConnectTimeout, NotConnected)
-"""What `connect` may raise, and nothing else."""
+"""The only exceptions that `connect` may raise."""
 
 AFTERWARDS = (ProtocolError, NotConnected, EventTimeout)
-"""What a wait may raise once there is a connection."""
+"""The only exceptions that a wait may raise after the connect."""
 
 WELL_FORMED = [
     OPEN,
@@ -91,7 +91,7 @@ ODD = [
     '42["a",NaN,Infinity]',
     '42["\\ud800"]',
     '42["a"]\x1e42["b"]',
-    "\u00b2",  # isdigit, and no digit to int()
+    "\u00b2",  # a digit for isdigit(), and not for int()
     "4\u00b2",
     '42\u0663["a"]',
     "4\u0662[]",
@@ -122,7 +122,7 @@ headers = st.sampled_from(
 
 
 class OverWebsocket:
-    """Says its script before and after CONNECT, and then ends in one of three ways."""
+    """A server that sends its script before and after CONNECT, and ends in one of three ways."""
 
     def __init__(self, before, after, ending):
         self.before, self.after, self.ending = before, after, ending
@@ -149,7 +149,9 @@ class OverWebsocket:
 
 
 class OverPolling:
-    """Answers one GET after the other with its script, then holds them; POSTs get anything."""
+    """A server that answers GETs with its script, one after the other, and keeps later GETs
+    pending.
+    """
 
     def __init__(self, answers, posts):
         self.answers, self.posts = iter(answers), posts
@@ -178,13 +180,13 @@ def in_payload(frame):
 
 
 async def talk(app, transports):
-    """Connect, do a little of everything, and look at what is left."""
+    """Connect and make some calls; assert that no task and no unhandled exception is left."""
     lost = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: lost.append(context))
     try:
         await small_talk(app, transports)
     except* ProtocolError:
-        pass  # nobody waited for anything when it came, so the exit says it
+        pass  # no call was waiting when the packet arrived, so the exit raises the error
     await asyncio.sleep(0)
     left = asyncio.all_tasks() - {asyncio.current_task()}
     assert left == set()
@@ -283,7 +285,7 @@ async def test_it_says_which_packet(frame, says, packet):
 
 
 def peak_of(app):
-    """Bytes that a client held at the most while it listened."""
+    """Return the peak of the bytes that a client allocates while it receives."""
 
     async def listen():
         async with TestClient(app, lifespan=False, timeout=1) as client:

@@ -19,7 +19,7 @@ def make_app(**options: Any) -> socketio.ASGIApp:
             raise LookupError("no such parcel")
         if scope["path"] == "/silent":
             await receive()  # the body
-            await receive()  # until the client is gone
+            await receive()  # returns when the client has closed
             return
         await sio.emit("parcel_created", {"id": 5})
         headers = [(b"content-type", b"application/json")]

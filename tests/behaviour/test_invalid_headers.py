@@ -124,7 +124,7 @@ SPACE = f"/x{ESCAPE}"
 
 
 class TestTerminalEscapes:
-    """In names and words of the app, in every text."""
+    """Control characters in names and data of the app are escaped in every text."""
 
     @pytest.fixture
     def app(self):

@@ -1,4 +1,4 @@
-"""`isolate_context`: which context variables the app's calls see."""
+"""`isolate_context`: the context variables that the app's calls can read."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ TENANT = contextvars.ContextVar("tenant", default="none")
 
 
 class App:
-    """Says which tenant each kind of its calls sees."""
+    """An app that returns the tenant that each kind of call reads."""
 
     def __init__(self):
         self.lifespan = []

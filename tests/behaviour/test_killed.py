@@ -1,9 +1,9 @@
-"""A cancelled test leaves nothing, wherever it is cancelled, and the next test on the app passes.
+"""A cancelled test leaves no tasks or state, wherever it is cancelled, and the next test of the app
+passes.
 
-Every await is covered, not a choice: a scenario is run repeatedly, and its task is cancelled at
-the first await, in the next run at the second, and so on until no await is left. Each await is
-cancelled twice: before the awaited result exists, and in the iteration of the loop in which it
-arrives.
+Every await is covered: a scenario runs repeatedly, and its task is cancelled at the first await, in
+the next run at the second, and so on until the scenario ends before its cancellation. Each await is
+cancelled twice: before its result exists, and in the turn of the loop in which the result arrives.
 """
 
 import asyncio
@@ -19,16 +19,18 @@ from apps import lab
 from asgi_sio_testclient import SyncTestClient, TestClient
 from asgi_sio_testclient.stock import ASGIClientSession
 
-TURNS = 10  # of the loop, in which tasks that were cancelled end
-MANY = 2000  # awaits that no scenario here has
-# What python-socketio itself notes down once it has served somebody.
+TURNS = 10  # turns of the loop, in which cancelled tasks end
+MANY = 2000  # more awaits than any scenario here has
+# Attributes that python-socketio changes when it serves its first client.
 OF_THE_SERVER = {"manager_initialized"}
 OF_THE_ENGINE = {"sequence_number", "service_task_handle", "service_task_event", "sockets"}
 
 
 @types.coroutine
 def stepwise(coroutine, at_each_await):
-    """Await a coroutine, and tell of each await in it with what it waits for."""
+    """Await a coroutine, and call `at_each_await` with the object that each of its awaits waits
+    for.
+    """
     step, value = coroutine.send, None
     while True:
         try:
@@ -44,7 +46,7 @@ def stepwise(coroutine, at_each_await):
 
 
 class Killer:
-    """Cancels the task that it is called in at its await number `number`."""
+    """Cancels the current task at the await with the number `number`."""
 
     def __init__(self, number, *, late):
         self.number = number
@@ -57,13 +59,14 @@ class Killer:
             return
         task = asyncio.current_task()
         if self.late and awaited is not None:
-            # Called before the task is told, so that it is cancelled with the result in its hand.
+            # This callback runs before the task's own, so the task is cancelled after the result
+            # has arrived.
             awaited.add_done_callback(lambda _: task.cancel())
         else:
             task.get_loop().call_soon(task.cancel)
 
     async def run(self, scenario):
-        """Whether the scenario was killed, and not over before."""
+        """Return whether the scenario was cancelled; it was not if it ended before."""
         task = asyncio.ensure_future(self._stepwise(scenario))
         with suppress(asyncio.CancelledError):
             async with asyncio.timeout(10):
@@ -78,7 +81,7 @@ class Killer:
 
 
 class Crime:
-    """One app, and what it and the loop were like before anybody was killed."""
+    """An app, with its state and the tasks of the loop before the first cancellation."""
 
     def __init__(self):
         self.app = lab(namespaces=("/", "/chat"), other_asgi_app=login)
@@ -117,7 +120,9 @@ async def login(scope, receive, send):
 
 
 async def kill_everywhere(scenario, next_test, *, late):
-    """`scenario` and `next_test` take the app; returns how many awaits there were."""
+    """Cancel a scenario at each of its awaits, and run the next test after each; return the number
+    of awaits. Both functions take the app.
+    """
     crime = Crime()
     for number in range(1, MANY):
         killed = await Killer(number, late=late).run(scenario(crime.app))
@@ -134,7 +139,7 @@ def late(request):
     return request.param
 
 
-# Hundreds of runs of a test each.
+# Each of these runs a test hundreds of times.
 over_each_transport = pytest.mark.parametrize(
     "transports",
     [
@@ -149,7 +154,7 @@ over_each_transport = pytest.mark.parametrize(
 
 
 async def a_test(app, transports):
-    """Some of everything that waits."""
+    """A test with every kind of wait."""
     async with TestClient(app.app, transports=transports, timeout=2) as client:
         await client.http.post("/login", content=b"user")
         client.on("question", lambda *args: args, namespace="/chat")
@@ -207,7 +212,9 @@ async def test_a_killed_test(transports, late):
 
 @over_each_transport
 async def test_a_task_beside_the_test_is_killed(transports, late):
-    """The block goes on where one of its tasks was killed, and it can do all of it again."""
+    """The block goes on after one of its tasks was cancelled, and repeats that task's
+    operations.
+    """
 
     async def one_task_of_many(app):
         async with TestClient(app.app, transports=transports, timeout=2) as client:
@@ -268,7 +275,7 @@ async def a_simple_test(app, transports):
 
 
 @pytest.mark.slow
-# One that waits for an ack of the client that is no more: it is cancelled, and named.
+# A handler that waits for an ack of a closed client is cancelled, with a warning that names it.
 @pytest.mark.filterwarnings(
     "ignore:a handler that did not end within:asgi_sio_testclient.LeakWarning"
 )
@@ -283,18 +290,20 @@ async def test_a_killed_test_with_the_stock_client(scenario, transports, late):
     assert awaits > 5
 
 
-# -- the sync client: what kills it is an exception in the main thread, wherever that waits
+# -- the sync client: an exception in the main thread, at any of its waits
 
 
 class Alarm(BaseException):
-    """What a test runner's timeout raises."""
+    """The exception of a test runner's timeout."""
 
 
-MOMENT = 0.05  # seconds; the main thread waits for so long when the signal comes
+MOMENT = 0.05  # seconds; the main thread waits for that long when the signal arrives
 
 
 def deadly(where):
-    """An app that kills the main thread once, while that waits for `where`; and a list of kills."""
+    """Return an app that interrupts the main thread once, while it waits for `where`, and a list of
+    the interruptions.
+    """
     kills = []
 
     async def kill(here):

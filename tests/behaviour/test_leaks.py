@@ -1,5 +1,7 @@
-"""Whatever is left when a block ends is named in a warning; nothing left, no warning."""
-# ruff: noqa: PT012, PT031 (what is said at the end of a block needs the block)
+"""A warning names everything that is left when a block ends; without leftovers there is
+no warning.
+"""
+# ruff: noqa: PT012, PT031 (a warning at the end of a block needs the block)
 
 import asyncio
 import gc

@@ -14,7 +14,7 @@ TWICE = "^the lifespan would run twice: .* don't enter it, or pass lifespan=Fals
 
 
 class Started:
-    """Apps that count how often they are started."""
+    """Apps that count how often their lifespan starts."""
 
     def __init__(self):
         self.count = 0
@@ -51,7 +51,7 @@ def started():
 
 @pytest.fixture(params=["wrapped", "mounted", "by_hooks"])
 def apps(started, request):
-    """The app that HTTP goes to, and the one with Socket.IO."""
+    """The app that receives the HTTP requests, and the app with Socket.IO."""
     return getattr(started, request.param)()
 
 

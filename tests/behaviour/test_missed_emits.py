@@ -1,5 +1,5 @@
-"""A wait fails although the app emitted the awaited event: the first line says where the event
-went.
+"""A wait fails although the app emitted the awaited event: the first line says where the event was
+sent.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from asgi_sio_testclient.faults import Schedule
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker, InMemoryManager
 
 TRANSPORTS = [("websocket",), ("polling",), ("polling", "websocket")]
-SOON = 0.05  # seconds, for waits that can't end
+SOON = 0.05  # seconds, for waits that end by their timeout
 EVENT = "parcel_created"
 NOT_IN_IT = "'parcel_created' went to room 'depot:north', and this client is not in it"
 
@@ -313,7 +313,7 @@ async def test_what_was_received_is_not_said_to_have_gone_elsewhere(transports):
         await client.call("create", {"room": client.sid})
         await client.await_event(EVENT)
         assert (await first_line(client)).startswith("1 arrived, and was read before")
-        # Left since: it came all the same.
+        # The client has left the room since, but did receive the event.
         await client.call("enter", "depot:west")
         await client.call("create", {"room": "depot:west"})
         await client.await_event(EVENT)

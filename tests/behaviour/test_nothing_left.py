@@ -17,7 +17,7 @@ TRANSPORTS = [("websocket",), ("polling",), ("polling", "websocket")]
 
 
 def run(main, **options):
-    """One event loop's life. What it leaves behind is warned of here or raised in the next."""
+    """Run a coroutine in a new event loop; unclosed resources of the loop are errors."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         result = asyncio.run(main, **options)
@@ -26,7 +26,7 @@ def run(main, **options):
 
 
 async def chat(app, transports, leave="block"):
-    """A session with some of everything; returns the tasks left behind."""
+    """Use most methods of a client; return the tasks that are left."""
     before = asyncio.all_tasks()
     async with TestClient(app.app, transports=transports) as client:
         await client.connect("/", "/chat")
@@ -58,7 +58,7 @@ class TestTheLoop:
         assert await chat(app, transports, leave) == set()
 
     async def test_no_timer_is_left(self, app, transports):
-        """No callback that would keep the loop busy later: what a ping timer or a deadline is."""
+        """No ping timer and no deadline is left that would keep the loop busy."""
         await chat(app, transports)
         loop = asyncio.get_running_loop()
         scheduled = [handle for handle in loop._scheduled if not handle.cancelled()]
@@ -132,7 +132,7 @@ class TestTheServer:
         async with TestClient(app.app) as client:
             await client.connect()
         await chat(app, transports, leave)
-        # What python-socketio itself counts and notes down, once it has served somebody.
+        # Attributes that python-socketio changes when it serves its first client.
         own = {"manager_initialized"}
         own_of_engine = {"sequence_number", "service_task_handle", "service_task_event", "sockets"}
         assert _without(vars(app.sio), own) == _without(sio_before, own)
@@ -146,7 +146,7 @@ class TestTheServer:
         assert app.sio._binary_packet == {}
 
     async def test_its_service_task_starts_again(self, app):
-        """Ended and not reset, the monitoring would never notice a dead client again."""
+        """If the monitoring ended without a reset, it would not detect dead clients again."""
         assert app.sio.eio.start_service_task is True
         await chat(app, ("websocket",))
         assert app.sio.eio.start_service_task is True
@@ -235,7 +235,9 @@ class TestManyAtOnce:
 
 
 class TestCancelled:
-    """The task is cancelled wherever it waits, and the next one finds a clean app."""
+    """The task is cancelled at any await, and the next client finds the app in its
+    initial state.
+    """
 
     @staticmethod
     async def connect_and_cancel(client, turns):
@@ -267,7 +269,9 @@ class TestCancelled:
         assert turns > 2
 
     async def test_in_the_connect_handler(self, transports):
-        """The handler that is let go afterwards must not admit a client that has left."""
+        """The connect handler goes on after the client has closed, and must not connect that
+        client.
+        """
         app, gate = lab(), Gate()
 
         @app.sio.on("connect")
@@ -315,7 +319,7 @@ class TestCancelled:
             cancelled = not block.done()
             block.cancel()
             await asyncio.wait([block])
-            # An exit that is cancelled itself may cancel a task and not see it end.
+            # A cancelled exit may cancel a task without waiting for its end.
             for _ in range(5):
                 await asyncio.sleep(0)
             assert asyncio.all_tasks() == before

@@ -1,4 +1,6 @@
-"""Faults on demand, with `client.raw` and the ASGI driver: and what python-socketio does."""
+"""Faults that a test causes with `client.raw` and the ASGI driver, and how
+python-socketio reacts.
+"""
 
 import asyncio
 import json
@@ -16,20 +18,20 @@ UPGRADE_HEADERS = [
     (b"connection", b"Upgrade"),
     (b"upgrade", b"websocket"),
 ]
-STEPS = 20  # of the event loop
+STEPS = 20  # turns of the event loop
 TWO = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}'
 
 
 @pytest.fixture(autouse=True)
 def server_is_silent():
-    """What it logs about each fault is right, and tells a test nothing."""
+    """Disable logging: the server logs each of these faults."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
 
 
 class Server:
-    """An app, and what it saw."""
+    """An app that records ASGI messages, reasons of disconnects and close codes."""
 
     def __init__(self, **settings):
         self.sio = socketio.AsyncServer(async_mode="asgi", **settings)
@@ -78,7 +80,7 @@ async def polling(server):
 
 
 async def raised(client) -> list[str]:
-    """What the app raised, as text, once all that was sent has been dealt with."""
+    """Wait until the app is at rest, and return the exceptions that it raised, as text."""
     await client.settle()
     return [f"{type(exc).__name__}: {exc}" for exc in client.app_exceptions]
 
@@ -87,7 +89,7 @@ async def still_works(client):
     assert await client.call("echo", "still", "here") == ("still", "here")
 
 
-# -- malformed Socket.IO packets: raised inside, logged, and the session goes on
+# -- malformed Socket.IO packets: raised in the server and logged, and the session goes on
 
 
 @pytest.mark.parametrize(
@@ -165,8 +167,8 @@ async def test_upgrade_that_nobody_asked_for_is_answered_with_noop(client):
 
 @pytest.mark.parametrize("text", ["abc", ""])
 async def test_malformed_engine_packet_over_websocket_raises_out_of_the_app(client, server, text):
-    """And the app's disconnect handler is told of a ping timeout: engine.io has let go of the
-    websocket only, and takes the session for open until no pong comes.
+    """The app's disconnect handler gets the reason "ping timeout": engine.io closes the websocket
+    only, and keeps the session until no pong arrives.
     """
     client.raw.send_text(text)
     errors = await raised(client)
@@ -199,7 +201,7 @@ async def test_a_middleware_that_raises_is_a_lost_network_to_the_server(server):
 
 @pytest.mark.parametrize("text", ["abc", "", "4fine\x1eabc"])
 async def test_malformed_engine_packet_over_polling_is_answered_ok(polling, text):
-    """The whole payload is dropped."""
+    """The server drops the whole payload."""
     assert (await polling.raw.post(text)).body == b"OK"
     assert await raised(polling) == []
     await still_works(polling)
@@ -223,7 +225,7 @@ async def test_attachment_that_nobody_announced(client, data, error):
 
 
 async def test_text_in_place_of_an_attachment_is_taken_for_it(client):
-    """So the event comes out with text where bytes were announced, and the call is swallowed."""
+    """The event has text in the place of the bytes, and the call that the text was is lost."""
     client.on("*", lambda *args: None)
     client.raw.send_text(f'452-7["echo",{TWO}]')
     client.raw.send_bytes(b"one")
@@ -254,7 +256,8 @@ async def test_more_placeholders_than_attachments(client):
     assert await raised(client) == ["IndexError: list index out of range"]
     client.raw.send_bytes(b"two")
     await client.settle()
-    # The packet was never taken off: whatever comes now is one attachment too many.
+    # The packet is still incomplete for the server, which takes every later packet for an
+    # attachment.
     client.raw.send_text('428["echo"]')
     assert (await raised(client))[1:] == ["ValueError: Unexpected binary attachment"] * 2
 
@@ -269,7 +272,7 @@ async def test_fewer_placeholders_than_attachments(client):
 
 
 async def test_no_attachments_announced_poisons_the_session(client):
-    """BINARY_EVENT with a count of 0 waits for an attachment that it doesn't take."""
+    """A BINARY_EVENT with a count of 0 waits for an attachment and then refuses it."""
     client.raw.send_text('450-7["echo"]')
     client.raw.send_text('428["echo"]')
     client.raw.send_text('429["echo"]')
@@ -308,11 +311,11 @@ async def test_too_many_packets_in_one_post_are_dropped_whole(polling):
     assert "ACK" not in str(polling.transcript)
 
 
-# -- requests beside those of the session
+# -- requests in addition to those of the session
 
 
 async def take_steps():
-    """Let requests get as far as engine.io's queue. (`settle` would wait for the poll's end.)"""
+    """Let requests reach engine.io's queue; `settle` would wait for the end of the poll."""
     for _ in range(STEPS):
         await asyncio.sleep(0)
 
@@ -363,7 +366,9 @@ async def test_request_for_a_session_that_is_on_websocket(server, transports):
     [(("websocket",), "transport close"), (("polling",), "transport error")],
 )
 async def test_unanswered_pings(transports, own_reason):
-    """The transport waits as long as the heartbeat does: whichever is first gives the reason."""
+    """The transport's timeout is as long as the heartbeat's; the reason depends on
+    which is first.
+    """
     server = Server(ping_interval=0.1, ping_timeout=0.04)
     async with TestClient(server, transports=transports) as client:
         await client.connect()
@@ -398,7 +403,7 @@ async def test_nothing_is_lost_when_the_client_reads_on(client, server):
 
 
 async def test_emit_does_not_wait_for_a_client_that_does_not_read(client, server):
-    """The engine's queue has no bound: it holds everything that a slow client hasn't read."""
+    """The engine's queue has no limit: it keeps all packets that a slow client has not read."""
     client.raw.pause_reading()
     async with asyncio.timeout(10):
         for _ in range(1000):
@@ -434,7 +439,7 @@ async def test_dropped_without_a_code(client, server):
 
 
 async def test_dropped_over_polling(polling, server):
-    """No app can see it: what the ping timeout would bring is brought forward."""
+    """The app can't detect this before the ping timeout, which the client brings forward."""
     polling.raw.drop()
     await polling.settle()
     assert server.reasons == ["ping timeout"]
@@ -467,7 +472,7 @@ async def test_dropped_between_an_event_and_its_attachments(client, server):
     assert server.sio._binary_packet == {}
 
 
-# -- by hand, one scope each: before, during and after the handshake, amid an upgrade
+# -- single scopes: before, during and after the handshake, and during an upgrade
 
 
 def websocket(app, sid="") -> WebSocketConnection:
@@ -487,13 +492,13 @@ def request(app, method="GET", sid="", body=b"") -> HTTPExchange:
 
 
 async def ended(*runs):
-    """Wait until the app's calls have ended; what they raised."""
+    """Wait until the app's calls have ended; raise their exceptions."""
     async with asyncio.timeout(10):
         await asyncio.gather(*(run.task for run in runs))
 
 
 async def shut(server):
-    """End what engine.io leaves running, so that the next test begins with nothing."""
+    """Cancel the tasks that engine.io leaves, so that the next test starts without them."""
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
     await asyncio.sleep(0)
@@ -581,7 +586,9 @@ async def probed(app, sid) -> WebSocketConnection:
 
 
 async def test_probe_that_never_begins_holds_up_every_poll(by_hand):
-    """A websocket is enough: from its accept on, each poll is answered with NOOP at once."""
+    """An open websocket is enough: after its accept the server answers each poll at once, with
+    NOOP.
+    """
     sid = await polling_session(by_hand)
     await websocket(by_hand, sid).connect()
     for _ in range(3):
@@ -609,7 +616,7 @@ async def test_dropped_in_the_middle_of_an_upgrade_polling_goes_on(by_hand, code
 
 
 async def test_dropped_before_the_probe_leaves_the_session_between_the_transports(by_hand):
-    """engine.io does not end the session: each poll gets NOOP, without end."""
+    """engine.io does not end the session: it answers each poll with NOOP."""
     sid = await polling_session(by_hand)
     connection = websocket(by_hand, sid)
     await connection.connect()
@@ -649,7 +656,7 @@ async def test_upgrade_of_a_stale_sid_is_refused(by_hand):
     reason="two writers share one queue: which gets what is asyncio's business, and differs there",
 )
 async def test_second_upgrade_beside_the_first(by_hand):
-    """Both are accepted; the first one to send UPGRADE has the session, and so has the other."""
+    """The server accepts both upgrades: both websockets receive packets of the session."""
     sid = await polling_session(by_hand)
     first, second = await probed(by_hand, sid), await probed(by_hand, sid)
     first.send("5")

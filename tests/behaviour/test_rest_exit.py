@@ -1,5 +1,7 @@
-"""What is at work when the client leaves is waited for, then named; what rests ends silently."""
-# ruff: noqa: PT012, PT031 (what is said at the end of a block needs the block)
+"""At the end of a client's block, tasks at work are waited for and then named; tasks at rest end
+silently.
+"""
+# ruff: noqa: PT012, PT031 (a warning at the end of a block needs the block)
 
 import asyncio
 import socket

@@ -1,4 +1,6 @@
-"""What is no work of the clients': `settle` returns beside it, and does not grow with clients."""
+"""`settle` does not wait for work that no client caused, and its cost does not grow
+with clients.
+"""
 
 import asyncio
 import contextlib
@@ -181,7 +183,7 @@ async def test_within_ends_with_the_connection(sio, app):
 
 
 async def calls_of_one_assertion(client):
-    """Calls of functions that a negative assertion makes; the garbage collector makes none."""
+    """Return the number of function calls of a negative assertion, without garbage collections."""
     counted = 0
 
     def count(frame, event, argument):

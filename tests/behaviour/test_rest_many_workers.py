@@ -11,7 +11,7 @@ from asgi_sio_testclient import TestClient
 
 @contextlib.asynccontextmanager
 async def workers(number, work):
-    """Tasks of a fixture's, as an app's own: begun before any client is there."""
+    """Tasks of a fixture, which start before any client connects, like an app's own workers."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(work()) for _ in range(number)]
         yield

@@ -1,5 +1,5 @@
-"""Middleware between the client and the server that carries packets in tasks of its own, or drops
-some.
+"""Middleware between the client and the server that passes packets on in its own tasks, or drops
+packets.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ def new_server():
 
 
 async def pump(get, put, seconds):
-    """Carry messages on, each a while later; a client that is gone takes none."""
+    """Pass messages on, each after some seconds; end when the client has closed."""
     with contextlib.suppress(OSError):
         while True:
             message = await get()
@@ -38,7 +38,7 @@ async def pump(get, put, seconds):
 
 
 def queued(app, *, seconds=None, receive_too=False):
-    """Carries what is sent, and perhaps what is received, through a queue and a task."""
+    """Pass sent messages, and with `receive_too` received ones, through a queue and a task."""
 
     async def middleware(scope, receive, send):
         if scope["type"] == "lifespan":
@@ -79,7 +79,7 @@ async def test_a_queue_and_a_task_of_its_own(transports, seconds, receive_too):
 
 
 def polled(app):
-    """Carries what is sent over a websocket by a loop of short sleeps."""
+    """Pass messages to a websocket on, by a loop of short sleeps."""
 
     async def flush(box, send):
         while True:
@@ -106,7 +106,7 @@ def polled(app):
 
 
 def relayed(app):
-    """Runs the app in a task, and carries what that sends in the call itself."""
+    """Run the app in a task, and send its messages in the middleware's own call."""
 
     async def middleware(scope, receive, send):
         if scope["type"] == "lifespan":
@@ -164,7 +164,7 @@ async def test_a_refusal_after_the_fact(transports, middleware):
 
 
 def dropping(app, word):
-    """Drops packets of the client's that have a word in them."""
+    """Drop the client's packets that contain a word."""
 
     async def middleware(scope, receive, send):
         first = await receive() if scope["type"] == "http" else None

@@ -1,4 +1,4 @@
-"""The shapes in which apps answer outside of a handler's run: `settle` returns after the answer."""
+"""The ways in which apps answer outside of a handler's run: `settle` returns after the answer."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ SHAPES = {}
 
 
 def shape(function):
-    """Register an app: `function(app)` gets an `App`, and may set its handlers."""
+    """Add a kind of app to the tests: `function(app)` gets an `App`, and may register handlers."""
     SHAPES[function.__name__] = function
     return function
 
@@ -54,7 +54,7 @@ class App:
         return task
 
     def worker(self, work):
-        """A worker of the lifespan's that does `work(sid)` for each sid in the queue."""
+        """Start a task in the lifespan that calls `work(sid)` for each sid in the queue."""
 
         async def run():
             while True:
@@ -64,7 +64,7 @@ class App:
         self.on_say(self.queue.put_nowait)
 
     def opens_sockets(self):
-        """Two ends of a connection, `near` and `far`: a reader and a writer each."""
+        """Open a connection with two ends, `near` and `far`, each a reader and a writer."""
 
         async def up():
             ends = [await asyncio.open_connection(sock=end) for end in socket.socketpair()]
@@ -328,7 +328,9 @@ def async_generator(app):
 
 @shape
 def stream_of_parts(app):
-    """As the tokens of a language model: longer than an endless loop is followed."""
+    """Like the tokens of a language model: the stream is longer than `settle` follows an endless
+    loop.
+    """
 
     async def parts():
         for number in range(20):
@@ -392,7 +394,7 @@ def semaphore_pool(app):
 
 @shape
 def scheduler_with_a_limit(app):
-    """As aiojobs: jobs wait in a list, and each that ends begins the next."""
+    """As in aiojobs: jobs wait in a list, and the end of each job starts the next one."""
     active, pending = set(), []
 
     def begin(job):
@@ -670,7 +672,7 @@ def two_outboxes(app):
 
 @shape
 def outboxes_that_come_round_in_the_wrong_order(app):
-    """The last of the chain comes round first."""
+    """The loop of the last outbox runs before the loop of the first one."""
     boxes = [app.box, [], []]
 
     async def flush(number, seconds):
@@ -696,7 +698,7 @@ def outboxes_that_come_round_in_the_wrong_order(app):
 
 @shape
 def outbox_with_a_flag(app):
-    """As NiceGUI's: a loop waits for a flag, 50 ms at the most."""
+    """As in NiceGUI: a loop waits for a flag, for at most 50 ms."""
     wake = asyncio.Event()
 
     async def flush():
@@ -737,7 +739,7 @@ def spinner_of_a_connect_handler(app):
 
 @shape
 def listener_of_a_connect_handler(app):
-    """A handler that answers itself, beside a socket that the connect handler reads."""
+    """The handler answers itself, while a task of the connect handler reads from a socket."""
     app.opens_sockets()
     app.sio.on("connect", lambda sid, environ: app.task(app.near[0].readline()) and None)
     app.on_say(app.answer)
@@ -778,7 +780,7 @@ def test_the_same_with_eager_tasks(name):
         runner.run(answers_before_settle_returns(name, ("polling", "websocket")))
 
 
-# what is at rest, or can't be seen
+# what is at rest, or is not detected
 
 
 @every_transport

@@ -1,4 +1,4 @@
-"""Every runner and fixture style, in a process of its own, with warnings as errors."""
+"""Each test runner and style of fixtures runs in a new process, with warnings as errors."""
 
 import os
 import re
@@ -11,13 +11,15 @@ import pytest
 RUNNERS = Path(__file__).parents[1] / "runners"
 ROOT = RUNNERS.parent.parent
 
-# pytest-asyncio itself warns where this isn't set.
+# pytest-asyncio warns if this option is not set.
 SCOPE = ("-o", "asyncio_default_fixture_loop_scope=function")
 FRAMEWORKS = 8
 
 
 def run(*arguments):
-    """Run Python on a program of ``runners/``: what it printed. Fails if it failed or warned."""
+    """Run Python with a program of ``runners/`` and return its output; fail if it
+    failed or warned.
+    """
     environment = {
         **os.environ,
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
@@ -45,7 +47,7 @@ def run(*arguments):
 # 8 frameworks under each of 15 runners: 6 s, and more on a shared core
 @pytest.mark.timeout(120)
 def test_every_runner_with_each_framework_and_none_of_them(tmp_path):
-    """pytest as in an empty project: with none of this repository's settings."""
+    """pytest runs as in an empty project, without this repository's settings."""
     pytest.importorskip("uvloop")
     pytest.importorskip("trio")
     settings = tmp_path / "pytest.ini"

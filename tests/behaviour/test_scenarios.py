@@ -1,4 +1,4 @@
-"""What the library is for, in the words of those who asked for it; and the docs' examples."""
+"""The use cases of the library, and the docs' examples."""
 
 import os
 import subprocess
@@ -32,9 +32,9 @@ def test_the_docs_have_it(name):
 @pytest.mark.proof
 @pytest.mark.timeout(120)  # it takes 7 s, and more on a shared core
 def test_the_docs_examples_pass():
-    """Those whom the pages show by inclusion; in a process, which Django's settings want."""
+    """The examples that pages include; in a new process, because Django's settings are global."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    # The inner run has no workers, whatever the outer one has; pytest-benchmark warns of them.
+    # pytest-benchmark warns if the inner run appears to have workers of xdist.
     environment.pop("PYTEST_XDIST_WORKER", None)
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "--no-header", "-rA"]
     done = subprocess.run(
@@ -52,7 +52,9 @@ def test_the_docs_examples_pass():
 
 
 def chat_server(who):
-    """A chat that asks ``who(environ)`` for the user's name and refuses those without one."""
+    """Return a chat app that gets the user's name from ``who(environ)`` and refuses users without a
+    name.
+    """
     sio = socketio.AsyncServer(async_mode="asgi")
 
     @sio.event
@@ -72,7 +74,7 @@ def chat_server(who):
 
 
 class TestLogin:
-    """Refused before the login, welcomed after it: Flask-Login's test, on ASGI."""
+    """Refused before the login and accepted after it: the test of Flask-Login, on ASGI."""
 
     @staticmethod
     def fastapi_app():

@@ -1,5 +1,5 @@
-"""Cookies and credentials go where they belong; no text for people shows them; nothing that is
-received is run.
+"""Cookies and credentials are sent to their own hosts only, no text shows them, and received data
+is never executed.
 """
 
 import ast
@@ -41,17 +41,19 @@ SECRETS = (PASSWORD, AUTH, QUERY, COOKIE, HEADER, BASIC)
 
 
 def shown(text):
-    """The secrets in a text."""
+    """Return the secrets that a text contains."""
     return [secret for secret in SECRETS if secret in text]
 
 
 def texts_of(exc):
-    """All that people and logs get to see of an exception."""
+    """Return all texts of an exception that users or logs can show."""
     return "\n".join((str(exc), repr(exc), *traceback.format_exception(exc)))
 
 
 def user(app, **options):
-    """A client that has a secret wherever there can be one; `QUERY` is given with connect()."""
+    """Return a client with a secret in each option that may have one; `QUERY` is passed to
+    connect().
+    """
     return TestClient(
         app,
         base_url=f"http://ann:{PASSWORD}@testserver",
@@ -66,11 +68,13 @@ def requests_of(recorder):
     return [*recorder.of("http"), *recorder.of("websocket")]
 
 
-# -- where they go
+# -- the requests that have credentials
 
 
 def jar_with(value, **attributes):
-    """httpx's jar with one cookie, which has what `attributes` say of `http.cookiejar.Cookie`."""
+    """Return a jar of httpx with one cookie that has the given attributes of
+    `http.cookiejar.Cookie`.
+    """
     cookies = httpx.Cookies()
     domain = attributes.pop("domain", "www.chat.example")
     path = attributes.pop("path", "/")
@@ -222,7 +226,7 @@ async def test_the_app_gets_what_no_text_shows(transports):
 
 
 async def test_no_object_of_this_package_shows_them():
-    """Wherever local variables are shown: `pytest --showlocals`, a debugger, an error reporter."""
+    """Their reprs are shown by `pytest --showlocals`, debuggers and error reporters."""
     app = lab()
     async with user(app.app, transports=("polling",)) as client:
         await client.connect(query={"token": QUERY})
@@ -240,7 +244,7 @@ async def test_no_object_of_this_package_shows_them():
 
 
 def is_ours(kind):
-    # Some types of Cython's, there once anything has imported one, have a descriptor here.
+    # The __module__ of some Cython types is a descriptor, and not a str.
     return str(kind.__module__).partition(".")[0] == "asgi_sio_testclient"
 
 
@@ -463,7 +467,7 @@ def test_the_report_of_pytest(pytester, monkeypatch):
     assert shown(printed) == []
 
 
-# -- nothing is run
+# -- received data is not executed
 
 ROOT = Path(asgi_sio_testclient.__file__).parent
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal", "shelve", "code"}
@@ -471,7 +475,7 @@ BUILTINS = {"eval", "exec", "compile", "__import__"}
 
 
 def runs_data(source):
-    """What in a module could run data: (line, name)."""
+    """Yield the lines and names of calls and imports in a module that can execute data."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name.partition(".")[0] for alias in node.names]

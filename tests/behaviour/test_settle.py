@@ -1,4 +1,4 @@
-"""`settle` returns when everything that the clients' packets set off has run, and not before."""
+"""`settle` returns when all that the clients' packets caused has run, and not before."""
 
 import asyncio
 import time
@@ -614,7 +614,7 @@ async def test_a_thousand_negative_assertions_wait_for_no_timer(monkeypatch):
 
 
 async def test_quiescence_is_not_a_matter_of_the_clock():
-    """A handler may need any number of turns of the loop: none of them may pass for the end."""
+    """A handler may need any number of turns of the loop before its answer."""
     sio, app = new_server()
 
     @sio.event

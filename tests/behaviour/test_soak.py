@@ -1,4 +1,4 @@
-"""Memory does not grow over many calls and connects: `benchmarks.soak`, shortened."""
+"""Memory does not grow over many calls and connects: a short run of `benchmarks.soak`."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ CONNECTS = 100
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_of_other_tests():
-    """What they left is looked at once, and not in each of the many collections here."""
+    """Exclude the objects of other tests from the garbage collections of these tests."""
     gc.collect()
     gc.freeze()
 

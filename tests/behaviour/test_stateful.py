@@ -1,4 +1,6 @@
-"""Any order of calls on one client: no call hangs; no event is lost, doubled, swapped or left."""
+"""Calls on one client in any order: no call hangs, and no event is lost, duplicated, reordered or
+left.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -11,13 +13,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from asgi_sio_testclient import NotConnected, TestClient
 
 NAMESPACES = ("/", "/chat", "/news")
-BOUND = 5  # seconds that one operation may take, where none has to wait
+BOUND = 5  # seconds that an operation may take which does not have to wait
 namespaces = st.sampled_from(NAMESPACES)
 some = st.integers(1, 4)
 
 
 def server():
-    """Echoes numbers, as events and as acks, and ends connections on request."""
+    """Return an app that echoes numbers, as events and as acks, and ends connections on request."""
     sio = socketio.AsyncServer(async_mode="asgi", async_handlers=False)
     for namespace in NAMESPACES:
 
@@ -38,7 +40,7 @@ def server():
 
 
 class OneClient(RuleBasedStateMachine):
-    """A client beside a model of it: where it is, and what it has yet to read."""
+    """A client, and a model of it: its connected namespaces and its unread events."""
 
     transports = ("websocket",)
 
@@ -47,7 +49,7 @@ class OneClient(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.client = TestClient(server(), transports=self.transports)
         self.joined = set()
-        self.known = set()  # joined at some time: what came there stays readable
+        self.known = set()  # namespaces connected at some time, whose events stay readable
         self.unread = {namespace: [] for namespace in NAMESPACES}
         self.number = 0
         self.do(self.client.__aenter__())
@@ -211,7 +213,7 @@ class OverAnUpgrade(OneClient):
     transports = ("polling", "websocket")
 
 
-# How many examples, and whether any others, is the profile's matter: see conftest.py.
+# The profile in conftest.py sets how many examples are drawn, and whether others on each run.
 long = settings(stateful_step_count=25, suppress_health_check=list(HealthCheck))
 for machine in (OneClient, OverPolling, OverAnUpgrade):
     machine.TestCase.settings = long

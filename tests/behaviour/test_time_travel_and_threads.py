@@ -1,4 +1,6 @@
-"""Virtual time stands while something waits for a thread or a socket, which takes real time."""
+"""Virtual time does not advance while the app waits for a thread or a socket, which takes real
+time.
+"""
 
 import asyncio
 import contextlib
@@ -13,11 +15,11 @@ from starlette.routing import Route
 
 from asgi_sio_testclient import EventTimeout, SyncTestClient, TestClient, UsageError
 
-PATIENCE = 60  # seconds, against hangs
+PATIENCE = 60  # seconds; a bound against a hang
 
 
 class Thread:
-    """A call that takes as long as the test wants; by itself it ends soon."""
+    """A call in a thread that ends when the test allows it, or soon after its start."""
 
     def __init__(self):
         self.may_end = threading.Event()
@@ -165,7 +167,7 @@ async def test_after_some_steps_the_clock_has_moved(sio, thread):
 class TestSockets:
     @pytest.fixture
     async def peer(self):
-        """A server that answers when the test lets it."""
+        """A server that answers when the test sets its event."""
         answer = asyncio.Event()
 
         async def serve(reader, writer):
@@ -320,7 +322,7 @@ class TestArguments:
 
 
 async def test_a_ticker_comes_to_rest_all_the_time(sio):
-    """It only takes long; and that is what is said."""
+    """The ticker is at rest between its ticks; the advance takes long, and the error says so."""
 
     async def tick():
         while True:  # noqa: ASYNC110 (the subject)
@@ -343,7 +345,7 @@ async def limited(loop):
 
 
 async def test_a_librarys_own_timer_is_no_outside(sio, monkeypatch):
-    """A library's future that only a timer sets: virtual time brings that about."""
+    """Only a timer sets the library's future, so virtual time can advance to it."""
     loop = asyncio.get_running_loop()
     library = {}
     exec(compile(LIMITER, asyncio.__file__, "exec"), library)
@@ -354,7 +356,7 @@ async def test_a_librarys_own_timer_is_no_outside(sio, monkeypatch):
         await library["limited"](loop)
         ended.append("done")
 
-    # Other tests have left threads, any of which might set it.
+    # Threads of other tests might set the future.
     monkeypatch.setattr(threading, "enumerate", lambda: [threading.current_thread()])
     async with TestClient(socketio.ASGIApp(sio), timeout=PATIENCE) as client:
         await client.connect()

@@ -22,7 +22,7 @@ def new_server(**settings):
 
 
 def steps(transcript):
-    """The packets of Socket.IO without the times: direction, type, event."""
+    """Return direction, type and event of each Socket.IO packet, without the times."""
     return [
         (entry.direction, entry.socketio_type, entry.event)
         for entry in transcript
@@ -245,7 +245,7 @@ async def test_secrets_are_masked_in_errors_too():
 
 
 async def takes_everything(scope, receive, send):
-    """A server that costs next to nothing: it welcomes a client and swallows what it sends."""
+    """A minimal server: it accepts a client and ignores all of its packets."""
     if scope["type"] != "websocket":
         raise NotImplementedError
     await receive()
@@ -322,9 +322,9 @@ async def test_mermaid_survives_what_would_be_its_own_syntax():
         await client.settle()
         client.get_received()
         lines = client.transcript.to_mermaid().splitlines()
-        # At most a line for each packet, one for its handler, and the head.
+        # There is at most a line for each packet, one for its handler, and the header.
         assert len(lines) <= 2 * len(client.transcript) + 5
         for line in lines:
             _, _, message = line.partition(":")
-            # A semicolon ends a statement, a hash begins an entity.
+            # A semicolon ends a statement, and a hash begins an entity.
             assert ";" not in re.sub(r"#\w+;", "", message)

@@ -1,5 +1,5 @@
 """A wait returns what it waits for, or raises an error that says what happened instead."""
-# ruff: noqa: PT012 (a wait in one of two ways is one step)
+# ruff: noqa: PT012 (each of two kinds of waits is one step)
 
 import asyncio
 
@@ -13,7 +13,7 @@ AT_ONCE = 4.0
 
 
 def new_server(**settings):
-    """A server with an echo: ``echo`` is answered by ``echoed`` with the same arguments."""
+    """A server that answers ``echo`` with the event ``echoed`` and the same arguments."""
     sio = socketio.AsyncServer(async_mode="asgi", **settings)
 
     @sio.event
@@ -455,7 +455,7 @@ async def test_a_wait_whose_connection_ends_fails_at_once(end, reason, wait, tra
         with Stopwatch() as watch:
             await end(sio, client)
             if wait is WAITS["events"]:
-                # An iteration ends when nothing can come any more.
+                # An iteration ends when no event can arrive any more.
                 with pytest.raises((NotConnected, StopAsyncIteration)):
                     await waiting
             else:
@@ -499,7 +499,7 @@ async def test_events_from_before_the_end_are_still_handed_out():
         assert "server disconnect" in first_line(caught)
 
 
-# what a wait leaves behind
+# waits that are cancelled or expire
 
 
 async def test_a_cancelled_wait_loses_no_event():
@@ -508,7 +508,7 @@ async def test_a_cancelled_wait_loses_no_event():
         await client.connect()
         waiting = asyncio.create_task(client.await_event("news"))
         await asyncio.sleep(0)
-        # The event is handed over and the wait cancelled before its task runs again.
+        # The event is delivered and the wait is cancelled before its task runs again.
         await sio.emit("news", 1)
         while client.transcript[-1].event != "news":  # noqa: ASYNC110 (one step, not a moment)
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""A WSGI app is passed as it is, and Flask's own test client as ``http=``."""
+"""A WSGI app is passed unchanged, and Flask's own test client as ``http=``."""
 
 import asyncio
 import sys
@@ -21,7 +21,7 @@ from asgi_sio_testclient import (
 
 
 class Program:
-    """The program of the article on unit tests with Flask-SocketIO, with a few routes more."""
+    """The program of the article on unit tests with Flask-SocketIO, with a few more routes."""
 
     def __init__(self, **options):
         self.app = flask.Flask(__name__)
@@ -78,7 +78,7 @@ def pool_threads():
     return [thread for thread in threading.enumerate() if thread.name.startswith("WSGI")]
 
 
-# -- as the article has it
+# -- as in the article
 
 
 def test_the_articles_program(program, web):
