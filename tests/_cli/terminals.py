@@ -4,7 +4,7 @@ import io
 
 
 class Terminal(io.StringIO):
-    """What a stream into a terminal says of itself."""
+    """A stream that says that it is a terminal."""
 
     def isatty(self):
         return True

@@ -19,7 +19,7 @@ from asgi_sio_testclient import TestClient, bench
 from asgi_sio_testclient._cli import main, screen as screens
 from asgi_sio_testclient.bench import _plot as plot
 
-# Seconds; a bound against a hang. On a busy machine a process imports for half a minute.
+# Seconds; a bound against a hang. On a busy machine the imports of a process take half a minute.
 WAIT = 100.0
 APP = """
     import asyncio
@@ -91,7 +91,7 @@ APP = """
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """A new current directory with the app in it, which is what a shell's user has."""
+    """A new current directory that contains the app's module."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     before = set(sys.modules)
@@ -104,7 +104,7 @@ def module(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(module, capsys):
-    """Runs `bench` with few calls; gives exit code, stdout and stderr."""
+    """A function that runs `bench` with few calls and returns exit code, stdout and stderr."""
 
     def run(*arguments, app=module):
         code = main(["bench", app, *arguments, "--calls", "20", "--warmup", "2"])
@@ -120,7 +120,7 @@ def without_rich(monkeypatch):
 
 
 def wrong(capsys, *arguments):
-    """Runs what argparse rejects; gives what it says."""
+    """A function that runs a command line which argparse rejects, and returns its error text."""
     with pytest.raises(SystemExit) as caught:
         main(["bench", *arguments])
     assert caught.value.code == 2
@@ -262,7 +262,7 @@ class TestFiles:
 class TestBaseline:
     @staticmethod
     def change(**changes):
-        """Changes what the baseline says."""
+        """Change values of the baseline file."""
         file = Path("baseline.json")
         values = json.loads(file.read_text(encoding="utf-8"))
         subject = values["subject"] | changes.pop("subject", {})
@@ -274,7 +274,9 @@ class TestBaseline:
 
     @pytest.fixture
     def against(self, run):
-        """A run against a baseline that was `times` as slow, on a machine that was the same."""
+        """A function that compares a run with a baseline of the same machine that was `times` as
+        slow.
+        """
         assert run("echo", "--json", "baseline.json")[0] == 0
 
         def against(*arguments, **changes):
@@ -408,11 +410,11 @@ class TestBadInput:
 
 
 def interrupted(*arguments):
-    """Runs `bench` as a process, and sends it Ctrl-C when the app says that it hangs."""
+    """Run `bench` in a process, and send it Ctrl-C when the app prints "hangs"."""
     command = [sys.executable, "-X", "faulthandler", "-m", "asgi_sio_testclient", "bench"]
     command += ["shop:app", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    # The stack of a process that hangs is the test's only trace of the reason.
+    # If the process hangs, the stack that faulthandler prints shows the reason.
     guard = threading.Timer(WAIT, process.send_signal, [signal.SIGABRT])
     guard.start()
     try:
@@ -441,7 +443,7 @@ class TestCtrlC:
         assert (report.count, report.interrupted) == (5, "Ctrl-C")
 
     def test_in_this_process(self, module, capsys, monkeypatch):
-        """As asyncio.run() does it: it cancels, and then raises KeyboardInterrupt."""
+        """As asyncio.run() does: cancel the task, and then raise KeyboardInterrupt."""
 
         def run_and_interrupt(coroutine):
             async def cut_short():
@@ -492,7 +494,7 @@ def test_a_real_terminal_shows_the_bar(module):
     controller, terminal = pty.openpty()
     command = [sys.executable, "-m", "asgi_sio_testclient", "bench", module, "echo"]
     command += ["--calls=100", f"--timeout={WAIT:g}"]
-    # In a dumb terminal, rich draws no bar.
+    # rich draws no bar in a terminal of the type "dumb".
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=terminal, env=environment
@@ -505,15 +507,17 @@ def test_a_real_terminal_shows_the_bar(module):
 
 
 def read(terminal):
-    """What there is by now: a bar is drawn often, and a terminal holds a few thousand bytes."""
+    """Return the output so far; a terminal buffers a few thousand bytes only."""
     try:
         return os.read(terminal, 4096)
-    except OSError:  # Linux says EIO once the other side is closed.
+    except OSError:  # Linux raises EIO after the other end is closed.
         return b""
 
 
 async def test_the_command_measures_what_measure_does(module, tmp_path):
-    """The same names for the same things: a report of either is a baseline for the other."""
+    """The command and `measure` use the same names, so either one's report is a baseline for the
+    other.
+    """
     sys.path.insert(0, str(tmp_path))
     from shop import app  # noqa: PLC0415 (it is written by the fixture)
 

@@ -1,7 +1,7 @@
-"""The command line, as it is typed: `python -m asgi_sio_testclient ...`.
+"""The command line: `python -m asgi_sio_testclient ...`.
 
-Most tests call `main()` in this process; what concerns the process itself (exit code, pipes,
-terminal, what is imported) is run as one.
+Most tests call `main()` in this process. Tests of exit codes, pipes, terminals and imports run a
+new process.
 """
 
 import importlib
@@ -103,7 +103,7 @@ CHAT = """
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """Writes a module into a new current directory, which is what a shell's user has."""
+    """A function that writes a module into a new current directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     before = set(sys.modules)
@@ -120,7 +120,9 @@ def module(tmp_path, monkeypatch):
 
 @pytest.fixture
 def emit(module, capsys):
-    """Runs `emit` on the chat app; gives the exit code, stdout as JSON values, and stderr."""
+    """A function that runs `emit` on the chat app and returns the exit code, stdout as JSON values,
+    and stderr.
+    """
     module(CHAT)
 
     def run(*arguments, app="chat:app"):
@@ -133,7 +135,9 @@ def emit(module, capsys):
 
 @pytest.fixture
 def rejected(emit, capsys):
-    """Runs `emit` with a command line that argparse rejects; gives the last line of stderr."""
+    """A function that runs `emit` with a command line which argparse rejects, and returns the last
+    line of stderr.
+    """
 
     def run(*arguments):
         with pytest.raises(SystemExit) as exit_:
@@ -382,7 +386,7 @@ class TestEmitSends:
 
 
 class TestEmitRefuses:
-    """A wrong command line: exit code 2, and what was expected instead."""
+    """A wrong command line: exit code 2, and a text with the accepted values."""
 
     def test_text_that_is_no_json(self, rejected):
         message = rejected("echo", "hello world")
@@ -480,7 +484,7 @@ class TestEmitRefuses:
 
 
 class TestEmitFails:
-    """The app or the connection said no: exit code 1, and their own words."""
+    """The app or the connection refused: exit code 1, and the text of the refusal."""
 
     def test_a_refused_connection(self, emit):
         code, out, err = emit("echo", "--namespace", "/closed")
@@ -540,7 +544,7 @@ class TestEmitFails:
         assert "asyncio" not in err
 
     def test_a_mistake_of_the_command_itself_with_all_its_frames(self, monkeypatch, capsys):
-        # As under pythonw, which has no standard output.
+        # pythonw has no standard output.
         monkeypatch.setattr(sys, "stdout", None)
 
         assert main(["demo"]) == 1
@@ -641,7 +645,9 @@ sys.exit(code or str(optional & set(sys.modules) or "nothing else"))
 
 @pytest.fixture
 def on_terminal(monkeypatch):
-    """Runs the command line with a terminal as its output: what it wrote there."""
+    """A function that runs the command line with a terminal as its output, and returns
+    the output.
+    """
     monkeypatch.setenv("TERM", "xterm-256color")
 
     def run(*arguments):
@@ -744,7 +750,7 @@ sys.exit(main())
 
 
 class TestBundledApp:
-    """The app of the demo, where the demo doesn't go."""
+    """Cases of the demo's app that the demo does not show."""
 
     async def test_a_wrong_password_gives_no_cookie(self):
         async with TestClient(create_app()) as client:
@@ -784,7 +790,7 @@ class TestBundledApp:
 
 
 def run_on_terminal(arguments, *, cwd):
-    """What a process writes on a terminal of its own."""
+    """Run a process with a new terminal and return its output."""
     inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -807,5 +813,5 @@ def run_on_terminal(arguments, *, cwd):
 def _read(terminal):
     try:
         return os.read(terminal, 4096)
-    except OSError:  # Linux says EIO once the other side is closed.
+    except OSError:  # Linux raises EIO after the other end is closed.
         return b""

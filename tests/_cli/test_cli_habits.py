@@ -1,6 +1,4 @@
-"""Conventions of command-line tools: an installed script, completion, one line for a wrong
-argument.
-"""
+"""Conventions of command-line tools: an installed script, completion, and errors in one line."""
 
 import importlib
 import io
@@ -128,7 +126,9 @@ def test_a_bar_in_a_narrow_terminal():
 
 
 def complete(line):
-    """The completions of a command line of the script, as argcomplete hands them to a shell."""
+    """Return the completions of a command line of the script, as argcomplete passes them to a
+    shell.
+    """
     pytest.importorskip("argcomplete")
     read, write = os.pipe()
     code = (
@@ -167,7 +167,7 @@ def test_without_argcomplete(monkeypatch, capsys):
 
 
 def test_a_broken_pipe_of_the_apps_own(monkeypatch):
-    """What is printed goes to no pipe, and not even to a descriptor."""
+    """The app raises BrokenPipeError, while the command's own output goes to no pipe."""
     Path("pipes.py").write_text(APP.replace("return 1", "raise BrokenPipeError('to the printer')"))
     err = io.StringIO()
     monkeypatch.setattr(sys, "stdout", io.StringIO())
@@ -186,7 +186,7 @@ def test_a_broken_pipe_of_the_apps_own(monkeypatch):
     ids=["version", "help", "bench"],
 )
 def test_a_reader_that_is_gone(argv):
-    """`| head` has read enough: the usual exit code, and nothing on standard error."""
+    """`| head` closes the pipe early: the usual exit code, and nothing on standard error."""
     read, write = os.pipe()
     os.close(read)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -1,4 +1,4 @@
-"""Reports made for a test, and an app whose handlers keep a record of themselves."""
+"""Reports made for tests, and an app whose handlers record their calls."""
 
 import asyncio
 import gc
@@ -31,7 +31,7 @@ def subject(**changes):
 
 
 def report_of(latencies, *, of=None, handlers=None, **options):
-    """A report of calls one after the other that took these seconds."""
+    """Return a report of sequential calls that took these seconds."""
     samples, begin = [], 0.0
     for number, latency in enumerate(latencies):
         handler = None if handlers is None else handlers[number]
@@ -43,7 +43,7 @@ def report_of(latencies, *, of=None, handlers=None, **options):
 
 
 def noisy(count, middle, seed=1):
-    """Latencies as they are: most near the middle, some far above."""
+    """Return realistic latencies: most are near the middle, some are far above."""
     dice = random.Random(seed)
     return [
         middle * (1 + dice.expovariate(20)) * (10 if dice.random() < 0.01 else 1)
@@ -52,10 +52,10 @@ def noisy(count, middle, seed=1):
 
 
 def laboratory():
-    """An app whose handlers keep a record of themselves, and that record."""
+    """Return an app whose handlers record their calls, and the record."""
     sio = socketio.AsyncServer(async_mode="asgi")
     record = {"calls": 0, "running": 0, "most": 0, "times": [], "collector": set()}
-    record["over"] = asyncio.Event()  # lets handlers that hang go
+    record["over"] = asyncio.Event()  # ends handlers that hang
     add_what_answers(sio, record)
     add_what_sends(sio, record)
     add_what_fails(sio, record)
@@ -90,7 +90,7 @@ def add_what_answers(sio, record):
 def add_what_sends(sio, record):
     @sio.event
     async def together(sid, number):
-        """Nobody gets an answer before `number` wait for one."""
+        """Answer after `number` calls are waiting."""
         record["running"] += 1
         everybody = record.setdefault("everybody", asyncio.Event())
         if record["running"] == number:
@@ -102,7 +102,7 @@ def add_what_sends(sio, record):
         for number in range(times):
             await sio.emit("pong", number, to=sid)
         if then == "fail":
-            for _ in range(50):  # turns of the loop: the pong has arrived long before
+            for _ in range(50):  # turns of the loop, after which the pong has arrived
                 await asyncio.sleep(0)
             raise LookupError("after the answer")
         if then == "hang":
@@ -141,7 +141,9 @@ def add_what_fails(sio, record):
 
 
 def behind_a_pump(app):
-    """The app, with its messages handed over by other tasks: nothing leads back to its server."""
+    """Run the app in middleware that passes messages on in other tasks, so that the server can't be
+    found from the app.
+    """
 
     async def pump(take, give):
         kind = ""

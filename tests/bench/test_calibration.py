@@ -1,4 +1,4 @@
-"""The calibration loop, whose time shows the speed of the machine."""
+"""The calibration loop, whose duration shows the speed of the machine."""
 
 from asgi_sio_testclient.bench import _calibration
 

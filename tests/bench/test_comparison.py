@@ -1,4 +1,4 @@
-"""Two reports compared: which difference is one."""
+"""Comparisons of two reports: which differences are significant."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from asgi_sio_testclient.bench._statistics import percentile
 
 
 def recorded_report(medians, calibrations):
-    """A report of slices with these medians and calibrations, in microseconds."""
+    """Return a report of blocks with these medians and calibrations, in microseconds."""
     timeline = tuple(
         bench.Slice(n, 20, median / 1e6, median / 1e6, None, calibration / 1e6)
         for n, (median, calibration) in enumerate(zip(medians, calibrations, strict=True))
@@ -27,7 +27,7 @@ def recorded_report(medians, calibrations):
 
 
 def slowed(report, times):
-    """The report of calls that took `times` as long on the same machine."""
+    """Return a report of calls that took `times` as long on the same machine."""
     timeline = tuple(replace(part, p50=part.p50 * times) for part in report.timeline)
     return replace(report, timeline=timeline, p50=report.p50 * times)
 
@@ -62,7 +62,7 @@ class TestComparison:
         assert comparison.verdict == "same"
 
     def test_a_difference_that_comes_and_goes(self):
-        """A median that is far off, in a run in which anything was."""
+        """A median that is far from the baseline's, in runs whose blocks vary as much."""
         dice = random.Random(5)
         wild = [0.001 * dice.uniform(0.2, 3.0) for _ in range(12)]
         comparison = report_of(wild).compare(report_of([0.001 * n for n in (1, 2) * 6]))
@@ -70,7 +70,7 @@ class TestComparison:
         assert comparison.p_value > 0.01
 
     def test_neighbours_are_no_witnesses_for_one_another(self):
-        """One bad phase: each of its thousand calls was slow, and it is still one phase."""
+        """A hundred slow calls within one short phase count as one observation."""
         calm = [0.001] * 2000
         hit = [0.001] * 1900 + [0.005] * 100
         comparison = report_of(hit).compare(report_of(calm))
@@ -140,7 +140,7 @@ class TestComparison:
 
     @staticmethod
     def recorded():
-        """Forty runs of one event on a machine that other processes kept busy, as reports."""
+        """Return forty runs of the same code on a busy machine, as reports."""
         series = json.loads(Path(__file__).with_name("bench_series.json").read_text())
         return [recorded_report(*run) for run in series]
 

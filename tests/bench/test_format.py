@@ -1,4 +1,4 @@
-"""Numbers for people and for JSON."""
+"""The format of numbers in texts and in JSON."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Calls that are due on a schedule."""
+"""Calls that start at scheduled times."""
 
 import asyncio
 import time
@@ -41,7 +41,8 @@ class TestOpenLoop:
         report = await bench.measure(client, "stall_once", 10, 0.1, calls=50, warmup=0, rate=200)
         [stall] = lab[1]["times"]
         held_up = [part for part in report.timeline if part.max >= stall / 2]
-        # What was due in the first half of the stall waits for all of the second; 40 are left then.
+        # Calls that are due in the first half of the stall wait for all of the second half; 40 are
+        # left.
         assert len(held_up) >= min(stall / 2 * 200, 40) - 1
         assert len(held_up) > 1
 
@@ -90,7 +91,7 @@ class TestOpenLoop:
         hour = 3600 * _open_loop.SECOND
         monkeypatch.setattr(_open_loop, "HOUSEKEEPING_NS", hour)
         done = []
-        # Housekeeping was done a second ago: due again, but not overdue.
+        # The last housekeeping was a second ago: the next one is due, but not overdue.
         before = time.perf_counter_ns() - _open_loop.SECOND
         calls = types.SimpleNamespace(
             sent=1, housekept_ns=before, housekept_at=0, housekeep=lambda: done.append(True)
@@ -101,7 +102,7 @@ class TestOpenLoop:
         assert len(done) == times
 
     async def test_no_pause_while_a_call_is_under_way(self, client):
-        """Each takes longer than the time to the next one."""
+        """Each call takes longer than the time until the next one."""
         report = await bench.measure(client, "nap", 0.3, calls=4, warmup=0, rate=8)
         assert report.count == 4
 

@@ -1,4 +1,4 @@
-"""The report of a measurement: its figures, and its forms."""
+"""The report of a measurement: its figures and its formats."""
 
 import math
 import random
@@ -71,7 +71,8 @@ class TestReport:
         ids=["whole", "empty", "nested"],
     )
     def test_through_json_and_back(self, report):
-        # By their text: nan equals itself in a dataclass up to Python 3.12 only.
+        # The reprs are compared, because from Python 3.13 on two dataclasses with nan are not
+        # equal.
         assert repr(bench.LatencyReport.from_json(report.to_json())) == repr(report)
         assert repr(bench.LatencyReport.from_dict(report.to_dict())) == repr(report)
         assert "NaN" not in report.to_json()

@@ -1,6 +1,6 @@
-"""`measure`: what it counts, and what belongs to what.
+"""`measure`: which calls are counted, and which event answers which call.
 
-No test asserts a time: measuring is tested by relations that hold however slow the machine is.
+No test asserts a time: the tests check relations that hold at any speed of the machine.
 """
 
 import asyncio
@@ -95,7 +95,7 @@ class TestMeasure:
         assert client.get_received() == []
 
     async def test_an_answer_too_many_answers_nothing(self, client):
-        """Else every second pong would be taken for the answer to a ping that is not sent yet."""
+        """A second pong for one ping is not taken for the answer to the next ping."""
         report = await bench.measure(
             client, "ping", 2, calls=20, warmup=0, mode="emit", await_event="pong"
         )
@@ -110,7 +110,7 @@ class TestMeasure:
         assert report.handler.min <= report.min
 
     async def test_warm_up_is_not_reported(self, client, lab):
-        """Errors and all."""
+        """Neither the calls nor the errors of the warm-up are reported."""
         report = await bench.measure(client, "fail_every", 5, calls=4, warmup=5)
         assert lab[1]["calls"] == 9
         assert (report.count, report.errors) == (4, {})
@@ -127,7 +127,7 @@ class TestMeasure:
 
     async def test_a_collector_that_is_off_stays_off(self, client):
         gc.disable()
-        # For good, as in conftest.py: thawed, it is in the way of each collection to come.
+        # The objects stay frozen, as in conftest.py, so that later garbage collections are fast.
         gc.freeze()
         try:
             await bench.measure(client, "echo", calls=10, warmup=0)

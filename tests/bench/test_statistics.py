@@ -1,4 +1,4 @@
-"""Percentiles, buckets and comparisons of samples, on samples made for it."""
+"""Percentiles, buckets and comparisons of samples."""
 
 import math
 
@@ -19,7 +19,7 @@ class TestArithmetic:
         assert percentile([7], 50) == percentile([7], 99.9) == 7
         assert math.isnan(percentile([], 50))
 
-    # What scipy.stats.mannwhitneyu(one, other, method="asymptotic") 1.16 gives.
+    # The expected values are from scipy.stats.mannwhitneyu(one, other, method="asymptotic") 1.16.
     @pytest.mark.parametrize(
         ("one", "other", "u", "p"),
         [

@@ -1,4 +1,4 @@
-"""What a report is about: the app, its versions and the machine."""
+"""The subject of a report: the app, the versions and the machine."""
 
 import asyncio
 import sys
@@ -21,7 +21,7 @@ class TestSubject:
         app, _ = laboratory()
         monkeypatch.setattr(sys.modules[__name__], "an_app", app, raising=False)
         assert subjects.name_of(app) == f"{__name__}:an_app"
-        # A module that is no test's goes before, wherever it was imported.
+        # A module that is no test is preferred, whatever the order of the imports.
         monkeypatch.setattr(socketio, "their_app", app, raising=False)
         assert subjects.name_of(app) == "socketio:their_app"
 
@@ -30,7 +30,7 @@ class TestSubject:
         assert subjects.name_of(app) == f"{type(app).__module__}.ASGIApp"
 
         async def function(scope, receive, send):
-            """An ASGI app may be one, too."""
+            """A function is an ASGI app, too."""
 
         assert subjects.name_of(function).endswith("<locals>.function")
 

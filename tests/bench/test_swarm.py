@@ -33,7 +33,7 @@ class TestSwarm:
         assert report.events["connect"].count == 5
         assert report.events["echo"].count == 20
         assert report.events["echo"].handler.count == 20
-        # Every scenario waits for its first echo; for the second nobody does.
+        # Every scenario awaits its first echo, and none awaits its second.
         assert report.events["echo"].min <= report.min
         assert repr(bench.LatencyReport.from_json(report.to_json())) == repr(report)
 
@@ -121,7 +121,7 @@ class TestSwarm:
 
 
 def one_in(nth):
-    """An app that lets only every nth client in."""
+    """Return an app that accepts every nth client only."""
     sio = socketio.AsyncServer(async_mode="asgi")
     seen = []
 

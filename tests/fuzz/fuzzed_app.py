@@ -1,4 +1,4 @@
-"""Handlers with a fault each, and sound ones, for the tests of the fuzzer."""
+"""An app for the tests of the fuzzer: handlers with one fault each, and correct handlers."""
 
 import asyncio
 import dataclasses
@@ -17,7 +17,7 @@ crash, sound = CRASHING.event, SOUND.event
 PRICES = {"tea": 3, "cake": 0}
 
 
-# -- with a fault each
+# -- handlers with one fault each
 
 
 @crash
@@ -76,7 +76,8 @@ async def huge(sid, number):
 
 @crash
 async def deep(sid, tree):
-    # Three frames a level: fewer levels are too many than for what encodes and reads a packet.
+    # With three frames per level, the recursion fails at fewer levels than the encoding of a
+    # packet.
     def depth(node):
         return 1 + deepest(node) if isinstance(node, list) else 0
 
@@ -210,7 +211,7 @@ class Chat(socketio.AsyncNamespace):
 CRASHING.register_namespace(Chat("/chat"))
 
 
-# -- sound
+# -- correct handlers
 
 
 class Colour(enum.Enum):

@@ -1,4 +1,4 @@
-"""Handlers that check what they are sent, and fail below the check."""
+"""Handlers that check their arguments, and fail after the check."""
 
 import base64
 import dataclasses

@@ -1,4 +1,4 @@
-"""Handlers that fail for some lists, and for parts of models that may be left out; sound ones."""
+"""Handlers that fail for some lists or for optional fields of models, and correct handlers."""
 
 import dataclasses
 import enum

@@ -1,4 +1,4 @@
-"""The running app under the fuzzer: what counts as a failure of which handler."""
+"""The running app in the fuzzer: what counts as a failure, and of which handler."""
 
 import asyncio
 import json
@@ -16,8 +16,8 @@ TWICE = (Call("/", "work", ("x",)),) * 2
 
 
 def result_of(handler, calls=TWICE, **options):
-    """What one example did: what went wrong, and what the handlers and the server did."""
-    # The task that monitors clients, cancelled at exit, ends without a trace event on Python 3.11.
+    """Run one example; return its failure, the runs of handlers and what the server logged."""
+    # On Python 3.11 the cancelled task that monitors clients ends without a trace event.
     sio = socketio.AsyncServer(async_mode="asgi", monitor_clients=False)
     sio.on("work", handler)
     options.setdefault("block", 60)
@@ -58,7 +58,7 @@ def test_a_handler_that_is_there_once():
     with FuzzedApp(socketio.ASGIApp(sio), Settings()) as fuzzed_app:
         fuzzed_app.discover()
         assert fuzzed_app.run(TWICE) is None
-        # Nobody waited a day for the second.
+        # The fuzzer did not wait a day for the second call.
         assert fuzzed_app._loop.time() < 60
     assert handled == ["x"]
 
@@ -137,7 +137,7 @@ def test_what_a_server_says_to_a_packet_is_no_fault_of_the_app():
     assert not _is_of_the_app(error.with_traceback(error.__traceback__.tb_next))
 
 
-# As a module of the standard library: the error comes of the encoding, and not of the app's code.
+# An encoder that is not the app's code, like a module of the standard library.
 ENCODER = """
 import json
 

@@ -68,7 +68,7 @@ def test_a_failure(capsys):
 
 @pytest.mark.slow
 def test_what_it_prints_does_not_depend_on_hypothesis_profile(capsys):
-    # As Hypothesis' own profile for CI, which it loads where it sees CI in the environment.
+    # Hypothesis has such a profile for CI, which it loads if the environment says CI.
     hypothesis.settings.register_profile("elsewhere", derandomize=True, print_blob=True)
     assert run(*AUTH, *FEW) == 1
     here = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""What a run does where the app fails around its handlers."""
+"""Runs in which the app fails outside of its handlers."""
 
 import asyncio
 import logging
@@ -9,11 +9,13 @@ import socketio
 
 from asgi_sio_testclient import LifespanFailed, fuzz
 
-DAYS = 200_000.0  # seconds: longer than a handler that never ends is waited for
+DAYS = 200_000.0  # seconds, more than the fuzzer waits for a handler
 
 
 def made(handler, *, startup=None, shutdown=None):
-    """An app that pings no client, nor monitors any, while it is waited for a handler."""
+    """Return an app that does not ping or monitor its clients while the fuzzer waits
+    for a handler.
+    """
     sio = socketio.AsyncServer(async_mode="asgi", ping_interval=DAYS, monitor_clients=False)
     sio.on("work", handler)
     return socketio.ASGIApp(sio, on_startup=startup, on_shutdown=shutdown)

@@ -1,4 +1,4 @@
-"""Handlers that fail below a check of their own: the payload has to pass it first."""
+"""Handlers that fail after a check of their own, which the payload has to pass."""
 
 import datetime as dt
 import re

@@ -1,4 +1,4 @@
-"""The fuzzer finds the fault of each handler, and flags no sound one."""
+"""The fuzzer finds the fault of each faulty handler, and none in correct handlers."""
 
 import asyncio
 import importlib
@@ -11,13 +11,13 @@ import socketio
 
 from asgi_sio_testclient import HandshakeFailed, TestClient, UsageError, fuzz
 
-# What runs in this process may use the CPU for seconds, on a busy machine for minutes.
+# These tests use the CPU for seconds, on a busy machine for minutes.
 pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
 def fuzzed_app():
-    """Fresh servers for each test."""
+    """New servers for each test."""
     sys.modules.pop("fuzzed_app", None)
     return importlib.import_module("fuzzed_app")
 
@@ -47,7 +47,7 @@ FAULTS = {
 }
 
 
-PROOFS = {"sleeps_for_good", "deep"}  # others of their kind are found without them
+PROOFS = {"sleeps_for_good", "deep"}  # the quick tests find other faults of these kinds
 QUICK = {"missing_key", "none_name", "index", "sync_handler", "background"}
 
 
@@ -66,7 +66,7 @@ def test_a_fault_is_found(fuzzed_app, event):
     assert failure.lines[0].startswith(f"await client.call('{event}'")
 
 
-# In each run, tests/fuzz/test_fuzz_app.py has shorter ones.
+# Shorter ones are in tests/fuzz/test_fuzz_app.py, which each run has.
 @pytest.mark.proof
 @pytest.mark.parametrize(
     ("event", "why"),
@@ -120,7 +120,7 @@ def test_a_handler_may_sleep_for_hours(fuzzed_app):
 
 @pytest.mark.slow
 def test_small(fuzzed_app):
-    """Hypothesis takes away what a failure does not need."""
+    """Hypothesis removes the parts of a payload that the failure does not need."""
     (failure,) = fuzz.run(fuzzed_app.crashing, "divides").failures
     assert failure.lines == ["await client.call('divides', {'total': 1, 'people': 0})"]
     (failure,) = fuzz.run(fuzzed_app.crashing, "deep").failures

@@ -1,4 +1,4 @@
-"""The loop on a virtual clock, and the guard against what never ends."""
+"""The loop with a virtual clock, and the guard against code that does not end."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ HOUR = 3600
 
 
 class AnsweredLoop(VirtualLoop):
-    """Calls `answer` each time the loop waits for a socket, in real time."""
+    """Calls `answer` each time the loop waits for a socket in real time."""
 
     answer = staticmethod(lambda: None)
 
@@ -89,7 +89,7 @@ def test_a_loop_that_never_rests_is_reported(loop):
 
 
 def _trigger_event():
-    """From a function of that name python-socketio calls handlers."""
+    """python-socketio calls handlers from a function of this name."""
     signal.raise_signal(signal.SIGUSR2)
 
 

@@ -1,4 +1,4 @@
-"""What each kind of statement and expression says about an argument."""
+"""What the fuzzer learns about an argument from each kind of statement and expression."""
 # ruff: noqa: B007, B018, C416, F841, F842, FURB105, FURB110, RET503, RUF059, T201 (the handlers are read, and do not run)
 
 import asyncio
@@ -359,7 +359,7 @@ def recurse(levels):
     raise LookupError("deep")
 
 
-def by_another(levels):  # equal frames in a row would be told as one
+def by_another(levels):  # a report shows equal frames in a row as one frame
     recurse(levels - 1)
 
 

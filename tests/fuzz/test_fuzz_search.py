@@ -1,4 +1,4 @@
-"""The search: how far it goes, and where it ends."""
+"""The search: how many examples it runs, and when it ends."""
 
 import sys
 
@@ -9,9 +9,9 @@ from asgi_sio_testclient import fuzz
 
 
 def app_of(**handlers):
-    """An app with those handlers. It monitors no clients: where the task that does so is cancelled,
-    Python 3.11 reports the end of a frame whose beginning it never reported, and the coverage tool
-    takes the lines that follow for those of another frame.
+    """Return an app with these handlers. It does not monitor clients: on Python 3.11 the end of the
+    cancelled task is reported without its beginning, and the coverage tool assigns the following
+    lines to another frame.
     """
     sio = socketio.AsyncServer(async_mode="asgi", monitor_clients=False)
     for event, handler in handlers.items():
@@ -24,14 +24,15 @@ def test_shrinking_ends_after_some_hangs():
     started = []
 
     async def stops(sid, a, b):
-        # Each simple fault leaves one of both as it was; the shortest of the others are many.
+        # A failing call has no "x" and more than 24 characters in both arguments, so there are many
+        # shortest failing calls.
         if "x" not in (a, b) and len(f"{a}{b}") > 24:
             sys.exit(3)
 
     app = socketio.ASGIApp(app_of(stops=stops), on_startup=lambda: started.append(1))
     (failure,) = fuzz.run(app, max_examples=30).failures
     assert failure.headline == "FAILED / stops - SystemExit: 3"
-    # The app started anew after each example that ended it.
+    # The app starts again after each example that has ended it.
     assert len(started) == 13
 
 

@@ -1,4 +1,4 @@
-"""What is read from a handler's code."""
+"""The shapes of arguments that the fuzzer reads from a handler's code."""
 
 import dataclasses
 import enum

@@ -1,4 +1,4 @@
-"""How many arguments handlers are sent."""
+"""How many arguments the fuzzer sends to a handler."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def counts_of(function, event="work", **options):
 
 
 def with_names(sid, data, *, limit=10, **others):
-    """Clients send arguments by position only."""
+    """Clients can pass positional arguments only."""
 
 
 def with_defaults(sid, a, b=1, c=2):

@@ -1,4 +1,4 @@
-"""Values by annotations, and values in the place of recorded ones."""
+"""Values generated from annotations, and values that replace recorded ones."""
 
 import dataclasses
 from collections.abc import Mapping

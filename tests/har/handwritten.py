@@ -1,4 +1,4 @@
-"""Recordings written by hand, and both ways of playing one."""
+"""Recordings written by hand, and a check with a generated test and a replay."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ def moment(offset: float) -> str:
     return f"2026-11-18T11:{int(seconds) // 60:02}:{int(seconds) % 60:02}.{int(rest * 1e6):06}Z"
 
 
-EPOCH = 1795000800.0  # of moment(0): 2026-11-18T11:20:00Z less 20 minutes
+EPOCH = 1795000800.0  # near moment(0), which is twenty minutes before
 
 
 def websocket(
     frames: Sequence[tuple[float, str]], *, path: str = "socket.io", query: str = "",
     headers: Sequence[Any] = (), closed: float = 0.0,
 ) -> dict[str, Any]:  # fmt: skip
-    """An entry with frames; those that begin with ">" were sent. `closed` is when it was closed."""
+    """Return an entry with frames; those that begin with ">" were sent. `closed` is the time of the
+    close.
+    """
     epoch = datetime.fromisoformat(moment(0)).timestamp()
     messages = [
         {
@@ -91,7 +93,7 @@ def function_of(source: str) -> Any:
 
 
 async def check(path: Path, make: Any) -> str:
-    """Both ways of playing a recording pass on an app; returns the test."""
+    """Assert that a recording's test and its replay both pass on an app; return the test."""
     source = source_of_test(read_har(path), with_secrets=True)
     await function_of(source)(make())
     played = await replay(read_har(path), make())
@@ -100,7 +102,7 @@ async def check(path: Path, make: Any) -> str:
 
 
 def run_on_a_virtual_clock(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine in a loop of its own, in which no timeout takes time."""
+    """Run a coroutine in a new loop with a virtual clock."""
     loop = VirtualLoop()
     try:
         return loop.run_until_complete(coroutine)

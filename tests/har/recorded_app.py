@@ -1,4 +1,4 @@
-"""The app that the recordings were made of. `change` is how a later version of it differs."""
+"""The app of the recordings. `change` selects a later version of the app."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PASSWORD = "hunter2hunter2"
 
 
 class Board:
-    """Notes, over two namespaces and HTTP."""
+    """A board of notes, with two namespaces and HTTP."""
 
     def __init__(self, change: str = "") -> None:
         self.change = change
@@ -97,7 +97,7 @@ class Board:
 
 
 def create_app() -> socketio.ASGIApp:
-    """The app as it was recorded."""
+    """Return the app of the recordings."""
     return Board().app
 
 

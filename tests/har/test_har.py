@@ -1,6 +1,6 @@
-"""`from-har` and `replay-har`: recordings of a browser as tests, and played again.
+"""`from-har` and `replay-har`: tests from a browser's recordings, and replays.
 
-The recordings in `recordings` were made by Playwright in Chromium, of `recorded_app`.
+The recordings in `recordings` were made with Playwright in Chromium, of `recorded_app`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def written(har: Any, folder: Path, name: str = "session.har") -> Path:
 
 
 def function_of(source: str) -> Any:
-    """The test function of a generated module."""
+    """Return the test function of a generated module."""
     namespace: dict[str, Any] = {}
     exec(compile(source, "generated", "exec"), namespace)
     return next(value for name, value in namespace.items() if name.startswith("test_"))
@@ -206,11 +206,11 @@ def test_an_old_protocol_is_refused(tmp_path: Path) -> None:
         read_har(path)
 
 
-# -- what the library itself records
+# -- recordings of this library itself
 
 
 async def roundtrip(sio: socketio.AsyncServer, act: Any, path: Path, **options: Any) -> str:
-    """Record what `act` does with a client, and return the test made of it."""
+    """Record what `act` does with a client, and return the generated test."""
     async with TestClient(socketio.ASGIApp(sio), **options) as client:
         await act(client)
     client.transcript.to_har(path, secrets=True)

@@ -1,4 +1,6 @@
-"""`from-har` and `replay-har` on recordings written by hand: headers, forms, names, odd values."""
+"""`from-har` and `replay-har` on recordings written by hand: headers, forms, names,
+unusual values.
+"""
 
 from __future__ import annotations
 
@@ -239,7 +241,7 @@ def test_what_a_replay_can_not_do_is_in_the_diff(tmp_path: Path) -> None:
             if scope["type"] != "http":
                 raise NotImplementedError(scope["type"])
             await receive()
-            await receive()  # until the client is gone
+            await receive()  # returns when the client has closed
 
         sio.on("connect", connect)
         return socketio.ASGIApp(sio, api)

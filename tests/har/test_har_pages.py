@@ -1,4 +1,6 @@
-"""What a page or a cookie brings and the browser sends back: CSRF tokens, tokens in a query."""
+"""Tokens that a page or a cookie contains and the browser sends back: CSRF tokens, tokens in a
+query.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ IN_FORM, IN_COOKIE, TICKET = (f"{letter}{'0123456789abcdef'}" for letter in "abc
 
 
 class Shop:
-    """Every visit gets tokens of its own: one in the form, one in a cookie, one as JSON."""
+    """Each visit gets new tokens: one in a form, one in a cookie, one in JSON."""
 
     def __init__(self) -> None:
         self.sio = socketio.AsyncServer(async_mode="asgi")
@@ -58,7 +60,9 @@ def page(text: str, **options: Any) -> dict[str, Any]:
 
 
 def set_cookies(entry: dict[str, Any], *, listed: bool) -> dict[str, Any]:
-    """As Playwright writes them, in a list of cookies or in a header with a line for each."""
+    """Add cookies as Playwright writes them: as a list, or as a header with a line for
+    each cookie.
+    """
     response = entry["response"]
     if listed:
         response["cookies"] = [{"name": "csrf", "value": IN_COOKIE}]
@@ -119,7 +123,7 @@ async def test_an_app_that_brings_no_token_any_more_differs(tmp_path: Path) -> N
     sio = socketio.AsyncServer(async_mode="asgi")
     played = await replay(read_har(path), socketio.ASGIApp(sio, app))
     assert "+client GET /: 404" in played.diff()
-    # What was recorded stands in for what the app does not bring.
+    # If the app does not send a token, the recorded token is used.
     assert seen == [(f"csrf={IN_FORM}".encode(), IN_COOKIE.encode())]
 
 

@@ -1,4 +1,6 @@
-"""A client that is gone and comes back: its session ids, its end, and what arrives after it."""
+"""A client that disconnects and reconnects: its session ids, its end, and events that arrive
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ def connected(at: float, letter: str) -> list[tuple[float, str]]:
 
 
 class Lobby:
-    """Tells everybody who left; a token and a code of digits are new in each run."""
+    """An app that emits who has left; in each run it makes a new token and a new code of digits."""
 
     def __init__(self) -> None:
         self.sio = socketio.AsyncServer(async_mode="asgi")
@@ -74,7 +76,7 @@ def left(letter: str) -> str:
 async def test_an_old_session_id_in_what_comes_after_the_connection(tmp_path: Path) -> None:
     asked = [(2.0, '>42["ask"]'), (2.01, '42["answer"]')]
     ann = [*connected(1.0, "a"), *asked, (3.0, left("b")), (6.0, left("c")), (6.5, ">41")]
-    # The file does not have the moment at which the websocket was closed.
+    # The HAR file does not contain the time at which the websocket was closed.
     ben = connected(1.5, "b")
     again = [*connected(4.0, "c"), (5.9, ">41")]
     path = written(tmp_path, websocket(ann), websocket(ben), websocket(again))

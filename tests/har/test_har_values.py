@@ -1,4 +1,4 @@
-"""Values that the server generated and the browser sent back: codes, numbers, measurements."""
+"""Values that the server generates and the browser sends back: codes, numbers, measured values."""
 
 import itertools
 import secrets
@@ -15,7 +15,9 @@ PATH = "/ws/socket.io"
 
 
 def made_app(made, title="Lunch"):
-    """An app that makes up a number, codes and a figure for each room; `title` may change."""
+    """Return an app that generates a number, codes and a measured value for each room; `title` may
+    change.
+    """
     sio = socketio.AsyncServer(async_mode="asgi")
 
     @sio.event

@@ -8,7 +8,7 @@ from live import HOST, Node, echo_app, serve
 
 @pytest.fixture
 def unused_tcp_port():
-    """A port at which nothing listens, and that nobody else is given meanwhile."""
+    """A port without a server, which no other program can get during the test."""
     with socket.socket() as held:
         held.bind((HOST, 0))
         yield held.getsockname()[1]
@@ -30,5 +30,5 @@ def node_server():
 
 @pytest.fixture(params=["python", "node"])
 def server_url(request):
-    """Each of the two."""
+    """The URL of each of the two servers."""
     return request.getfixturevalue(f"{request.param}_server")

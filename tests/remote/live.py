@@ -54,7 +54,7 @@ io.of("/chat").on("connection", handle);
 
 
 class Echo(socketio.AsyncNamespace):
-    """Handles what `NODE_ECHO` handles."""
+    """Handles the same events as `NODE_ECHO`."""
 
     async def on_connect(self, sid, environ, auth):
         if self.namespace == "/chat" and (auth or {}).get("token") != "t":
@@ -82,7 +82,7 @@ class Echo(socketio.AsyncNamespace):
 
 
 def echo_app(**options):
-    """An app with the same events as `NODE_ECHO`."""
+    """Return an app with the same events as `NODE_ECHO`."""
     sio = socketio.AsyncServer(async_mode="asgi", **options)
     sio.register_namespace(Echo("/"))
     sio.register_namespace(Echo("/chat"))
@@ -90,7 +90,7 @@ def echo_app(**options):
 
 
 class _Uvicorn(uvicorn.Server):
-    """Tells when it has started."""
+    """Sets an event when it has started."""
 
     def __init__(self, config):
         super().__init__(config)
@@ -103,7 +103,7 @@ class _Uvicorn(uvicorn.Server):
 
 @contextlib.contextmanager
 def serve(app, **options):
-    """Serve an ASGI app with uvicorn, in a thread; gives the server's URL."""
+    """Serve an ASGI app with uvicorn in a thread; return the server's URL."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -113,7 +113,7 @@ def serve(app, **options):
         **options,
     )
     server = _Uvicorn(config)
-    # With the protocol named: asyncio sets TCP_NODELAY on such sockets only.
+    # asyncio sets TCP_NODELAY only on sockets with an explicit protocol.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind((HOST, 0))
         port = listening.getsockname()[1]
@@ -134,7 +134,7 @@ def _run(server, listening):
 
 async def _serve(server, listening):
     await server.serve(sockets=[listening])
-    # python-engineio's own tasks: the ping timers of clients that have gone, and the service task.
+    # python-engineio's own tasks: the ping timers of closed clients, and the service task.
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     while tasks:
         for task in tasks:
@@ -144,7 +144,9 @@ async def _serve(server, listening):
 
 
 def node_modules():
-    """The directory in which socket.io is installed; skips the test where that can't be had."""
+    """Return the directory in which socket.io is installed; skip the test if it can't
+    be installed.
+    """
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("needs node and npm")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -192,7 +194,7 @@ class Node:
 
 @contextlib.asynccontextmanager
 async def answering(answer, *, tls=False):
-    """A TCP server that sends `answer` to the first line, or nothing for None; its port."""
+    """Serve TCP: send `answer` after the first line, or nothing if it is None; yield the port."""
     over = asyncio.Event()
 
     async def serve_one(reader, writer):

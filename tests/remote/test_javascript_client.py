@@ -1,5 +1,6 @@
-"""What an app sees of the official JavaScript client through uvicorn, of python-socketio's client
-through uvicorn, and of `TestClient` in memory. docs/fidelity.md has the table.
+"""Compares what an app receives from the official JavaScript client through uvicorn, from
+python-socketio's client through uvicorn, and from `TestClient` in memory. docs/fidelity.md has the
+table.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ socket.on("connect", () => {
 
 
 class Record:
-    """An app that notes what the client sends it, and how the connection ends."""
+    """An app that records the client's packets, and how the connection ends."""
 
     def __init__(self, **options):
         self.packets = []
@@ -117,12 +118,13 @@ def in_memory(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRANSPORTS)
 def test_the_client_is_as_the_javascript_client(name):
-    # JavaScript's client ends over polling when the server gives its poll up: 45 s as it is.
+    # Over polling the JavaScript client ends when the server answers the pending poll: after 45 s
+    # with the default intervals.
     theirs = through_uvicorn(javascript, name, ping_interval=8, ping_timeout=4)
     ours = in_memory(name)
     if name == "upgrade":
         assert (theirs.connected_over, ours.connected_over) == (["polling"], ["websocket"])
-        # The one difference: JavaScript's client sends CONNECT over polling, before the probe.
+        # The only difference: the JavaScript client sends CONNECT over polling, before the probe.
         assert theirs.packets.index("40") == 0
         theirs.packets.insert(ours.packets.index("40"), theirs.packets.pop(0))
         theirs.content_types.clear()
@@ -137,7 +139,7 @@ def test_the_client_is_as_the_javascript_client(name):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Unclosed:ResourceWarning")
 def test_where_the_stock_client_differs():
-    # After its goodbye over polling, the stock client waits until the server gives its poll up.
+    # After its disconnect over polling, the stock client waits until the server answers the poll.
     polling = through_uvicorn(stock, "polling", ping_interval=1, ping_timeout=1)
     upgrade = through_uvicorn(stock, "upgrade")
     assert "40{}" in polling.packets

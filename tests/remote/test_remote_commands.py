@@ -49,7 +49,7 @@ def run_process(*arguments, timeout=PATIENCE):
 
 @pytest.fixture
 def run(capfd):
-    """Run a command in this process: a new one takes a second to import what it needs."""
+    """Run a command in this process; a new process would need a second for its imports."""
 
     def run(*arguments):
         try:
@@ -133,7 +133,7 @@ class TestConformance:
             logging.disable(logging.NOTSET)
         names = [result.case.name for result in live]
         assert names == [result.case.name for result in in_memory]
-        # On a busy machine the heartbeat of 0.3 s is late in memory, where no case is repeated.
+        # On a busy machine the heartbeat of 0.3 s is late in memory, where cases are not repeated.
         late = [
             (ours, theirs)
             for ours, theirs in zip(in_memory, live, strict=True)
@@ -172,10 +172,10 @@ class TestConformance:
 
 
 class TestRepeated:
-    """What `conformance.run` does with a case that differs."""
+    """How `conformance.run` repeats a case that differs."""
 
     async def repeated(self, *answers):
-        """The answer that is reported, and how many were not asked for."""
+        """Return the reported answer, and the number of answers that were not requested."""
         left = [Result(CASES[0], answer) for answer in answers]
 
         async def result(case):

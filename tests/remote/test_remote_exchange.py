@@ -1,4 +1,4 @@
-"""Requests on the wire: what is sent, sent again, and done with unusual responses."""
+"""The HTTP requests of long-polling: their bytes, their repetition, and unusual responses."""
 
 import asyncio
 import contextlib
@@ -17,8 +17,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Peer:
-    """A TCP server that keeps each request and answers with the next of `answers`; None ends the
-    connection.
+    """A TCP server that records each request and answers with the next of `answers`; None closes
+    the connection.
     """
 
     def __init__(self, *answers):
@@ -146,7 +146,7 @@ async def test_a_body_until_the_connection_ends():
 async def test_a_response_before_the_body_was_taken_ends_the_connection():
     over = asyncio.Event()
 
-    async def serve(reader, writer):  # with the limit below it stops reading
+    async def serve(reader, writer):  # it stops reading at the limit that is set below
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
         await over.wait()

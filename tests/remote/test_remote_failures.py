@@ -1,4 +1,6 @@
-"""First lines name host, port and cause, and come before the client's own timeout."""
+"""The first line of an error names host, port and cause, and is raised before the client's own
+timeout.
+"""
 
 import asyncio
 import base64
@@ -21,7 +23,7 @@ from asgi_sio_testclient.remote import RemoteServer, _failures
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-SOON = 0.5  # seconds: what silence takes here
+SOON = 0.5  # seconds, the timeout for a server that sends nothing
 PATIENCE = 60  # seconds; a bound against a hang
 OPENING = b'0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":9}'
 CONNECTED = b'40{"sid":"y"}'
@@ -36,7 +38,7 @@ def transports(request):
 
 
 async def failure(url, transports, timeout=30.0, **options):
-    """The text of what a connect raises, and of what a request raises."""
+    """Return the text of the error that connect raises, and of the one that a request raises."""
     server = RemoteServer(url, **options)
     async with TestClient(server, transports=transports, timeout=timeout) as client:
         with pytest.raises(HandshakeFailed) as caught:
@@ -84,7 +86,7 @@ async def test_a_port_that_says_nothing(transports):
 
 
 async def test_a_connection_that_is_never_made(transports):
-    # Without TLS' answer there is no connection for https.
+    # A server that does not answer TLS's handshake makes no connection.
     async with answering(None) as port:
         url = f"https://127.0.0.1:{port}"
         text = await failure(url, transports, connect_timeout=SOON)
@@ -148,7 +150,7 @@ async def test_a_version_of_tls_that_is_not_spoken(transports, ours, theirs):
     for context, versions in ((client, ours), (server, theirs)):
         for name, version in versions.items():
             setattr(context, name, version)
-    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the server's errors
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # ignore the server's errors
     async with await asyncio.start_server(print, "127.0.0.1", 0, ssl=server) as listening:
         port = listening.sockets[0].getsockname()[1]
         text = await failure(f"https://localhost:{port}", transports, verify=client)
@@ -160,8 +162,8 @@ async def test_a_certificate_of_the_client_that_the_server_asks_for(transports):
     context.load_cert_chain(CERTIFICATE)
     context.verify_mode = ssl.CERT_REQUIRED
 
-    def serve(listening):  # with TLS 1.3 the client's side of the handshake succeeds
-        for _ in range(2):  # a GET is sent again
+    def serve(listening):  # with TLS 1.3 the handshake succeeds on the client's side
+        for _ in range(2):  # a GET is repeated
             peer, _ = listening.accept()
             tls = context.wrap_socket(peer, server_side=True, do_handshake_on_connect=False)
             with pytest.raises(ssl.SSLError):
@@ -169,7 +171,7 @@ async def test_a_certificate_of_the_client_that_the_server_asks_for(transports):
             with socket.socket(fileno=tls.detach()) as plain:
                 plain.settimeout(PATIENCE)
                 plain.shutdown(socket.SHUT_WR)
-                while plain.recv(65_536):  # a close before that may overtake the alert
+                while plain.recv(65_536):  # a close before that could prevent the alert
                     pass
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -231,7 +233,7 @@ async def test_a_wrong_path(server_url, transports):
             await client.connect(timeout=1)
     text = str(caught.value)
     assert server_url.partition("://")[2] in text
-    # An HTTP response of the app's to a websocket is a 500 of uvicorn's; Node.js says nothing.
+    # uvicorn answers 500 if the app sends an HTTP response to a websocket; Node.js does not answer.
     assert re.search(r"is (socketio_path='wrong'|the path '/wrong/') right\?", text)
 
 
@@ -273,7 +275,7 @@ async def test_a_server_that_dies(transports):
 
 
 def accepted(head):
-    """The response that accepts a websocket."""
+    """Return the response that accepts a websocket."""
     key = re.search(rb"(?i)sec-websocket-key: (\S+)", head)[1]
     accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
     return SWITCHED + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
@@ -289,8 +291,8 @@ def response(body, status=b"200 OK"):
 
 @contextlib.asynccontextmanager
 async def talking(*packets, then=None):
-    """A server that sends `packets`, one for each GET or all over a websocket, and nothing after
-    that, or `then`; its address. A POST is answered.
+    """Serve `packets`, one for each GET or all over a websocket, and then `then` or nothing; yield
+    the address. POSTs are answered.
     """
     left, over = list(packets), asyncio.Event()
 

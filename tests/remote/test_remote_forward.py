@@ -1,4 +1,4 @@
-"""What the server sees of a forwarded scope, and the client of the answer."""
+"""The scopes that a server receives from RemoteServer, and the answers that the client receives."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ LARGE = b"\x00\xff" * 1_000_000
 
 
 class Site:
-    """An app that keeps what it sees, and answers by the path."""
+    """An app that records its scopes and bodies, and answers by the path."""
 
     def __init__(self):
         self.scopes = []
@@ -92,7 +92,7 @@ def url(site):
 
 
 async def opened(url, path, **options):
-    """A websocket by hand, over a RemoteServer."""
+    """Open a websocket over a RemoteServer, without a client."""
     websocket = WebSocketConnection(RemoteServer(url), websocket_scope(path, **options))
     await websocket.connect(PATIENCE)
     return websocket
@@ -103,7 +103,7 @@ async def ended(call, timeout=PATIENCE):
 
 
 async def until(condition):
-    """Wait for what the server's thread does."""
+    """Wait for a condition that the server's thread makes true."""
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 (it tells this loop nothing)
             await asyncio.sleep(0.01)

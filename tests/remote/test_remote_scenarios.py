@@ -1,4 +1,4 @@
-"""The same scenario in memory, against python-socketio behind uvicorn, and against Node.js."""
+"""The same scenario in memory, with python-socketio behind uvicorn, and with Node.js."""
 
 import asyncio
 import gc
@@ -23,7 +23,7 @@ def transports(request):
 
 
 async def scenario(client):
-    """What a user of a chat does, over two namespaces, text and binary, acks both ways."""
+    """A chat: two namespaces, text and binary, acks in both directions."""
     seen = []
     await client.connect(auth={"token": "t"})
     seen.append((await client.await_event("hello")).data)
@@ -68,7 +68,9 @@ def sync_scenario(client):
 
 
 def in_words(data):
-    """A refusal: Node.js gives {"message": ...}, python-socketio the text alone."""
+    """Return the text of a refusal: Node.js sends {"message": ...}, python-socketio the
+    text only.
+    """
     return data["message"] if isinstance(data, dict) and set(data) == {"message"} else data
 
 
@@ -124,7 +126,7 @@ async def test_what_tasks_send_in_one_turn_is_one_post():
             answers = await asyncio.gather(*(client.call("echo", n) for n in range(10)))
             assert len(posts) == before + 1
             await client.emit("repeat", 1, "v")
-        assert len(posts) == before + 2  # the event that was not sent yet, and the goodbye
+        assert len(posts) == before + 2  # the event that was not sent yet, and the disconnect
     assert answers == list(range(10))
 
 

@@ -1,4 +1,4 @@
-"""Which URLs a RemoteServer accepts, and the errors of the others."""
+"""The URLs that RemoteServer accepts, and the errors for all others."""
 
 import ssl
 

@@ -1,4 +1,4 @@
-"""`transcript.portable()`: equal in every run."""
+"""`transcript.portable()` is equal in every run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--sio-trace``: which tests write a page, and what the page shows."""
+"""``--sio-trace``: which tests write a page, and the page's contents."""
 
 from __future__ import annotations
 

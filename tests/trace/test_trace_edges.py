@@ -1,4 +1,4 @@
-"""Traces built without a client: a trace accepts any data of the right shape."""
+"""Traces built from data without a client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from asgi_sio_testclient.trace import ClientLog, Emit, Recording, Wait, build, p
 
 @dataclass(eq=False)
 class Run:
-    """A run of a handler, as a tool may have one."""
+    """A run of a handler, with the attributes that a trace reads."""
 
     started: float
     ended: float | None = None

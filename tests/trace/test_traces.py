@@ -1,4 +1,4 @@
-"""Traces: built from transcripts and recordings, and written by the writers."""
+"""Traces: built from transcripts and recordings, and written as HTML, Chrome traces and HAR."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from asgi_sio_testclient.trace import Failure, Item, Note, Trace, build, recordi
 
 
 def page_data(path: Path) -> dict[str, Any]:
-    """The data that a page was written with."""
+    """Return the data of a written page."""
     found = re.search(r'id="data">(.*?)</script>', path.read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     data: dict[str, Any] = json.loads(found[1])
@@ -25,7 +25,7 @@ def page_data(path: Path) -> dict[str, Any]:
 
 
 def item(trace: Trace, title: str, kind: str = "") -> Item:
-    """The only item with a title that begins so."""
+    """Return the only item whose title begins with this text."""
     items: list[Item] = [*trace.spans, *trace.marks]
     (found,) = [item for item in items if item.title.startswith(title) and kind in {"", item.kind}]
     return found
@@ -85,7 +85,7 @@ class Shop:
 
 
 async def shopping(shop: Shop) -> TestClient:
-    """Two clients: one books, and one pays for it by HTTP."""
+    """Run two clients: one books, and the other pays for the booking over HTTP."""
     async with TestClient(shop.app, auth={"token": "s3cret"}) as ann:
         bob = ann.clone()
         await ann.connect()
@@ -152,7 +152,7 @@ async def test_a_hook_that_somebody_replaced_stays() -> None:
     shop = Shop()
 
     async def other(*args: Any, **options: Any) -> None:
-        """Somebody else's."""
+        """An emit that other code has set."""
 
     with recording():
         async with TestClient(shop.app) as client:
