@@ -13,6 +13,7 @@ Override one fixture, and the others work:
 ``@pytest.mark.sio(auth=..., headers=..., namespaces=["/chat"], transports="polling")`` takes the
 arguments of `TestClient`, and the namespaces to connect to; with ``connect=False`` the fixture does
 not connect, so that the test can log in first.
+
 ``--sio-transports=websocket,polling,upgrade`` runs each test that uses these fixtures over each of
 these transports, unless the marker has ``transports``. ``--sio-url=URL`` runs the tests that are
 marked ``@pytest.mark.sio(portable=True)`` against a live server, and skips the other tests that use

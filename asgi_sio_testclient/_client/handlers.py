@@ -51,8 +51,7 @@ class Handlers:
         """Return the handler of an event and its arguments; None without a handler.
 
         The arguments of a catch-all handler begin with the event, then, for namespace "*", the
-        namespace.
-        The order is that of ``socketio.BaseClient._get_event_handler``.
+        namespace. The order is that of ``socketio.BaseClient._get_event_handler``.
         """
         for space in (namespace, ALL):
             handlers = self._handlers.get(space, {})

@@ -1,6 +1,5 @@
 """The transcript of one client: every packet in both directions, and its HTTP requests. Frames are
-stored as they were
-sent, and decoded when the transcript is read.
+stored as they were sent, and decoded when the transcript is read.
 """
 
 from __future__ import annotations

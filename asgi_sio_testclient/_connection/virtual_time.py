@@ -8,8 +8,8 @@ clock runs as usual, so every wait keeps its bound.
 
 The server reads ``time.time()``, too, for one purpose: the time since its last ping. Instead of
 changing that clock for the whole process, `advance` moves the server's record of the last ping into
-the past. An app's own ``time.time()`` and ``datetime.now()`` are
-not touched: use time-machine or freezegun as well if these matter.
+the past. An app's own ``time.time()`` and ``datetime.now()`` are not touched: use time-machine or
+freezegun as well if these matter.
 
 looptime (0.9) was tried first. It does not hold here: its loop skips every wait by itself, so that
 the test's own timeouts expire as soon as nothing else is to be done; it has no way to let 45 s pass

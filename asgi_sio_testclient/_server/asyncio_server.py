@@ -3,9 +3,8 @@
 The hooks are on the instance, like those of `AsyncServer.instrument()`, and are removed at the end:
 `eio.start_background_task`, and the "message" and "disconnect" entries of `eio.handlers`; for a
 client manager with a broker also its logger, and the function that opens its connections. The hooks
-forward every
-call and re-raise every exception. No module outside of this folder may reach into the server. Line
-references are to python-socketio 5.18 and python-engineio 4.15.
+forward every call and re-raise every exception. No module outside of this folder may reach into the
+server. Line references are to python-socketio 5.18 and python-engineio 4.15.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Reports a server's dispatch to tools: which handlers ran, and with what result.
 
 Without a tool, `observers` is empty and nothing is installed. With an observer, three attributes of
-the server's instances are wrapped, and restored by
-`ServerObservation.restore`: ``_trigger_event``, from which python-socketio calls every handler;
-``_handle_event_internal``, which has the ack id; ``emit`` of the client manager.
-References are to python-socketio 5.18.
+the server's instances are wrapped, and restored by `ServerObservation.restore`: ``_trigger_event``,
+from which python-socketio calls every handler; ``_handle_event_internal``, which has the ack id;
+``emit`` of the client manager. References are to python-socketio 5.18.
 """
 
 from __future__ import annotations

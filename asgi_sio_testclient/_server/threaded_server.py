@@ -3,8 +3,7 @@
 As in `asyncio_server`, the hooks are on the instance, and are removed at the end. There are two
 differences: the hooks are called in the server's threads, and count through calls in the event
 loop, in order; and threads can't be cancelled, so they are woken and requested to end. Line
-references are to python-socketio 5.18 and
-python-engineio 4.15.
+references are to python-socketio 5.18 and python-engineio 4.15.
 """
 
 from __future__ import annotations

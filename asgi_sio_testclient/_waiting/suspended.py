@@ -111,8 +111,7 @@ def _suspended(awaitable: Any) -> Iterator[FrameType]:
         prefix = _kind_of(awaitable)
         if prefix is None:
             # `async_generator.asend()`, as in a context manager that is one, has no attribute for
-            # its generator;
-            # nor has the iterator of a coroutine's `__await__` for the coroutine.
+            # its generator; nor has the iterator of a coroutine's `__await__` for the coroutine.
             hidden = () if isinstance(awaitable, asyncio.Future) else gc.get_referents(awaitable)
             awaitable = next((thing for thing in hidden if _kind_of(thing) is not None), None)
             continue

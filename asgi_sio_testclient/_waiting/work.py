@@ -2,12 +2,10 @@
 
 A `ContextVar` carries the origin: asyncio copies the context of the code that begins a task, a
 callback or a timer, so that all work that a handler begins, directly or not, has the handler's
-origin.
-Two methods of the loop instance are hooked from the start of the first client to the exit of the
-last, because up to Python 3.11 a task's context can't be read: ``create_task`` and
-``run_in_executor``.
-Hooks on the instance outlive a task factory that the test sets. `_waiting.rest` checks whether the
-app is at rest.
+origin. Two methods of the loop instance are hooked from the start of the first client to the exit
+of the last, because up to Python 3.11 a task's context can't be read: ``create_task`` and
+``run_in_executor``. Hooks on the instance outlive a task factory that the test sets.
+`_waiting.rest` checks whether the app is at rest.
 """
 
 from __future__ import annotations
