@@ -17,7 +17,7 @@ class ReceivedEvent:
     Attributes:
         name: the event's name.
         args: its arguments.
-        namespace: where it arrived, "/" by default.
+        namespace: the namespace in which the event arrived, "/" by default.
 
     ``event["name"]``, ``event["args"]`` (a list) and ``event["namespace"]`` work too, as in
     Flask-SocketIO's ``get_received()``.

@@ -25,7 +25,7 @@ _HISTOGRAM_WIDTH = 40
 _HISTOGRAM_LABELS = 23
 """The columns before the bars."""
 _NO_TERMINAL = 120
-"""The columns of a file or a pipe, where lines should not be wrapped."""
+"""The columns for a file or a pipe: so many that no line is wrapped."""
 _HISTOGRAM_LINES = 12
 _VERDICT_STYLES = {"slower": "bold red", "faster": "bold green", "unclear": "bold yellow"}
 

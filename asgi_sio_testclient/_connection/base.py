@@ -107,7 +107,7 @@ class BaseSession:
         self._polling: PollingTransport | None = None
         self._upgrade: Upgrade | None = None
         self._used: list[Transport] = []
-        # An empty tuple where most sessions never have anything: it takes no memory.
+        # A tuple, since most sessions never have any: an empty tuple takes no memory.
         self._awaited: Sequence[asyncio.Future[None]] = ()
         self._link: DisturbedLink | None = None
         self._straight: Callable[[EncodedPacket], None] | None = None

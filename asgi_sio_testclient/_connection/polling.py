@@ -134,7 +134,7 @@ class PollingTransport:
         self._outgoing.clear()
 
     def cancel_get(self) -> None:
-        """Cancel the pending GET, where the server is not instrumented and can't release it."""
+        """Cancel the pending GET of a server that is not instrumented, and so can't release it."""
         exchange = cast("_Request", self._get).exchange
         exchange.disconnect()
         exchange.cancel()

@@ -86,10 +86,11 @@ class RestCheck:
         self._rounds = rounds
         self._concerns = concerns
         self._followed: dict[Any, _Followed] = {}
-        self._came_round: dict[Any, Any] = {}  # the timers of tickers, at which their round ends
+        # By ticker: the timer that was pending when its round began; None after the round.
+        self._round_timers: dict[Any, Any] = {}
         self._rounds_of: dict[Any, int] = {}
         self._passes = 1  # passes in which each ticker completes one round
-        self._came_last: list[Any] = []
+        self._ended_last: list[Any] = []
         self._ticking: set[TrackedTask] = set()
         self._turns_of_the_test = _TURNS_OF_THE_TEST
         self._ready_checks: dict[Any, int] = {}
@@ -364,12 +365,12 @@ class RestCheck:
         self._turns_of_the_test = _TURNS_OF_THE_TEST
         self._unreadable_turns = 0 if self._work.has_ready_queue else _UNREADABLE_TURNS
         self._passes = 1
-        for key in list(self._came_round):
+        for key in list(self._round_timers):
             if self._rounds_of[key] < self._rounds:
-                del self._came_round[key]
+                del self._round_timers[key]
 
     def _check_tickers(self) -> None:
-        waited = self._tickers_to_come()
+        waited = self._pending_tickers()
         # One ticker may pass work to another, which runs it in its next round: as many passes as
         # kinds of tickers.
         if not waited and self._passes < self._rounds:
@@ -377,36 +378,36 @@ class RestCheck:
             if self._passes < len(kinds):
                 self._passes += 1
                 self._begin_pass()
-                waited = self._tickers_to_come()
+                waited = self._pending_tickers()
         for key, when in waited:
             self._busy(key[0], when)
 
-    def _tickers_to_come(self) -> list[tuple[Any, float]]:
-        """Return the tickers that have not completed their round in this pass, and when they
-        will.
+    def _pending_tickers(self) -> list[tuple[Any, float]]:
+        """Return the tickers that have not completed their round in this pass, and when each is
+        due.
         """
-        waited, came = [], []
+        waited, ended = [], []
         for key, timer, when in self._tickers:
-            if key not in self._came_round:
-                self._came_round[key] = timer
+            if key not in self._round_timers:
+                self._round_timers[key] = timer
                 self._rounds_of[key] = self._rounds_of.get(key, 0) + 1
-            elif self._came_round[key] is not timer:
-                if self._came_round[key] is not None:
-                    self._came_round[key] = None
-                    came.append(key)
+            elif self._round_timers[key] is not timer:
+                if self._round_timers[key] is not None:
+                    self._round_timers[key] = None
+                    ended.append(key)
                 continue
             waited.append((key, when))
-        self._came_last = came or self._came_last
+        self._ended_last = ended or self._ended_last
         return waited
 
     def _begin_pass(self) -> None:
         """Begin a pass: each ticker has to complete a round, except the one that completed its
         round last.
         """
-        last = self._came_last[0] if len(self._came_last) == 1 else None
-        for key in list(self._came_round):
+        last = self._ended_last[0] if len(self._ended_last) == 1 else None
+        for key in list(self._round_timers):
             if key != last and self._rounds_of[key] < self._rounds:
-                del self._came_round[key]
+                del self._round_timers[key]
 
     def _note_rest(self) -> None:
         for record, frames, waiter in self._resting:

@@ -359,8 +359,8 @@ class Work:
         return suspension_of(task, waiter, self.in_executor)
 
     def note_resting_places(self) -> None:
-        """Note where the tasks wait that no client has caused. Called before a packet is sent: a
-        worker at another place afterwards is at work.
+        """Note the places at which tasks rest that no client has caused. Called before a packet is
+        sent: a worker that is at another place afterwards is at work.
         """
         if not self._tracks_earlier_tasks:
             self._adopt_earlier_tasks()

@@ -1,8 +1,8 @@
 """Calls that begin at a fixed rate, whether or not the calls before them were answered.
 
-The event loop gets no pause of its own. Housekeeping (see `Calls.housekeep`) is done where no call
-is pending and the next one is due late enough. Where that is never so, housekeeping is done now
-and then while calls are pending, and delays a call.
+An open loop can't pause the calls for housekeeping (see `Calls.housekeep`). Housekeeping is done
+while no call is pending and the next call is not due soon. If there is no such time for long, then
+housekeeping is done while calls are pending, and delays a call.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ __tracebackhide__ = True
 
 SECOND = 1_000_000_000
 ROUND_NS = SECOND // 20
-"""The longest time between two times of housekeeping where both loops can choose."""
+"""The time after which housekeeping is due again, in the closed and in the open loop."""
 CALLS_A_ROUND = 5_000
 """The most calls between two times of housekeeping: the transcript keeps twice as many handlers."""
 SPIN_NS = 2_000_000
 """A timer of the event loop is late by up to a millisecond, the resolution of epoll, and by what
-the system adds. In the last two milliseconds before a call is due, the loop runs without one."""
+the system adds. In the last two milliseconds before a call is due, `until` polls the clock."""
 HOUSEKEEPING_NS = 3_000_000
-"""The longest time that housekeeping takes: the transcript, the calibration loop, a bar."""
+"""The longest time of housekeeping: the transcript, the calibration loop, a progress bar."""
 LONGEST_NS = 2 * SECOND
-"""The longest time without housekeeping."""
+"""The time after which housekeeping is overdue, and is done even while calls are pending."""
 
 
 class Calls(Protocol):

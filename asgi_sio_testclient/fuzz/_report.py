@@ -24,7 +24,7 @@ class Failure:
     """A handler that failed.
 
     Attributes:
-        namespace: where the handler is registered.
+        namespace: the namespace for which the handler is registered.
         event: the event for which the handler is registered.
         error: the exception that the handler raised; a `HandlerHang` if the handler never ended.
         calls: the smallest failing example that was found: the events that the client sent.

@@ -8,14 +8,16 @@ from typing import Any
 
 from asgi_sio_testclient.har._file import Recorded, RecordedRequest
 
-__all__ = ["InCookie", "InPage", "brings", "place_in_page", "tokens_sent"]
+__all__ = ["InCookie", "InPage", "has_token", "place_in_page", "tokens_sent"]
 
 __tracebackhide__ = True
 
 _TOKEN = re.compile(r"[\w.-]{16,}")
 _SPECIAL = re.compile(r"([.^$*+?{}\[\]\\|()])")
-_BEGINS = re.compile(r"(?<=\s)\S|[<{,;]")  # where what names the value may begin
-_FEWEST, _MOST = 12, 80  # characters in front of the value by which it is found
+_BEGINS = re.compile(
+    r"(?<=\s)\S|[<{,;]"
+)  # where a pattern may begin: at a word, or at "<", "{", ",", ";"
+_FEWEST, _MOST = 12, 80  # characters in front of the value that the pattern has
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,14 @@ class InCookie:
     """A cookie that has the value.
 
     Attributes:
-        name: of the cookie.
+        name: the name of the cookie.
     """
 
     name: str
 
 
 def place_in_page(text: str, value: str) -> InPage | None:
-    """Return the pattern that finds a value in a text; None if no pattern finds it first."""
+    """Return a pattern whose first match in a text is the value, or None."""
     at = text.find(value)
     line = text[max(0, at - _MOST) : at].rpartition("\n")[2]
     behind = text[at + len(value) : at + len(value) + 1]
@@ -64,13 +66,13 @@ def _escaped(text: str) -> str:
 
 
 def tokens_sent(recorded: Recorded) -> set[str]:
-    """Return the long words that the browser sent, in requests and in packets."""
+    """Return the words of 16 or more characters that the browser sent, in requests and packets."""
     sent: list[Any] = []
     for request in recorded.requests:
         sent += [request.url, request.body, *request.headers.values()]
     for session in recorded.sessions:
         sent += session.query.values()
-        sent += [frame for _, way, _, frame in session.frames if way == "sent"]
+        sent += [frame for _, direction, _, frame in session.frames if direction == "sent"]
     words: set[str] = set()
     for text in sent:
         if isinstance(text, str):
@@ -78,7 +80,7 @@ def tokens_sent(recorded: Recorded) -> set[str]:
     return words
 
 
-def brings(request: RecordedRequest, tokens: set[str]) -> bool:
+def has_token(request: RecordedRequest, tokens: set[str]) -> bool:
     """Return whether the response is a page that contains one of these words."""
     page = request.response if "html" in request.response_type else None
     return page is not None and not tokens.isdisjoint(_TOKEN.findall(page))

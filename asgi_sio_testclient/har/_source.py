@@ -367,7 +367,7 @@ def _subscripts(path: tuple[Any, ...]) -> str:
 
 
 def _found(capture: Capture, client: str) -> str:
-    """Source of what a response brings."""
+    """Return the source of the expression that reads a captured value from a response."""
     match capture.place:
         case InCookie(name):
             return f"{client}.http.cookies[{expression(name)}]"

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from asgi_sio_testclient._connection.transcript import Transcript, TranscriptEntry
 from asgi_sio_testclient._protocol.packets import packet_class_for
 from asgi_sio_testclient.har._file import Recorded, RecordedRequest, RecordedSession
-from asgi_sio_testclient.har._pages import brings, tokens_sent
+from asgi_sio_testclient.har._pages import has_token, tokens_sent
 
 __all__ = [
     "CloseConnection",
@@ -365,16 +365,17 @@ _FETCHED = frozenset({"xhr", "fetch", ""})
 
 
 def _requests(recorded: Recorded, user: User) -> Iterator[Step]:
-    """Yield the requests to the app's host that change something, set cookies, fetch JSON, or bring
-    a page with a token that is sent later; not the requests for other pages, scripts and pictures.
+    """Yield the requests to the app's host that change something, set cookies, fetch JSON, or get
+    a page with a token that is sent later. Requests for other pages, scripts and pictures are left
+    out.
     """
     host = urlsplit(recorded.sessions[0].url).netloc
     tokens = tokens_sent(recorded)
     for request in recorded.requests:
         own = urlsplit(request.url).netloc == host
         fetched = request.kind in _FETCHED and _json(request) is not None
-        tells = request.sets_cookies or fetched or brings(request, tokens)
-        if own and (request.method in _CHANGES or tells):
+        matters = request.sets_cookies or fetched or has_token(request, tokens)
+        if own and (request.method in _CHANGES or matters):
             yield Request(request.time, user, "/", request)
 
 
@@ -382,7 +383,7 @@ _KEPT_HEADERS = re.compile(r"authorization|x-(?!requested-with|forwarded|real-ip
 
 
 def added_headers(headers: dict[str, str]) -> dict[str, str]:
-    """Return the headers that the page added, not the browser."""
+    """Return the headers that a script of the page has set: not those that browsers add."""
     return {name: value for name, value in headers.items() if _KEPT_HEADERS.fullmatch(name)}
 
 

@@ -18,7 +18,7 @@ from asgi_sio_testclient._client.options import DEFAULT_TRANSPORTS
 from asgi_sio_testclient.locust._client import MeasuredClient, Requests
 from asgi_sio_testclient.locust._failures import is_reported
 from asgi_sio_testclient.locust._loop import event_loop
-from asgi_sio_testclient.locust._tasks import take_coroutines
+from asgi_sio_testclient.locust._tasks import wrap_coroutines
 from asgi_sio_testclient.remote import RemoteServer
 
 __all__ = ["SocketIOUser"]
@@ -81,7 +81,7 @@ class SocketIOUser(User):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        take_coroutines(type(self))
+        wrap_coroutines(type(self))
         self._requests = Requests(environment.events.request.fire, self.context)
         self._joined: set[str] = set()
         self._pause = FIRST_PAUSE
@@ -131,7 +131,7 @@ class SocketIOUser(User):
             else:
                 loop.run(self._disconnect(), _let_end)
 
-    # -- called by the wrappers of tasks and hooks, see `take_coroutines`
+    # -- called by the wrappers of tasks and hooks, see `wrap_coroutines`
 
     def _begin(self, on_start: Callable[[], Any]) -> Any:
         """Connect, and run ``on_start``; repeat ``on_start`` if one of its requests fails, after a

@@ -131,19 +131,19 @@ class Disconnect:
     for the server's response.
 
     Attributes:
-        came: whether the client has disconnected.
+        has_come: whether the client has disconnected.
         cancels: whether a disconnect cancels the task.
     """
 
     def __init__(self) -> None:
-        self.came = False
+        self.has_come = False
         self.cancels = True
         self._cancelled = False
         self._task = cast("asyncio.Task[Any]", asyncio.current_task())
 
     def arrived(self) -> None:
         """Note that the client has disconnected."""
-        self.came = True
+        self.has_come = True
         if self.cancels:
             self.cancels, self._cancelled = False, True
             self._task.cancel()

@@ -71,7 +71,7 @@ class _WebSocketForward:
         finally:
             self._disconnect.cancels = False
             self._opened.cancel()
-            if not self._disconnect.came:
+            if not self._disconnect.has_come:
                 from_client.cancel()
             await asyncio.wait((from_client,))
             if websocket is not None:
@@ -123,7 +123,7 @@ class _WebSocketForward:
                 await send({"type": "websocket.send", "bytes": message.data})
             else:
                 break
-        if not self._disconnect.came:
+        if not self._disconnect.has_come:
             await self._closed(websocket, message)
 
     async def _closed(self, websocket: WebSocket, message: WSMessage) -> None:

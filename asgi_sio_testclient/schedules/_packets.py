@@ -102,8 +102,8 @@ class _Call:
         if text is None or not recorder.active:
             return message
         length = recorder.arrival(self._loop, text)
-        if length and recorder.tell is not None:
-            recorder.tell("delay", self.client, text, length)
+        if length and recorder.listener is not None:
+            recorder.listener("delay", self.client, text, length)
         try:
             if length:
                 await self._hold(length)
@@ -111,8 +111,8 @@ class _Call:
             # python-engineio's wait_for cancels a receive(): the next receive() gets the message.
             self._kept.append(message)
             raise
-        if recorder.tell is not None:
-            recorder.tell("arrives", self.client, text, self._eio)
+        if recorder.listener is not None:
+            recorder.listener("arrives", self.client, text, self._eio)
         return message
 
     async def _hold(self, length: float) -> None:
@@ -165,8 +165,8 @@ class _Call:
                 self._network.client(self._sid)
             if not text.startswith(_CONTROL):
                 recorder.sent(self._loop, _STAMP.sub("...", text))
-                if recorder.tell is not None:
-                    recorder.tell("sent", self.client, text)
+                if recorder.listener is not None:
+                    recorder.listener("sent", self.client, text)
         await self._send(message)
 
 

@@ -59,8 +59,8 @@ class Recorder:
         moments: times at which something happened, or was due.
         trace: the events of the run, for a comparison with another run.
         codes: the code objects of all frames at points.
-        came: the keys of the holds whose points were reached.
-        tell: called for each event of the run; None if no text of the run is made.
+        reached: the keys of the holds whose points were reached.
+        listener: called for each event of the run; None if no text of the run is made.
         active: whether points are found; False while the loop is closed.
     """
 
@@ -74,15 +74,15 @@ class Recorder:
         self.moments: list[float] = []
         self.trace: list[tuple[Any, ...]] = []
         self.codes: set[CodeType] = set()
-        self.came: set[Key] = set()
-        self.tell: Listener | None = None
+        self.reached: set[Key] = set()
+        self.listener: Listener | None = None
         self.active = True
         self._records = records
         self._counts: dict[tuple[int, ...], int] = {}
         self._wanted = {key[:-1] for key in holds}
 
     def _is_observed(self, path: tuple[int, ...]) -> bool:
-        return self.active and (self._records or path in self._wanted or self.tell is not None)
+        return self.active and (self._records or path in self._wanted or self.listener is not None)
 
     def step(self, loop: Any, task: asyncio.Task[Any], *, woken: bool) -> float:
         """Return how long to hold a step of a task; see `Schedule` for the unit.
@@ -106,15 +106,15 @@ class Recorder:
         if self._is_point(site, woken=woken):
             kind = "call" if woken else "yield"
             length = self._point(loop, path, kind, loop.time(), frames, task)
-        if self.tell is not None and not length:
-            self.tell("step", task, frames, site)
+        if self.listener is not None and not length:
+            self.listener("step", task, frames, site)
         return length
 
     def released(self, task: asyncio.Task[Any]) -> None:
         """Called when a step that was held goes on."""
-        if self.tell is not None:
+        if self.listener is not None:
             frames = awaited(task)
-            self.tell("step", task, frames, self.frames.site(frames))
+            self.listener("step", task, frames, self.frames.site(frames))
 
     def _is_point(self, site: Site, *, woken: bool) -> bool:
         if site.inside_client:
@@ -182,9 +182,9 @@ class Recorder:
             self.trace.append((kind, key, where))
         length = self.holds.get(key, 0.0)
         if length:
-            self.came.add(key)
-            if self.tell is not None and frames:
-                self.tell("hold", task, frames, length, when)
+            self.reached.add(key)
+            if self.listener is not None and frames:
+                self.listener("hold", task, frames, length, when)
         return length
 
     def line(self, frames: Sequence[FrameType], *, of_test: bool = False) -> FrameType:

@@ -83,7 +83,7 @@ def run(
             error = _run_main(loop, scenario, network, listen)
         finally:
             recorder.active = False
-            recorder.tell = None
+            recorder.listener = None
             _wind_up(loop)
             network.close()
     return Outcome(
@@ -91,7 +91,7 @@ def run(
         recorder.points,
         sorted(round(moment - START, 9) for moment in recorder.moments),
         recorder.trace,
-        [key for key in schedule.holds if key not in recorder.came],
+        [key for key in schedule.holds if key not in recorder.reached],
         sorted(loop.threads.foreign),
         recorder.codes,
     )
@@ -104,7 +104,7 @@ def _run_main(
     context = contextvars.copy_context()
     main = loop.create_task(_call(scenario), context=context)
     if listen is not None:
-        loop.recorder.tell = listen(loop, network, main)
+        loop.recorder.listener = listen(loop, network, main)
     error: BaseException | None = None
     try:
         loop.run_until_complete(main)
@@ -114,8 +114,8 @@ def _run_main(
         error = exc
     if loop.fatal is not None:
         raise loop.fatal
-    if loop.recorder.tell is not None:
-        loop.recorder.tell.end(error)
+    if loop.recorder.listener is not None:
+        loop.recorder.listener.end(error)
     return error
 
 

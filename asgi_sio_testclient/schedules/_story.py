@@ -123,7 +123,7 @@ class Story:
         routine = text.startswith(("a websocket", "the websocket", "40", "GET /socket.io"))
         if not routine or started:
             suffix = f": {', '.join(started)}" if started else ""
-            self._say(f"{self._packet(client, text)} arrives{suffix}")
+            self._add(f"{self._packet(client, text)} arrives{suffix}")
 
     def _find_failure(self) -> None:
         """Record when the scenario failed, if an exit of a client handles the exception now."""
@@ -138,7 +138,7 @@ class Story:
             self._clients[connected[2], connected[1] or "/"] = client
         frames = [frame for frame in text.split("\x1e") if frame.startswith(("42", "43", "45"))]
         if frames and client is not None:
-            self._say(f"{_short(' '.join(frames))} is sent to client {client}")
+            self._add(f"{_short(' '.join(frames))} is sent to client {client}")
 
     def _step(self, task: asyncio.Task[Any], frames: Sequence[FrameType], site: Site) -> None:
         sleeps = any(frame.f_code is asyncio.sleep.__code__ for frame in frames)
@@ -148,7 +148,7 @@ class Story:
             asserts_early = sleeps and not site.inside_client and self._loop.holds_something
             self._short_sleep = f"{where}, `{source}`" if asserts_early else ""
         if not site.inside_client:
-            self._say_once(self._who(task, frames), f"goes on ({where}, `{source}`)")
+            self._add_once(self._who(task, frames), f"goes on ({where}, `{source}`)")
 
     def _hold(
         self, task: asyncio.Task[Any], frames: Sequence[FrameType], length: float, when: float
@@ -164,12 +164,12 @@ class Story:
         self._lines.append((when, str(hold), True))
         self._last = None
 
-    def _say_once(self, who: str, what: str) -> None:
+    def _add_once(self, who: str, what: str) -> None:
         if self._last != (who, what):
-            self._say(f"{who} {what}")
+            self._add(f"{who} {what}")
             self._last = who, what
 
-    def _say(self, line: str) -> None:
+    def _add(self, line: str) -> None:
         self._lines.append((self._loop.time(), line, False))
         self._last = None
 
