@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from house import ROOMS
+from import_rules import RULES
 
 PICTURES = Path(__file__).with_name("_pictures")
 
@@ -32,8 +32,8 @@ class Box:
 
 
 def rows() -> tuple[tuple[Box, ...], ...]:
-    """The rooms of tests/house.py, top-down, below the reader's test."""
-    shown = [(room.row, name, room.title) for name, room in ROOMS.items() if room.row is not None]
+    """The units of tests/import_rules.py, from the top down, below the reader's test."""
+    shown = [(rule.row, name, rule.title) for name, rule in RULES.items() if rule.row is not None]
     found: list[tuple[Box, ...]] = [(Box("your test"),)]
     for number in sorted({row for row, _, _ in shown}, reverse=True):
         boxes = [(name, title) for row, name, title in shown if row == number]
@@ -79,10 +79,10 @@ def draw_box(box: Box, x: float, y: float, width: float) -> Iterator[str]:
 
 def draw_rows() -> Iterator[str]:
     for number, row in enumerate(ROWS):
-        x, room = float(LEFT), WIDTH - GAP * (len(row) - 1)
+        x, width = float(LEFT), WIDTH - GAP * (len(row) - 1)
         for box in row:
-            yield from draw_box(box, x, 12 + number * STEP, room * box.share)
-            x += room * box.share + GAP
+            yield from draw_box(box, x, 12 + number * STEP, width * box.share)
+            x += width * box.share + GAP
 
 
 def draw_app(number: int) -> Iterator[str]:

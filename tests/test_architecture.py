@@ -1,6 +1,6 @@
-"""Holds the import rule of each folder, as `house` gives it.
+"""Checks the import rule of each folder, from `import_rules`.
 
-The picture that belongs to it is in docs/how-it-works.md, and is drawn from the same rules.
+The picture in docs/how-it-works.md is drawn from the same rules.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import modules_tested
 import pytest
-from house import EVERYWHERE, ROOMS, TOOLS
+from import_rules import EVERYWHERE, RULES, TOOLS
 
 import asgi_sio_testclient
 
@@ -26,7 +26,7 @@ PACKAGE = "asgi_sio_testclient"
 ROOT = Path(asgi_sio_testclient.__file__).parent
 PICTURE = Path(__file__).parents[1] / "docs" / "_pictures" / "layers.svg"
 
-KNOWS_THE_SERVERS_INSIDE = "_server"
+USES_PRIVATE_PARTS = "_server"
 PUBLIC_FACES = {"asgi", "bench", "conformance", "stock", "_cli"}
 """Packages whose modules and whose face may import each other."""
 
@@ -88,13 +88,13 @@ def our_imports(tree: ast.AST, *, types: bool = False) -> set[str]:
 
 
 def forbidden_imports(module: str, tree: ast.AST, *, types: bool = False) -> list[str]:
-    """The imported modules that the rule of the module's room does not allow."""
-    room = unit(module)
-    allowed = ROOMS[room].imports
+    """The imported modules that the rule of the module's unit does not allow."""
+    own = unit(module)
+    allowed = RULES[own].imports
     return sorted(
         target
         for target in our_imports(tree, types=types) - EVERYWHERE
-        if unit(target) not in allowed | {room}
+        if unit(target) not in allowed | {own}
     )
 
 
@@ -108,7 +108,7 @@ def names_the_server(node: ast.AST) -> bool:
     return name.lstrip("_") in {"eio", "sio"}
 
 
-def is_a_touch(node: ast.AST) -> bool:
+def is_private_use(node: ast.AST) -> bool:
     match node:
         case ast.Attribute(value=owner, attr=name, ctx=context) if names_the_server(owner):
             return name.startswith("_") or not isinstance(context, ast.Load)
@@ -118,10 +118,12 @@ def is_a_touch(node: ast.AST) -> bool:
             return False
 
 
-def touches_of_the_servers_inside(tree: ast.AST) -> list[str]:
+def uses_of_private_parts(tree: ast.AST) -> list[str]:
     """Private attributes of the server that are read, and attributes of it that are set."""
     return [
-        f"line {node.lineno}: {ast.unparse(node)}" for node in ast.walk(tree) if is_a_touch(node)
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(tree)
+        if is_private_use(node)
     ]
 
 
@@ -130,13 +132,13 @@ def parse(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
-def test_every_unit_is_a_room_with_a_rule() -> None:
-    assert sorted(ROOMS) == sorted({unit(module) for module in MODULES})
+def test_every_unit_has_a_rule() -> None:
+    assert sorted(RULES) == sorted({unit(module) for module in MODULES})
 
 
 def test_rules_have_no_circle() -> None:
-    order = graphlib.TopologicalSorter({name: room.imports for name, room in ROOMS.items()})
-    assert set(order.static_order()) == set(ROOMS)
+    order = graphlib.TopologicalSorter({name: rule.imports for name, rule in RULES.items()})
+    assert set(order.static_order()) == set(RULES)
 
 
 # Over all modules in one test each: a failure shows every module that breaks the rule, and a
@@ -149,14 +151,14 @@ def test_what_every_module_may_import_imports_nothing_of_the_package() -> None:
 
 
 def test_nothing_but_the_command_line_imports_a_tool() -> None:
-    importers = {name for name, room in ROOMS.items() if room.imports & set(TOOLS)}
+    importers = {name for name, rule in RULES.items() if rule.imports & set(TOOLS)}
     assert importers <= {"_cli"}
 
 
 def test_the_picture_shows_every_folder() -> None:
     picture = PICTURE.read_text(encoding="utf-8")
     shown = set(re.findall(r"<tspan>(\w+)</tspan>", picture))
-    assert shown == {name for name, room in ROOMS.items() if room.row is not None}
+    assert shown == {name for name, rule in RULES.items() if rule.row is not None}
 
 
 @pytest.mark.slow
@@ -172,26 +174,26 @@ def test_modules_of_a_unit_import_each_other_in_one_order() -> None:
 
 
 @pytest.mark.parametrize("types", [False, True], ids=["running", "type checkers"])
-def test_a_module_imports_what_its_room_may(*, types: bool) -> None:
+def test_a_module_imports_only_what_its_rule_allows(*, types: bool) -> None:
     imports = {module: forbidden_imports(module, parse(module), types=types) for module in MODULES}
     assert {module: found for module, found in imports.items() if found} == {}
 
 
-def test_what_a_module_must_not_know() -> None:
-    imports = {m: foreign_imports(parse(m)) & ROOMS[unit(m)].never for m in MODULES}
+def test_a_module_imports_no_forbidden_package() -> None:
+    imports = {m: foreign_imports(parse(m)) & RULES[unit(m)].never for m in MODULES}
     assert {module: found for module, found in imports.items() if found} == {}
 
 
-def test_a_room_of_the_standard_library_only() -> None:
-    rooms = [module for module in MODULES if ROOMS[unit(module)].standard_library_only]
-    imports = {module: foreign_imports(parse(module)) - sys.stdlib_module_names for module in rooms}
+def test_units_of_the_standard_library_only() -> None:
+    units = [module for module in MODULES if RULES[unit(module)].standard_library_only]
+    imports = {module: foreign_imports(parse(module)) - sys.stdlib_module_names for module in units}
     assert {module: found for module, found in imports.items() if found} == {}
 
 
-def test_the_servers_inside_is_left_to_those_that_know_it() -> None:
-    others = [module for module in MODULES if unit(module) != KNOWS_THE_SERVERS_INSIDE]
-    touches = {module: touches_of_the_servers_inside(parse(module)) for module in others}
-    assert {module: found for module, found in touches.items() if found} == {}
+def test_only_one_folder_uses_private_parts_of_the_server() -> None:
+    others = [module for module in MODULES if unit(module) != USES_PRIVATE_PARTS]
+    uses = {module: uses_of_private_parts(parse(module)) for module in others}
+    assert {module: found for module, found in uses.items() if found} == {}
 
 
 @pytest.mark.parametrize(
@@ -207,16 +209,16 @@ def test_the_servers_inside_is_left_to_those_that_know_it() -> None:
         ("import asyncio", []),
     ],
 )
-def test_the_rule_sees_a_forbidden_import(source: str, found: list[str]) -> None:
+def test_a_forbidden_import_is_found(source: str, found: list[str]) -> None:
     assert forbidden_imports("_protocol.socketio", ast.parse(source)) == found
 
 
-def test_the_rule_sees_what_a_type_checker_imports() -> None:
+def test_an_import_for_type_checkers_is_found() -> None:
     tree = ast.parse("if TYPE_CHECKING:\n    from asgi_sio_testclient import TestClient")
     assert forbidden_imports("_protocol.socketio", tree, types=True) == ["__init__"]
 
 
-def test_the_rule_sees_a_foreign_import() -> None:
+def test_an_import_of_another_package_is_found() -> None:
     tree = ast.parse("import os.path\nif x:\n    from time import monotonic")
     assert foreign_imports(tree) == {"os", "time"}
 
@@ -231,12 +233,12 @@ def test_the_rule_sees_a_foreign_import() -> None:
         "setattr(self.eio, name, value)",
     ],
 )
-def test_the_rule_sees_a_touch_of_the_servers_inside(source: str) -> None:
-    assert touches_of_the_servers_inside(ast.parse(source)) != []
+def test_a_use_of_a_private_part_is_found(source: str) -> None:
+    assert uses_of_private_parts(ast.parse(source)) != []
 
 
-def test_the_rule_lets_public_use_pass() -> None:
-    assert touches_of_the_servers_inside(ast.parse("sio.rooms(sid)\nself._rooms = sio")) == []
+def test_public_use_passes() -> None:
+    assert uses_of_private_parts(ast.parse("sio.rooms(sid)\nself._rooms = sio")) == []
 
 
 def hides_its_frames(path: Path) -> bool:
