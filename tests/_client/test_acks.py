@@ -1,4 +1,4 @@
-"""Acks that a client waits for, and the errors of acks that can't come."""
+"""Acks that a client waits for, and the errors of acks that can't arrive."""
 
 import asyncio
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from asgi_sio_testclient._client.acks import Ack, Acks
 
 @dataclass
 class Run:
-    """As much of a handler's run as acks are told by."""
+    """The attributes of a handler's run that name an ack."""
 
     namespace: str
     id: int | None

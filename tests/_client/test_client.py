@@ -1,4 +1,4 @@
-"""The public names and signatures are those of the design page; other test suites use them."""
+"""The public names and signatures are those of the design page, which other test suites use."""
 
 import inspect
 
@@ -25,7 +25,7 @@ CONSTRUCTOR = {
     "timeout": 5.0,
     "raise_app_exceptions": True,
 }
-# name: (positional with their defaults, keyword-only with theirs)
+# name: (positional parameters with their defaults, keyword-only parameters with theirs)
 REQUIRED = inspect.Parameter.empty
 METHODS = {
     "connect": (
@@ -81,7 +81,7 @@ ERRORS = {
 
 
 def split(function):
-    """Positional and keyword-only parameters, by name, with their defaults."""
+    """Return positional and keyword-only parameters, each by name with its default."""
     positional, keyword = {}, {}
     for parameter in list(inspect.signature(function).parameters.values())[1:]:
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:

@@ -1,4 +1,6 @@
-"""The httpx side: the cookies, headers, auth and base URL of a handshake, and cookies set by it."""
+"""The HTTP side: the cookies, headers, auth and base URL of a handshake, and the cookies that it
+sets.
+"""
 
 import asyncio
 import ssl
@@ -18,7 +20,9 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
 async def shop(scope, receive, send):
-    """The rest of the app: /set?cookie=... sets that cookie; every page says which it got."""
+    """The app's other pages: /set?cookie=... sets that cookie; every page returns the cookies that
+    it got.
+    """
     if scope["type"] == "lifespan":
         return
     await receive()
@@ -40,7 +44,7 @@ def asgi_client(module, app, **options):
 
 
 def mock_client(module, **options):
-    """A sync client that was logged in somewhere else: every answer sets the session cookie."""
+    """Return a sync client of another app, where each response sets the session cookie."""
     transport = module.MockTransport(
         lambda request: module.Response(200, headers={"set-cookie": "session=ann; Path=/"})
     )
@@ -54,7 +58,7 @@ def cookies_seen(exchange):
 
 
 class TestKinds:
-    """Every client that somebody may have logged in with."""
+    """All kinds of clients that a test may have logged in with."""
 
     @pytest.mark.parametrize("module", [httpx, httpx2], ids=["httpx", "httpx2"])
     async def test_async(self, app, transports, module):
@@ -198,7 +202,7 @@ class TestOwnHttp:
 
 
 async def test_an_app_gets_a_disconnect_when_its_request_is_cancelled():
-    """As by a server whose client closes the connection."""
+    """A server sends http.disconnect, too, if the client closes the connection."""
     received, reached = [], asyncio.Event()
 
     async def app(scope, receive, send):
@@ -216,7 +220,7 @@ async def test_an_app_gets_a_disconnect_when_its_request_is_cancelled():
 
 
 class TestCookieRules:
-    """httpx's own rules: a request of httpx itself to the same URL carries the same cookies."""
+    """httpx's own rules: a request of httpx to the same URL has the same cookies."""
 
     CASES = (
         ("http://testserver", "a=1", "a=1"),
@@ -282,7 +286,7 @@ class TestCookieRules:
 
 
 class TestCookiesComeBack:
-    """What the app sets while the handshake goes on is in the jar."""
+    """Cookies that the app sets during the handshake are stored in the jar."""
 
     @staticmethod
     def baker(app, cookie="flavour=oat; Path=/"):
@@ -514,7 +518,7 @@ class TestOrigin:
 
 
 async def test_the_recorder_is_an_app_like_any_other():
-    """The Recorder stands in front of most apps here: it must not be what makes them work."""
+    """Most tests have a Recorder around their app; a client works without it, too."""
     bare = lab()
     async with TestClient(bare.app.app) as client:
         await client.connect()

@@ -1,4 +1,4 @@
-"""The first line of an error names the cause: the causes that no test of behaviour covers."""
+"""The first line of an error names the cause: causes that no behaviour test covers."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ import socketio
 from asgi_sio_testclient import ConnectTimeout, EventTimeout, ReceivedEvent, TestClient
 from asgi_sio_testclient._client.diagnosis import _block, near, show_event
 
-SHORT = 0.05  # seconds, for waits that can't end
+SHORT = 0.05  # seconds, for waits that end by their timeout
 
 
 def server(**handlers):
@@ -152,7 +152,7 @@ def test_an_event_on_one_line(event, text):
 
 
 async def test_what_the_engine_logged_and_the_test_has_seen_is_no_cause(caplog):
-    caplog.set_level(logging.ERROR, "engineio.server")  # other modules of the suite silence it
+    caplog.set_level(logging.ERROR, "engineio.server")  # other modules disable it
 
     async def boom(sid):
         raise LookupError("no such user")

@@ -1,4 +1,4 @@
-"""Names of other clients: the error says what to write instead."""
+"""Names of other clients: the error has this client's name."""
 
 import inspect
 
@@ -15,11 +15,11 @@ from asgi_sio_testclient._client.foreign_names import (
 
 
 class Client:
-    """An async one."""
+    """The names of an async client."""
 
 
 class SyncClient:
-    """A sync one."""
+    """The names of a sync client."""
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_name_in_another_form(names, unknown, kind, words):
 
 
 def test_names_in_this_form():
-    check_names(["/", "/chat", 5, [5]], {})  # what is no name at all is refused elsewhere
+    check_names(["/", "/chat", 5, [5]], {})  # values that are no names are refused elsewhere
 
 
 @pytest.mark.parametrize(

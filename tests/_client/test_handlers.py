@@ -1,4 +1,4 @@
-"""The test's own handlers: which handler gets an event, and how the handler is called."""
+"""The test's own handlers: which handler gets an event, and with which arguments."""
 
 import asyncio
 import functools
@@ -14,7 +14,7 @@ NAMESPACES = ["/", "/chat", "*"]
 
 
 def none():
-    """A handler that is found and never called."""
+    """A handler that is only looked up, and never called."""
 
 
 def test_there_are_none_at_first():
@@ -72,8 +72,8 @@ def test_a_catch_all_event_does_not_take_reserved_events(event):
     st.sampled_from(["/", "/chat", "/other"]),
 )
 def test_handlers_are_found_as_in_python_socketios_client(registered, event, namespace):
-    # Its own table of priorities goes on with namespace "*" where a namespace has no handler for
-    # the event; its code does so only where the namespace has no handler at all.
+    # A comment in python-socketio says that namespace "*" is used if a namespace has no handler
+    # for the event; its code uses it only if the namespace has no handler at all.
     assume(len({space for _, space in registered} & {namespace, "*"}) < 2)
     handlers, peer = Handlers(), socketio.AsyncClient()
     for name, space in registered:
@@ -91,7 +91,7 @@ def test_handlers_are_found_as_in_python_socketios_client(registered, event, nam
 
 
 class Table:
-    """Where answers and errors arrive."""
+    """Collects acks and errors of handlers."""
 
     def __init__(self):
         self.answers, self.errors, self.tasks = [], [], []

@@ -1,4 +1,4 @@
-"""The inbox: events that have arrived and are not read, and the waits for events."""
+"""The inbox: unread events, and the waits for events."""
 
 import asyncio
 
@@ -188,7 +188,9 @@ async def test_an_error_is_raised_in_the_one_who_has_waited_longest():
 
 
 async def test_a_predicate_that_is_interrupted():
-    """It is raised where the event arrives: it ends the process, and not only the test."""
+    """The exception is raised where the event arrives, so that it ends the process and not only the
+    test.
+    """
 
     def interrupt(event):
         raise KeyboardInterrupt

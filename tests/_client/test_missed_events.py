@@ -1,4 +1,4 @@
-"""Why an emit did not reach a client."""
+"""The reasons why an emit did not reach a client."""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,5 +1,5 @@
-"""The arguments of a client are checked at once; the error names what is wrong and what is
-expected.
+"""The arguments of a client are checked at once; the error names the wrong value and the accepted
+ones.
 """
 
 import functools
@@ -22,7 +22,7 @@ async def app(scope, receive, send):
 
 
 def options(**changes):
-    """The constructor's arguments with their defaults, but for `changes`."""
+    """Return the constructor's arguments: the defaults, with `changes`."""
     parameters = inspect.signature(TestClient).parameters
     given = {name: parameter.default for name, parameter in parameters.items()}
     return Options(**{**given, "app": app, **changes})
@@ -63,7 +63,7 @@ def variadic(*args):
         functools.partial(app),
         Starlette(),
         socketio.ASGIApp(socketio.AsyncServer(async_mode="asgi")),
-        str,  # a callable of which nobody knows the signature
+        str,  # a callable without a known signature
     ],
 )
 def test_what_may_be_an_asgi_app_is_taken(given):

@@ -1,4 +1,4 @@
-"""The CONNECT of one namespace: how its answer ends the wait."""
+"""The CONNECT of one namespace, and the answers that end the wait for it."""
 
 import asyncio
 

@@ -63,7 +63,8 @@ async def cancelled(task):
 async def test_an_error_that_comes_in_the_step_of_a_cancellation_is_raised_by_the_next_wait(sio):
     @sio.on("boom")
     async def boom(sid):
-        # Called after this handler has raised, before the wait that fails of it goes on.
+        # This runs after the handler has raised, and before the wait that gets the exception goes
+        # on.
         asyncio.get_running_loop().call_soon(waiting.cancel)
         raise LookupError("mine")
 

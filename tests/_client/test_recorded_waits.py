@@ -1,4 +1,4 @@
-"""The lines of a trace about the calls of a client."""
+"""The lines of a trace about the client's own waits."""
 
 import pytest
 

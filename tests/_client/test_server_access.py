@@ -1,5 +1,5 @@
-"""The server's session of this client, and the rooms that it is in."""
-# ruff: noqa: PT012 (a block that raises needs its inside)
+"""The server's session of a client, and the client's rooms."""
+# ruff: noqa: PT012 (the block that raises has several statements)
 
 import pytest
 import socketio
@@ -88,7 +88,7 @@ async def test_session_of_each_client():
 
 
 async def test_session_is_saved_when_the_block_raises():
-    """As `AsyncServer.session` does, whose context manager saves whatever happens."""
+    """The session is saved as in `AsyncServer.session`, which saves after an exception, too."""
     _, app = new_server()
     async with TestClient(app) as client:
         await client.connect()

@@ -1,4 +1,4 @@
-"""The unread events, found by name and namespace."""
+"""The unread events, indexed by name and namespace."""
 
 import itertools
 
@@ -29,7 +29,7 @@ def fitting(events, name, namespace):
 
 
 @pytest.mark.parametrize(("name", "namespace"), KEYS)
-@pytest.mark.parametrize("repeated", [1, 9])  # few are looked through, many are found by an index
+@pytest.mark.parametrize("repeated", [1, 9])  # few events are searched, many are indexed
 def test_events_of_a_key_are_read_oldest_first(name, namespace, repeated):
     events = (A, CHAT, B) * repeated
     unread = unread_of(*events)

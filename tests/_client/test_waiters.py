@@ -1,4 +1,4 @@
-"""The waiters: which waiter gets an event."""
+"""The waiters: which waiter gets which event."""
 
 import asyncio
 

@@ -20,7 +20,7 @@ def sio():
 
 
 async def no_app(scope, receive, send):
-    """Returns at once: it has no lifespan."""
+    """An app that returns at once, because it has no lifespan."""
 
 
 def nothing_runs():
@@ -157,7 +157,7 @@ async def test_what_does_not_end_in_time_is_named_and_cancelled():
 
 
 async def stubborn(times):
-    """A task that swallows its cancellation, as python-engineio's do."""
+    """A task that swallows its cancellation, as python-engineio's tasks do."""
     while times:
         try:
             await asyncio.Event().wait()

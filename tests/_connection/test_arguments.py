@@ -34,7 +34,7 @@ async def asgi_app(scope, receive, send):
 
 
 class Extension:
-    """As Flask-SocketIO's object, which has the server as an attribute."""
+    """An extension like Flask-SocketIO's, which has the server as an attribute."""
 
     server = socketio.Server(async_mode="threading")
 

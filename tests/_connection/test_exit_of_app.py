@@ -16,7 +16,9 @@ def sio():
 
 
 def asking(sio):
-    """Add a handler that waits for an ack which the client never gives, and its event."""
+    """Add a handler that waits for an ack which the client never sends; return an event of its
+    start.
+    """
     asked = asyncio.Event()
 
     @sio.event
@@ -33,7 +35,7 @@ async def test_a_handler_that_waits_for_an_ack_leaves_the_others_their_time(sio)
 
     @sio.event
     async def nap(sid):
-        # A timer may end it, so that it is waited for.
+        # A timer may end this handler, so that the exit waits for it.
         await asyncio.wait_for(left.wait(), WAIT / 2)
         ended.append("nap")
 
@@ -90,7 +92,7 @@ async def test_an_ack_that_no_client_can_give_is_not_waited_for(sio, transports)
     async def disconnect(sid, reason):
         order.append(reason)
 
-    # The test's own limit is shorter than the client's.
+    # The test's own timeout is shorter than the client's.
     options = {"transports": transports, "timeout": 2 * WAIT}
     client = await TestClient(socketio.ASGIApp(sio), **options).__aenter__()
     await client.connect()

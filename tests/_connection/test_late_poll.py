@@ -11,7 +11,7 @@ WAIT = 60.0
 
 
 class LatePolls:
-    """Hold the answer to each poll from the given one on until the test lets it go."""
+    """Delays the response of each poll, from the given one on, until the test sets `go_on`."""
 
     def __init__(self, app, status, first):
         self.app = app
@@ -29,7 +29,7 @@ class LatePolls:
             await self.app(scope, receive, send)
             return
         self.held.set()
-        # As an app does that has no eye for a client that leaves.
+        # An app that does not react to the end of its client.
         while not self.go_on.is_set():
             try:
                 await self.go_on.wait()
@@ -44,7 +44,7 @@ class LatePolls:
 @pytest.mark.parametrize("leave", [TestClient.abort, TestClient.disconnect])
 async def test_it_is_dropped(leave, status):
     sio = socketio.AsyncServer(async_mode="asgi")
-    # After the handshake, and the poll that brings CONNECT.
+    # The first two requests are the handshake, and the poll with the CONNECT packet.
     app = LatePolls(socketio.ASGIApp(sio), status, first=3)
     async with TestClient(app, transports=("polling",), lifespan=False) as client:
         await client.connect()

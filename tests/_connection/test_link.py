@@ -1,4 +1,4 @@
-"""A disturbed link: both directions of a connection under one schedule."""
+"""A disturbed link: both directions of a connection with one schedule."""
 
 import pytest
 
@@ -10,7 +10,7 @@ PING = "2"
 
 
 class Timer:
-    """What ``call_later`` returned, called by the test."""
+    """The handle of ``call_later``; the test calls its function."""
 
     def __init__(self, seconds, call):
         self.seconds = seconds
@@ -22,7 +22,7 @@ class Timer:
 
 
 class Ends:
-    """A link with what arrived at each of its ends.
+    """A link, with the messages that arrived at each of its ends.
 
     Attributes:
         timers: one for each call of ``call_later``.

@@ -1,4 +1,4 @@
-"""What only long-polling has: batches, compression, a cookie; and the heartbeat of all three."""
+"""Long-polling: batches, compression, a cookie; and the heartbeat of all transports."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ def body_of(exchange):
 class TestBatches:
     @pytest.mark.parametrize("count", [1, 16, 17, 33, 100])
     async def test_no_post_has_more_packets_than_the_server_takes(self, count):
-        """The seventeenth makes python-engineio drop them all and still answer OK."""
+        """If a POST has seventeen packets, python-engineio drops all of them and answers OK."""
         app = lab()
         async with TestClient(app.app, transports=("polling",)) as client:
             await client.connect()
@@ -118,7 +118,7 @@ class TestHeartbeat:
         return [*websocket, *polling].count("3")
 
     async def test_a_sub_second_interval(self, transports):
-        """It is announced as 0 ms, which must not lead to a division, a busy loop or a close."""
+        """The server announces 0 ms, which must not cause a division, a busy loop or a close."""
         app = lab(ping_interval=0.02, ping_timeout=0.5)
         async with TestClient(app.app, transports=transports) as client:
             await client.connect()
@@ -131,7 +131,7 @@ class TestHeartbeat:
         app.assert_released()
 
     async def test_pongs_alone_keep_the_session(self, transports):
-        """Longer than interval and timeout together, and nobody says anything."""
+        """The session lasts longer than interval and timeout together, without any event."""
         app = lab(ping_interval=0.02, ping_timeout=0.1)
         async with TestClient(app.app, transports=transports) as client:
             await client.connect()
@@ -142,7 +142,7 @@ class TestHeartbeat:
                     await client.call("slow", 0.2, 1)
             assert client.is_connected()
             assert app.disconnects == []
-            # A client that spins on the 0 would have sent thousands of requests.
+            # A busy loop with the interval 0 would have sent thousands of requests.
             intervals = (clock() - began) / 0.02
             assert self.pongs(app) <= intervals + 2
             assert len(app.app.of("http")) < 4 * intervals

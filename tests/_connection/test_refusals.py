@@ -1,4 +1,4 @@
-"""The error of a refused handshake: which side caused each status."""
+"""The error of a refused handshake names the cause of each status."""
 
 import pytest
 

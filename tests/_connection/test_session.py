@@ -1,4 +1,4 @@
-"""The session under a client, `client.raw`, against servers that break the protocol."""
+"""The session of a client, `client.raw`, with servers that break the protocol."""
 
 import asyncio
 import json
@@ -18,14 +18,14 @@ from asgi_sio_testclient import (
 )
 
 SOON = 10.0  # seconds, the bound of waits that end at once
-NEVER = 0.05  # seconds, for waits that can't end
+NEVER = 0.05  # seconds, for waits that end by their timeout
 OPEN = "0" + json.dumps(
     {"sid": "abc", "upgrades": ["websocket"], "pingInterval": 25000, "pingTimeout": 20000}
 )
 
 
 class Wire:
-    """One websocket, from the server's side."""
+    """The server's side of one websocket."""
 
     def __init__(self, receive, send):
         self._receive, self._send = receive, send
@@ -40,7 +40,7 @@ class Wire:
             await self._send({"type": "websocket.send", key: frame})
 
     async def receive(self):
-        """The next frame, None for the end."""
+        """Return the next frame, or None at the end."""
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
             return None
@@ -50,7 +50,7 @@ class Wire:
         await self._send({"type": "websocket.close", **fields})
 
     async def open(self, *namespaces):
-        """Everything up to the answers to CONNECT."""
+        """Accept, send OPEN, and answer the CONNECT of each namespace."""
         await self.accept()
         await self.send(OPEN)
         for namespace in namespaces:
@@ -66,7 +66,7 @@ class Wire:
 
 
 def over_websocket(script):
-    """An app that runs `script` with each websocket."""
+    """Return an app that runs `script` with each websocket."""
 
     async def app(scope, receive, send):
         assert scope["type"] == "websocket"
@@ -76,10 +76,10 @@ def over_websocket(script):
 
 
 class Polled:
-    """Engine.IO over long-polling, from the server's side: the test says what each GET brings.
+    """The server's side of Engine.IO over long-polling, with the test's answers to each GET.
 
     Args:
-        websocket: takes the upgrade; without one it is refused.
+        websocket: handles the upgrade; if it is None, the upgrade is refused.
     """
 
     def __init__(self, *answers, websocket=None):
@@ -502,7 +502,7 @@ async def test_a_server_that_does_not_end_is_cancelled_at_exit():
             ended.append("cancelled")
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LeakWarning)  # whether it is named is tested elsewhere
+        warnings.simplefilter("ignore", LeakWarning)  # another test covers the warning
         async with client_of(over_websocket(script), timeout=NEVER) as client:
             await client.connect(timeout=SOON)
     assert ended == ["cancelled"]
@@ -533,7 +533,7 @@ async def test_the_answer_to_a_post_that_comes_after_the_end_changes_nothing():
         assert client.disconnect_reason == "transport close"
 
 
-# -- what keeps it busy
+# -- what the error of settle names
 
 
 async def test_a_packet_that_has_not_come_to_the_server_is_named():

@@ -1,4 +1,4 @@
-"""The table of a session's states: which state may follow which."""
+"""The table of a session's states: which transitions are allowed."""
 
 import pytest
 

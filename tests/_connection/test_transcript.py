@@ -1,4 +1,4 @@
-"""The transcript describes every packet, whatever a frame contains."""
+"""The transcript describes every packet, also malformed ones."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ PLACEHOLDER = '{"_placeholder":true,"num":0}'
 
 
 class Recording:
-    """A transcript that is written to as a session does it."""
+    """A transcript with the methods that a session calls."""
 
     def __init__(self, name="client1", others=()):
         self.all = [*others, self]
@@ -51,12 +51,12 @@ def only(frame, direction=RECEIVED):
 
 @pytest.fixture
 async def instrumentation():
-    """An instrumented server with a handler for "e"."""
+    """The instrumentation of a server with a handler for "e"."""
     sio = socketio.AsyncServer(async_mode="asgi")
 
     @sio.on("e")
     async def handler(sid):
-        """Never run: the test says when it ran."""
+        """Never called: the test notes runs of this handler itself."""
 
     current = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
     yield current
@@ -336,7 +336,7 @@ def test_a_transcript_without_others_draws_itself():
     assert transcript.to_mermaid().splitlines()[1] == "    participant client1"
 
 
-# -- what errors ask for
+# -- packets that errors show
 
 
 async def test_when_packets_of_a_kind_came_or_went():

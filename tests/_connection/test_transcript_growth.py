@@ -1,4 +1,4 @@
-"""The number of lines executed to read a transcript: counted, not timed."""
+"""The cost of reading a transcript; the tests count the executed lines."""
 
 import sys
 
@@ -9,7 +9,7 @@ from asgi_sio_testclient._connection.transcript import RECEIVED, SENT, Transcrip
 
 
 def steps(function):
-    """Calls and lines of Python that a function executes."""
+    """Return the number of calls and lines of Python that a function executes."""
     counted = 0
 
     def traced(_frame, event, _argument):
@@ -27,10 +27,12 @@ def steps(function):
 
 
 def transcript(count):
-    """One of `count` events that no handler takes, each with an attachment and an ack."""
+    """Return a transcript of `count` events without a handler, each with an attachment
+    and an ack.
+    """
     kept = Transcript(Packet, "client", list)
     for number in range(count):
-        time, id_ = float(number), number + 10_000  # as many digits in each
+        time, id_ = float(number), number + 10_000  # the same number of digits in each
         kept.note((time, SENT, "websocket", f'451-{id_}["put",{{"_placeholder":true}}]'))
         kept.note((time, SENT, "websocket", b"attachment"))
         kept.note((time, RECEIVED, "websocket", f"43{id_}[]"))
@@ -45,7 +47,7 @@ def test_the_text_of_four_times_as_many_packets_costs_four_times_as_much():
 @pytest.mark.parametrize("position", [-1, -2, -3])
 def test_the_last_packets_cost_the_same_however_many_there_are(position):
     few, many = transcript(400), transcript(1600)
-    # The notes are walked through, but without a line for each.
+    # The search over all notes executes no line of Python for each.
     more = steps(lambda: many[position]) - steps(lambda: few[position])
     assert more <= 20
 

@@ -1,4 +1,6 @@
-"""Heartbeats, timeouts and every reason of a disconnect, in virtual time: minutes pass at once."""
+"""Heartbeats, timeouts and every reason of a disconnect in virtual time, which does not take real
+time.
+"""
 
 import asyncio
 import contextlib
@@ -21,7 +23,7 @@ from asgi_sio_testclient import (
 )
 from asgi_sio_testclient._connection import virtual_time
 
-# Seconds of real time: a test that really waits for 45 s fails.
+# Seconds of real time: a test that waits for 45 s in real time fails.
 SOON = 10.0
 
 
@@ -58,8 +60,8 @@ def pings(client):
 
 
 async def test_pings_come_at_their_own_moments(client):
-    # A ping follows 25 s after the answer to the last one; real time passes as well.
-    before = len(pings(client))  # the probe of an upgrade
+    # A ping is sent 25 s after the last pong; real time passes as well.
+    before = len(pings(client))  # an upgrade has a ping as its probe
     await advance(client, 15)
     assert len(pings(client)) == before
     await advance(client, 15)
@@ -103,7 +105,7 @@ async def test_what_an_app_puts_off(transports):
 
     @sio.event
     async def disconnect(sid, reason):
-        # A window to come back in.
+        # The app waits some time for the user to reconnect.
         asyncio.get_running_loop().call_later(120, hung_up.set)
 
     async with TestClient(socketio.ASGIApp(sio), transports=transports) as client:
@@ -142,7 +144,7 @@ async def test_timers_run_in_their_order(client):
         assert when == pytest.approx(delay, abs=0.5)
 
 
-# -- every reason
+# -- the reasons of disconnects
 
 
 async def test_client_disconnect(client, built):
@@ -167,16 +169,17 @@ async def test_transport_close():
 
 
 async def test_ping_timeout(client, built):
-    """The server looks every 20 s at who owes it a pong for more than 20 s."""
+    """Every 20 s the server searches for clients whose pong is more than 20 s late."""
     await advance(client, 24)
-    # Over a websocket 45 s without any packet would be "transport close".
+    # After 45 s without any packet over a websocket the reason would be "transport close".
     await client.emit("keep", "the line is not quiet")
     client.raw.answer_pings = False
     await advance(client, 20)
     assert built.disconnects == []
     await advance(client, 21)
     assert built.disconnects == [("/", "ping timeout")]
-    # The server does not say so: it leaves the line to its own timeout (check_ping_timeout).
+    # The server does not send a close: it relies on the connection's own timeout
+    # (check_ping_timeout).
     assert client.is_connected()
     await advance(client, 45)
     assert not client.is_connected()
@@ -195,7 +198,7 @@ async def test_a_silent_websocket_is_closed():
 
 
 async def test_transport_error():
-    """A long poll that found nothing to say for ping_interval and ping_timeout."""
+    """A long poll without a packet for ping_interval plus ping_timeout."""
     built = lab(ping_interval=10, ping_timeout=100)
     async with TestClient(built.app, transports="polling") as client:
         await client.connect()
@@ -215,7 +218,7 @@ def fall_silent(client):
     client.advance(100)
 
 
-# What the client does, and what the server calls it over each transport.
+# The client's action, and the server's reason for the disconnect over each transport.
 ENDS = {
     "disconnect": (SyncTestClient.disconnect, dict.fromkeys(GONE, "client disconnect")),
     "kicked": (lambda client: client.call("kick"), dict.fromkeys(GONE, "server disconnect")),
@@ -290,7 +293,7 @@ async def test_two_clients_one_silent(client, built):
     assert len(built.disconnects) == 1
 
 
-# -- misuse, and what is left
+# -- wrong use, and what is left at the end
 
 
 async def test_outside_of_the_block(built):

@@ -1,4 +1,4 @@
-"""The requests of a connection, made of a client's HTTP side."""
+"""The requests of a connection, made from a client's HTTP context."""
 
 from asgi_sio_testclient._http.context import HTTPContext
 from asgi_sio_testclient._http.requests import ConnectionRequests

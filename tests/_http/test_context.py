@@ -15,7 +15,7 @@ URL = "http://testserver/socket.io/"
 
 
 async def app(scope, receive, send):
-    """Never called: only asked who its clients are."""
+    """Never called: only its httpx client is used."""
 
 
 def http_client(**options):

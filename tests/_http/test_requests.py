@@ -1,4 +1,6 @@
-"""From an http client, a URL, cookies and headers to the scopes of a connection, and back."""
+"""From an http client, a URL, cookies and headers to the scopes of a connection, and from responses
+to cookies.
+"""
 
 import base64
 import gzip

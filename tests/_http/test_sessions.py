@@ -282,11 +282,11 @@ async def test_a_cookie_that_is_never_sent_is_no_silent_failure():
         await client.connect()
 
 
-# -- where there is none
+# -- apps without sessions
 
 
 async def plain(scope, receive, send):
-    """No framework."""
+    """An app without a framework."""
 
 
 @pytest.mark.parametrize("app", [plain, fastapi.FastAPI(), socketio.ASGIApp(server(dict))])
@@ -307,7 +307,7 @@ async def test_an_app_without_a_secret_key_has_none(make):
                 """Not reached."""
 
 
-# -- Django, whose settings are of a whole process
+# -- Django, whose settings are global in a process
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ SOON = 10.0
 
 
 class Seen:
-    """An app that answers, and keeps what it got."""
+    """An app that answers, and records its scope and body."""
 
     def __init__(self):
         self.scope = None
@@ -39,7 +39,7 @@ async def raises_late(scope, receive, send):
 
 
 class Hangs:
-    """An app that waits, and tells how its request ended."""
+    """An app that waits, and records the messages until http.disconnect."""
 
     def __init__(self):
         self.messages = []
@@ -50,7 +50,7 @@ class Hangs:
 
 
 class Http:
-    """An httpx client on an app, and the tasks that the transport wanted kept."""
+    """An httpx client of an app, with the tasks that the transport keeps."""
 
     def __init__(self, app, **changes):
         self.tasks = []
@@ -115,7 +115,7 @@ async def test_or_it_is_a_500_as_under_a_server():
 
 
 async def test_what_follows_a_whole_response_is_raised_all_the_same():
-    """Starlette answers 500 and raises what made it do so."""
+    """Starlette answers 500 and then raises the exception."""
     async with Http(raises_late) as client:
         with pytest.raises(LookupError):
             await client.get("/")

@@ -1,4 +1,4 @@
-"""Engine.IO v4, the client's side, compared with python-engineio's packet classes."""
+"""The client's side of Engine.IO v4, compared with python-engineio's packet classes."""
 
 import itertools
 import json
@@ -41,7 +41,7 @@ anything_json = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=10,
 )
-# A character that no packet may hold where packets are joined by it.
+# The separator of packets in a payload can't be part of a packet.
 packet_text = st.text(st.characters(codec="utf-8", exclude_characters=SEPARATOR), min_size=1)
 frames = st.lists(packet_text | st.binary(), max_size=40)
 
@@ -229,7 +229,7 @@ def test_another_answer_than_the_probe_is_a_protocol_error():
     assert engine.probing
 
 
-# -- against python-engineio
+# -- compared with python-engineio
 
 
 @given(st.text() | st.builds("4{}".format, st.text()) | st.binary())
@@ -269,7 +269,7 @@ def test_a_binary_message_is_encoded_as_it_is(data):
 def test_what_is_encoded_can_be_decoded(kind, text):
     packet = decode(encode(kind, text))
     assert packet.packet_type == kind
-    # Compared as text, since NaN, which Python's JSON knows, is not equal to itself.
+    # The reprs are compared, because NaN is not equal to itself.
     assert repr(packet.data) == repr(Packet(encoded_packet=f"{kind}{text}").data)
 
 

@@ -21,7 +21,7 @@ def test_one_wrong_field_is_enough(wrong):
 
 
 def compact(**fields):
-    """As python-engineio's servers write it."""
+    """Return an OPEN packet as python-engineio's servers write it."""
     return "0" + json.dumps(FIELDS | fields, separators=(",", ":"))
 
 

@@ -1,4 +1,4 @@
-"""The packet class for `serializer=` and `json=`, and which packets are valid."""
+"""The packet class for `serializer=` and `json=`, and the packets that it accepts."""
 
 import json
 import types

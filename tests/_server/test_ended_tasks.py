@@ -20,7 +20,7 @@ async def other():
 
 @pytest.fixture
 async def tasks():
-    """One task of each, which wait."""
+    """One task of each function, which wait."""
     begun = [asyncio.ensure_future(function()) for function in (ticker, other)]
     await asyncio.sleep(0)
     yield begun
@@ -80,7 +80,7 @@ async def test_a_task_that_was_begun_in_a_loop_that_does_not_run():
     assert [str(found).partition(" (")[0] for found in never_run()] == ["ticker"]
     task.cancel()
     with warnings.catch_warnings():
-        # The coroutine never began.
+        # The task is cancelled before its coroutine starts.
         warnings.simplefilter("ignore", RuntimeWarning)
         await asyncio.to_thread(run_until_done, elsewhere, task)
     assert never_run() == []

@@ -1,5 +1,5 @@
 """The server behind an app is found, instrumented on the instance, and restored."""
-# ruff: noqa: PT012 (what is raised at the end of a block needs the block)
+# ruff: noqa: PT012 (an exception at the end of a block needs the block)
 
 import asyncio
 import functools
@@ -21,7 +21,9 @@ class Boom(Exception):
 
 
 def new_server(**settings):
-    """A server that must be instrumented: one handler raises, the other sends nothing."""
+    """Return a server whose handlers require instrumentation: one raises, the other does not
+    answer.
+    """
     sio = socketio.AsyncServer(async_mode="asgi", **settings)
 
     @sio.event
@@ -36,7 +38,7 @@ def new_server(**settings):
     return sio
 
 
-# Each wraps a server's app into an application and says under which path it then is.
+# Each function wraps a server's app in an application, and returns it with its path.
 
 
 def asgi_app(sio):
@@ -160,7 +162,7 @@ def receive_wrapped(sio):
 
 
 def first_message_replayed(sio):
-    """Looks at the first message before it hands the connection on."""
+    """Read the first message before the connection is passed on."""
     inner = socketio.ASGIApp(sio)
 
     async def app(scope, receive, send):
@@ -207,7 +209,7 @@ WRAPPINGS = [
 
 
 def pumped(sio):
-    """Nothing of the server is on the stack of `receive()`: a task of the wrapper calls it."""
+    """Call the server in another task, so that it is not in the call stack of `receive()`."""
     inner = socketio.ASGIApp(sio)
 
     async def app(scope, receive, send):
@@ -247,7 +249,7 @@ async def test_found_through(wrap, transport):
 
 
 class Branching(socketio.AsyncServer):
-    """Hands its requests to another server."""
+    """A server that passes its requests to another server."""
 
     branch = None
 
@@ -278,7 +280,7 @@ async def test_named_where_it_cannot_be_found():
 
 
 async def by_hand(scope, receive, send):
-    """Speaks just enough of the protocol to welcome a client, without python-socketio."""
+    """Accept a client without python-socketio, with as little of the protocol as possible."""
     if scope["type"] != "websocket":
         raise NotImplementedError
     await receive()
@@ -370,11 +372,11 @@ async def test_settle_covers_every_server_behind_the_app():
         assert [event.name for event in buyer.get_received()] == ["ordered"]
 
 
-# left as it was found
+# restored after the client
 
 
 def state_of(sio):
-    """All that hangs on the three instances, dictionaries and lists copied one level down."""
+    """Return all attributes of the three instances, with copies of dictionaries and lists."""
 
     def frozen(value):
         return value.copy() if isinstance(value, dict | list | set) else value
@@ -387,7 +389,7 @@ def state_of(sio):
 
 def left_as_found(sio, before):
     after = state_of(sio)
-    # What any connection changes for good, instrumented or not.
+    # Attributes that every connection changes permanently.
     before["sio"]["manager_initialized"] = True
     before["eio"]["sequence_number"] = sio.eio.sequence_number
     assert after == before
@@ -561,7 +563,7 @@ def test_a_client_that_never_left_on_a_dead_loop_does_not_poison_the_next():
     never_closed = loop.run_until_complete(leave_it_open())
     asyncio.run(use_it())
 
-    # The loop comes back to life only so that its tasks are not destroyed while they are pending.
+    # The loop runs again so that its pending tasks can be cancelled.
     remaining = asyncio.all_tasks(loop)
     while remaining:
         for task in remaining:
@@ -571,12 +573,12 @@ def test_a_client_that_never_left_on_a_dead_loop_does_not_poison_the_next():
     assert never_closed is not None
 
 
-# under the Admin UI's instrumentation, which patches the same server
+# with the Admin UI's instrumentation, which patches the same server
 
 
 @pytest.fixture
 def instrumented():
-    """A server under `instrument()`, which also patches a class for the whole process."""
+    """A server with `instrument()`, which also patches a class for the whole process."""
     saved = dict(vars(AsyncSocket))
     sio = new_server()
     instrumentation = sio.instrument(auth=False)
@@ -611,7 +613,7 @@ async def test_the_admin_itself_is_a_client_like_any_other(instrumented):
         await client.emit("work")
         await client.settle()
         assert await admin.await_event("config", namespace="/admin")
-    # The Admin UI leaves its own statistics task for `shutdown` to end.
+    # The Admin UI has a statistics task, which `shutdown` ends.
     if instrumentation.stats_task is not None:
         assert instrumentation.stats_task.done()
 

@@ -1,4 +1,6 @@
-"""Hooks on instances: set, removed, and left unchanged where other code has replaced them."""
+"""Hooks on instances are set and removed, and are left unchanged if other code has
+replaced them.
+"""
 
 from types import SimpleNamespace
 

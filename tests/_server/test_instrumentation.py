@@ -1,4 +1,4 @@
-"""What the instrumentation of a server records, and that it leaves nothing in memory."""
+"""The records of a server's instrumentation, and that it leaves no objects in memory."""
 
 import asyncio
 import functools
@@ -16,7 +16,7 @@ WAIT = 60.0
 
 
 class ChatNamespace(socketio.AsyncNamespace):
-    """A namespace by class."""
+    """A class-based namespace."""
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ async def test_no_run_and_no_half_packet_is_kept_of_a_client(transports, async_h
 
     @sio.event
     async def connect(sid, environ):
-        """Runs within the server's own call."""
+        """python-socketio runs this handler in the call of its own dispatch."""
 
     @sio.event
     async def echo(sid, value):
@@ -63,11 +63,11 @@ async def test_no_run_and_no_half_packet_is_kept_of_a_client(transports, async_h
         (current,) = client._running_app.instrumentations
         assert current.runs == set()
 
-        # The header of an event whose attachment never comes.
+        # The first packet of an event whose attachment never arrives.
         client.raw.send_text('451-["echo",{"_placeholder":true,"num":0}]')
         await client.settle()
         assert len(sio._binary_packet) == 1
-        # A goodbye would be taken for the attachment.
+        # The server would take a DISCONNECT for the attachment.
         await client.abort()
         async with asyncio.timeout(WAIT):
             await came.wait()
@@ -76,7 +76,9 @@ async def test_no_run_and_no_half_packet_is_kept_of_a_client(transports, async_h
 
 
 async def test_no_half_packet_is_kept_that_comes_while_a_client_leaves():
-    """python-socketio drops those only that came before its disconnect handler began."""
+    """python-socketio removes only incomplete packets that arrived before its disconnect handler
+    started.
+    """
     sio = socketio.AsyncServer(async_mode="asgi")
     leaving, go_on = asyncio.Event(), asyncio.Event()
 
@@ -85,7 +87,7 @@ async def test_no_half_packet_is_kept_that_comes_while_a_client_leaves():
         leaving.set()
         await go_on.wait()
 
-    # Over websocket the server reads nothing while its disconnect handler runs.
+    # Over a websocket the server does not read during its disconnect handler.
     async with TestClient(socketio.ASGIApp(sio), transports=("polling",)) as client:
         await client.connect()
         session = client.raw
@@ -96,13 +98,13 @@ async def test_no_half_packet_is_kept_that_comes_while_a_client_leaves():
         assert len(sio._binary_packet) == 1
         go_on.set()
         await posting
-        # A goodbye would be taken for the attachment.
+        # The server would take a DISCONNECT for the attachment.
         await client.abort()
     assert sio._binary_packet == {}
 
 
 class Connection:
-    """A broker's connection, as far as a manager and its instrumentation use it."""
+    """A broker's connection, with the attributes that a manager and its instrumentation use."""
 
     def __init__(self):
         self.closed = False
@@ -112,7 +114,7 @@ class Connection:
 
 
 class ConnectingManager(AsyncInMemoryManager):
-    """Makes its connections anew after an error and closes none, as AsyncRedisManager does."""
+    """Makes new connections after an error and never closes one, as AsyncRedisManager does."""
 
     def __init__(self, broker):
         super().__init__(broker)
@@ -151,7 +153,7 @@ async def test_the_managers_own_logger_gets_its_lines(caplog):
     assert manager.logger is own
     (record,) = [record for record in caplog.records if record.name == "the app's own"]
     assert record.getMessage() == "Cannot publish to the broker"
-    # The line that logged, as without the instrumentation.
+    # The record has the line that logged, as without the instrumentation.
     assert record.filename == "test_instrumentation.py"
 
 

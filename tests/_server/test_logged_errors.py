@@ -1,4 +1,4 @@
-"""The exceptions that a server's logger is given."""
+"""Exceptions that a server's logger gets."""
 
 import logging
 

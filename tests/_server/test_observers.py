@@ -1,4 +1,4 @@
-"""What the observers of a server's dispatch are called with."""
+"""The arguments of the calls to observers of a server's dispatch."""
 
 import pytest
 import socketio
@@ -13,7 +13,7 @@ from asgi_sio_testclient._server.observers import (
 
 
 class Observer:
-    """Keeps what it is told: the name of the method, and the handler's event where there is one."""
+    """Records the names of its called methods, with the handler's event if there is one."""
 
     def __init__(self):
         self.told = []

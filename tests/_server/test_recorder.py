@@ -1,4 +1,4 @@
-"""What a recording contains of a server's handlers and emits."""
+"""The runs of handlers and the emits in a recording."""
 
 import asyncio
 
@@ -35,11 +35,11 @@ async def test_a_refusal_is_no_error_of_the_handler(sio):
 
 
 async def test_a_connect_handler_without_auth_is_one_run_without_an_error(sio):
-    """python-socketio calls it with auth first, and again after the TypeError."""
+    """python-socketio calls the handler with auth first, and again after the TypeError."""
 
     @sio.event
     async def connect(sid, environ):
-        """Takes any client."""
+        """Accepts any client."""
 
     with recording() as recorded:
         async with TestClient(socketio.ASGIApp(sio)) as client:
@@ -65,7 +65,7 @@ async def test_an_emit_that_no_line_of_the_apps_makes(sio):
 
 
 async def test_a_handler_that_is_closed_while_it_waits_ends(sio):
-    """As the garbage collector does with the coroutine of a task that nobody holds."""
+    """The garbage collector closes the coroutine of a task without references."""
     ended = []
 
     @sio.event

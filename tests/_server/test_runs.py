@@ -10,7 +10,7 @@ from asgi_sio_testclient._server.runs import HandlerRun
 
 
 class Names:
-    """Knows a handler of one event."""
+    """The handler of one event."""
 
     def handler_name(self, event, namespace):
         return "on_order" if event == "order" else ""
@@ -62,7 +62,7 @@ async def test_it_awaits_a_client_within_call():
 
         @client.on("sure?")
         async def sure():
-            await asyncio.sleep(0.01)  # the server's call() waits as soon as it has sent
+            await asyncio.sleep(0.01)  # the server's call() waits at once after it has sent
             return [run.awaits_client for run in client.transcript.handlers]
 
         await client.connect()

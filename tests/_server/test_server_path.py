@@ -1,4 +1,4 @@
-"""The call by which an Engine.IO server is looked for at another path."""
+"""The call by which an Engine.IO server is searched at another path."""
 
 import pytest
 

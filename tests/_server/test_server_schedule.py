@@ -1,4 +1,4 @@
-"""What the exploration of schedules asks of a server: session ids, handlers, clients."""
+"""The parts of a server that the exploration of schedules uses: session ids, handlers, clients."""
 
 import itertools
 import types

@@ -1,4 +1,4 @@
-"""Both kinds of a server's connections answer alike for a connection that the server has not."""
+"""Both kinds of a server's connections give the same answers for a missing connection."""
 
 import asyncio
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""`_server/`, the only package that reads python-socketio's server: which servers are found, and
+"""`_server/`, the only folder that accesses python-socketio's server: which servers are found, and
 what the instrumentation leaves unchanged.
 """
 
@@ -28,7 +28,7 @@ def sio():
 
 
 async def stranger(app):
-    """A connection to the app that is none of a TestClient's."""
+    """Connect to the app without a TestClient."""
     scope = websocket_scope(
         "/socket.io/", query_string=b"EIO=4&transport=websocket", headers=UPGRADE
     )
@@ -45,7 +45,7 @@ async def left(connection):
     await asyncio.wait([connection.task], timeout=SOON)
 
 
-# -- other people's connections
+# -- connections of other clients
 
 
 async def test_what_others_do_on_the_same_server_is_left_alone(sio, caplog):
@@ -95,7 +95,7 @@ async def test_a_handler_of_others_that_hangs_does_not_hold_settle(sio):
         await left(other)
 
 
-# -- what is raised
+# -- exceptions
 
 
 async def test_an_exception_that_is_raised_again_and_again_has_one_note(sio):
@@ -116,7 +116,7 @@ async def test_an_exception_that_is_raised_again_and_again_has_one_note(sio):
 @pytest.mark.parametrize("leave", [TestClient.disconnect, TestClient.abort])
 async def test_a_type_error_of_a_disconnect_handler_is_raised_once(sio, leave):
     @sio.event
-    async def disconnect(sid, reason=None):  # called again without a reason after a TypeError
+    async def disconnect(sid, reason=None):  # is called again without a reason after a TypeError
         raise TypeError("mine")
 
     async with TestClient(app_of(sio)) as client:
@@ -128,7 +128,7 @@ async def test_a_type_error_of_a_disconnect_handler_is_raised_once(sio, leave):
 
 
 async def test_a_handler_that_exits_within_the_servers_own_call():
-    """python-engineio logs it and goes on; it is no failure of the test's."""
+    """python-engineio logs the SystemExit and goes on, and the test does not fail."""
     sio = socketio.AsyncServer(async_mode="asgi", async_handlers=False)
 
     @sio.event
@@ -182,7 +182,7 @@ def test_either_server_can_be_given(sio):
 
 
 def bare(refuse=False):
-    """An Engine.IO server that speaks as much Socket.IO as a CONNECT needs."""
+    """Return an Engine.IO server that answers CONNECT, and implements no more of Socket.IO."""
     eio = engineio.AsyncServer(async_mode="asgi")
 
     @eio.on("message")
@@ -280,7 +280,7 @@ async def test_a_hook_that_somebody_put_over_ours_stays(sio):
     current = instrument(sio.eio, LoopServices(asyncio.get_running_loop()))
 
     async def mine(*args):
-        """Somebody's."""
+        """Code of another tool."""
 
     sio.eio.handlers["message"] = mine
     sio.eio.start_background_task = mine

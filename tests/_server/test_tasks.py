@@ -18,7 +18,7 @@ async def test_the_service_task_ends(has_begun):
     (service,) = tasks.stop_service()
     async with asyncio.timeout(60):
         await asyncio.wait([service])
-    # What waits for its own event ends by that; what has not begun can only be cancelled.
+    # A service task that has started ends by its event; one that has not can only be cancelled.
     assert service.cancelled() is not has_begun
     assert tasks.service is None
     assert eio.service_task_event is None

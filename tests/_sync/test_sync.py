@@ -1,4 +1,4 @@
-"""`SyncTestClient`: the same names as `TestClient`, the same behaviour, from plain functions."""
+"""`SyncTestClient` has the names and the behaviour of `TestClient`, for plain functions."""
 
 import asyncio
 import contextvars
@@ -53,7 +53,7 @@ def client(built, transports):
 
 
 def public(cls):
-    """What a class says that it can do; its slots are what it keeps."""
+    """Return the public methods and properties of a class, without its slots."""
     return {
         name
         for name in dir(cls)
@@ -66,11 +66,11 @@ def portal_threads():
     return {thread for thread in threading.enumerate() if "portal" in thread.name}
 
 
-# -- the two faces are one
+# -- both clients have the same names
 
 
 TWINS = [(TestClient, SyncTestClient), (EngineSession, SyncEngineSession)]
-# What the client below tells the session, and what it tells the transports; no face of a test.
+# Methods that the client and the transports call on the session, which tests do not use.
 NOT_FOR_TESTS = {
     "about_to_receive",
     "activity",
@@ -104,7 +104,7 @@ NOT_FOR_TESTS = {
     "transport_refused",
     "websocket",  # a `WebSocketConnection` belongs to its loop
 }
-# Set in the constructor, so the class does not have it.
+# The constructor sets these, so the class does not have them.
 ATTRIBUTES = {"answer_pings"}
 
 
@@ -442,7 +442,7 @@ def test_two_clients_of_one_app_share_the_loop(built):
             assert len(portal_threads()) == 1
             first.emit("shout", "all")
             assert second.await_event("shout").data == "all"
-        # The loop outlives the client that came later, and the one that came first.
+        # The loop runs until both clients have ended.
         assert first.await_event("shout").data == "all"
     assert not portal_threads()
 
@@ -518,7 +518,7 @@ def running_loop():
 
 
 def test_a_call_ends_with_the_loop(built):
-    """Another thread makes it while the last client leaves: the loop does not come to it."""
+    """A call of another thread, which the loop has not started when the last client ends."""
     loop = _loop_of(built.app)
     loop.acquire()
     call, ended = _Call(loop._event_loop, nothing, ()), threading.Event()
@@ -656,7 +656,7 @@ def wait_for_ever(app, timer):
 
 
 def test_ctrl_c_ends_a_wait(built):
-    """As a user's Ctrl-C: a signal that the main thread sees while it waits."""
+    """A signal that the main thread gets while it waits, as by Ctrl-C."""
     started = time.monotonic()
 
     def press():
@@ -676,7 +676,9 @@ def test_ctrl_c_ends_a_wait(built):
 
 
 def test_an_interrupted_wait_leaves_the_client_usable(client):
-    """What pytest-timeout's signal method does: an exception out of nowhere in the main thread."""
+    """An exception of a signal handler in the main thread, as with pytest-timeout's
+    signal method.
+    """
 
     class Late(Exception):
         pass
@@ -715,7 +717,7 @@ def test_a_doctest():
 
 @pytest.fixture
 def threads_app(monkeypatch):
-    """An app that does its work by sync_to_async, where Django is imported."""
+    """An app that works in threads by sync_to_async, with Django imported."""
     monkeypatch.setitem(sys.modules, "django.db", types.ModuleType("django.db"))
     sio = socketio.AsyncServer(async_mode="asgi")
 
@@ -744,7 +746,7 @@ def test_beside_django_sync_code_runs_in_the_tests_thread(threads_app, transport
 
 
 def test_beside_django_another_thread_may_call_too(threads_app):
-    """Its app's code waits for the test's thread, which waits here for nothing else."""
+    """The app's code needs the test's thread, which only calls the client here."""
     with SyncTestClient(threads_app) as client, ThreadPoolExecutor(1) as pool:
         client.connect()
         elsewhere = pool.submit(client.call, "where")
@@ -764,7 +766,7 @@ def test_beside_django_what_was_cancelled_is_not_begun():
 
 def test_beside_django_a_call_is_not_ended_by_one_that_was_interrupted():
     thread = _TestThreadExecutor()
-    thread._work.put(None)  # that one's end
+    thread._work.put(None)  # the end of another call
     with running_loop() as loop:
         call = _Call(loop, answer, (42,))
         thread.work_until_ended(call)
@@ -799,7 +801,7 @@ print(client.call("double", 21))
 @pytest.mark.slow
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 def test_in_a_repl_that_is_left_without_a_goodbye(transport, tmp_path):
-    # The app is in a module of its own: so the client goes before it when the interpreter ends.
+    # The app is in a separate module, so that the interpreter deletes the client before the app.
     (tmp_path / "app.py").write_text(APP)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", REPL.format(transport)],
