@@ -1,4 +1,4 @@
-"""Small real apps and ASGI wrappers for the tests. Nothing here knows the client."""
+"""Small real apps and ASGI wrappers for the tests, without use of the client."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ WAIT = 60.0
 
 
 class Journal(list):
-    """What an app saw, in order. A test awaits an entry here instead of sleeping."""
+    """A list of what an app's handlers were called with, in order. Tests await its entries."""
 
     def __init__(self):
         super().__init__()
@@ -39,7 +39,7 @@ class Journal(list):
 
 @dataclass
 class Exchange:
-    """One ASGI connection as the app saw it: the scope it was given, the messages both ways."""
+    """One ASGI connection of the app: its scope, and the messages in both directions."""
 
     scope: dict
     received: list = field(default_factory=list)
@@ -61,7 +61,9 @@ class Exchange:
 
 
 class Recorder:
-    """Keeps every scope and message of an app, and lets a test act right after a send()."""
+    """Records every scope and message of an app, and can call a function of the test after each
+    send().
+    """
 
     def __init__(self, app):
         self.app = app
@@ -98,17 +100,17 @@ class Recorder:
 
 @dataclass
 class Lab:
-    """An app that does what its events say, and the journal of what it saw."""
+    """An app whose handlers are named by their behaviour, with the journal of its handlers."""
 
     sio: socketio.AsyncServer
     app: Recorder
     journal: Journal = field(default_factory=Journal)
     environs: dict = field(default_factory=dict)
-    patience: float = 0.5  # seconds that it waits for a client's answer
+    patience: float = 0.5  # seconds that the app waits for a client's answer
 
     @property
     def disconnects(self):
-        """(namespace, reason) of every disconnect handler that ended."""
+        """The namespaces and reasons of all disconnect handlers that have ended."""
         return self.journal.kinds("disconnect")
 
     @property
@@ -120,7 +122,7 @@ class Lab:
         return next(reversed(self.environs.values()))
 
     def assert_released(self):
-        """The server knows no client any more."""
+        """Assert that the server has no state of any client."""
         manager = self.sio.manager
         assert manager.rooms == {}
         assert manager.pending_connect == {}
@@ -156,7 +158,7 @@ def _add_connection_handlers(built, namespace):
 
     @sio.on("disconnect", namespace=namespace)
     async def disconnect(sid, reason):
-        # Turns of the loop, so that a client that doesn't wait for this handler is caught.
+        # These turns of the loop detect a client that does not wait for this handler.
         for _ in range(3):
             await asyncio.sleep(0)
         journal.note("disconnect", namespace, reason)
@@ -207,7 +209,7 @@ def _add_server_actions(built, namespace):
 
     @sio.on("ask", namespace=namespace)
     async def ask(sid, *args):
-        """Ask the client back, and tell it what its answer came to here."""
+        """Call the client, and emit how its answer arrived here."""
         try:
             answer = await sio.call(
                 "question", args, to=sid, namespace=namespace, timeout=built.patience
@@ -238,13 +240,13 @@ def _add_server_actions(built, namespace):
 
     @sio.on("verbatim", namespace=namespace)
     async def verbatim(sid, text):
-        """Send an Engine.IO message of the test's own making."""
+        """Send an Engine.IO message with the test's own text."""
         await sio.eio.send(sio.manager.eio_sid_from_sid(sid, namespace), text)
 
 
 @dataclass
 class Gate:
-    """A handler's door: tells that somebody stands there, and lets him in when the test says so."""
+    """A gate in a handler: an event shows that the handler has reached it, another one opens it."""
 
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     opened: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,6 +1,6 @@
-"""mypy and pyright, both strict, have nothing to say about a user's tests.
+"""mypy and pyright, both strict, report no errors in a user's tests.
 
-A minute of type checkers: the session ``types`` names this file, ``tests`` leaves it out.
+The type checkers take a minute: the session ``types`` runs this file, and ``tests`` does not.
 """
 
 import importlib.util
@@ -47,7 +47,7 @@ wait()
 @needs("mypy")
 @pytest.mark.timeout(300)
 def test_mypy(tmp_path):
-    # With the user's settings, not ours; what python-socketio lacks is no business of the user's.
+    # These are a user's settings; python-socketio's missing types are ignored.
     settings = tmp_path / "mypy.ini"
     settings.write_text("[mypy]\nstrict = true\nfollow_imports = silent\n")
     cache = f"--cache-dir={tmp_path / 'cache'}"

@@ -1,12 +1,14 @@
-"""Which file tests a module: `test_architecture` holds that each module has one.
+"""The test files of modules: `test_architecture` checks that each module has one.
 
 The module ``_client/inbox.py`` is tested by ``tests/_client/test_inbox.py``. Names of test files
-are unique: if two folders have a module of one name, the folder may stand before the name, as in
-``tests/asgi/test_asgi_http.py``.
+are unique: if two folders have modules with the same name, the test file's name begins with the
+folder's, as in ``tests/asgi/test_asgi_http.py``.
 """
 
 FOLDERS = {"coverage": "event_coverage"}
-"""Folders of tests that are not named as that of the package: the coverage tool has that name."""
+"""Folders of tests with another name than the package's folder; ``coverage`` is the
+coverage tool.
+"""
 
 TESTED_ELSEWHERE = {
     "_cli.bench": "_cli/test_bench_cli.py",
@@ -90,4 +92,4 @@ TESTED_ELSEWHERE = {
     "trace._text": "trace/test_portable.py",
     "trace._trace": "trace/test_traces.py",
 }
-"""The file of ``tests`` that tests a module, for each module that has no file of its own."""
+"""The test file, below ``tests``, of each module without a test file of its own name."""

@@ -28,11 +28,11 @@ PICTURE = Path(__file__).parents[1] / "docs" / "_pictures" / "layers.svg"
 
 USES_PRIVATE_PARTS = "_server"
 PUBLIC_FACES = {"asgi", "bench", "conformance", "stock", "_cli"}
-"""Packages whose modules and whose face may import each other."""
+"""Packages whose modules import from their ``__init__`` and the reverse."""
 
 
 def modules() -> dict[str, Path]:
-    """Every module of the package by its dotted name inside of it; a package by its own name."""
+    """Return the path of each module of the package by its dotted name in the package."""
     found = {}
     for path in ROOT.rglob("*.py"):
         parts = path.relative_to(ROOT).with_suffix("").parts
@@ -49,7 +49,7 @@ def unit(module: str) -> str:
 
 
 def inside(dotted: str) -> str:
-    """The module of the package that a dotted import leads to: a name in it, or itself."""
+    """Return the module of the package that a dotted import names or takes a name from."""
     name = dotted.removeprefix(PACKAGE).removeprefix(".")
     while name and name not in MODULES:
         name = name.rpartition(".")[0]
@@ -57,7 +57,7 @@ def inside(dotted: str) -> str:
 
 
 def running(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those that only a type checker reads, inside of functions as well."""
+    """Yield all nodes except those under ``if TYPE_CHECKING``, also within functions."""
     for node in ast.iter_child_nodes(tree):
         if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
             yield node
@@ -66,7 +66,9 @@ def running(tree: ast.AST) -> Iterator[ast.AST]:
 
 @functools.cache
 def imported(tree: ast.AST, *, types: bool = False) -> tuple[str, ...]:
-    """Dotted names of all that is imported; with `types`, what only a type checker imports too."""
+    """Return the dotted names of all imports; with `types`, also of those under ``if
+    TYPE_CHECKING``.
+    """
     return tuple(_imported(ast.walk(tree) if types else running(tree)))
 
 
@@ -88,7 +90,7 @@ def our_imports(tree: ast.AST, *, types: bool = False) -> set[str]:
 
 
 def forbidden_imports(module: str, tree: ast.AST, *, types: bool = False) -> list[str]:
-    """The imported modules that the rule of the module's unit does not allow."""
+    """Return the imported modules that the rule of the module's unit does not allow."""
     own = unit(module)
     allowed = RULES[own].imports
     return sorted(
@@ -103,7 +105,9 @@ def foreign_imports(tree: ast.AST) -> set[str]:
 
 
 def names_the_server(node: ast.AST) -> bool:
-    """Is this expression python-socketio's server, or its engine, by the names that they go by?"""
+    """Return whether an expression is python-socketio's server or its engine, judged by
+    its name.
+    """
     name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
     return name.lstrip("_") in {"eio", "sio"}
 
@@ -119,7 +123,9 @@ def is_private_use(node: ast.AST) -> bool:
 
 
 def uses_of_private_parts(tree: ast.AST) -> list[str]:
-    """Private attributes of the server that are read, and attributes of it that are set."""
+    """Return the places where private attributes of the server are read, or attributes of it are
+    set.
+    """
     return [
         f"line {node.lineno}: {ast.unparse(node)}"
         for node in ast.walk(tree)
@@ -141,8 +147,8 @@ def test_rules_have_no_circle() -> None:
     assert set(order.static_order()) == set(RULES)
 
 
-# Over all modules in one test each: a failure shows every module that breaks the rule, and a
-# thousand tests of a millisecond would take seconds of pytest's own time.
+# Each test checks all modules, so that a failure lists every module that breaks the rule, and
+# because thousands of tests would take seconds in pytest.
 
 
 def test_what_every_module_may_import_imports_nothing_of_the_package() -> None:
@@ -242,7 +248,7 @@ def test_public_use_passes() -> None:
 
 
 def hides_its_frames(path: Path) -> bool:
-    """Whether a module tells pytest to leave its frames out of tracebacks."""
+    """Return whether a module's frames are hidden in tracebacks of pytest."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in ast.walk(tree)):
         return True
@@ -259,7 +265,7 @@ TESTS = Path(__file__).parent
 
 
 def own_test_file(module: str) -> Path | None:
-    """The test file that is named after a module of a folder, if there is one."""
+    """Return the test file that is named after a module of a folder, or None."""
     folder, name = module.split(".")
     where = TESTS / modules_tested.FOLDERS.get(folder, folder)
     bare, public_folder = name.lstrip("_"), folder.lstrip("_")

@@ -1,4 +1,6 @@
-"""The benchmarks' drivers do what they say, and a part that fails costs no other its figures."""
+"""The benchmarks' drivers measure the intended operations, and a failed part does not affect the
+others.
+"""
 
 import argparse
 import json
@@ -39,7 +41,9 @@ MACHINE = {
 
 @pytest.fixture
 def served(monkeypatch):
-    """What the server of `scale` has served: names of events, and how many connections ended."""
+    """A list of the events that the server of `scale` handled, and of the connections
+    that ended.
+    """
     seen = []
 
     def counted():
@@ -81,7 +85,7 @@ def test_linear_figures_are_of_n_and_4n():
 @pytest.mark.slow
 def test_a_size_without_a_result_has_no_figures(monkeypatch):
     monkeypatch.setattr(scale, "SIDES", ("floor",))
-    monkeypatch.setattr(scale, "BUDGET_S", -60)  # each process gets its least, a second
+    monkeypatch.setattr(scale, "BUDGET_S", -60)  # each process gets the minimum of a second
     monkeypatch.setattr(scale.sys, "executable", "false")
     found = scale.measure(sizes=(10,), unread=10)
     assert found["floor"] == [{}]
@@ -120,7 +124,7 @@ def test_each_form_is_sent_and_answered(form, who):
 @pytest.mark.parametrize("side", [payloads.by_floor, payloads.by_ours])
 @pytest.mark.parametrize("direction", payloads.DIRECTIONS)
 async def test_a_payload_arrives_whole(side, direction):
-    figures = await side(direction, 64_000)  # each side asserts its length
+    figures = await side(direction, 64_000)  # both sides check the length
     assert figures.keys() == {"seconds", "bytes"}
 
 
@@ -187,7 +191,7 @@ def options(**given):
 
 @pytest.mark.slow
 def test_a_part_that_fails_is_missing_and_the_rest_stands(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))  # no valgrind there
+    monkeypatch.setenv("PATH", str(tmp_path))  # valgrind is not found
     run = {"missing": {"profile": "an earlier attempt"}}
     said = []
     chosen = options(json=tmp_path / "run.json")

@@ -1,4 +1,4 @@
-"""The benchmarks run: every measure once, tiny; the guard sees what it is for."""
+"""Every measure of the benchmarks runs once, with few repetitions; the guard detects added work."""
 
 import asyncio
 import contextlib

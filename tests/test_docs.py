@@ -1,9 +1,9 @@
 """Every Python block of the README and of the documentation runs as it is written.
 
-A page is a directory to pytest. A block that begins with a file's name in a comment
-(``# test_chat.py``) is that file; a block without one goes on with the page's own test module. A
-``toml`` block is the project's configuration. A ``console`` block's commands are run and their
-output is compared; ``...`` stands for what differs from run to run.
+Each page gets a directory with its files. If the first line of a block is a comment with a file
+name (``# test_chat.py``), the block is that file; all other blocks of a page are one test module. A
+``toml`` block is the project's configuration. The commands of a ``console`` block are run, and
+their output is compared; ``...`` stands for text that differs between runs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
-# pytester removes the modules that a run imported. These take their time, so that once is enough.
+# pytester removes modules that a run has imported. These are imported once, because they are slow.
 for heavy in ("fastapi", "flask_socketio", "starlette.testclient", "uvicorn"):
     importlib.import_module(heavy)
 
@@ -39,11 +39,11 @@ GENERATED = {
     ROOT / "docs" / "faults.md",
     ROOT / "docs" / "fidelity.md",
 }
-# What a reader has installed, and not what our own tests need besides.
+# The plugins that a reader has installed, without those of this project's own tests.
 PLUGINS = ("pytest_asyncio.plugin", "pytest_benchmark.plugin", "asgi_sio_testclient.pytest_plugin")
 WARNINGS = (
     *("-W", "error"),
-    # Other tests of this process have imported the plugin before, or have not, as xdist deals them.
+    # Depending on xdist, other tests of this process have imported the plugin already.
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
 FILE_NAME = re.compile(r"# (?P<name>[\w/]+\.py)\n")
@@ -56,7 +56,7 @@ asyncio_default_fixture_loop_scope = "function"
 
 @dataclass
 class Page:
-    """The examples of one page, as the files that a reader would make of them."""
+    """The examples of one page, as files."""
 
     path: Path
     files: dict[str, str] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Page:
 
     @property
     def has_tests(self) -> bool:
-        """Files without a test are an example only where commands are run on them."""
+        """Whether the files have tests; a page of console commands may have files without tests."""
         return bool(self.files) and not (self.sessions and self.number_of_tests == 0)
 
     def add(self, fence: Token) -> None:
@@ -91,7 +91,8 @@ class Page:
         named = FILE_NAME.match(fence.content)
         name = named["name"] if named else self.own_module
         written = self.files.get(name, "")
-        # Lines keep their numbers on the page, so that a traceback leads to the example.
+        # The lines keep their numbers of the page, so that a traceback shows the place of the
+        # example.
         padding = "\n" * ((fence.map or [0])[0] + 1 - written.count("\n"))
         self.files[name] = written + padding + fence.content
 
@@ -126,7 +127,7 @@ def test_examples_pass(
         (pytester.path / name).write_text(text, encoding="utf-8")
     pytester.syspathinsert()
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    # The inner run has no workers, whatever the outer one has; pytest-benchmark warns of them.
+    # pytest-benchmark warns if the inner run appears to have workers of xdist.
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
     result = pytester.runpytest_inprocess(*(f"-p{plugin}" for plugin in PLUGINS), *WARNINGS)
@@ -155,7 +156,7 @@ RUNNABLE = [
 
 @pytest.fixture
 def in_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Remove the modules that were imported from there."""
+    """Change to a new directory, and remove the modules that were imported from it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     before = {*sys.modules}
@@ -173,7 +174,7 @@ def test_commands_print_what_is_shown(
     in_its_directory: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """In this process: tests/_cli/test_cli.py has the commands as processes."""
+    """The commands run in this process; tests/_cli/test_cli.py runs them in new processes."""
     for name, text in page.files.items():
         (in_its_directory / name).write_text(text, encoding="utf-8")
     _, _, _, *arguments = shlex.split(command)

@@ -1,4 +1,4 @@
-"""What the server sent, as a test reads it."""
+"""The received events, as a test reads them."""
 
 import dataclasses
 

@@ -1,4 +1,6 @@
-"""Errors carry their data, build their text from it, and are what python-socketio's users catch."""
+"""Errors have their data as attributes, build their text from it, and are subclasses of the
+exceptions that users of python-socketio catch.
+"""
 
 import copy
 import pickle

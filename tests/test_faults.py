@@ -1,4 +1,4 @@
-"""`Schedule` and `Wire` by themselves: what a seed decides, and what becomes of each message."""
+"""`Schedule` and `Wire` alone: the decisions of a seed, and the effects on messages."""
 
 from collections import Counter
 
@@ -11,7 +11,7 @@ FATES = ("lose", "duplicate", "reorder", "delay")
 
 
 class Clock:
-    """Runs a wire's timer when a test says so."""
+    """A clock whose timers the test runs."""
 
     def __init__(self):
         self.due = []
@@ -37,7 +37,7 @@ class Timer:
 
 
 class Line:
-    """A wire whose schedule is scripted: a message's fate is the word before its colon."""
+    """A wire with a scripted schedule: the word before the colon of a message is its fate."""
 
     def __init__(self):
         self.arrived = []
@@ -120,7 +120,7 @@ def test_cut(line):
     assert line.carry("pass:3") == ["3"]
 
 
-# -- what a seed decides
+# -- the decisions of a seed
 
 chances = st.fixed_dictionaries({name: st.floats(0, 0.25) for name in FATES})
 frames = st.lists(st.text("abc", max_size=3).map(lambda text: f'42["{text}"]'), max_size=30)

@@ -1,4 +1,4 @@
-"""Holds what is written down in more than one place, and what a user's first commands rely on."""
+"""Checks texts that are in more than one place, and the first commands of a user."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_what_mutants_are_tried_on_exists() -> None:
 
 
 def test_each_equivalent_mutant_is_still_there() -> None:
-    """A line that was edited since would leave an entry that says nothing."""
+    """An entry for a line that was edited since would have no effect."""
     text = (ROOT / "mutants" / "equivalent.toml").read_text(encoding="utf-8")
     for entry in tomllib.loads(text)["equivalent"]:
         module = (ROOT / "asgi_sio_testclient" / entry["module"]).read_text(encoding="utf-8")
@@ -129,8 +129,8 @@ def modules_after(imports: str) -> set[str]:
 
 
 def test_importing_it_imports_nothing_optional() -> None:
-    """Extras, test tools and the command line stay off the import path until they are used."""
-    # httpx imports rich, and python-engineio aiohttp, where they find them.
+    """Extras, test tools and the command line are not imported before their use."""
+    # httpx imports rich, and python-engineio imports aiohttp, if they are installed.
     theirs = modules_after("anyio, asgiref, engineio, httpx, socketio")
     ours = modules_after("asgi_sio_testclient") - theirs
     optional = {

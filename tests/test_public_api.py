@@ -1,7 +1,7 @@
-"""Locks the public names and signatures: no change of them passes unnoticed.
+"""Compares the public names and signatures with a record.
 
-After a change that is meant, write the record anew and let the review read it:
-``python -m tests.test_public_api > tests/public_api.txt``. It goes into the changelog, too.
+After an intended change, write the record with ``python -m tests.test_public_api >
+tests/public_api.txt``, and add the change to the changelog.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ MODULES = (
 
 
 def signature(function: object) -> str:
-    """Parameters with kinds and defaults; annotations are the type checkers' business."""
+    """Return the parameters with kinds and defaults, without annotations, which type checkers
+    check.
+    """
     try:
         whole = inspect.signature(function)
     except ValueError:
@@ -45,7 +47,7 @@ def signature(function: object) -> str:
         for parameter in whole.parameters.values()
     ]
     text = str(whole.replace(parameters=bare, return_annotation=inspect.Signature.empty))
-    # A default that is a function is shown by its name, and not by where it lies in memory.
+    # A default that is a function is written as its name, without its address.
     return re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", text)
 
 

@@ -1,4 +1,4 @@
-"""The pytest plugin, as users have it: a pytest of its own for each test, with none of this
+"""The pytest plugin in a user's project: each test runs pytest without this
 repository's settings.
 """
 
@@ -119,16 +119,17 @@ ANYIO = ("-p", "anyio.pytest_plugin")
 
 OWN = (
     *("-W", "error", "-p", "no:cacheprovider", "-p", "asgi_sio_testclient.pytest_plugin"),
-    # Other tests of this process have imported the plugin before.
+    # Other tests of this process have imported the plugin already.
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
 
 
 @pytest.fixture
 def project(pytester, monkeypatch):
-    """A project with that app and this plugin: give it a test module, and arguments for pytest.
+    """A project with this app and the plugin: a function that takes a test module and arguments of
+    pytest.
 
-    Its pytest runs in this process, unless what it runs concerns the process.
+    pytest runs in this process, except for runs that affect the whole process.
     """
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
@@ -434,14 +435,14 @@ def test_nothing_where_nothing_is_wanted(project):
     assert "transcript" not in project(SYNC)
 
 
-# -- beside other plugins
+# -- together with other plugins
 
 
 @pytest.mark.parametrize(
     "xdist",
     [
         pytest.param((), id="alone", marks=pytest.mark.slow),
-        # tests/event_coverage has the plugin under xdist, too.
+        # tests/event_coverage tests the plugin under xdist, too.
         pytest.param(("-p", "xdist", "-n2"), id="xdist", marks=pytest.mark.proof),
     ],
 )
@@ -463,7 +464,7 @@ def test_randomly_and_xdist(project, xdist):
 @pytest.mark.slow
 def test_benchmark(project, monkeypatch):
     pytest.importorskip("pytest_benchmark")
-    # It measures nothing where it believes to be one of xdist's workers.
+    # pytest-benchmark does not measure in a worker of xdist.
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     source = """
 def test_it(sio_sync_client, benchmark):

@@ -1,4 +1,4 @@
-"""What type checkers make of a user's tests. Never run: read by mypy and pyright, both strict."""
+"""A user's tests, which are read by mypy and pyright, both strict, and never run."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def options() -> None:
 
 
 class Packet:
-    """Stands for a subclass of `socketio.packet.Packet`."""
+    """A subclass of `socketio.packet.Packet`."""
 
 
 async def talking(client: TestClient) -> None:
@@ -183,7 +183,7 @@ async def nodes() -> None:
     InMemoryManager(broker).emit("event", 1)
 
 
-# Refused: a checker that stays silent here complains about the ignore.
+# Mistakes: if a type checker reports no error here, it reports an unused ignore.
 
 
 async def mistakes(client: TestClient, sync_client: SyncTestClient) -> None:

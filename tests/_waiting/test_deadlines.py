@@ -9,7 +9,7 @@ import pytest
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, fail, finish
 from asgi_sio_testclient._waiting.services import LoopServices, services_of
 
-SOON = 10.0  # seconds, the bound of what ends at once
+SOON = 10.0  # seconds, the bound of waits that end at once
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ async def test_one_timer_stands_for_all_waits_and_none_for_nobody(deadlines):
 
 
 class App:
-    """What `LoopServices` knows of a running app."""
+    """The methods of a running app that `LoopServices` calls."""
 
     def __init__(self, *mine):
         self.mine = mine
@@ -239,7 +239,7 @@ async def test_a_handler_that_somebody_set_meanwhile_stays(services):
     services.add_app(app)
 
     def mine(loop, context):
-        """Somebody's."""
+        """Code of another tool."""
 
     loop.set_exception_handler(mine)
     services.remove_app(app)

@@ -20,7 +20,7 @@ async def turns(count=3):
 
 
 class Thing:
-    """Something that is as quiet as the test says."""
+    """A source whose states the test sets."""
 
     def __init__(self, *states):
         self.states = list(states)
@@ -88,7 +88,7 @@ async def test_what_was_busy_the_last_time_is_asked_first(idle):
 
 
 class Rest:
-    """Tells of an app that is at rest, certainly or not."""
+    """The state of an app that is at rest, certainly or not."""
 
     kind = ("the same",)
 
@@ -101,7 +101,7 @@ class Rest:
 
 
 def watch_together(idle, thing, number, rest_of):
-    """`number` watchers of one kind."""
+    """Add `number` watchers of one kind."""
     done = []
 
     def sources():
@@ -165,7 +165,7 @@ async def test_what_is_moving_is_looked_at_until_it_is_quiet_without_notify(idle
 
 async def test_what_moves_for_ever_is_not_checked_until_the_next_notify(idle):
     moving, now = Thing(IdleState.MOVING), idle.loop.time()
-    idle.loop.time = lambda: now  # the next look is a timer, which does not come
+    idle.loop.time = lambda: now  # the next check is a timer, which does not expire
     done, remove = watch(idle, moving)
     await turns(100)
     asked = moving.asked
@@ -181,7 +181,7 @@ async def test_what_moves_for_ever_is_not_checked_until_the_next_notify(idle):
 
 async def test_what_moves_after_a_notify_is_checked_in_each_turn_again(idle):
     moving, now = Thing(IdleState.MOVING), idle.loop.time()
-    idle.loop.time = lambda: now  # a check by a timer does not come
+    idle.loop.time = lambda: now  # the check by a timer does not happen
     done, _ = watch(idle, moving)
     await turns(100)
     moving.states = [IdleState.MOVING, IdleState.MOVING, IdleState.IDLE]
@@ -225,7 +225,7 @@ async def test_soon_looks_in_the_next_turn(idle):
 async def test_clear_ends_all_waits_and_their_timer(idle):
     moving = Thing(IdleState.MOVING)
     done, _ = watch(idle, moving)
-    await turns(100)  # from now on a timer looks
+    await turns(100)  # from now on the checks are made by a timer
     idle.clear()
     moving.states = [IdleState.IDLE]
     idle.notify()

@@ -1,4 +1,6 @@
-"""The contract of `_waiting/idle.py`: who ends the work of a source of idleness calls notify."""
+"""The contract of `_waiting/idle.py`: code that ends the work of a source of idleness
+calls notify.
+"""
 
 import ast
 import asyncio
@@ -26,7 +28,9 @@ TURNS_AFTER = 50
 
 
 def functions(tree):
-    """The functions of a module and the methods of its classes, each with its qualified name."""
+    """Yield the functions of a module and the methods of its classes, each with its
+    qualified name.
+    """
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             for inner in node.body:
@@ -37,8 +41,8 @@ def functions(tree):
 
 
 def notifiers():
-    """The functions of the package that call notify, or hand it on, once for each place. It is
-    reached as `idle`, of the loop's services; a selector has a method of the same name.
+    """Yield the functions of the package that call notify or pass it on, once for each place. They
+    access it as `idle` of the loop's services; a selector has a method with the same name.
     """
     for path in sorted(PACKAGE.rglob("*.py")):
         if path == Path(idle.__file__):
@@ -56,11 +60,11 @@ def test_the_contract_lists_each_place_that_notifies():
     assert sorted(notifiers()) == sorted(CONTRACT)
 
 
-# -- what a conversation notifies
+# -- which functions notify during a conversation
 
 
 class Probe:
-    """A source that is never idle: it is asked once for each turn in which notify was called."""
+    """A source that is never idle; it is checked once for each turn in which notify was called."""
 
     def __init__(self):
         self.asked = 0
@@ -71,12 +75,11 @@ class Probe:
 
 
 class Conversation:
-    """What was notified while a client and its app talked.
+    """The calls of notify during a conversation of a client and its app.
 
     Attributes:
         seen: the functions that called notify.
-        missing: the sources that changed from BUSY to another state, and no call of notify
-            followed.
+        missing: the sources that changed from BUSY to another state without a call of notify.
     """
 
     def __init__(self):
@@ -97,7 +100,7 @@ class Conversation:
             sys.setprofile(before)
 
     async def listen(self, app, talk):
-        """Run `talk` and look at the sources in each turn of the loop."""
+        """Run `talk` and check the sources in each turn of the loop."""
         probe = Probe()
         remove = app.services.idle.when_idle(lambda: [probe], lambda: None)
         with self._noting_callers():
@@ -122,7 +125,7 @@ TRANSPORTS = [("websocket",), ("polling",), ("polling", "websocket")]
 
 
 async def over(transports, schedule=None):
-    """A call, emits both ways, handlers of both sides, and a disconnect."""
+    """A call, emits in both directions, handlers of both sides, and a disconnect."""
     sio = socketio.AsyncServer(async_mode="asgi")
 
     @sio.event
@@ -162,7 +165,7 @@ async def over(transports, schedule=None):
 
 
 async def connecting(transports):
-    """The handshake of a second client: the server is detected in the app's call stack."""
+    """The handshake of a second client, in which the server is detected in the app's call stack."""
     sio = socketio.AsyncServer(async_mode="asgi")
     inner = socketio.ASGIApp(sio)
 
@@ -176,7 +179,7 @@ async def connecting(transports):
 
 
 async def in_threads():
-    """Handlers of a server that runs in threads."""
+    """Handlers of a server that runs them in threads."""
     sio = socketio.Server(async_mode="threading")
     sio.on("work", lambda sid: "done")
     sio.on("disconnect", lambda sid, reason: None)
@@ -237,6 +240,6 @@ async def test_each_place_of_the_contract_notifies():
     seen = set()
     for conversation in CONVERSATIONS.values():
         seen |= (await conversation()).seen
-    # The websocket calls what `_be_ready` has handed to it.
+    # The websocket calls the function that `_be_ready` has passed to it.
     handed_on = {"_Run._receive": "ReceivingSession._be_ready"}
     assert {handed_on.get(name, name) for name in seen} == set(CONTRACT)

@@ -1,4 +1,4 @@
-"""`RestCheck` by itself; what it is for is in tests/behaviour/test_rest_*.py."""
+"""`RestCheck` alone; tests/behaviour/test_rest_*.py test it with apps."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ import pytest
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
 from asgi_sio_testclient._waiting.work import INTERNAL, LIFESPAN, ORIGIN, SERVICE, Work
 
-SET_OFF = (None, None)  # the origin of what a client set off
+SET_OFF = (None, None)  # the origin of work that a client caused
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ async def work():
 
 
 def call_soon(origin, count):
-    """Callbacks of one turn of the loop that come of `origin`."""
+    """Schedule callbacks with an origin for the next turn of the loop."""
     context = contextvars.copy_context()
     context.run(ORIGIN.set, origin)
     for _ in range(count):
@@ -28,7 +28,9 @@ def call_soon(origin, count):
 
 @pytest.mark.parametrize("origin", [INTERNAL, (None, None)], ids=["internal", "set off"])
 async def test_what_many_clients_have_ready_in_one_turn_is_waited_for(work, origin):
-    """The limit of checks is for a thing that is ready in each of them, not for many at once."""
+    """The limit of checks applies to work that is ready in each check, and not to many different
+    callbacks.
+    """
     check = RestCheck(work, DEFAULT_GRACE)
     for _ in range(3):
         call_soon(origin, 1000)
@@ -70,7 +72,9 @@ async def test_the_servers_service_task_is_not_waited_for(work):
 
 
 async def test_a_check_at_the_exit_goes_no_further_than_its_answer_needs(work):
-    """Of many apps that end at once, each would go over what all of them run, in each turn."""
+    """Without this, each of many apps that end at once would inspect the work of all apps in each
+    turn.
+    """
     sleeper = work.loop.create_task(asyncio.sleep(DEFAULT_GRACE / 2))
     work.adopt(sleeper, SET_OFF)
     await asyncio.sleep(0)
@@ -146,7 +150,9 @@ async def test_a_task_whose_timeout_repeats_is_no_work_in_the_long_run(work):
 
 
 async def test_a_task_that_gets_on_outside_of_a_loop_is_followed_anew(work):
-    """Each line that it reads is progress, however long it has been at the same place."""
+    """Each line that the task reads is progress, although the task always waits at the
+    same place.
+    """
     reader = asyncio.StreamReader()
 
     async def read():

@@ -1,4 +1,4 @@
-"""What the running apps of one event loop share."""
+"""The services that the running apps of one event loop share."""
 
 import asyncio
 

@@ -9,7 +9,9 @@ from asgi_sio_testclient._waiting.source_loops import Ending, ending_of, is_in_l
 
 
 def frames(source, *marks):
-    """Code and line of the frame of `run` at the line with each mark; a frame list for each."""
+    """Return frames, as lists of code and line, of the function `run` at each of the
+    marked lines.
+    """
     source = textwrap.dedent(source)
     name = f"<source {hash(source)}>"
     linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name

@@ -69,7 +69,7 @@ async def test_a_task_that_is_over_has_no_place():
 
 
 async def test_a_task_that_reads_a_socket_of_anyios_waits_for_the_outside():
-    """By its innermost frame it waits for an asyncio.Event."""
+    """The innermost frame waits for an asyncio.Event, in anyio's code."""
 
     async def serve(stream):
         async with stream:

@@ -1,4 +1,4 @@
-"""The timers of an event loop, read from its heap or noted by a hook."""
+"""The timers of an event loop, read from its heap or recorded by a hook."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""What an app runs in the loop. What it means for rest is in tests/behaviour/test_rest_*.py."""
+"""The work of an app in the loop. tests/behaviour/test_rest_*.py test its effect on rest."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from asgi_sio_testclient import TestClient
 from asgi_sio_testclient._waiting.work import ORIGIN, Work
 
 A_MINUTE = 60
-SET_OFF = "a handler", object()  # the origin of what a known client set off
+SET_OFF = "a handler", object()  # the origin of work that a known client caused
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def test_a_task_that_is_gone_has_no_name(work):
     assert "the order" in str(record)
     await task
     del task
-    await asyncio.sleep(0)  # the loop's call that went on here had the task as its argument
+    await asyncio.sleep(0)  # the loop's last call had the task as its argument
     assert str(record) == "a task"
 
 
@@ -111,7 +111,7 @@ def test_a_future_may_be_set_in_a_loop_that_does_not_tell():
 
 
 async def test_a_call_that_the_lifespan_makes_in_an_executor():
-    """It comes of no client: `settle` does not wait for it."""
+    """No client caused the call, so `settle` does not wait for it."""
     go_on, calls = threading.Event(), []
 
     async def up():
@@ -128,7 +128,9 @@ async def test_a_call_that_the_lifespan_makes_in_an_executor():
 
 
 async def test_a_librarys_task_is_left_to_the_library():
-    """What a handler began in the app's own code is cancelled at the exit."""
+    """A task that a handler began in the app's own code is cancelled at the exit, and a library's
+    is not.
+    """
     sio = socketio.AsyncServer(async_mode="asgi")
     tasks = {}
 
@@ -149,7 +151,7 @@ async def test_a_librarys_task_is_left_to_the_library():
 
 
 async def test_an_origin_is_that_of_the_task_that_begins_a_call(work):
-    """In a context of its own, the task is known by its record."""
+    """In a context without an origin, the origin is that of the current task's record."""
     assert ORIGIN.get() is None
     work.hook()
     calls = []

@@ -1,11 +1,11 @@
-"""Apps that a test leads step by step, and a listener that keeps what it is told."""
+"""Apps whose steps the test controls, and a listener that records its calls."""
 
 import asyncio
 
 from asgi_sio_testclient.asgi import HTTPExchange, WebSocketConnection, http_scope, websocket_scope
 
 SOON = 10.0  # seconds, the bound of waits that end at once
-NEVER = 0.01  # seconds, for waits that can't end
+NEVER = 0.01  # seconds, for waits that end by their timeout
 
 
 def exchange(app, method="GET", body=b"", **options):
@@ -17,17 +17,17 @@ def websocket(app, **options):
 
 
 async def over(run):
-    """Wait until the app's callable has returned, and hand on what it raised into its task."""
+    """Wait until the app's callable has returned; raise the exception of its task."""
     await asyncio.wait_for(asyncio.shield(run.task), SOON)
 
 
 async def turn():
-    """Let what is ready run once."""
+    """Let the event loop run one turn."""
     await asyncio.sleep(0)
 
 
 class Steps:
-    """An app that the test leads: each step is a coroutine function of receive and send."""
+    """An app controlled by the test: each step is a coroutine function of receive and send."""
 
     def __init__(self):
         self._steps = asyncio.Queue()
@@ -64,7 +64,7 @@ class Steps:
 
 
 class Told:
-    """A listener that keeps what it is told, in order."""
+    """A listener that records its calls, in order."""
 
     def __init__(self):
         self.log = []

@@ -10,7 +10,7 @@ from asgi_sio_testclient.asgi import Response, WebSocketClosed
 
 
 def first_step_at_once(loop, coroutine, **options):
-    """A task factory that begins a coroutine before the task is there, as
+    """A task factory that runs a coroutine's first step before the task exists, as
     `asyncio.eager_task_factory` of Python 3.12 does; for a first step that awaits one turn.
     """
     assert coroutine.send(None) is None

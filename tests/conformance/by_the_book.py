@@ -1,4 +1,4 @@
-"""A server that conforms in every case: proof that each case can be passed, and by what."""
+"""A server that conforms in every case, which shows that every case can be passed."""
 
 import asyncio
 import base64
@@ -15,7 +15,7 @@ CONNECT = re.compile(r"0(?P<nsp>/[^,]*)?,?(?P<auth>\{.*\})?")
 
 
 class Session:
-    """One Engine.IO session; `application` takes its messages."""
+    """One Engine.IO session, whose messages `application` handles."""
 
     def __init__(self, server, sid, application):
         self.server = server
@@ -66,7 +66,7 @@ class Session:
         await self.close()
 
     async def take(self, frame):
-        """Whether it is a packet."""
+        """Handle a packet; return whether it is valid."""
         packet = PACKET.fullmatch(frame) if isinstance(frame, str) else None
         if isinstance(frame, bytes):
             await self.messages(frame)
@@ -85,7 +85,7 @@ class Session:
 
 
 class Server:
-    """An Engine.IO server, as an ASGI app."""
+    """An Engine.IO server as an ASGI app."""
 
     def __init__(self, application):
         self.application = application
@@ -170,7 +170,7 @@ class Server:
 
 
 def echo(session):
-    """The rule of the Engine.IO suite."""
+    """Send every message back, as the Engine.IO suite requires."""
 
     async def message(data):
         await session.send(f"4{data}" if isinstance(data, str) else data)
@@ -179,7 +179,7 @@ def echo(session):
 
 
 class SocketIO:
-    """The rules of the Socket.IO suite."""
+    """The handlers that the Socket.IO suite requires."""
 
     def __init__(self, session):
         self.session = session
@@ -225,7 +225,7 @@ class SocketIO:
 
 
 def by_the_book():
-    """Both servers in one app."""
+    """Return an app with both servers."""
     servers = {"/engine.io/": Server(echo), "/socket.io/": Server(SocketIO)}
 
     async def app(scope, receive, send):

@@ -1,4 +1,6 @@
-"""Where python-socketio 5 and python-engineio 4 deviate from the official suites, and how."""
+"""The deviations of python-socketio 5 and python-engineio 4 from the official suites,
+with reasons.
+"""
 
 POLLING_OPEN = (
     '200 0{"maxPayload":1000000,"pingInterval":0,"pingTimeout":200,"sid":"<sid>",'

@@ -1,4 +1,4 @@
-"""python-engineio and python-socketio as the official suites want a server to be."""
+"""Apps of python-engineio and python-socketio that follow the rules of the official suites."""
 
 import engineio
 import socketio
@@ -7,7 +7,7 @@ HEARTBEAT = {"ping_interval": 0.3, "ping_timeout": 0.2, "max_http_buffer_size": 
 
 
 def engineio_app():
-    """Sends every message back."""
+    """Return an app that sends every message back."""
     server = engineio.AsyncServer(async_mode="asgi", **HEARTBEAT)
 
     @server.on("message")
@@ -18,7 +18,7 @@ def engineio_app():
 
 
 def socketio_app(other_asgi_app=None, **options):
-    """Follows the echo rules, in the way that python-socketio's documentation suggests."""
+    """Return an app that follows the echo rules, written as in python-socketio's documentation."""
     server = socketio.AsyncServer(async_mode="asgi", **HEARTBEAT, **options)
 
     for namespace in ("/", "/custom"):
@@ -39,7 +39,7 @@ def socketio_app(other_asgi_app=None, **options):
 
 
 def both(**options):
-    """One app with both, as the command line takes it."""
+    """Return one app with both, as the command line takes it."""
     return socketio_app(engineio_app(), **options)
 
 

@@ -1,4 +1,4 @@
-"""Runs both suites against python-socketio, and holds what it answers, case by case."""
+"""Runs both suites with python-socketio, and compares its answers, case by case."""
 
 import asyncio
 import logging
@@ -26,18 +26,17 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def servers_are_silent():
-    """What they log about malformed packets is right, and tells a test nothing."""
+    """Disable logging: the servers log each malformed packet."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
 
 
 def run_in_time(is_right, *arguments, **options):
-    """Run the suites, and those cases again, up to five times, whose result `is_right` does not
-    take.
+    """Run the suites, and repeat the cases whose result is not `is_right`, up to five times.
 
-    Some are judged by the clock: the heartbeat takes 0.3 s, and a machine that is too busy for all
-    cases at once is late. A server that is wrong is wrong each time.
+    Some cases depend on time: the heartbeat takes 0.3 s, and a busy machine may be too late. A
+    wrong server is wrong in each repetition.
     """
     results = {
         result.case: result for result in asyncio.run(conformance.run(*arguments, **options))
@@ -81,8 +80,8 @@ def test_python_socketio(case, results):
 
 
 def test_every_case_can_be_passed():
-    # The suite asks for no more: that server closes at once where it is to, but waits for a CONNECT
-    # as long as it waits for a pong.
+    # The suite does not require more: a conforming server closes at once, but waits for a CONNECT
+    # as long as for a pong.
     noted = {"closes if no CONNECT comes"}
 
     results = run_in_time(
@@ -143,7 +142,7 @@ def only(title: str) -> list[Case]:
 
 
 def hurried(title: str, limit: float) -> list[Case]:
-    """The case for an app that doesn't answer: the test needn't wait for it any longer."""
+    """Return the case with a short limit, for an app that does not answer."""
     return [Case(**{**vars(case), "limit": limit}) for case in only(title)]
 
 
@@ -190,7 +189,9 @@ async def test_app_that_refuses(monkeypatch):
 
 
 def says(*frames):
-    """Accepts websockets and says the frames; answers requests with the first."""
+    """Return an app that accepts websockets and sends the frames; it answers requests with the
+    first.
+    """
 
     async def app(scope, receive, send):
         await receive()
@@ -252,7 +253,7 @@ async def test_app_that_dies_with_the_websocket_open(monkeypatch):
 
 
 class Stubborn:
-    """Takes its time over everything, also over being cancelled."""
+    """An app that never ends by itself, and delays its cancellation."""
 
     def __init__(self):
         self.over = asyncio.Event()
@@ -273,7 +274,7 @@ class Stubborn:
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Bounds that a test has the time for."""
+    """Set short timeouts."""
     monkeypatch.setattr(conformance, "CHECK_TIMEOUT", 0.05)
     monkeypatch.setattr("asgi_sio_testclient.conformance._probe.END_LIMIT", 0.05)
 
@@ -387,7 +388,7 @@ def test_command_prints_the_table():
     assert lines[0].split("  ")[0] == "case"
     assert "engine.io: handshake, polling" in lines
     assert "socket.io: message" in lines
-    # A busy machine adds to them: exactly how many is for the tests above, which run those again.
+    # A busy machine may add cases that differ; other tests repeat those.
     differ = re.fullmatch(rf"(\d+) of {len(CASES)} cases differ from the specification", lines[-1])
     assert int(differ[1]) >= len(DEVIATIONS) - len(RACES)
 

@@ -1,4 +1,4 @@
-"""Event coverage of an app with a handler of every kind, beside what `sys.monitoring` saw."""
+"""Event coverage of an app with a handler of every kind, compared with `sys.monitoring`."""
 
 import asyncio
 import functools
@@ -21,7 +21,7 @@ if BODIES_ARE_SEEN:
 
 @pytest.fixture
 def world():
-    """Fresh servers for each test."""
+    """A new module with new servers for each test."""
     sys.modules.pop("covered_app", None)
     return importlib.import_module("covered_app")
 
@@ -73,8 +73,8 @@ EXPECTED = {
     "/chat join": (1, 1, 0, 0),
     "/chat leave": (0, 0, 0, 0),
     "/strict open": (1, 1, 0, 0),
-    # Where bodies are not seen (3.11): a call by the app's own code is not, nor is a decorator or
-    # a trigger_event() that answers in the handler's place.
+    # Without events of function bodies (Python 3.11), a call by the app's own code is not counted,
+    # and a decorator or trigger_event() that answers instead of the handler is counted as its call.
     "/ second": (0, 0, 0, 0),
     "/ calls_shared": (1, 1, 0, 0),
     "/ first": (2, 1, 0, 0) if BODIES_ARE_SEEN else (1, 1, 0, 0),
@@ -153,7 +153,7 @@ async def test_a_handler_of_the_client_reads_events(world):
 
 
 async def test_factories_add_up():
-    """Each test has a server of its own, made by the same lines: one handler."""
+    """Servers that are made by the same lines have the same handler in the report."""
 
     def make_app():
         sio = socketio.AsyncServer(async_mode="asgi")
@@ -190,7 +190,7 @@ async def test_one_function_for_two_events():
             await client.connect()
             await client.call("one")
             await client.call("three")
-    # Where the app calls the function itself, the event counts that ran before.
+    # If the app calls the function itself, its call counts for the event that ran before.
     assert {name: row[0] for name, row in rows(covered).items()} == {
         "/ one": 2 if BODIES_ARE_SEEN else 1,
         "/ two": 0,
@@ -202,7 +202,9 @@ class Counting:
     """A handler that is an instance."""
 
     async def __call__(self, sid):
-        """Never awaited by python-socketio, which asks for a coroutine function."""
+        """python-socketio does not await the result, because the object is no coroutine
+        function.
+        """
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
@@ -261,7 +263,7 @@ async def test_events_that_another_process_emits_count_as_emitted():
 
 
 async def test_what_was_wrapped_since_stays(world):
-    """As `AsyncServer.instrument()` does."""
+    """`AsyncServer.instrument()` wraps methods, too."""
     with coverage.record():
         async with TestClient(world.app) as client:
             await client.connect()
@@ -321,7 +323,7 @@ def test_without_any_server():
 
 
 class Monitoring:
-    """`sys.monitoring`, as far as it is used; `taken` ids are in use."""
+    """The part of `sys.monitoring` that is used; `taken` ids are in use."""
 
     class events:  # noqa: N801 (its name)
         PY_START = 1
@@ -355,7 +357,7 @@ def test_bodies_by_monitoring():
     bodies.observe(code_of(use))
     assert bodies.is_observed(code)
     assert monitoring.tools[3] == "asgi-sio-testclient"
-    monitoring.callback(code, 0)  # nobody listens
+    monitoring.callback(code, 0)  # no dispatch is active
     dispatch = observers._Dispatch(code)
     token = observers._dispatch.set(dispatch)
     monitoring.callback(code, 0)

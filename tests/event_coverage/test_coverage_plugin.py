@@ -1,4 +1,4 @@
-"""The pytest options of event coverage, in a pytest of its own for each test."""
+"""The pytest options of event coverage, each test in a separate pytest run."""
 
 import json
 
@@ -53,7 +53,7 @@ def run(pytester, monkeypatch):
         common = ("-p", "no:cacheprovider", *arguments)
         if not workers:
             return pytester.runpytest_inprocess(*common)
-        # Each process imports what it needs, and nothing else.
+        # Each process imports only what it needs.
         monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         pytester.makeini("[pytest]\n")
         plugins = ("-p", "xdist", "-p", "asgi_sio_testclient.pytest_plugin")

@@ -1,4 +1,4 @@
-"""For which handler a direct call counts. Servers report direct calls from Python 3.12 on."""
+"""The handler for which a direct call counts. Servers report direct calls from Python 3.12 on."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The counts of the workers of pytest-xdist, as the controller adds them."""
+"""The counts of pytest-xdist's workers, added by the controller."""
 
 import types
 
@@ -19,7 +19,7 @@ def plugin(pytester):
 
 
 class Terminal:
-    """Keeps what the plugin writes."""
+    """Records what the plugin writes."""
 
     def __init__(self):
         self.text = ""

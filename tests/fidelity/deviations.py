@@ -1,7 +1,7 @@
 """The deliberate differences to the stock client over aiohttp and uvicorn, each with its reason.
 
-``docs/fidelity.md`` is made from this list. A difference that isn't in it fails the tests, and so
-does an entry that nothing differs by any more.
+``docs/fidelity.md`` is written from this list. The tests fail if a difference is missing in the
+list, or if an entry has no difference any more.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ NOOP_SENT = ("sends", {"type": "websocket.send", "bytes": None, "text": "6"})
 class Deviation:
     """One difference.
 
-    `erase` takes a recording and what transports it was made with, and removes the difference
-    from it, and nothing else; it is done to both sides.
+    `erase` takes a recording and its transports, and removes this difference and nothing else from
+    the recording; it is called for both recordings of a comparison.
     """
 
     title: str
@@ -51,7 +51,7 @@ def deviation(title, *, real, ours, reason):
 
 
 def without_deviations(recording, transports, deviations=None):
-    """The recording as it is where no deliberate difference is left."""
+    """Return a copy of the recording without the deliberate differences."""
     recording = copy.deepcopy(recording)
     for entry in DEVIATIONS if deviations is None else deviations:
         entry.erase(recording, transports)
@@ -174,7 +174,7 @@ def connect_without_auth(recording, transports):
             if way == "receives" and "text" in message:
                 message["text"] = shorter(message["text"])
             elif way == "receives" and "bytes" in message:
-                # The same in msgpack: {} and nil.
+                # The same change in msgpack: {} and nil.
                 message["bytes"] = message["bytes"].replace(b"\xa4data\x80", b"\xa4data\xc0")
     for request in recording["http"].values():
         request["receives"] = list(map(shorter, request["receives"]))
@@ -203,7 +203,7 @@ def goodbye(recording, transports):
         for number, note in enumerate(recording["app"])
         if number > start and note[0] == "disconnect" and note[2] == "client disconnect"
     }
-    # A goodbye that no handler was told of, or the other way round, is another difference.
+    # A DISCONNECT without a call of a handler, or the reverse, is another difference.
     if Counter(told.values()) != said:
         return
     for number, namespace in told.items():
@@ -215,14 +215,16 @@ def goodbye(recording, transports):
 
 
 def goodbyes(messages):
-    """The namespaces of the packets with which a client leaves, right before it closes."""
+    """Return the namespaces of the DISCONNECT packets that a client sends right before
+    it closes.
+    """
     end = messages.index(CLOSED) if CLOSED in messages else 0
     packets = [namespace_left(m) if way == "receives" else None for way, m in messages[:end]]
     return list(takewhile(bool, reversed(packets)))
 
 
 def namespace_left(message):
-    """What a DISCONNECT is for; None for anything else."""
+    """Return the namespace of a DISCONNECT, or None for any other message."""
     if isinstance(message.get("bytes"), bytes):
         with contextlib.suppress(ValueError, msgpack.ExtraData):
             packet = msgpack.unpackb(message["bytes"])
@@ -275,8 +277,8 @@ def polling_during_upgrade(recording, transports):
 
 
 def is_like_the_others(request, recording):
-    """Whether a GET differs from the handshake's in its query and the cookies alone, and was
-    answered once, as that was.
+    """Return whether a GET differs from the handshake in the query and the cookies only, and was
+    answered once, as the handshake was.
     """
 
     def plain(each):
@@ -321,8 +323,8 @@ def ping_timeout_at_once(recording, transports):
 
 @dataclass(frozen=True)
 class Beyond:
-    """A difference that no recording shows: it lies in what comes after, in what no app sees, or in
-    what only a server does.
+    """A difference that recordings do not contain: a later effect, an effect that no app receives,
+    or a property of servers only.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Runs a scenario in each of the three settings, and gives back what the app saw and did."""
+"""Runs a scenario in each of the three settings, and returns what the app received and sent."""
 
 import asyncio
 import contextlib
@@ -21,18 +21,18 @@ from .world import WAIT, World
 
 THREADS = 6
 ATTEMPTS = 3
-ATTEMPTS_IN_TIME = 10  # at what has to meet a timer, on a busy machine
+ATTEMPTS_IN_TIME = 10  # attempts of scenarios that depend on a timer, on a busy machine
 LOOK = 0.01  # seconds
 QUIET_LOOKS = 4
 TURNS = 20
 HOST = "127.0.0.1"
-# What a user's step ends in when a timer of the server's has put the user out before.
+# The exceptions of a user's step if a timer of the server has disconnected the user before.
 TOO_LATE = (TimeoutError, socketio.exceptions.SocketIOError, aiohttp.ClientError)
-CERTIFICATE = Path(__file__).with_name("localhost.pem")  # with its key; for these tests only
+CERTIFICATE = Path(__file__).with_name("localhost.pem")  # with its key, for these tests only
 
 
 class Current:
-    """The one app that uvicorn serves; each scenario puts its own in its place."""
+    """The app that uvicorn serves; each scenario replaces its inner app."""
 
     app = None
 
@@ -42,14 +42,14 @@ class Current:
 
 @contextlib.asynccontextmanager
 async def uvicorn_server(**options):
-    """A server on a port of loopback: its `Current` app, the port, and the server."""
+    """Start a server on a port of loopback; yield its `Current` app, the port and the server."""
     current = Current()
     options = {"lifespan": "off", "timeout_graceful_shutdown": 1, **options}
     config = uvicorn.Config(current, log_config=None, access_log=False, **options)
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext
-    # With the protocol named: asyncio sets TCP_NODELAY on such only, and each answer takes 40 ms
-    # without it.
+    # asyncio sets TCP_NODELAY only on sockets with an explicit protocol; without it each answer
+    # takes 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind((HOST, 0))
         port = listening.getsockname()[1]
@@ -57,7 +57,7 @@ async def uvicorn_server(**options):
 
 
 class Serving:
-    """A server that begins when it is told which app it serves."""
+    """A server that starts when its app is known."""
 
     def __init__(self, server, listening):
         self._server = server
@@ -78,10 +78,11 @@ class Serving:
 
 
 def record_uvicorn(cases=None):
-    """The scenarios, all by default, over a real socket: (port, recording) by (name, transports).
+    """Record the scenarios, all by default, over a real socket; return (port, recording) by (name,
+    transports).
 
-    Most of the time something is waited for. So several threads share the scenarios, each with an
-    event loop and a server of its own.
+    The scenarios mostly wait. So several threads share them, each with its own event loop and
+    server.
     """
     if cases is None:
         cases = [(name, transports) for name, s in SCENARIOS.items() for transports in s.transports]
@@ -91,7 +92,7 @@ def record_uvicorn(cases=None):
 
 
 async def record_all(cases):
-    """One server for all; those that want another have one for themselves."""
+    """Record scenarios on one server; scenarios with server options get their own server."""
     recordings = {}
     async with uvicorn_server() as (current, port, serving):
         await serving.begin()
@@ -104,9 +105,9 @@ async def record_all(cases):
 
 
 async def record_as_a_rule(scenario, transports, current, port):
-    """On a busy machine a client may be too late for the server's timers, which some scenarios set
-    to a tenth of a second, and its goodbye over a websocket may win the race that it loses as a
-    rule. Then the scenario is played once more.
+    """Record a scenario, and repeat it if the machine was too busy: a client may be too late for
+    the server's timers, which some scenarios set to a tenth of a second, and its DISCONNECT over a
+    websocket may win a race that it usually loses.
     """
     recording = error = None
     for _ in range(ATTEMPTS_IN_TIME if scenario.timed else ATTEMPTS):
@@ -133,7 +134,7 @@ async def record_beside_others(scenario, transports, current, port):
     try:
         return await record_network(scenario, world, transports, port)
     finally:
-        # Tasks that still run for an aborted client would be a part of the next recording.
+        # Tasks of an aborted client that still run would be part of the next recording.
         await end_tasks()
 
 
@@ -157,7 +158,7 @@ async def record_alone(scenario, transports):
 
 
 def with_lifespan(scenario, world, recording):
-    """A recording that ends with the app's shutdown."""
+    """Add the app's shutdown to a recording."""
     if scenario.lifespan:
         whole = world.recorder.recording()
         recording |= {"app": whole["app"], "lifespan": whole["lifespan"]}
@@ -178,7 +179,9 @@ async def record_network(scenario, world, transports, port):
 
 
 async def end_tasks():
-    """End the server's own tasks: ping timers, services, requests that it would hold for 45 s."""
+    """Cancel the server's own tasks: ping timers, service tasks, and requests that are pending for
+    45 s.
+    """
     for _ in range(3):
         tasks = [
             task
@@ -206,7 +209,7 @@ def stock_user(world, http, port, transports, scenario):
 
 
 async def record_stock(name, transports, port):
-    """A scenario by the stock client on `ASGIClientSession`."""
+    """Record a scenario of the stock client with `ASGIClientSession`."""
     scenario = SCENARIOS[name]
     world = world_of(scenario)
     async with contextlib.AsyncExitStack() as stack:
@@ -226,7 +229,7 @@ async def record_stock(name, transports, port):
 
 
 async def record_test_client(name, transports, port):
-    """A scenario by `TestClient`."""
+    """Record a scenario of `TestClient`."""
     scenario = SCENARIOS[name]
     world = world_of(scenario)
     client = TestClient(
@@ -258,7 +261,7 @@ def world_of(scenario):
 
 
 async def arrived(world):
-    """What is on its way to the app still belongs to it: until nothing has come for some looks."""
+    """Wait until no message has arrived at the app for some time."""
     quiet = 0
     while quiet < QUIET_LOOKS:
         before = world.recorder.size
@@ -268,7 +271,7 @@ async def arrived(world):
 
 
 async def turned(world):
-    """In memory nothing takes time: some turns of the loop, and all has arrived."""
+    """Wait some turns of the loop, after which all messages have arrived in memory."""
     for _ in range(2):
         for _ in range(TURNS):
             await asyncio.sleep(0)
@@ -276,7 +279,7 @@ async def turned(world):
 
 
 async def play(scenario, world, users, arrive=turned):
-    """Run a scenario and take the recording at its end, before anything is cleaned up."""
+    """Run a scenario, and return its recording before the clients are closed."""
     async with asyncio.timeout(3 * WAIT):
         await scenario.run(world, *users)
         await arrive(world)

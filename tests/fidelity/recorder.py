@@ -1,4 +1,4 @@
-"""An ASGI middleware that keeps everything an app sees and does, and what makes two such recordings
+"""An ASGI middleware that records all scopes and messages of an app, and makes recordings
 comparable: ids, times and ports are replaced, and nothing else.
 """
 
@@ -13,10 +13,10 @@ OK = 200
 
 
 class Recorder:
-    """Keeps every scope and, per connection, every message in order.
+    """Records every scope, and every message of each connection in order.
 
-    Long-polling is kept as what it stands for: the packets in both directions, in one order, beside
-    what each kind of request looked like. How many packets share a request is a matter of time.
+    A recording has the packets of long-polling in both directions, in order, and the requests of
+    each kind. How many packets one request has depends on timing.
     """
 
     def __init__(self, app):
@@ -54,7 +54,7 @@ class Recorder:
             self._polled.append((way, connection.body(way)))
 
     def has(self, way, packet):
-        """Whether a packet has gone that way, over whichever transport."""
+        """Return whether a packet was sent or received, over any transport."""
         polled = (body.split(PACKET_SEPARATOR) for each, body in self._polled if each == way)
         messages = (each for connection in self.connections for each in connection.messages)
         return any(packet.encode() in packets for packets in polled) or any(
@@ -63,19 +63,19 @@ class Recorder:
 
     @property
     def size(self):
-        """How much there is."""
+        """The number of connections and messages."""
         return sum(len(connection.messages) + 1 for connection in self.connections)
 
     def let_polls_expire(self, is_over):
-        """What takes 45 s: GETs that pend for a session that `is_over` are ended. The server's
-        wait is cancelled, which it takes for one that was too long.
+        """End pending GETs of sessions that are over, which would last 45 s, by a cancellation of
+        the server's wait, which the server takes for its timeout.
         """
         for sid, connection in self.pending_polls():
             if is_over(sid):
                 connection.task.cancel()
 
     def pending_polls(self):
-        """The GETs that the server holds, each with its session's id."""
+        """Yield the session id and the connection of each pending GET."""
         for connection in self.connections:
             query = parse_qs(connection.scope["query_string"].decode())
             pending = connection.scope.get("method") == "GET" and connection.status is None
@@ -83,7 +83,7 @@ class Recorder:
                 yield query["sid"][0], connection
 
     def recording(self):
-        """All of it, as plain data, normalised."""
+        """Return the recording as plain data, with replaced ids, times and ports."""
         names = Names()
         requests = {}
         for connection in self.connections:
@@ -123,7 +123,7 @@ class Connection:
         self.task = asyncio.current_task()
 
     def carries(self, way):
-        """Whether what goes that way in it is Engine.IO's, over long-polling."""
+        """Return whether the body in that direction contains packets of long-polling."""
         if b"transport=polling" not in self.scope.get("query_string", b""):
             return False
         if self.scope["method"] == "GET":
@@ -132,7 +132,7 @@ class Connection:
 
     @property
     def start(self):
-        """The start of its response."""
+        """The start message of the response."""
         return next((m for way, m in self.messages if way == "sends" and "status" in m), None)
 
     @property
@@ -140,7 +140,7 @@ class Connection:
         return None if self.start is None else self.start["status"]
 
     def body(self, way):
-        """What went that way, whole and plain."""
+        """Return the decompressed body in that direction."""
         whole = b"".join(m.get("body", b"") for each, m in self.messages if each == way)
         headers = dict(self.start.get("headers", ())) if way == "sends" else {}
         return decoded(whole, headers.get(b"Content-Encoding"))
@@ -159,7 +159,7 @@ class Request:
 
     def add(self, connection, names):
         scope = names.scope(connection.scope)
-        # The length goes with how many packets share a request.
+        # The length depends on how many packets one request has.
         scope["headers"] = [
             (name, "<length>" if name == "content-length" else value)
             for name, value in scope["headers"]
@@ -178,7 +178,7 @@ class Request:
         self.disconnects += [m for m in received if m["type"] != "http.request"]
 
     def plain(self):
-        # POSTs are answered OK each: how many there are is a matter of time.
+        # Each POST is answered OK; the number of POSTs depends on timing.
         sent = ["OK"] if set(self.sent) == {"OK"} else self.sent
         return {
             "scopes": self.scopes,
@@ -197,14 +197,16 @@ def decoded(body, encoding):
 
 
 class Names:
-    """Replaces what differs from run to run: an id by a name, in the order of coming."""
+    """Replaces values that differ between runs: each id gets a name, in the order of their
+    appearance.
+    """
 
     def __init__(self):
         self._known = {}
 
     def text(self, text):
         if not any(mark in text for mark in ("sid", "io=", "t=")):
-            return text  # as most are, and some are long
+            return text  # most texts, some of which are long
         text = re.sub(r"(?<=sid\":\")[\w-]{20}", self._sid, text)
         text = re.sub(r"(?<=sid=)[\w-]{20}", self._sid, text)
         text = re.sub(r"(?<=io=)[\w-]{20}", self._sid, text)

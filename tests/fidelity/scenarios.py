@@ -1,4 +1,4 @@
-"""What users do to an app. Each is run over every transport, by every kind of user."""
+"""The scenarios, which every kind of user plays over every transport."""
 
 from dataclasses import dataclass, field
 
@@ -15,8 +15,10 @@ class Scenario:
     """A scenario, the options of its server and of its users.
 
     Attributes:
-        tls, root_path, lifespan: options of the web server; it is started for the scenario alone.
-        in_memory: who can play it: the stock client in memory ("stock"), `TestClient` ("ours").
+        tls, root_path, lifespan: options of the web server, which is started for this scenario
+            only.
+        in_memory: the users that can play it in memory: the stock client ("stock"), `TestClient`
+            ("ours").
     """
 
     run: object
@@ -33,7 +35,7 @@ class Scenario:
 
     @property
     def timed(self):
-        """Whether a timer of the server's has to be met within a tenth of a second."""
+        """Whether the scenario depends on a timer of the server with a tenth of a second."""
         return "ping_interval" in self.server
 
 
@@ -219,7 +221,7 @@ async def server_asks_for_bytes(world, user):
 @scenario()
 async def many_events_from_the_server(world, user):
     await user.connect()
-    # The stock client, too, takes no more than 16 packets in one response.
+    # The stock client does not accept more than 16 packets in one response either.
     assert await user.call("burst", 12) == 12
     await user.leave()
 
@@ -334,8 +336,8 @@ async def answers_no_pings(world, user):
     await user.connect()
     user.silence()
     await world.until_packet("sends", PING)
-    # Without it two timers of the server's race: this one, and that of a client that says nothing
-    # for both times together. The server looks for this one every 0.1 s, and so has two chances.
+    # Without this event two timers of the server would race: the ping timeout, and that of a client
+    # without any packet for both intervals together, which is checked every 0.1 s.
     await user.emit("echo", "still here")
     await world.until("disconnect")
 

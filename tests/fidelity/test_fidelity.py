@@ -1,6 +1,6 @@
-"""Holds that no app can tell: what it sees and does is the same over a real socket and in memory.
+"""The app receives and sends the same messages over a real socket and in memory.
 
-The stock client over aiohttp and uvicorn is recorded here and now; nothing is stored.
+The stock client with aiohttp and uvicorn is recorded during the tests; no recordings are stored.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ IN_EVERY_RUN = {"connects_and_leaves"}  # the other scenarios are proofs
 
 
 def cases(who):
-    """Those that it can play."""
+    """Parametrize a test with the cases that a user can play."""
     return pytest.mark.parametrize(
         ("name", "transports"),
         [
@@ -38,29 +38,27 @@ def cases(who):
     )
 
 
-# The stock client's goodbye races with the server's tasks, and later versions of asyncio decide the
-# race in another way: the table of deviations holds for the version that it was made with.
+# The stock client's DISCONNECT races with the server's tasks, and the result depends on the version
+# of asyncio: the table of deviations holds for the version that it was made with.
 AS_RECORDED = pytest.mark.skipif(
     sys.version_info[:2] != (3, 11), reason="the table of deviations was made with Python 3.11"
 )
 WARNINGS = pytest.mark.filterwarnings(
-    # The stock client can't be stopped while it polls, but by dropping its connection.
+    # The stock client can be stopped during a poll only by dropping its connection.
     "ignore:Unclosed connection:ResourceWarning",
 )
 pytestmark = [AS_RECORDED, WARNINGS]
 
 
 def played(item):
-    """The case that a test plays; None where it plays none."""
+    """Return the case that a test plays, or None."""
     params = item.callspec.params if hasattr(item, "callspec") else {}
     return (params["name"], params["transports"]) if "name" in params else None
 
 
 @pytest.fixture(scope="module")
 def real(request):
-    """The recordings, each with the port that it was made at, by case: those that tests of this run
-    play.
-    """
+    """The recordings over a real socket of the cases of this run, by case, each with its port."""
     here = (item for item in request.session.items if item.path == request.path)
     wanted = {played(item) for item in here}
     return record_uvicorn([case for case in CASES if case in wanted])
@@ -68,7 +66,7 @@ def real(request):
 
 @pytest.fixture(scope="module")
 def ours():
-    """What `TestClient` was recorded with, by case."""
+    """The recordings of `TestClient`, by case."""
     return {}
 
 
@@ -78,9 +76,9 @@ def difference(real, ours):
 
 
 async def compare(real, name, transports, play, comparable):
-    """Compare a recording of `play` with the real one, and give it back. Where a timer of the
-    server's has to be met, and the machine was too busy for it, both are made once more: a
-    difference that is one comes again.
+    """Compare a recording of `play` with the real one, and return it. If the scenario depends on a
+    timer, a difference has to be found in repeated recordings, because the machine may have been
+    too busy.
     """
     for attempts_left in reversed(range(ATTEMPTS_IN_TIME if SCENARIOS[name].timed else 1)):
         port, recording = real[name, transports]

@@ -1,6 +1,7 @@
-"""Who uses the app: the stock client, over aiohttp or over `ASGIClientSession`, and `TestClient`.
+"""The users of the app: the stock client over aiohttp or over `ASGIClientSession`, and
+`TestClient`.
 
-All have the same few verbs, so that a scenario is written once.
+All users have the same methods, so that a scenario is written once.
 """
 
 import asyncio
@@ -34,7 +35,9 @@ class StockUser:
         self.gone = asyncio.Event()
 
     def _be_patient(self):
-        """A ping interval below 1 s is announced as 0, and this client would close at once."""
+        """Prevent a close: the server announces a ping interval below 1 s as 0, and the stock
+        client would close at once.
+        """
         eio = self.client.eio
         connected = eio.handlers["connect"]
 
@@ -49,7 +52,7 @@ class StockUser:
             return response.status
 
     async def connect(self, *namespaces, auth=None, headers=None, query="", path="socket.io"):
-        """Whether it was let in."""
+        """Connect; return whether the server accepted."""
         namespaces = namespaces or ("/",)
         if self.client.eio.state != "disconnected":
             self._begin()  # see leave()
@@ -82,14 +85,16 @@ class StockUser:
         return True
 
     async def _polls(self):
-        """What is on its way to the server when the client leaves may get there or not."""
+        """Wait until a poll is pending at the server, so that the order of packets is fixed."""
         async with asyncio.timeout(WAIT):
             pending = self.world.recorder.pending_polls
             while self.client.eio.sid not in dict(pending()):  # noqa: ASYNC110 (it tells nobody)
                 await asyncio.sleep(0.001)
 
     async def _end_connection(self, leaving):
-        """Once the goodbye is there: the client would wait for its pending request for 30 s."""
+        """End the connection after the DISCONNECT has arrived; the client would wait 30 s for its
+        poll.
+        """
         while self.client.eio.state == "connected":  # noqa: ASYNC110 (it tells nobody)
             await asyncio.sleep(0)
         await self.client.eio.queue.join()
@@ -127,7 +132,7 @@ class StockUser:
                     return args
 
     async def leave(self):
-        """Say goodbye, until the app has seen it."""
+        """Disconnect, and wait until the app's handler has ended."""
         if self.client.transport() == "polling":
             await self._polls()
         self.world.note("user leaves")
@@ -140,18 +145,18 @@ class StockUser:
             await leaving
 
     async def cancel_request(self, path):
-        """Make a request, and let go of it while the app is at it."""
+        """Start a request, and cancel it while the app handles it."""
         await cancelled_request(self.world, self.get(path))
 
     async def say(self, text):
-        """Send a frame of one's own."""
+        """Send a frame with the scenario's own text."""
         await self.client.eio.ws.send_str(text)
 
     async def lose_the_server(self):
         self.world.stop_server()
 
     def silence(self):
-        """Answer no pings from now on."""
+        """Stop answering pings."""
         send = self.client.eio._send_packet
 
         async def send_but_pongs(packet):
@@ -161,7 +166,7 @@ class StockUser:
         self.client.eio._send_packet = send_but_pongs
 
     async def abort(self):
-        """Be gone, as with a network that is lost."""
+        """End without a DISCONNECT, as after the loss of the network."""
         self.world.note("user aborts")
         if self.client.transport() == "websocket":
             self.client.eio.ws._response.close()
@@ -174,7 +179,7 @@ class StockUser:
                 task.cancel()
 
     async def ended(self):
-        """Wait until the client has noticed the end."""
+        """Wait until the client has detected the end."""
         async with asyncio.timeout(WAIT):
             await self.gone.wait()
 

@@ -1,4 +1,6 @@
-"""The app under test: a Socket.IO server that does what its events say, and tells when it did."""
+"""The app under test: a Socket.IO server whose handlers are named by their behaviour, with a
+journal.
+"""
 
 import asyncio
 
@@ -6,11 +8,11 @@ import socketio
 
 from .recorder import Recorder
 
-WAIT = 5.0  # seconds; bounds every wait
+WAIT = 5.0  # seconds, the bound of every wait
 
 
 class World:
-    """One app, its recording, and what its handlers saw."""
+    """An app, its recording, and the journal of its handlers."""
 
     stop_server = None
 
@@ -35,11 +37,11 @@ class World:
                 future.set_result(None)
 
     def let_polls_expire(self):
-        """As if 45 s had passed for those who have left over long-polling."""
+        """End the polls of clients that have left, as if 45 s had passed."""
         self.recorder.let_polls_expire(self.is_over)
 
     def is_over(self, sid):
-        """Whether the server is through with an Engine.IO session."""
+        """Return whether the server has ended an Engine.IO session."""
         sockets = self.sio.eio.sockets
         return sid not in sockets or sockets[sid].closed
 
@@ -47,7 +49,7 @@ class World:
         return sum(note[0] == kind for note in self.journal)
 
     async def until(self, kind, count=1):
-        """Wait until the app's handlers have noted `kind` so often."""
+        """Wait until the journal has that many entries of a kind."""
         async with asyncio.timeout(WAIT):
             while self.count(kind) < count:
                 future = asyncio.get_running_loop().create_future()
@@ -58,7 +60,7 @@ class World:
                     self._noted.remove(future)
 
     async def until_packet(self, way, packet):
-        """Wait until the app "sends" or "receives" a packet."""
+        """Wait until the app has sent or received a packet."""
         async with asyncio.timeout(WAIT):
             while not self.recorder.has(way, packet):  # noqa: ASYNC110 (it tells nobody)
                 await asyncio.sleep(0.001)
@@ -153,7 +155,7 @@ class World:
             await sio.eio.disconnect(sio.manager.eio_sid_from_sid(sid, namespace))
 
     async def pages(self, scope, receive, send):
-        """What isn't Socket.IO: a login, a page that never comes, and 404."""
+        """The app's other pages: a login, a page that never ends, and 404."""
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
             return

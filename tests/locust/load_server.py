@@ -1,8 +1,7 @@
-"""A Socket.IO server in a process of its own, which counts what its handlers get.
+"""A Socket.IO server in a separate process, which counts the calls of its handlers. It prints its
+port, and answers ``GET /counts`` with the counts.
 
-    python load_server.py [PORT]
-
-Prints the port. ``GET /counts`` answers with the counts.
+Usage: ``python load_server.py [PORT]``
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Runs of Locust in processes of their own, on loopback: importing Locust patches a process."""
+"""Runs of Locust in separate processes on loopback: importing Locust patches a process."""
 
 import contextlib
 import dataclasses
@@ -18,7 +18,7 @@ ROOT = HERE.parents[1]
 PATIENCE = 60  # seconds; a bound against a hang
 
 _spec = importlib.util.find_spec("locust")
-# This very directory is a namespace package of that name.
+# This directory is a namespace package with the same name.
 HAS_LOCUST = _spec is not None and _spec.origin is not None
 needs_locust = pytest.mark.skipif(
     not HAS_LOCUST, reason="Locust is not installed: pip install asgi-sio-testclient[locust]"
@@ -44,7 +44,8 @@ class Server:
 
     @property
     def url(self):
-        # By name: the loop looks it up in an executor, which gevent makes a greenlet.
+        # With a name instead of an address, the loop uses an executor, which is a greenlet under
+        # gevent.
         return f"http://localhost:{self.port}"
 
     def counts(self):
@@ -60,7 +61,7 @@ class Server:
 
 @dataclasses.dataclass
 class Run:
-    """What a run of Locust came to."""
+    """The result of a run of Locust."""
 
     code: int
     output: str
@@ -78,7 +79,7 @@ class Run:
 
 
 def start(*arguments, **environment):
-    """Start Locust in a process of its own."""
+    """Start Locust in a new process."""
     paths = (str(ROOT), str(HERE), os.environ.get("PYTHONPATH", ""))
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | environment
     return subprocess.Popen(
@@ -92,7 +93,7 @@ def start(*arguments, **environment):
 
 
 def finish(process):
-    """Wait for its end."""
+    """Wait until the process has ended."""
     try:
         output, log = process.communicate(timeout=PATIENCE)
     finally:
@@ -102,7 +103,7 @@ def finish(process):
 
 
 def locust(locustfile, *arguments, users=4, **environment):
-    """Run a locustfile without a user interface to its end."""
+    """Run a locustfile to its end, without a user interface."""
     files = f"{locustfile},reporting.py"
     headless = ("--headless", "--only-summary", "-u", str(users), "-r", "100")
     return finish(start("-f", files, *headless, *arguments, **environment))

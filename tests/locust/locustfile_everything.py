@@ -1,4 +1,4 @@
-"""Every way to write a user; each task runs once, and then the run ends."""
+"""Users of every form; each task runs once, and then the run ends."""
 
 import collections
 import threading
@@ -83,14 +83,14 @@ class Concrete(Base):
 
 
 class OfConcrete(Concrete):
-    """Its base is a user, too, whose hooks take coroutines by then."""
+    """The base class is a user with coroutines for hooks, too."""
 
     async def on_start(self):
         await super().on_start()
 
 
 class Silent(Base):
-    """An event that no emit goes before, one user with two connections, and polling."""
+    """An event without an emit before it, a user with two connections, and polling."""
 
     transports = ("polling", "websocket")
 
@@ -106,7 +106,7 @@ class Silent(Base):
 
 
 class Plain(Base):
-    """Tasks that are no coroutines, and threads, which are greenlets."""
+    """Tasks that are plain functions, and threads, which are greenlets."""
 
     @task
     def plain(self):
@@ -151,7 +151,7 @@ class Sets(Base):
 
 
 class Again(Sets.tasks[0]):
-    """A TaskSet that has its coroutines from another."""
+    """A TaskSet whose coroutines are those of its base class."""
 
 
 class SetsAgain(Base):

@@ -1,4 +1,4 @@
-"""Requests that fail, each in a user of its own; the run ends when each has failed twice."""
+"""Requests that fail, each in a separate user; the run ends after each has failed twice."""
 
 import asyncio
 
@@ -65,7 +65,7 @@ class NotJoined(Base):
 
 
 class Login(Base):
-    """What fails in connecting, and is no request of the client's."""
+    """Failures during the connection that are no requests of the client."""
 
     attempts = 0
 
@@ -97,7 +97,7 @@ class StartsLate(Base):
 
 
 class Mistake(Base):
-    """Exceptions, and not failures of the server's."""
+    """Exceptions that the server did not cause."""
 
     @task
     async def unserializable(self):

@@ -1,4 +1,4 @@
-"""A user's own handler that raises after everything else."""
+"""A user's own handler that raises after the run's other requests."""
 
 import asyncio
 

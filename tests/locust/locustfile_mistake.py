@@ -1,4 +1,4 @@
-"""Users whose arguments of connect are wrong: they do not start."""
+"""Users with invalid arguments of connect, which do not start."""
 
 import gevent
 from locust import constant, events, task

@@ -1,4 +1,4 @@
-"""Calls before the server is killed, and after it was started again."""
+"""Calls before the server is killed, and after it has started again."""
 
 import gevent
 from locust import constant, events, task
@@ -23,8 +23,8 @@ def watch(environment, **_):
 
 
 def _tell(runner):
-    """Tell the test when to kill the server, and when to start it again; then end the run when each
-    of the three users is there again.
+    """Print when the test should kill the server, and when it should start it again; end the run
+    after each of the three users has reconnected.
     """
     stats = runner.stats
     global name  # noqa: PLW0603

@@ -1,6 +1,6 @@
-"""What the tests' locustfiles share: `quit_after`, and a report on stdout at the end.
+"""Shared by the tests' locustfiles: `quit_after`, and a report on stdout at the end.
 
-It is a locustfile of its own, too, beside one that has the users.
+This is a locustfile, too, which is used together with one that has the users.
 """
 
 import json
@@ -39,12 +39,12 @@ def remember(environment, **_):
 
 
 def _quit_after(least):
-    """End the run as soon as the statistics have so many requests, by type and name, or so many
+    """End the run as soon as the statistics have these numbers of requests, by type and name, or of
     different exceptions.
     """
     while any(_count(*key.split(" ", 1)) < count for key, count in least.items()):
         gevent.sleep(0.02)
-    # First the users: after `quit` a master waits half a second for the workers' last reports.
+    # The users stop first, because a master waits only half a second for the workers' last reports.
     runner.stop()
     runner.quit()
 
@@ -52,6 +52,6 @@ def _quit_after(least):
 def _count(kind, name):
     if kind == "EXCEPTIONS":
         return len(runner.exceptions)
-    # Looked up anew: the statistics are cleared when a run begins.
+    # The entry is read again each time, because a new run clears the statistics.
     entry = runner.environment.stats.entries.get((name, kind))
     return 0 if entry is None else entry.num_requests

@@ -1,4 +1,4 @@
-"""The event loop in a greenlet, with one of its selectors: prints what it did.
+"""Runs the event loop in a greenlet with one of its selectors, and prints the results.
 
 python selector_checks.py EpollSelector
 """
@@ -14,7 +14,7 @@ import gevent
 
 from asgi_sio_testclient.locust import _loop, _selector
 
-SIZE = 5_000_000  # bytes: more than the buffers of a socket take
+SIZE = 5_000_000  # bytes, more than the buffers of a socket
 found = {}
 
 
@@ -28,7 +28,7 @@ async def raises():
 
 
 async def busy(stop):
-    """Always ready to run, so that the event loop has nothing to wait for."""
+    """Count the turns of the loop until `stop` has an item."""
     turns = 0
     while not stop:
         await asyncio.sleep(0)
@@ -37,7 +37,7 @@ async def busy(stop):
 
 
 async def transfer():
-    """More than fits into the buffers, to a peer that ends the connection."""
+    """Send more than the buffers' size to a peer that closes the connection."""
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours)
     peer_reader, peer_writer = await asyncio.open_connection(sock=theirs)
@@ -56,7 +56,7 @@ async def transfer():
 
 
 async def no_socket():
-    """A file that epoll does not take is refused each time."""
+    """Return the errors for a file that epoll does not support."""
     loop = asyncio.get_running_loop()
     refusals = []
     with tempfile.TemporaryFile() as file:
@@ -69,7 +69,7 @@ async def no_socket():
 
 
 async def closed_before():
-    """A file that is closed before the event loop is told."""
+    """Close a file before it is removed from the event loop."""
     ours, theirs = socket.socketpair()
     number = os.dup(ours.fileno())
     loop = asyncio.get_running_loop()
@@ -100,7 +100,7 @@ def main(selector):
     found["result"] = loop.run(returns())
     found["error"] = error_of(loop.run, raises())
     found["transfer"] = loop.run(transfer())
-    if isinstance(selector, _selector.EpollSelector):  # libev ends the process
+    if isinstance(selector, _selector.EpollSelector):  # libev would end the process
         found["refusals"] = loop.run(no_socket())
         found["closed before"] = loop.run(closed_before())
     found["thread"] = loop.run(from_a_thread())
@@ -116,7 +116,7 @@ def main(selector):
 
     loop._call(loop.loop.stop)
     loop.greenlet.join()
-    loop._selector.notify()  # nothing waits
+    loop._selector.notify()  # no wait is pending
     loop.loop.close()
     found["closed"] = loop.loop.is_closed()
     print(json.dumps(found))  # noqa: T201

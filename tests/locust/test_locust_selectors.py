@@ -1,4 +1,4 @@
-"""The asyncio event loop under gevent, with each selector, in processes of their own."""
+"""The asyncio event loop under gevent with each selector, in separate processes."""
 
 import json
 import os

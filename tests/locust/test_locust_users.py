@@ -1,4 +1,6 @@
-"""`asgi_sio_testclient.locust.SocketIOUser` under Locust itself, in processes on loopback."""
+"""`asgi_sio_testclient.locust.SocketIOUser` under Locust itself, in separate processes
+on loopback.
+"""
 
 import json
 import re
@@ -211,7 +213,9 @@ def test_a_master_and_two_workers_run_the_example(server):
 
 
 def test_the_public_names():
-    """In another process, against a record for it: Locust patches the process that imports it."""
+    """The test uses another process and another record, because importing Locust
+    patches a process.
+    """
     script = (
         "from asgi_sio_testclient import locust; import test_public_api;"
         "print('\\n'.join(test_public_api.describe(locust)))"

@@ -1,4 +1,4 @@
-"""pytest-asyncio in strict mode: everything is marked."""
+"""pytest-asyncio in strict mode: every test and fixture is marked."""
 
 import pytest
 import pytest_asyncio

@@ -44,7 +44,7 @@ urlpatterns = [path("show", show)]
 
 
 class Channels:
-    """As ProtocolTypeRouter of Channels: apps in a dictionary."""
+    """Selects an app by the scope's type, as ProtocolTypeRouter of Channels does."""
 
     def __init__(self, mapping):
         self.application_mapping = mapping
@@ -61,7 +61,7 @@ def app():
 
 class Signals:
     def setUp(self):
-        # As Django's own client does for each request: the test's connection stays open.
+        # Django's own client does so for each request, so that the test's connection stays open.
         for signal in (request_started, request_finished):
             signal.disconnect(close_old_connections)
             self.addCleanup(signal.connect, close_old_connections)

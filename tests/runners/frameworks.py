@@ -1,6 +1,6 @@
-"""One app for each framework: who logs in over HTTP may connect, and is known by that login.
+"""One app for each framework: a user who has logged in over HTTP may connect.
 
-`converse` is the same test for all of them, over each transport; `converse_sync` is made of its
+`converse` is the test for all of them, over each transport; `converse_sync` is made from its
 source, without the ``await``.
 """
 
@@ -37,7 +37,7 @@ SECRET = "only for these tests"
 
 
 def server(user_of):
-    """The Socket.IO side; `user_of` finds a connection's user in its environ."""
+    """Return a server that gets a connection's user by `user_of`, from the environ."""
     sio = socketio.AsyncServer(async_mode="asgi")
 
     @sio.event
@@ -116,7 +116,7 @@ def litestar_app():
         request.set_session({"user": user})
 
     sessions = ServerSideSessionConfig().middleware
-    # Its own logging would be everybody's here.
+    # Litestar's logging would change that of the whole process.
     return litestar.Litestar([login, mounted], middleware=[sessions], logging_config=None)
 
 
@@ -222,13 +222,13 @@ FRAMEWORKS = {
 
 
 def pairwise(runner):
-    """Each framework with one of the transports, another one for the next runner: so each runner
-    meets each framework and each transport, and each framework each transport.
+    """Yield each framework with one of the transports, a different one for the next runner: each
+    runner runs each framework and each transport, and each framework runs over each transport.
     """
     for number, name in enumerate(FRAMEWORKS):
         transports = TRANSPORTS[(number + runner) % len(TRANSPORTS)]
         if name == "Flask-SocketIO" and "polling" not in transports:
-            transports = ("polling",)  # behind WSGI there is no websocket
+            transports = ("polling",)  # WSGI has no websockets
         yield name, transports
 
 
@@ -239,7 +239,7 @@ def parametrize(names, runner, **options):
 
 
 async def converse(client):
-    """The one body."""
+    """The test for all frameworks."""
     with pytest.raises(ConnectionRefused, match="log in first"):
         await client.connect()
 

@@ -1,4 +1,4 @@
-"""The one body for every framework and transport: pytest-asyncio in auto mode."""
+"""The same test for every framework and transport: pytest-asyncio in auto mode."""
 
 import pytest
 from frameworks import FRAMEWORKS, converse, pairwise

@@ -1,5 +1,5 @@
-"""The one body for every framework and transport, without pytest: unittest, Django's cases, asyncio
-as it is, the REPL, a notebook's cell, doctest. And both clients in a case around a Flask app.
+"""The same test for every framework and transport, without pytest: unittest, Django's cases, plain
+asyncio, the REPL, a notebook's cell, doctest. Also both clients in a test case with a Flask app.
 """
 
 import ast
@@ -22,7 +22,7 @@ django.setup()
 
 
 class Each:
-    """Calls each test for every framework, with ``self.app`` and ``self.transports``."""
+    """Runs each test for every framework, with ``self.app`` and ``self.transports``."""
 
     def each(self, runner):
         for name, self.transports in pairwise(runner):
@@ -41,7 +41,8 @@ class Each:
 
 class OfUnittest(Each, unittest.IsolatedAsyncioTestCase):
     async def test_async(self):
-        # unittest_case.py is in debug mode, which takes a traceback of each call of the loop.
+        # unittest.IsolatedAsyncioTestCase sets the debug mode, which is slow; unittest_case.py
+        # keeps it.
         asyncio.get_running_loop().set_debug(False)
         for _ in self.each(7):
             await self.in_the_loop()
@@ -100,7 +101,9 @@ class WithoutARunner(Each, unittest.TestCase):
             asyncio.run(self.in_the_loop())
 
     def test_a_cell_of_a_notebook(self):
-        """With a running loop around it, as ipykernel and ``python -m asyncio`` have it."""
+        """A cell of a notebook runs within a running loop, as in ipykernel and ``python -m
+        asyncio``.
+        """
         cell = compile(CELL, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         for _ in self.each(12):
             names = self.names()

@@ -1,6 +1,6 @@
-"""The one body under every runner, one after the other; arguments are pytest's.
+"""The same test under every runner, one after the other; arguments are pytest's.
 
-In one process: to import eight frameworks takes longer than to try them.
+All run in one process, because importing eight frameworks takes longer than the tests.
 """
 
 import sys
@@ -13,7 +13,9 @@ AUTO = ("asyncio_auto.py", "frameworks_auto.py", "--asyncio-mode=auto")
 
 
 def plugins(*names):
-    """As in a fresh process: pytest warns of what it finds imported already."""
+    """Load plugins explicitly; pytest's warning about modules that are already imported
+    is ignored.
+    """
     loaded = [f"-p{name}" for name in names]
     return [
         *loaded,

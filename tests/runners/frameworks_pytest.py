@@ -1,4 +1,4 @@
-"""The one body for every framework and transport: pytest-asyncio, anyio's plugin, plain functions,
+"""The same test for every framework and transport: pytest-asyncio, anyio's plugin, plain functions,
 this library's own fixtures, pytest-benchmark.
 """
 

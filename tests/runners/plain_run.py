@@ -1,6 +1,7 @@
-"""`run` of asyncio, or of uvloop, many times, with one sio for all of them; arguments say whose.
+"""Calls `run` of asyncio or of uvloop many times, with one server for all loops; the arguments name
+the `run`.
 
-"eager:asyncio" is that of asyncio with eager tasks.
+"eager:asyncio" is asyncio's with eager tasks.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ from asgi_sio_testclient import TestClient
 async def main(transports, *, eager):
     if eager:
         asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
-    # In debug mode, what takes a tenth of a second is logged: a busy machine, and no fault of ours.
+    # In debug mode asyncio logs callbacks of more than a tenth of a second, which a busy machine
+    # causes.
     asyncio.get_running_loop().slow_callback_duration = 10
     before = asyncio.all_tasks()
     async with TestClient(app, transports=transports) as client:
@@ -32,6 +34,6 @@ if __name__ == "__main__":
         for _ in range(3):
             for transports in TRANSPORTS:
                 run(main(transports, eager=bool(eager)))
-        # What a loop left behind is warned of here, at the latest.
+        # Collect objects that the loops have left, so that they warn here.
         gc.collect()
         print("9 loops of", name)  # noqa: T201 (a script)

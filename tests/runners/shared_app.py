@@ -1,4 +1,4 @@
-"""The app of all programs here: at module level, as most are, and so shared by every loop."""
+"""The app of all programs here: a module-level app, as most apps are, which all loops share."""
 
 import socketio
 
@@ -25,7 +25,7 @@ TRANSPORTS = [("websocket",), ("polling",), ("polling", "websocket")]
 
 
 async def converse(client):
-    """What every program here does with its connected client."""
+    """The calls that every program here makes with its connected client."""
     assert await client.call("echo", 1, b"2") == (1, b"2")
     await client.emit("reply", "x")
     assert (await client.await_event("reply")).data == "x"

@@ -1,4 +1,4 @@
-"""Under trio: an error that says so."""
+"""Under trio, entering a client raises an error that says so."""
 
 import pytest
 from shared_app import app

@@ -1,4 +1,4 @@
-"""Sessions of the stock client on small apps."""
+"""Sessions for the stock client, with small apps."""
 
 import socketio
 
@@ -14,7 +14,7 @@ def stock_client(http, **options):
 
 
 def answering(status=200, headers=(), body=b"", seen=None):
-    """An app that answers every request alike, and keeps what it was asked."""
+    """Return an app that gives every request the same answer, and records the requests."""
 
     async def app(scope, receive, send):
         message = await receive()
@@ -37,7 +37,7 @@ def header(scope, name):
 
 
 class Auth:
-    """What aiohttp asks of its BasicAuth, whose making it deprecates."""
+    """The method of aiohttp's BasicAuth that aiohttp calls; creating a BasicAuth is deprecated."""
 
     def encode(self):
         return BASIC

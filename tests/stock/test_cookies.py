@@ -1,4 +1,4 @@
-"""Cookies of the session, and those of an httpx client."""
+"""The cookies of the session, and those of an httpx client."""
 
 from http.cookies import SimpleCookie
 

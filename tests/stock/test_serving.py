@@ -1,4 +1,4 @@
-"""The server's end of a connection: HTTP/1.1 and websockets on the wire."""
+"""The server's end of a connection: bytes of HTTP/1.1 and of websockets."""
 
 import asyncio
 
@@ -57,7 +57,9 @@ async def test_a_response_may_ask_for_the_connections_end():
 
 
 def websocket_app(journal=None, accept=None):
-    """Answers what it is told to do."""
+    """Return an app that closes, returns or raises as a message says, and echoes all other
+    messages.
+    """
     journal = [] if journal is None else journal
 
     async def app(scope, receive, send):

@@ -1,4 +1,4 @@
-"""The stock client on a session, and the names of the package."""
+"""The stock client with a session, and the package's names."""
 
 import asyncio
 import json
@@ -127,7 +127,7 @@ async def test_a_polling_client_need_not_wait_for_its_pending_request():
 
 
 async def test_a_pending_request_is_answered_as_at_the_timeout_of_the_server():
-    """With 400, and not in 45 s; also when the goodbye comes right behind it."""
+    """The answer is 400, without waiting 45 s; also if a DISCONNECT follows the request at once."""
     url = f"{URL}/socket.io/?EIO=4&transport=polling"
     async with ASGIClientSession(lab().app) as http:
         for turns in (0, 20):
@@ -142,7 +142,7 @@ async def test_a_pending_request_is_answered_as_at_the_timeout_of_the_server():
 
 
 async def test_a_pending_request_that_never_gets_there_is_let_go_all_the_same():
-    """One that some middleware holds for longer than any server takes."""
+    """Middleware delays a request for longer than any server would."""
     built, reached, gate = lab(), asyncio.Event(), asyncio.Event()
 
     async def slow(scope, receive, send):

@@ -1,4 +1,4 @@
-"""The running app behind a session: its lifespan, what it raises, and servers that are given."""
+"""The running app of a session: its lifespan, its exceptions, and given servers."""
 
 import asyncio
 
@@ -64,7 +64,7 @@ async def test_the_lifespan_can_be_left_out():
     assert journal == [{}]
 
 
-# -- what the app raises
+# -- exceptions of the app
 
 
 async def test_an_app_that_raises_is_a_500_and_raised_at_the_end():

@@ -1,4 +1,4 @@
-"""Requests and responses of the session: as aiohttp's, with an app behind it."""
+"""Requests and responses of the session, which are aiohttp's own, with an app."""
 
 import asyncio
 import gzip
@@ -18,7 +18,9 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
 async def test_a_websocket_that_ends_unnoticed_times_out_at_the_end():
-    """python-engineio lets go of it when a packet is malformed, and of its client only then."""
+    """python-engineio ends the websocket when a packet is malformed, and the session only at its
+    end.
+    """
     built = lab()
     async with ASGIClientSession(built.app, raise_app_exceptions=False) as http:
         sio = stock_client(http, reconnection=False)
@@ -146,7 +148,7 @@ async def test_a_test_that_is_cancelled_leaves_nothing(transports, turns):
 
 
 async def _stock_tasks_end():
-    """The stock client's own tasks notice by themselves that the session is closed."""
+    """Wait until the stock client's own tasks have detected that the session is closed."""
     async with asyncio.timeout(WAIT):
         while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 (as above)
             await asyncio.sleep(0)
