@@ -71,9 +71,10 @@ def map_headers(recording, change):
 
 @deviation(
     "after a handshake at a wrong path",
-    real="nothing more is asked",
-    ours="the app is asked at each other path where its server may be; the call ends unanswered",
-    reason="The error names the path that works, and following a hint always works.",
+    real="no further request",
+    ours="the app is called at each other path at which its server may be; each call is cancelled "
+    "once the server is reached",
+    reason="The error names the path at which the app has its server.",
 )
 def other_paths_tried(recording, transports):
     tried = [websocket for websocket in recording["websockets"][1:] if not websocket["messages"]]
@@ -104,8 +105,8 @@ def headers_in_order(recording, transports):
 @deviation(
     "`user-agent`",
     real="`Python/3.11 aiohttp/3.14.5`",
-    ours="`asgi-sio-testclient/` and its version; that of `http`, where one is given",
-    reason="An app that logs it should see a test as what it is.",
+    ours="`asgi-sio-testclient/` and its version; with `http`, the header of `http`",
+    reason="In the logs of an app, requests of a test should be distinguishable.",
 )
 def user_agent(recording, transports):
     map_headers(recording, lambda scope, headers: [h for h in headers if h[0] != "user-agent"])
@@ -115,7 +116,9 @@ def user_agent(recording, transports):
     "`connection: keep-alive`",
     real="left out, since HTTP/1.1 implies it",
     ours="sent with requests over long-polling",
-    reason="httpx sends it, and a login over httpx and the requests of the client look alike.",
+    reason="httpx sends the header, and a login over httpx and the requests of the client should "
+    "have "
+    "the same headers.",
 )
 def keep_alive(recording, transports):
     map_headers(
@@ -127,7 +130,7 @@ def keep_alive(recording, transports):
     "`content-type` of a POST",
     real="`text/plain`",
     ours="`text/plain;charset=UTF-8`",
-    reason="It is what browsers send, which most users of an app have.",
+    reason="Browsers send this content type.",
 )
 def content_type(recording, transports):
     map_headers(
@@ -141,8 +144,8 @@ def content_type(recording, transports):
 
 @deviation(
     "headers given to `connect`",
-    real="go with the first request only, and with the websocket",
-    ours="go with every request of the connection",
+    real="sent with the first request only, and with the websocket",
+    ours="sent with every request of the connection",
     reason="A browser sends its cookies, its origin and its credentials with each request; an app "
     "behind an authenticating middleware refuses the others.",
 )
@@ -162,8 +165,9 @@ def headers_of_connect(recording, transports):
     "CONNECT without an auth payload",
     real="`40{}`",
     ours="`40`",
-    reason="The protocol allows both and JavaScript's client sends the shorter; the app's handler "
-    "is given None either way.",
+    reason="The protocol allows both, and the JavaScript client sends `40`; the argument of the "
+    "app's "
+    "handler is None in both cases.",
 )
 def connect_without_auth(recording, transports):
     def shorter(text):
@@ -185,11 +189,12 @@ def connect_without_auth(recording, transports):
 
 
 @deviation(
-    "leaving over a websocket",
-    real="the client's writer and its closing race, and the close wins as a rule: the goodbye "
-    '(`41`) doesn\'t arrive, and the reason is "transport close"',
-    ours='the goodbye arrives first, and the reason is "client disconnect" on every transport',
-    reason="It is what the client asked for, and a test must not depend on who wins a race.",
+    "`disconnect()` over a websocket",
+    real="the DISCONNECT packet (`41`) and the close of the websocket race. Usually the close "
+    "comes "
+    'first: DISCONNECT does not arrive, and the reason is "transport close"',
+    ours='DISCONNECT arrives first, and the reason is "client disconnect" on every transport',
+    reason="The client called `disconnect()`, and a test must not depend on the outcome of a race.",
 )
 def goodbye(recording, transports):
     if ("user leaves",) not in recording["app"]:
@@ -235,11 +240,10 @@ def namespace_left(message):
 
 
 @deviation(
-    "the GET that pends when a client leaves over long-polling",
+    "the pending GET at a `disconnect()` over long-polling",
     real="answered after 45 s, with 400",
-    ours="answered at once, with 200 and nothing in it",
-    reason="Nobody waits 45 s in a test; and nothing went wrong that an app's middleware should "
-    "count.",
+    ours="answered at once, with 200 and an empty body",
+    reason="A test should not wait for 45 s, and a middleware should not count an error.",
 )
 def pending_get(recording, transports):
     left = {sid_of(key) for key, r in recording["http"].items() if r["receives"][-1:] == ["1"]}
@@ -256,10 +260,11 @@ def sid_of(key):
 
 @deviation(
     "polling during an upgrade",
-    real="no request is pending while the websocket is probed, so the server's NOOP goes over the "
-    "websocket",
-    ours="a GET is pending, which the NOOP ends; CONNECT follows on the upgrade at once",
-    reason="The protocol asks for it, and JavaScript's client does it.",
+    real="no request is pending while the websocket is probed, so that the server sends its NOOP "
+    "over "
+    "the websocket",
+    ours="a GET is pending, and ends with the NOOP; CONNECT is sent right after the upgrade",
+    reason="The protocol requires the pending GET, and the JavaScript client does the same.",
 )
 def polling_during_upgrade(recording, transports):
     if transports != ("polling", "websocket"):
@@ -300,11 +305,12 @@ def is_like_the_others(request, recording):
 
 
 @deviation(
-    "an end that no server can see: an abort over long-polling, a malformed Engine.IO packet over "
+    "an end that a server can't detect: an abort over long-polling, a malformed Engine.IO packet "
+    "over "
     "a websocket",
-    real="the server notices when its next ping is not answered: after 45 s, with its defaults",
-    ours="the ping timeout, with its reason, comes at once",
-    reason="Nobody waits 45 s in a test. The one packet missing is the ping itself.",
+    real="the server's next ping is not answered: a ping timeout after 45 s, with its defaults",
+    ours="the ping timeout happens at once, with the same reason",
+    reason="A test should not wait for 45 s. Only the PING packet is missing.",
 )
 def ping_timeout_at_once(recording, transports):
     if ("disconnect", "/", "ping timeout") not in recording["app"]:
@@ -335,82 +341,88 @@ class Beyond:
 
 BEYOND_THE_RECORDINGS = (
     Beyond(
-        "the stock client's leaving over long-polling",
+        "`disconnect()` of the stock client over long-polling",
         "the server holds the client's pending GET, and `disconnect()` waits for it: 30 s",
-        "the GET is answered, with the same 400, as soon as the goodbye has been taken",
-        "Nobody waits 30 s in a test; what the app's handlers see is the same, and at the same "
-        "moment.",
+        "the GET is answered, with the same 400, once the server has processed the DISCONNECT "
+        "packet",
+        "A test should not wait for 30 s. The app's handlers are called with the same arguments at "
+        "the same time.",
     ),
     Beyond(
         "the end of an `ASGIClientSession`",
-        "connections break; a polling client is missed when its ping times out",
-        "`close()` breaks the connections too, brings the ping timeout forward, lets handlers end, "
+        "the connections are aborted; a polling client is removed at the ping timeout",
+        "`close()` aborts the connections, too, runs the ping timeout at once, waits for handlers, "
         "and cancels the server's timers",
-        "Nothing of the app may run on into the next test.",
+        "No task of the app may run on into the next test.",
     ),
     Beyond(
         "a server that shuts down",
-        "a websocket gets code 1012; a pending GET is cancelled, which python-engineio takes for "
-        'one that was too long: it answers 400, and the reason is "transport error"',
-        "no server shuts down; with `TestClient`, `client.raw.drop(1012)` is the same for the app, "
-        "over a websocket; over long-polling `client.raw.drop()` is a ping timeout",
-        "What a test ends is its client.",
+        "a websocket gets code 1012; a pending GET is cancelled, which python-engineio treats "
+        "like a "
+        'timeout: the response is 400, and the reason is "transport error"',
+        "no server shuts down. With `TestClient`, `client.raw.drop(1012)` has the same effect on "
+        "the "
+        "app over a websocket; over long-polling `client.raw.drop()` is a ping timeout",
+        "There is no server process: only the client of a test ends.",
     ),
     Beyond(
         "`uvicorn --root-path`",
         "the path that the app sees begins with the root path",
-        "`TestClient(root_path=...)` leaves the path alone; with a `socketio_path` that begins "
-        "with it too, the scopes are equal. `ASGIClientSession` has none",
-        "So it is in httpx's `ASGITransport` and in Starlette's `TestClient`; Starlette's routes "
-        "take a path with its root path, and one without.",
+        "`TestClient(root_path=...)` does not change the path. If `socketio_path` begins with the "
+        "root path, the scopes are equal. `ASGIClientSession` has no such argument",
+        "httpx's `ASGITransport` and Starlette's `TestClient` do the same; Starlette's routes "
+        "match a "
+        "path with and without its root path.",
     ),
     Beyond(
         "context variables",
-        "the app runs in the server's context: it sees nothing that a test has set in a "
+        "the app runs in the server's context, without the values that a test has set in a "
         "`contextvars.ContextVar`",
-        "`TestClient` calls the app in a copy of the test's context, of the moment in which a "
-        "connection, a request of long-polling or the lifespan begins; with "
-        "`isolate_context=True` in a fresh one, for all of these and `client.http`",
-        "So it is in httpx's `ASGITransport` and in Starlette's `TestClient`, and a test may "
-        "prepare what its app reads. A handler that does not set such a variable is found with "
-        "`isolate_context=True` only.",
+        "`TestClient` calls the app in a copy of the test's context, taken when a connection, a "
+        "request of long-polling or the lifespan begins. With `isolate_context=True`, each of "
+        "these, and each request of `client.http`, has a fresh context",
+        "httpx's `ASGITransport` and Starlette's `TestClient` do the same, so that a test can set "
+        "values for its app. If a handler does not set a variable that it reads, only "
+        "`isolate_context=True` shows the mistake.",
     ),
     Beyond(
         "limits of the server",
         "uvicorn closes a websocket on a message of more than 16 MiB",
-        "no such limit; those of python-engineio and of aiohttp hold",
-        "It is a setting of the server, and no part of the app.",
+        "no such limit; the limits of python-engineio and of aiohttp apply",
+        "The limit is a setting of the server, and not of the app.",
     ),
     Beyond(
         "headers that the server adds",
         "`date` and `server` in each response",
-        "not there",
-        "They are the server's own, and no part of the app.",
+        "no such headers",
+        "The server adds them, and not the app.",
     ),
     Beyond(
         "the lifespan of a `socketio.ASGIApp` without hooks, around no other app",
-        "called: it answers startup and shutdown, and does nothing else",
-        "not called by `TestClient`; with a hook, another app, a subclass or anything around it, "
-        "it is",
-        "No app can tell, and it is a tenth of what entering and leaving cost.",
+        "called: the `ASGIApp` answers startup and shutdown, and does nothing else",
+        "not called by `TestClient`; called if there is a hook, another app, a subclass, or a "
+        "wrapper",
+        "No code of the app runs in the call, which takes a tenth of the time of an empty "
+        "`async with TestClient(app)`.",
     ),
     Beyond(
         "a streamed response to an `ASGIClientSession`",
-        "is read while it is made",
-        "is given to the client when it is whole",
-        "Engine.IO has none.",
+        "the client gets each part when the app sends it",
+        "the client gets the whole response at its end",
+        "Engine.IO does not use streamed responses.",
     ),
 )
 
 #: What differs from run to run: what it is, and why it can't be compared.
 ALLOWANCES = (
-    ("session ids", "random; the same id gets the same name, in the order of coming"),
-    ("`t=` in the query, `sec-websocket-key`", "a time, and a random key"),
-    ("the port of the client", "the system chooses it"),
+    ("session ids", "random; the ids are numbered in the order of their first appearance"),
+    ("`t=` in the query, and `sec-websocket-key`", "a time, and a random key"),
+    ("the port of the client", "chosen by the operating system"),
     (
-        "how packets over long-polling are spread over requests, and so `content-length`",
+        "the distribution of packets over the requests of long-polling, and so `content-length`",
         (
-            "a matter of time; all packets, in order and both ways, are compared, and all distinct "
+            "depends on time; all packets of both directions are compared in order, and all "
+            "distinct "
             "scopes, statuses and headers"
         ),
     ),

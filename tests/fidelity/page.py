@@ -8,70 +8,70 @@ from .scenarios import SCENARIOS
 PAGE = Path(__file__).parents[2] / "docs" / "fidelity.md"
 
 PREFACE = """\
-# How like the real thing
+# Fidelity
 
-<!-- Written by `python -m tests.fidelity.page` from tests/fidelity/; a test holds it so. -->
+<!-- Written by `python -m tests.fidelity.page` from tests/fidelity/; a test compares the two. -->
 
-What an app sees in memory is what it sees behind uvicorn, but for what this page lists. It is
-measured: an ASGI middleware records the scopes with every header, the messages in order, close
-codes, http.disconnect, the lifespan, what the app's handlers were called with, and the reasons that
-its disconnect handlers are given. Each scenario is played three times: by python-socketio's own
-client over aiohttp and a real uvicorn, by the same client over [`ASGIClientSession`](stock.md), and
-by `TestClient`. Then the recordings are compared. In these scenarios, at the end of the page, a
-difference that is not on it fails the tests; so does a line of it that nothing differs by any more.
+In memory an app gets the same scopes, messages and disconnect reasons as behind uvicorn, except for
+the differences on this page. They are measured. An ASGI middleware records what an app gets and
+sends: the scopes with every header, the messages in order, close codes, http.disconnect, the
+lifespan, the arguments of the app's handlers, and the disconnect reasons. Each scenario (see the
+end of the page) is run three times: by python-socketio's own client over aiohttp and a real
+uvicorn, by the same client over [`ASGIClientSession`](stock.md), and by `TestClient`. Then the
+recordings are compared. The tests fail if there is a difference that this page does not list, and
+also if the page lists a difference that no recording shows any more.
 
-Nothing is stored: uvicorn is recorded anew whenever the tests run. The page itself is written by
-`python -m tests.fidelity.page`.
+No recording is stored: uvicorn is recorded again whenever the tests run.
 """
 
 STOCK = """\
 ## The stock client in memory
 
-With `ASGIClientSession` in the place of aiohttp's session, the recordings are **equal**, in all
-scenarios that a client can play, over all transports, headers and their order included.
+With `ASGIClientSession` in the place of aiohttp's session, the recordings are **equal**: in all
+scenarios that the stock client supports, over all transports, headers and their order included.
 """
 
 TEST_CLIENT = """\
 ## `TestClient`
 
-It is a client of its own, and differs from python-socketio's on purpose in these points, and in no
-other:
+`TestClient` is a separate implementation of a client. It differs from python-socketio's client in
+these points, on purpose, and in no other point:
 """
 
 JAVASCRIPT = """\
 ## The official JavaScript client
 
-socket.io-client (Node.js) is recorded through uvicorn as well, where npm can be had: packets, the
-content type of requests, and the reason of the end, over each transport. Where it differs from
-python-socketio's client, `TestClient` is as JavaScript's, but for the last line:
+socket.io-client (Node.js) is recorded through uvicorn as well, if npm is available: packets, the
+content type of requests, and the disconnect reason, over each transport. If the JavaScript client
+and python-socketio's client differ, `TestClient` does what the JavaScript client does, except in
+the last line:
 
-| what | python-socketio's client | JavaScript's | `TestClient` |
+| what | python-socketio's client | JavaScript client | `TestClient` |
 |---|---|---|---|
-| CONNECT without auth | `40{}` | `40` | as JavaScript's |
-| a POST's content type | `text/plain` | `text/plain;charset=UTF-8` | as JavaScript's |
-| the NOOP of an upgrade | over the websocket | ends a pending GET | as JavaScript's |
+| CONNECT without auth | `40{}` | `40` | as the JavaScript client |
+| a POST's content type | `text/plain` | `text/plain;charset=UTF-8` | as the JavaScript client |
+| the NOOP of an upgrade | over the websocket | ends a pending GET | as the JavaScript client |
 | CONNECT in an upgrade | after it, over the websocket | before it, over polling | after it |
 
-`TestClient` waits with CONNECT for the end of the upgrade, as python-socketio's client does; that
-client's recordings of upgrades are what `TestClient` is compared with above, and it can't follow
-both.
-JavaScript's client POSTs CONNECT and opens the websocket at the same moment, on two connections. An
-app can see two things of that:
+`TestClient` sends CONNECT after the end of the upgrade, as python-socketio's client does, because
+its upgrades are compared with the recordings of that client. The JavaScript client sends CONNECT by
+a POST and opens the websocket at the same time, on two connections. An app can notice two
+differences:
 
-- A connect handler finds `eio.transport(sid)` at "polling". Under the two other clients it finds
+- In a connect handler, `eio.transport(sid)` is "polling". With the two other clients it is
   "websocket".
-- The answer to CONNECT, and what the connect handler emits, come in a GET or over the websocket:
-  it depends on which of the two requests the server takes first.
+- The answer to CONNECT, and what the connect handler emits, arrive in a GET or over the websocket,
+  depending on which of the two requests the server processes first.
 
-The packets, their order, the handlers' arguments and the reason of the end are the same. With
-`transports=("polling",)` a connect handler runs under `TestClient` as it does under JavaScript's
-client during an upgrade.
+The packets, their order, the handlers' arguments and the disconnect reason are the same. With
+`transports=("polling",)`, `TestClient` connects over polling, as the JavaScript client does during
+an upgrade.
 """
 
 BEYOND = """\
-## What no scenario shows
+## Differences that no scenario shows
 
-These differences lie outside of what is recorded, or in what only a server does:
+These differences are outside of the recordings, or only a server has them:
 """
 
 
@@ -87,11 +87,11 @@ def page() -> str:
             JAVASCRIPT,
             BEYOND,
             table(BEYOND_THE_RECORDINGS),
-            "## What is evened out\n",
-            "Before recordings are compared, what differs from run to run anyway is replaced:\n",
+            "## Values that are replaced\n",
+            "Before the comparison, values that differ from run to run are replaced:\n",
             *(f"- {what}: {why}" for what, why in ALLOWANCES),
             "\n## The scenarios\n",
-            f"{len(SCENARIOS)} scenarios, {count} with each transport that they apply to: {names}.",
+            f"{len(SCENARIOS)} scenarios; {count} runs, over each transport that applies: {names}.",
             "",
         ]
     )

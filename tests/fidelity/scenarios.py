@@ -53,7 +53,7 @@ def scenario(**options):
 
 
 @scenario()
-async def connects_and_leaves(world, user):
+async def connects_and_disconnects(world, user):
     await user.connect()
     await user.leave()
 
@@ -71,7 +71,7 @@ async def connects_with_headers_and_query(world, user):
 
 
 @scenario()
-async def connects_again(world, user):
+async def reconnects(world, user):
     await user.connect()
     await user.leave()
     await user.connect(auth={"second": True})
@@ -79,14 +79,14 @@ async def connects_again(world, user):
 
 
 @scenario()
-async def greeted_while_connecting(world, user):
+async def event_before_connect_is_answered(world, user):
     await user.connect(auth={"greet": "hello"})
     await user.event("greeting")
     await user.leave()
 
 
 @scenario(server={"always_connect": True})
-async def connected_before_the_handler(world, user):
+async def connected_before_the_connect_handler(world, user):
     await user.connect(auth={"greet": "hello"})
     await user.event("greeting")
     await user.leave()
@@ -112,7 +112,7 @@ async def refused_with_false(world, user):
 
 
 @scenario(namespaces=("/", "/other"))
-async def namespace_nobody_handles(world, user):
+async def namespace_without_handlers(world, user):
     assert not await user.connect("/unknown")
 
 
@@ -161,7 +161,7 @@ async def two_namespaces(world, user):
 
 
 @scenario(namespaces=("/", "/chat"))
-async def put_out_of_one_namespace(world, user):
+async def disconnected_from_one_namespace_by_the_server(world, user):
     await user.connect("/", "/chat")
     await user.emit("kick", namespace="/chat")
     await user.put_out()
@@ -203,7 +203,7 @@ async def binary(world, user):
 
 
 @scenario()
-async def server_asks(world, user):
+async def call_from_the_server(world, user):
     await user.connect()
     await user.emit("ask", "what?", 1)
     await world.until("answer")
@@ -211,7 +211,7 @@ async def server_asks(world, user):
 
 
 @scenario()
-async def server_asks_for_bytes(world, user):
+async def call_from_the_server_with_bytes(world, user):
     await user.connect()
     await user.emit("ask", b"\x01\x02")
     await world.until("answer")
@@ -227,7 +227,7 @@ async def many_events_from_the_server(world, user):
 
 
 @scenario(server={"async_handlers": False})
-async def handlers_in_turn(world, user):
+async def handlers_one_after_the_other(world, user):
     await user.connect()
     await user.emit("slow", 0.02)
     assert await user.call("echo", "after") == "after"
@@ -244,7 +244,7 @@ async def slow_handler_beside_others(world, user):
 
 
 @scenario()
-async def event_nobody_handles(world, user):
+async def event_without_a_handler(world, user):
     await user.connect()
     await user.emit("no such event", 1)
     assert await user.call("echo", "on") == "on"
@@ -300,7 +300,7 @@ async def broadcast(world, one, two):
 
 
 @scenario(server={"ping_interval": 0.2, "ping_timeout": 0.05})
-async def aborts(world, user):
+async def abort(world, user):
     await user.connect()
     await user.call("echo", 1)
     await user.abort()
@@ -308,7 +308,7 @@ async def aborts(world, user):
 
 
 @scenario()
-async def put_out_by_the_server(world, user):
+async def disconnected_by_the_server(world, user):
     await user.connect()
     await user.emit("kick")
     await world.until("disconnect")
@@ -343,7 +343,7 @@ async def answers_no_pings(world, user):
 
 
 @scenario()
-async def leaves_while_a_handler_runs(world, user):
+async def disconnects_while_a_handler_runs(world, user):
     await user.connect()
     await user.emit("slow", 0.05)
     await world.until("slow begins")
@@ -387,7 +387,7 @@ async def lifespan_and_its_state(world, user):
 
 
 @scenario(tls=True)
-async def over_tls(world, user):
+async def tls(world, user):
     assert await user.get("/login") == 200
     await user.connect()
     await user.call("echo", 1)
@@ -395,7 +395,7 @@ async def over_tls(world, user):
 
 
 @scenario(root_path="/api", in_memory=("ours",))
-async def behind_a_root_path(world, user):
+async def root_path(world, user):
     await user.connect()
     await user.leave()
 
@@ -420,7 +420,7 @@ async def payload_too_large(world, user):
 
 
 @scenario(server={"cookie": "io"})
-async def cookie_of_the_engine(world, user):
+async def engineio_cookie(world, user):
     await user.connect()
     await user.call("echo", 1)
     await user.leave()
@@ -429,14 +429,14 @@ async def cookie_of_the_engine(world, user):
 
 
 @scenario()
-async def cookie_of_a_login(world, user):
+async def login_cookie(world, user):
     assert await user.get("/login") == 200
     await user.connect()
     await user.leave()
 
 
 @scenario(server={"http_compression": False})
-async def nothing_compressed(world, user):
+async def no_compression(world, user):
     await user.connect()
     assert await user.call("echo", "y" * 5000)
     await user.leave()

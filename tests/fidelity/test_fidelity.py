@@ -18,7 +18,7 @@ from .page import PAGE, page
 from .scenarios import SCENARIOS
 
 CASES = [(name, transports) for name, s in SCENARIOS.items() for transports in s.transports]
-IN_EVERY_RUN = {"connects_and_leaves"}  # the other scenarios are proofs
+IN_EVERY_RUN = {"connects_and_disconnects"}  # the other scenarios are proofs
 
 
 def cases(who):
@@ -153,7 +153,7 @@ def other_get(recording):
     ],
 )
 def test_no_entry_of_the_table_hides_more_than_it_says(real, ours, change, transports):
-    case = "connects_and_leaves", transports
+    case = "connects_and_disconnects", transports
     if case not in ours:
         pytest.skip("needs the recordings of all scenarios")
     changed = copy.deepcopy(ours[case])
