@@ -72,15 +72,15 @@ def install_tests(session: nox.Session) -> None:
 
 
 def run_tests(session: nox.Session, command: str, *selected: str) -> None:
-    """Spread over the cores: most of what a test of this suite does is compute. There is one worker
-    more than cores, since it also waits.
+    """Spread over the cores: most of what a test of this suite does is compute. Slow tests wait as
+    well, for processes and threads: with them there is one worker more than cores.
 
     By module or class: what tests/fidelity adds up over its tests is known to one worker only. In
     the order of the files, of which the long ones are not last.
     With bytecode, even where the environment asks for none: without it each worker, and each
     process that a test starts, compiles all of it again.
     """
-    workers = (os.cpu_count() or 1) + 1
+    workers = (os.cpu_count() or 1) + bool(selected)
     spread = (f"--numprocesses={workers}", "--dist=loadscope", "--no-loadscope-reorder")
     bytecode = {"PYTHONDONTWRITEBYTECODE": ""}
     python = command.split()

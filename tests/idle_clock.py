@@ -1,34 +1,81 @@
-"""An event loop whose clock goes on while the loop waits, and stands still while it works.
+"""An event loop with a clock of its own, so that timeouts of tests depend neither on the machine's
+load nor on real waits.
 
-A busy machine gives a process a fraction of its time, so that a timeout of 0.05 s may expire before
-the code has run that it is to bound. On this clock a timer is due when the loop has had nothing to
-do for so long, whatever the machine does besides: a short timeout ends a wait that is in vain, and
-no other one. Every loop of the tests' own processes is such a one, unless a test makes another by
-its class, or is marked `real_clock`: where what blocks the loop is the subject.
+The clock stops while the loop runs code. On a busy machine a process gets a fraction of the time,
+and a timeout of 0.05 s might expire before the code has run that it limits; on this clock it
+expires only if the loop has had nothing to do for 0.05 s.
+
+The clock jumps to the next timer if nothing else can wake the loop: the test has started no thread
+and no process, no socket is registered, and no call of an executor is under way.
+
+All loops of the tests' own processes are of this class, except loops that a test creates by another
+class, and those of tests marked `real_clock`: tests of a blocked loop, and tests that compare with
+another clock.
 """
 
 import asyncio
 import contextlib
 import selectors
+import sys
+import threading
 import time
 
-# Seconds that a turn of the loop counts while something is ready to run: a loop that never waits
-# needs its timeouts, too.
+# Seconds by which the clock advances in an iteration of the loop without a wait: timeouts expire in
+# a loop that never waits, too.
 TURN = 1e-5
+
+
+class _Outside:
+    """Whether the test has started threads or processes that may wake its loops.
+
+    Threads and processes that are older than the test have no reference to its loops, except the
+    threads of an executor: the selector counts the calls of executors.
+    """
+
+    def __init__(self):
+        self.begin()
+        sys.addaudithook(self._note)
+
+    def begin(self):
+        """Ignore the threads and processes that exist now. Called before each test."""
+        self._threads = set(threading.enumerate())
+        self._processes = 0
+
+    def _note(self, event, args):
+        if event in ("subprocess.Popen", "os.fork", "os.posix_spawn"):
+            self._processes += 1
+
+    def __bool__(self):
+        return self._processes > 0 or not self._threads.issuperset(threading.enumerate())
+
+
+_outside = _Outside()
 
 
 class _Selector(selectors.DefaultSelector):
     now = time.monotonic()
+    executed = 0
+
+    def _only_a_timer_is_left(self):
+        """Return whether nothing but a timer can wake the loop. One file is always registered: the
+        pipe that wakes the loop for threads and signals.
+        """
+        return len(self.get_map()) == 1 and not self.executed and not _outside
 
     def select(self, timeout=None):
         if timeout is not None and timeout <= 0:
             self.now += TURN
             return super().select(timeout)
+        if timeout is not None and self._only_a_timer_is_left():
+            # A signal, or a thread that has ended, may have woken the loop already.
+            ready = super().select(0)
+            self.now += TURN if ready else timeout
+            return ready
         began = time.monotonic()
         ready = super().select(timeout)
         waited = time.monotonic() - began
         if timeout is not None:
-            # A process that was not given the processor again in time has not waited longer.
+            # The loop did not wait longer if the process got the processor back too late.
             waited = min(waited, timeout) if ready else timeout
         self.now += waited
         return ready
@@ -44,10 +91,20 @@ class IdleClockLoop(asyncio.SelectorEventLoop):
     def time(self):
         return self._clock.now
 
+    def run_in_executor(self, executor, func, *args):
+        future = super().run_in_executor(executor, func, *args)
+        self._clock.executed += 1
+        future.add_done_callback(self._executed)
+        return future
+
+    def _executed(self, future):
+        self._clock.executed -= 1
+
 
 @contextlib.contextmanager
 def installed():
     """Let asyncio make such loops wherever none is asked for by its class."""
+    _outside.begin()
     before = asyncio.new_event_loop
     asyncio.new_event_loop = asyncio.events.new_event_loop = IdleClockLoop
     try:

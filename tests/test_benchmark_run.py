@@ -105,6 +105,7 @@ async def test_users_of_one_app_call_and_hear_a_broadcast(who):
         assert not clients.clients
 
 
+@pytest.mark.slow
 async def test_a_climb_measures_each_size_while_all_are_connected():
     ended = []
     found = await growth.climb("floor", (1, 2), ended.append)
@@ -112,6 +113,7 @@ async def test_a_climb_measures_each_size_while_all_are_connected():
     assert {metric: len(ns) for metric, ns in found.items()} == dict.fromkeys(growth.METRICS, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", forms.FORMS)
 @pytest.mark.parametrize("who", ["ours", "stock"])
 def test_each_form_is_sent_and_answered(form, who):
@@ -156,6 +158,7 @@ def test_instructions_are_the_difference_of_two_processes():
     assert "1.000" in instructions.as_text(found)
 
 
+@pytest.mark.slow
 def test_the_split_adds_up_to_what_is_added():
     found = split.measure("call", repetitions=2)
     assert split.DRIVER in found

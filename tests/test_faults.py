@@ -135,6 +135,7 @@ def through(schedule, messages, direction="sent"):
     return arrived
 
 
+@pytest.mark.slow
 @given(st.integers(), chances, frames)
 def test_the_same_seed_does_the_same(seed, probabilities, messages):
     one, two = Schedule(seed, **probabilities), Schedule(seed, **probabilities)
@@ -142,6 +143,7 @@ def test_the_same_seed_does_the_same(seed, probabilities, messages):
     assert one.faults == two.faults
 
 
+@pytest.mark.slow
 @given(st.integers(), chances, frames)
 def test_a_direction_knows_nothing_of_the_other(seed, probabilities, messages):
     one, two = Schedule(seed, **probabilities), Schedule(seed, **probabilities)
@@ -149,6 +151,7 @@ def test_a_direction_knows_nothing_of_the_other(seed, probabilities, messages):
     assert through(one, messages) == through(two, messages)
 
 
+@pytest.mark.slow
 @given(st.integers(), chances, frames)
 def test_what_arrives_is_what_was_sent_but_for_the_faults(seed, probabilities, messages):
     schedule = Schedule(seed, **probabilities)

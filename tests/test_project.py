@@ -128,6 +128,7 @@ def modules_after(imports: str) -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_importing_it_imports_nothing_optional() -> None:
     """Extras, test tools and the command line are not imported before their use."""
     # httpx imports rich, and python-engineio imports aiohttp, if they are installed.

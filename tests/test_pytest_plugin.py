@@ -153,6 +153,7 @@ def project(pytester, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -164,12 +165,14 @@ def test_nothing_is_marked(project, arguments):
     assert "6 passed" in project(CONVERSATION.format(mark=""), *arguments)
 
 
+@pytest.mark.slow
 def test_pytest_asyncio_strict(project):
     source = CONVERSATION.replace("@pytest.fixture\n", "@pytest_asyncio.fixture\n")
     source = "import pytest_asyncio\n" + source.format(mark="@pytest.mark.asyncio")
     assert "6 passed" in project(source, *ASYNCIO)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["class", "module", "session"])
 def test_the_loop_is_that_of_the_test(project, scope):
     source = f"""
@@ -185,6 +188,7 @@ class TestIt:
     assert "2 passed" in project(source, *ASYNCIO)
 
 
+@pytest.mark.slow
 def test_the_loop_is_that_of_the_settings(project):
     source = """
 async def test_it(sio_client):
@@ -201,17 +205,20 @@ def anyio_backend():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("others", [(), ASYNCIO], ids=["alone", "beside pytest-asyncio"])
 def test_anyio(project, others):
     source = BACKEND + CONVERSATION.format(mark="@pytest.mark.anyio")
     assert "6 passed" in project(source, *ANYIO, *others)
 
 
+@pytest.mark.slow
 def test_anyio_auto(project):
     source = BACKEND + CONVERSATION.format(mark="")
     assert "6 passed" in project(source, *ANYIO, "-o", "anyio_mode=auto")
 
 
+@pytest.mark.slow
 def test_trio_is_refused_in_words(project):
     pytest.importorskip("trio")
     source = """
@@ -223,11 +230,13 @@ async def test_it(sio_client):
     assert "asyncio-only" in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("others", [(), ASYNCIO, ANYIO], ids=["alone", "pytest-asyncio", "anyio"])
 def test_plain_functions(project, others):
     assert "3 passed" in project(SYNC, *others)
 
 
+@pytest.mark.slow
 def test_an_async_client_for_a_plain_function_is_refused_in_words(project):
     source = """
 def test_it(sio_client):
@@ -238,11 +247,13 @@ def test_it(sio_client):
     assert "sio_sync_client" in printed
 
 
+@pytest.mark.slow
 def test_no_app_is_said_in_words(project):
     printed = project("\ndef test_it(sio_sync_client):\n    pass\n", app="", ends=FAILED)
     assert "define a fixture sio_app" in printed
 
 
+@pytest.mark.slow
 def test_positional_arguments_of_the_marker_are_refused(project):
     source = """
 @pytest.mark.sio("/chat")
@@ -264,12 +275,14 @@ def test_far(sio_sync_client):
 """
 
 
+@pytest.mark.slow
 def test_an_argument_that_no_client_takes(project):
     printed = project(WRONG_ARGUMENTS, ends=FAILED)
     assert "sio_options has 'transport'; did you mean 'transports'?" in printed
     assert "sio_options has 'colour'; it takes auth, base_url, client, connect, " in printed
 
 
+@pytest.mark.slow
 def test_sync_and_async_clients_in_one_test_are_refused(project):
     source = """
 async def test_it(sio_client, sio_sync_client):
@@ -279,6 +292,7 @@ async def test_it(sio_client, sio_sync_client):
     assert "can't run in two event loops" in printed
 
 
+@pytest.mark.slow
 def test_options(project):
     source = """
 @pytest.fixture
@@ -318,6 +332,7 @@ class TestIt:
 """
 
 
+@pytest.mark.slow
 def test_who_logs_in_first_connects_later(project):
     assert "2 passed" in project(NOT_CONNECTED, *ASYNCIO, "--asyncio-mode=auto")
 
@@ -353,6 +368,7 @@ def test_none_of_these():
 """
 
 
+@pytest.mark.slow
 def test_each_transport(project):
     printed = project(
         OVER_EACH,
@@ -367,6 +383,7 @@ def test_each_transport(project):
             assert f"{name}[{transport}] PASSED" in printed
 
 
+@pytest.mark.slow
 def test_one_transport(project):
     printed = project(SYNC, "-v", "--sio-transports=upgrade")
     assert "test_connected[upgrade] PASSED" in printed
@@ -409,6 +426,7 @@ def test_before_the_first_packet(sio_sync_client):
 """
 
 
+@pytest.mark.slow
 def test_a_failure_shows_the_transcript_of_every_client(project):
     printed = project(FAILURES, *ASYNCIO, "--asyncio-mode=auto", ends=FAILED)
     assert "2 failed, 2 passed, 2 errors" in printed
@@ -424,6 +442,7 @@ def test_a_failure_shows_the_transcript_of_every_client(project):
     assert "in a test that passed" not in printed
 
 
+@pytest.mark.slow
 def test_always(project):
     printed = project(FAILURES, *ASYNCIO, "--asyncio-mode=auto", "--sio-transcript", ends=FAILED)
     assert "test_passes: Socket.IO transcript of client1" in printed
@@ -431,6 +450,7 @@ def test_always(project):
     assert printed.count("first said this") == 1 + 1 + 1
 
 
+@pytest.mark.slow
 def test_nothing_where_nothing_is_wanted(project):
     assert "transcript" not in project(SYNC)
 
@@ -480,6 +500,7 @@ def test_it(sio_sync_client, benchmark):
     assert "1 passed" in printed
 
 
+@pytest.mark.slow
 def test_it_is_documented_where_pytest_looks(project):
     printed = project("", "--fixtures", "-q")
     for name in ("sio_app", "sio_client", "sio_client_factory", "sio_sync_client"):
@@ -488,6 +509,7 @@ def test_it_is_documented_where_pytest_looks(project):
     assert "@pytest.mark.sio(" in project("", "--markers")
 
 
+@pytest.mark.slow
 def test_it_imports_nothing_until_it_is_used(project):
     source = """
 import sys
@@ -512,6 +534,7 @@ async def test_it(sio_app):
 """
 
 
+@pytest.mark.slow
 def test_a_failure_shows_the_clients_that_the_test_made_itself(project):
     printed = project(OWN_CLIENT, *ASYNCIO, "--asyncio-mode=auto", ends=FAILED)
     assert "Socket.IO transcript of client1" in printed

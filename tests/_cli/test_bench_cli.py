@@ -128,6 +128,7 @@ def wrong(capsys, *arguments):
 
 
 class TestFigures:
+    @pytest.mark.slow
     def test_a_table(self, run):
         code, out, err = run("echo", "1")
         assert (code, err) == (0, "")
@@ -136,6 +137,7 @@ class TestFigures:
             assert word in out
         assert "\x1b" not in out
 
+    @pytest.mark.slow
     def test_in_plain_text(self, run, without_rich):
         code, out, err = run("echo", "1")
         assert code == 0
@@ -143,28 +145,33 @@ class TestFigures:
             assert word in out
         assert err.count("pip install 'asgi-sio-testclient[cli]'") == 1
 
+    @pytest.mark.slow
     def test_what_the_app_prints_goes_elsewhere(self, run):
         code, out, err = run("talk")
         assert code == 0
         assert "printed by the app" not in out
         assert err.count("printed by the app") == 22
 
+    @pytest.mark.slow
     def test_an_emit_and_its_answer(self, run):
         code, out, _ = run("ping", "--await-event", "pong")
         assert code == 0
         assert "emit 'ping', await 'pong'" in out
 
+    @pytest.mark.slow
     def test_an_emit_and_the_apps_rest(self, run):
         code, out, _ = run("ping", "--mode", "emit")
         assert code == 0
         assert "emit 'ping' of" in out
 
+    @pytest.mark.slow
     def test_on_a_schedule(self, run):
         code, out, _ = run("echo", "--rate", "500", "--concurrency", "4")
         assert code == 0
         assert "4 at a time, 500 arrivals per second" in out
         assert "waited to be sent" in out
 
+    @pytest.mark.slow
     def test_as_somebody_somewhere(self, run):
         code, out, err = run(
             "whoami", "-n", "/chat", "--auth", '{"token": 1}', "-H", "X-Tenant: acme",
@@ -173,6 +180,7 @@ class TestFigures:
         assert (code, err) == (0, "")
         assert "namespace /chat, polling, 2 at a time" in out
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("rich", [True, False], ids=["rich", "plain"])
     def test_a_bar_in_a_terminal(self, run, monkeypatch, request, rich):
         if not rich:
@@ -186,6 +194,7 @@ class TestFigures:
         assert ("measuring" if rich else "] 20 of 20 calls") in shown
         assert ("20/20" if rich else "#" * 40) in shown
 
+    @pytest.mark.slow
     def test_colour_in_a_terminal(self, module, monkeypatch):
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.delenv("NO_COLOR", raising=False)
@@ -196,6 +205,7 @@ class TestFigures:
 
 
 class TestFiles:
+    @pytest.mark.slow
     def test_the_report_as_json(self, run):
         code, _, _ = run("echo", "1", "--json", "report.json")
         report = bench.LatencyReport.from_json(Path("report.json").read_text(encoding="utf-8"))
@@ -213,6 +223,7 @@ class TestFiles:
         assert code == 0
         assert Path("latency.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
+    @pytest.mark.slow
     def test_no_picture_of_nothing(self, run, tmp_path):
         pytest.importorskip("matplotlib")
         code, _, _ = run("fail", "--plot", "latency.svg", "--json", "report.json")
@@ -250,6 +261,7 @@ class TestFiles:
         assert (code, out) == (2, "")
         assert "there is no directory" in err
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("option", ["--json", "--plot"])
     def test_a_file_that_cannot_be_written(self, run, tmp_path, option):
         (tmp_path / "report.svg").mkdir()
@@ -285,27 +297,32 @@ class TestBaseline:
 
         return against
 
+    @pytest.mark.slow
     def test_much_slower(self, against):
         code, out, err = against(times=0.001)
         assert code == 1
         assert "slower: p50 " in out
         assert "failed by --fail-above 1: slower: p50 " in err
 
+    @pytest.mark.slow
     def test_much_slower_and_allowed(self, against):
         code, out, err = against("echo", "--fail-above", "1e9", times=0.001)
         assert (code, err) == (0, "")
         assert "slower: p50 " in out
 
+    @pytest.mark.slow
     def test_much_faster(self, against, without_rich):
         code, out, _ = against(times=1000)
         assert code == 0
         assert "faster: p50 " in out
 
+    @pytest.mark.slow
     def test_too_few_to_tell(self, against):
         code, _, err = against("echo", timeline=[])
         assert code == 1
         assert "unclear: fewer than 8" in err
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("rich", [True, False], ids=["rich", "plain"])
     def test_another_machine_is_told(self, against, request, rich):
         if not rich:
@@ -313,6 +330,7 @@ class TestBaseline:
         _, out, _ = against(times=1000, subject={"machine": {"cores": "4096"}})
         assert "not as in the baseline: cores: " in out
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("subject", "said"),
         [
@@ -352,24 +370,28 @@ class TestBadInput:
         assert "nothing in the app handles 'ehco'" in err
         assert "did you mean 'echo'?" in err
 
+    @pytest.mark.slow
     def test_a_handler_that_raises(self, run):
         code, out, err = run("fail")
         assert code == 1
         assert "20 x ZeroDivisionError: the handler's own words" in out
         assert "20 of 20 calls failed" in err
 
+    @pytest.mark.slow
     def test_a_handler_that_raises_sometimes(self, run):
         code, out, err = run("sometimes")
         assert code == 1
         assert "16 answered" in out
         assert "4 of 20 calls failed, and are in none of the figures" in err
 
+    @pytest.mark.slow
     def test_a_connection_that_is_lost(self, run):
         code, _, err = run("leave", "--warmup", "0")
         assert code == 1
         assert "ended early: " in err
         assert "server disconnect" in err
 
+    @pytest.mark.slow
     def test_a_shutdown_that_fails_comes_after_the_figures(self, run):
         code, out, err = run("echo", app="shop:failing_shutdown")
         assert code == 1
@@ -442,6 +464,7 @@ class TestCtrlC:
         report = bench.LatencyReport.from_json((tmp_path / "report.json").read_text())
         assert (report.count, report.interrupted) == (5, "Ctrl-C")
 
+    @pytest.mark.slow
     def test_in_this_process(self, module, capsys, monkeypatch):
         """As asyncio.run() does: cancel the task, and then raise KeyboardInterrupt."""
 
@@ -514,6 +537,7 @@ def read(terminal):
         return b""
 
 
+@pytest.mark.slow
 async def test_the_command_measures_what_measure_does(module, tmp_path):
     """The command and `measure` use the same names, so either one's report is a baseline for the
     other.

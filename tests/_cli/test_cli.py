@@ -699,6 +699,7 @@ class TestDemo:
         assert len(times) == 14
         assert sum(times) == pytest.approx(float(total.split()[3]), abs=0.2)
 
+    @pytest.mark.slow
     def test_needs_nothing_but_the_runtime_dependencies(self, tmp_path):
         code = """
 import sys

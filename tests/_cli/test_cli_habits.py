@@ -82,6 +82,7 @@ def test_fail_above_needs_a_baseline(capsys):
     assert "--fail-above needs --baseline" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_json_to_standard_output(capsys):
     assert main(["bench", "habits:app", EVENT, "--calls", "20", "--json", "-"]) == 0
     out, err = capsys.readouterr()

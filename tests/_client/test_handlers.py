@@ -66,6 +66,7 @@ def test_a_catch_all_event_does_not_take_reserved_events(event):
     assert handlers.find(event, "/", ()) == (none, ("/",))
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.sampled_from(EVENTS), st.sampled_from(NAMESPACES)), unique=True),
     st.sampled_from(["e", "g", "connect", "disconnect"]),

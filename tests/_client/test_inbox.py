@@ -143,6 +143,7 @@ async def test_an_event_that_goes_back_may_go_to_somebody_else():
     assert inbox.peek(ALL) == []
 
 
+@pytest.mark.slow
 @given(st.lists(st.booleans(), max_size=12), st.randoms(use_true_random=False))
 def test_events_keep_their_order_whatever_was_taken_and_put_back(takes, random):
     events = [ReceivedEvent("e", (number,)) for number in range(len(takes))]

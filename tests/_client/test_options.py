@@ -96,6 +96,7 @@ def test_the_app_is_made_an_asgi_3_callable_once():
 # -- the http client
 
 
+@pytest.mark.slow
 def test_http_clients_are_taken_by_their_shape():
     starlette = StarletteTestClient(app)
     for http in (httpx.AsyncClient(), httpx.Client(), starlette):
@@ -203,6 +204,7 @@ def test_what_else_can_be_given(changes):
 # -- clones
 
 
+@pytest.mark.slow
 def test_a_clone_has_the_same_options_and_no_cookies():
     given = options(http=httpx.AsyncClient(), cookies={"a": "1"}, auth="me", timeout=2.0)
     other = given.for_clone({}, "https://shop")

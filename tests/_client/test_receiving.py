@@ -11,6 +11,7 @@ from asgi_sio_testclient import NotConnected, TestClient, UnexpectedEvent
 SOON = 10.0
 
 
+@pytest.mark.slow
 async def test_a_time_without_an_event_in_time_travel():
     sio = socketio.AsyncServer(async_mode="asgi")
 

@@ -217,6 +217,7 @@ def test_without_a_client_its_address_is_the_one_by_default(tmp_path):
     assert "ws://testserver/socket.io/?EIO=4&transport=websocket" in text
 
 
+@pytest.mark.slow
 def test_the_last_ten_thousand_packets_are_kept():
     recording = Recording().sent(*["2"] * (MAX_PACKETS + 3))
     assert len(recording.transcript) == MAX_PACKETS
@@ -224,6 +225,7 @@ def test_the_last_ten_thousand_packets_are_kept():
     assert str(recording.transcript).startswith("(3 older packets were dropped)\n")
 
 
+@pytest.mark.slow
 async def test_one_entry_far_down_is_the_same_as_among_all(instrumentation):
     recording = Recording()
     for number in range(300):
@@ -252,6 +254,7 @@ anything = st.text(max_size=6) | st.binary(max_size=3) | st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from([SENT, RECEIVED]), anything), max_size=8))
 def test_whatever_travelled_can_be_read_and_shown(frames):
     recording = Recording()

@@ -39,6 +39,7 @@ def transcript(count):
     return kept
 
 
+@pytest.mark.slow
 def test_the_text_of_four_times_as_many_packets_costs_four_times_as_much():
     few, many = transcript(50), transcript(200)
     assert steps(lambda: str(many)) / steps(lambda: str(few)) == pytest.approx(4, rel=0.1)
@@ -52,6 +53,7 @@ def test_the_last_packets_cost_the_same_however_many_there_are(position):
     assert more <= 20
 
 
+@pytest.mark.slow
 def test_a_received_packet_is_read_without_those_before_it():
     kept = transcript(400)
     assert steps(lambda: kept[-1]) * 20 < steps(lambda: kept[-2])

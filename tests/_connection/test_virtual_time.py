@@ -70,6 +70,7 @@ async def test_pings_come_at_their_own_moments(client):
     assert len(pings(client)) == before + 4
 
 
+@pytest.mark.slow
 async def test_a_client_that_answers_stays(client, built):
     await advance(client, 3600)
     assert client.is_connected()

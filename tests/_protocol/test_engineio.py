@@ -232,6 +232,7 @@ def test_another_answer_than_the_probe_is_a_protocol_error():
 # -- compared with python-engineio
 
 
+@pytest.mark.slow
 @given(st.text() | st.builds("4{}".format, st.text()) | st.binary())
 @example("4٣x")
 @example("4²")
@@ -265,6 +266,7 @@ def test_a_binary_message_is_encoded_as_it_is(data):
     assert encode(MESSAGE, data) == data
 
 
+@pytest.mark.slow
 @given(st.integers(0, 6), packet_text.filter(lambda text: not text[0].isnumeric()))
 def test_what_is_encoded_can_be_decoded(kind, text):
     packet = decode(encode(kind, text))
@@ -273,6 +275,7 @@ def test_what_is_encoded_can_be_decoded(kind, text):
     assert repr(packet.data) == repr(Packet(encoded_packet=f"{kind}{text}").data)
 
 
+@pytest.mark.slow
 @given(st.text() | st.binary() | st.builds(lambda data: "0" + json.dumps(data), anything_json))
 def test_whatever_comes_first_is_a_handshake_or_a_protocol_error(frame):
     engine = EngineIO()
@@ -294,6 +297,7 @@ def test_every_kind_has_its_name_and_others_their_number():
 # -- payloads
 
 
+@pytest.mark.slow
 @given(frames)
 def test_a_payload_is_read_by_python_engineio_as_the_packets_that_went_in(sent):
     sent = [f"4{frame}" if isinstance(frame, str) else frame for frame in sent]
@@ -311,6 +315,7 @@ def test_what_is_joined_is_split_again_however_many_packets_it_has(sent):
     assert split_payload(encode_payload(sent)) == sent
 
 
+@pytest.mark.slow
 @given(st.lists(packet_text | st.binary(), max_size=16))
 def test_a_payload_of_the_server_is_split_into_its_packets(sent):
     packets = [Packet(MESSAGE, data) for data in sent]
@@ -350,6 +355,7 @@ def test_binary_packets_come_as_over_a_websocket_where_they_can_be_read(body, fr
 # -- batches
 
 
+@pytest.mark.slow
 @given(frames, st.none() | st.integers(0, 200))
 def test_batches_lose_nothing_keep_the_order_and_fit(sent, max_payload):
     cut = [list(batch) for batch in batches(sent, max_payload)]
@@ -360,6 +366,7 @@ def test_batches_lose_nothing_keep_the_order_and_fit(sent, max_payload):
         assert max_payload is None or size <= max_payload or len(batch) == 1
 
 
+@pytest.mark.slow
 @given(frames, st.integers(0, 200))
 def test_no_batch_could_have_taken_the_next_packet(sent, max_payload):
     cut = [list(batch) for batch in batches(sent, max_payload)]

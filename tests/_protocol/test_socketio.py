@@ -94,16 +94,19 @@ def ack(namespace, id, given_values):
 # -- encoding, compared with python-socketio's own class
 
 
+@pytest.mark.slow
 @given(names, st.lists(values, max_size=4), odd_namespaces, ids)
 def test_a_text_event_is_encoded_byte_for_byte_as_python_socketio_does(name, args, namespace, id):
     assert event(name, args, namespace, id) == encoded_event(name, args, namespace, id)
 
 
+@pytest.mark.slow
 @given(names, st.lists(with_bytes, max_size=4), odd_namespaces, ids)
 def test_an_event_with_bytes_is_encoded_as_python_socketio_does(name, args, namespace, id):
     assert event(name, args, namespace, id) == encoded_event(name, args, namespace, id)
 
 
+@pytest.mark.slow
 @given(odd_namespaces, st.integers(0, 10**20), st.lists(values | with_bytes, max_size=4))
 def test_an_ack_is_encoded_as_python_socketio_does(namespace, id, given_values):
     assert ack(namespace, id, given_values) == encoded(ACK, namespace, id, given_values)
@@ -172,6 +175,7 @@ def test_after_an_error_the_next_event_is_whole():
     assert protocol.event("e", ("whole",), "/") == ('2["e","whole"]',)
 
 
+@pytest.mark.slow
 @given(odd_namespaces, st.none() | values)
 def test_connect_is_encoded_as_python_socketio_does(namespace, auth):
     sent = messages_or_type_error(lambda: SocketIO().connect(namespace, auth))
@@ -237,6 +241,7 @@ def assert_read_alike(message):
         assert same(SocketIO().receive(message), expected)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from("23"),
     odd_namespaces,
@@ -256,6 +261,7 @@ fragments = ['["a"]', '["a",b', "[1]", '{"sid":"x"}', "NaN", "1e999", "9" * 101,
 pieces = st.lists(st.sampled_from([*marks, *fragments]), max_size=8).map("".join)
 
 
+@pytest.mark.slow
 @given(st.builds("{}{}".format, st.sampled_from(["2", "3", "2", "3", "0", "1", "4", ""]), pieces))
 @example('2["a"] ')
 @example('2 ["a"]')
@@ -343,6 +349,7 @@ def test_what_the_protocol_does_not_allow_is_a_protocol_error_with_the_packet(me
 # -- attachments
 
 
+@pytest.mark.slow
 @given(
     names,
     st.lists(with_bytes, max_size=4).map(lambda args: [b"at least one", *args]),
@@ -424,6 +431,7 @@ def test_a_reset_removes_a_half_received_packet():
     assert protocol.receive('2["next"]') == Incoming(EVENT, "/", ["next"])
 
 
+@pytest.mark.slow
 @given(st.lists(pieces | st.binary(max_size=3) | st.sampled_from(["51-[]", "52-", "61-1[]"])))
 def test_no_sequence_of_messages_raises_anything_but_a_protocol_error(messages):
     protocol = SocketIO()
@@ -469,6 +477,7 @@ simple = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.text(), st.lists(simple, max_size=4), st.sampled_from(["/", "/chat"]), ids)
 def test_msgpack_packets_are_whole_in_one_message(name, args, namespace, id):
     id = None if id is None else id % 2**64

@@ -467,6 +467,7 @@ async def test_another_process_emits(redis):
         assert await worker.wait() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
 async def test_redis_is_stopped_and_started(redis, caplog, transports, by):
     """The errors name the failure while Redis is stopped, and messages arrive after it has started
@@ -502,6 +503,7 @@ async def test_redis_is_stopped_and_started(redis, caplog, transports, by):
         assert time.monotonic() - began < WAIT
 
 
+@pytest.mark.slow
 async def test_redis_that_does_not_answer(redis, transports):
     async with redis_clients(redis.url, 2, transports) as (one, other):
         await listening(redis, 2)

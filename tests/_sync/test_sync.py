@@ -476,6 +476,7 @@ def test_clients_in_several_threads(built):
     assert not portal_threads()
 
 
+@pytest.mark.slow
 def test_the_last_one_leaves_while_the_next_one_enters(built):
     def user(number):
         with SyncTestClient(built.app, lifespan=False) as client:
@@ -655,6 +656,7 @@ def wait_for_ever(app, timer):
         client.await_event("never", timeout=60)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_wait(built):
     """A signal that the main thread gets while it waits, as by Ctrl-C."""
     started = time.monotonic()

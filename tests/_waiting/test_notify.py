@@ -230,12 +230,14 @@ CONVERSATIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conversation", CONVERSATIONS.values(), ids=CONVERSATIONS)
 async def test_a_change_from_busy_is_notified(conversation):
     heard = await conversation()
     assert heard.missing == []
 
 
+@pytest.mark.slow
 async def test_each_place_of_the_contract_notifies():
     seen = set()
     for conversation in CONVERSATIONS.values():

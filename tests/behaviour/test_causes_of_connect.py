@@ -274,6 +274,7 @@ INNER = starlette()
 WRAPPED = socketio.ASGIApp(server(), INNER)
 
 
+@pytest.mark.slow
 async def test_the_inner_app_where_the_wrapper_was_meant(transports):
     async with TestClient(INNER, transports=transports) as client:
         with pytest.raises(HandshakeFailed) as caught:
@@ -285,6 +286,7 @@ async def test_the_inner_app_where_the_wrapper_was_meant(transports):
         await client.connect()
 
 
+@pytest.mark.slow
 def test_the_inner_app_of_a_wrapper_at_another_path(transports):
     inner = starlette()
     wrapped = socketio.ASGIApp(server(), inner, socketio_path="live")
@@ -305,6 +307,7 @@ class Closed(socketio.ASGIApp):
         await Response(status_code=503)(scope, receive, send)
 
 
+@pytest.mark.slow
 async def test_the_inner_app_of_a_wrapper_that_leads_to_no_server():
     inner = starlette()
     wrapped = Closed(server(), inner)
@@ -315,6 +318,7 @@ async def test_the_inner_app_of_a_wrapper_that_leads_to_no_server():
     assert wrapped.other_asgi_app is inner
 
 
+@pytest.mark.slow
 async def test_an_app_without_any_server(transports):
     async with TestClient(starlette(), transports=transports) as client:
         with pytest.raises(HandshakeFailed) as caught:
@@ -652,6 +656,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.slow
 def test_an_app_that_is_instrumented_twice():
     """Runs in a new process, because the instrumentation changes a class of python-engineio
     permanently.

@@ -52,6 +52,7 @@ class TestFromTheServer:
         answers = await asyncio.gather(*(client.call("slow", delay, delay) for delay in delays))
         assert answers == delays
 
+    @pytest.mark.slow
     async def test_two_hundred_at_once(self, client):
         answers = await asyncio.gather(*(client.call("echo", n) for n in range(200)))
         assert answers == list(range(200))

@@ -168,6 +168,7 @@ class TestEmit:
 
 
 class TestNotSocketIO:
+    @pytest.mark.slow
     async def test_a_path_of_another_framework(self, transports):
         async with TestClient(FastAPI(), transports=transports) as client:
             with pytest.raises(HandshakeFailed) as caught:
@@ -182,6 +183,7 @@ class TestNotSocketIO:
                 assert caught.value.body == '{"detail":"Not Found"}'
                 assert "Not Found" in str(caught.value)
 
+    @pytest.mark.slow
     async def test_a_page_that_says_200(self):
         async def page(scope, receive, send):
             if scope["type"] == "lifespan":

@@ -240,6 +240,7 @@ def summaries(printed):
     return {line.split("::")[1].split()[0]: line for line in lines}
 
 
+@pytest.mark.slow
 def test_failures_fit_a_screen_and_begin_with_the_cause(failing):
     printed = failing()
     found, lines = reports(printed), summaries(printed)
@@ -256,12 +257,14 @@ def test_failures_fit_a_screen_and_begin_with_the_cause(failing):
 PACKETS = "<- websocket CONNECT"
 
 
+@pytest.mark.slow
 def test_the_packets_stand_once(failing):
     (report,) = reports(failing("-k", "test_typo_in_call")).values()
     assert report.count(PACKETS) == 1
     assert "last packets" not in report
 
 
+@pytest.mark.slow
 def test_without_sections_the_packets_stay_in_the_message(failing):
     (report,) = reports(failing("-k", "test_typo_in_call", "--show-capture=no")).values()
     assert report.count(PACKETS) == 1
@@ -275,6 +278,7 @@ def test_full_trace_shows_every_frame(failing):
     assert "socketio/async_server.py" in report
 
 
+@pytest.mark.slow
 def test_a_missing_argument_names_the_file_of_the_handler(failing):
     (report,) = reports(failing("-k", "test_missing_arg")).values()
     line = BOARD.strip().splitlines().index("async def join_depot(sid, depot):")
@@ -293,6 +297,7 @@ def test_refused(cat):
 """
 
 
+@pytest.mark.slow
 def test_the_sync_client_shows_as_little(failing):
     printed = failing(source=SYNC)
     found, lines = reports(printed), summaries(printed)
@@ -339,6 +344,7 @@ async def test_group(ann):
 """
 
 
+@pytest.mark.slow
 def test_other_failures(failing):
     printed = failing(source=OTHERS)
     found, lines = reports(printed), summaries(printed)
@@ -446,6 +452,7 @@ class Frozen(Exception):
     )
 
 
+@pytest.mark.slow
 def test_an_installed_app_is_a_library_but_for_its_handler(failing, installed):
     found = reports(failing(source=INSTALLED))
     assert "def broken_cart(sid, data)" in found["test_handler"]
@@ -454,6 +461,7 @@ def test_an_installed_app_is_a_library_but_for_its_handler(failing, installed):
     assert "socketio/" not in found["test_handler"] + found["test_method"]
 
 
+@pytest.mark.slow
 def test_what_a_library_wraps_of_its_own_is_left_out(failing, installed):
     found = reports(failing(source=INSTALLED))
     assert "RuntimeError: wrapped" in found["test_wrapped"]
@@ -505,6 +513,7 @@ def test_by_hand():
 """
 
 
+@pytest.mark.slow
 def test_groups_and_fixtures(failing):
     printed = failing(source=GROUPS)
     found, lines = reports(printed), summaries(printed)
@@ -520,6 +529,7 @@ def test_groups_and_fixtures(failing):
     assert "All traceback entries are hidden" not in printed
 
 
+@pytest.mark.slow
 def test_errors_of_the_client_say_where_to_read_on(failing):
     found = reports(failing())
     assert "EventTimeout: the server has no handler" in found["test_typo_in_call"]
@@ -530,6 +540,7 @@ def test_errors_of_the_client_say_where_to_read_on(failing):
     assert "what to do: faults.html#namespace-without-slash" in report
 
 
+@pytest.mark.slow
 def test_where_to_read_on_stands_below_the_first_line(failing):
     (report,) = reports(failing("-k", "unexpected", source=NO_SLASH)).values()
     message = [line.removeprefix("E").strip() for line in report.splitlines() if line[:2] == "E "]
@@ -568,6 +579,7 @@ async def test_many_clients(ann):
 """
 
 
+@pytest.mark.slow
 def test_only_the_latest_of_many_clients_are_shown(failing):
     (report,) = reports(failing(source=MANY_CLIENTS)).values()
     shown = re.findall(r"Socket.IO transcript of (client\d+|\d+ other clients)", report)
@@ -576,6 +588,7 @@ def test_only_the_latest_of_many_clients_are_shown(failing):
     assert shown[-1].endswith("other clients")
 
 
+@pytest.mark.slow
 def test_the_last_packets_of_many(failing):
     (report,) = reports(failing(source=MANY)).values()
     (number,) = re.findall(r"\((\d+) earlier packets; --sio-transcript shows them\)", report)

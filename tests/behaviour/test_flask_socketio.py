@@ -355,6 +355,7 @@ async def test_unmanaged_session_is_that_of_the_handshake():
         assert await client.call("recall") == "from HTTP"
 
 
+@pytest.mark.slow
 async def test_rooms(client, program):
     one, two, three = client, client.clone(), client.clone()
     await one.connect()
@@ -470,6 +471,7 @@ class Rooms(flask_socketio.Namespace):
         raise KeyError("class-based")
 
 
+@pytest.mark.slow
 async def test_class_based_namespaces(nothing_left):
     program = Program()
     rooms = Rooms("/ns")
@@ -559,6 +561,7 @@ class Login(Program):
             return True
 
 
+@pytest.mark.slow
 async def test_only_who_is_logged_in_is_welcome(nothing_left):
     async with Login().client() as client:
         with pytest.raises(ConnectionRefused):
@@ -594,6 +597,7 @@ def test_the_same_without_await():
 # -- settle with threads
 
 
+@pytest.mark.slow
 async def test_settle_misses_nothing(client, program):
     @program.socketio.on("burst")
     def burst(count):
@@ -629,6 +633,7 @@ async def test_settle_follows_what_the_test_and_a_route_emit(client, program):
     assert [event.data for event in client.get_received()] == ["from the test", "from a route"]
 
 
+@pytest.mark.slow
 async def test_settle_names_the_handler_that_does_not_end(program):
     go_on = threading.Event()
 
@@ -769,6 +774,7 @@ def engine_packets(client, kind):
     return [packet for packet in client.transcript if packet.engineio_type == kind]
 
 
+@pytest.mark.slow
 async def test_pings_are_answered():
     program = Program(ping_interval=0.05, ping_timeout=5)
     async with program.client() as client:
@@ -828,6 +834,7 @@ async def test_the_server_is_left_as_it_was_found(program):
     assert not any(thread.is_alive() for thread in left), left
 
 
+@pytest.mark.slow
 async def test_another_loop_may_follow(program):
     def once():
         async def run():
@@ -1063,6 +1070,7 @@ async def test_a_noop_that_nobody_asked_for(client):
     assert await client.call("message", "echo") == "echo"
 
 
+@pytest.mark.slow
 async def test_a_connect_handler_that_does_not_end_is_named():
     program, go_on = Program(), threading.Event()
 

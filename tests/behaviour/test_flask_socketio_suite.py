@@ -540,6 +540,7 @@ class TestSocketIO(unittest.TestCase):
         self.assertEqual(received[0]["name"], "my custom namespace response")
         self.assertEqual(received[0]["args"][0]["a"], "b")
 
+    @pytest.mark.slow
     def test_broadcast(self):
         client1 = self.client(app).connect(auth={"foo": "bar"})
         client2 = self.client(app).connect(auth={"foo": "bar"})
@@ -555,6 +556,7 @@ class TestSocketIO(unittest.TestCase):
         self.assertEqual(received[0]["args"][0]["a"], "b")
         self.assertEqual(len(client3.get_received("/test")), 0)
 
+    @pytest.mark.slow
     def test_broadcast_namespace(self):
         client1 = self.client(app).connect("/test")
         client2 = self.client(app).connect("/test")
@@ -601,6 +603,7 @@ class TestSocketIO(unittest.TestCase):
         client.settle()
         socketio.manage_session = True
 
+    @pytest.mark.slow
     def test_room(self):
         client1 = self.client(app).connect(auth={"foo": "bar"})
         client2 = self.client(app).connect(auth={"foo": "bar"})
@@ -681,6 +684,7 @@ class TestSocketIO(unittest.TestCase):
         client.settle()
         self.assertTrue(error_testing_default)
 
+    @pytest.mark.slow
     def test_ack(self):
         client1 = self.client(app).connect(auth={"foo": "bar"})
         client2 = self.client(app).connect(auth={"foo": "bar"})
@@ -697,6 +701,7 @@ class TestSocketIO(unittest.TestCase):
         ack3 = client3.call("my custom event", {"a": "b"})
         self.assertEqual(ack3, {"a": "b"})
 
+    @pytest.mark.slow
     def test_noack(self):
         client1 = self.client(app).connect(auth={"foo": "bar"})
         client2 = self.client(app).connect(auth={"foo": "bar"})
@@ -709,6 +714,7 @@ class TestSocketIO(unittest.TestCase):
         noack3 = client3.emit("my custom event", no_ack_dict)
         self.assertIsNone(noack3)
 
+    @pytest.mark.slow
     def test_error_handling_ack(self):
         client1 = self.client(app).connect(auth={"foo": "bar"})
         client2 = self.client(app).connect("/test")

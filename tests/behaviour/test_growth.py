@@ -34,6 +34,7 @@ async def calls(operation, repeated=REPEATED):
     return min(found)
 
 
+@pytest.mark.slow
 async def test_a_negative_assertion_costs_the_same_beside_many_clients():
     async with TestClient(make_app()) as client:
         await client.connect()
@@ -81,6 +82,7 @@ async def test_negative_assertions_at_once_cost_the_same_for_each_of_many_client
         assert many < 1.5 * few
 
 
+@pytest.mark.slow
 async def test_clients_that_leave_at_once_do_not_look_at_each_others_tasks_in_each_turn():
     sio = socketio.AsyncServer(async_mode="asgi")
 

@@ -286,6 +286,7 @@ def test_a_loop_that_ended_with_the_first_client_is_named(transports, begin):
         assert "test_habits_and_lost_tasks.py:" in first
 
 
+@pytest.mark.slow
 def test_in_the_sync_client_too():
     app = app_with_a_loop(by_the_server)
     with SyncTestClient(app) as client:

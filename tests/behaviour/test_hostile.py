@@ -216,6 +216,7 @@ async def small_talk(app, transports):
 slow = settings(suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.slow
 @slow
 @given(scripts, scripts, st.sampled_from(["close", "wait", "return"]))
 @example([OPEN], [], "wait")
@@ -223,12 +224,14 @@ def test_random_frames_over_websocket(before, after, ending):
     asyncio.run(talk(OverWebsocket(before, after, ending), ("websocket",)))
 
 
+@pytest.mark.slow
 @slow
 @given(scripts, st.sampled_from(["close", "wait", "return"]))
 def test_random_frames_after_the_handshake(after, ending):
     asyncio.run(talk(OverWebsocket([OPEN], [CONNECT, *after], ending), ("websocket",)))
 
 
+@pytest.mark.slow
 @slow
 @given(
     st.lists(st.tuples(statuses, headers, scripts), max_size=4),
@@ -302,6 +305,7 @@ def peak_of(app):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "after",
     [

@@ -199,6 +199,7 @@ async def the_next_test(app, transports):
         assert set(app.sio.manager.rooms["/"][None]) == {client.sid}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(
     "ignore:left over at exit. a handler that:asgi_sio_testclient.LeakWarning"
 )

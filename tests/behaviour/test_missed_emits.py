@@ -246,6 +246,7 @@ def test_a_later_entry_in_the_sync_client(transports):
             client.await_event(EVENT, timeout=SOON)
 
 
+@pytest.mark.slow
 def test_a_later_entry_in_a_threaded_server():
     sio = socketio.Server(async_mode="threading")
 
@@ -404,6 +405,7 @@ async def test_what_is_put_over_the_hook_meanwhile_stays():
     assert sio.manager.emit is emit
 
 
+@pytest.mark.slow
 async def test_the_latest_of_many_emits_is_found():
     sio = make_server()
     async with TestClient(socketio.ASGIApp(sio)) as client:

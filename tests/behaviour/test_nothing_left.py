@@ -119,6 +119,7 @@ class TestTheNextLoop:
             gc.collect()
         assert run(chat(app, ("websocket",))) == set()
 
+    @pytest.mark.slow
     def test_in_debug_mode(self, app):
         for transports in TRANSPORTS:
             assert run(chat(app, transports), debug=True) == set()
@@ -201,6 +202,7 @@ class TestClasses:
 
 
 class TestManyAtOnce:
+    @pytest.mark.slow
     @pytest.mark.parametrize("count", [60, pytest.param(300, marks=pytest.mark.proof)])
     async def test_each_with_its_own_cookies(self, app, transports, count):
         async def one(number):
@@ -221,6 +223,7 @@ class TestManyAtOnce:
         assert asyncio.all_tasks() == before
         app.assert_released()
 
+    @pytest.mark.slow
     async def test_clones_hear_a_broadcast_once_each(self, app):
         async with TestClient(app.app, timeout=WAIT) as first:
             clients = [first, *(first.clone() for _ in range(299))]
@@ -252,6 +255,7 @@ class TestCancelled:
             await connecting
         return True
 
+    @pytest.mark.slow
     async def test_connect_at_any_await(self, app, transports):
         before = asyncio.all_tasks()
         turns, cancelled = 0, True

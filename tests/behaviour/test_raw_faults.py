@@ -402,6 +402,7 @@ async def test_nothing_is_lost_when_the_client_reads_on(client, server):
     assert numbers == list(range(100))
 
 
+@pytest.mark.slow
 async def test_emit_does_not_wait_for_a_client_that_does_not_read(client, server):
     """The engine's queue has no limit: it keeps all packets that a slow client has not read."""
     client.raw.pause_reading()

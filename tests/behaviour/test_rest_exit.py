@@ -86,6 +86,7 @@ async def test_workers_of_handlers_end_silently(sio, app):
     assert ended == [True]
 
 
+@pytest.mark.slow
 @every_transport
 async def test_what_handlers_began_is_given_time_to_end(sio, app, transports):
     ended, kept = [], []
@@ -153,6 +154,7 @@ async def test_a_handler_on_a_future_that_nothing_will_set_ends_the_exit_at_once
         assert part in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setter", ["timer", "thread", "task"])
 async def test_a_future_that_may_still_be_set_is_waited_for(sio, app, setter):
     ended, kept = [], []
@@ -216,6 +218,7 @@ async def test_a_call_in_a_thread_of_another_app_is_not_waited_for(sio, app):
         may_end.set()
 
 
+@pytest.mark.slow
 async def test_a_handler_beside_a_socket_is_given_its_time(sio, app):
     near, far = socket.socketpair()
 
@@ -232,6 +235,7 @@ async def test_a_handler_beside_a_socket_is_given_its_time(sio, app):
     await writer.wait_closed()
 
 
+@pytest.mark.slow
 def test_a_handler_under_uvloop_is_given_its_time(sio, app):
     uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed")
 
@@ -251,6 +255,7 @@ def test_a_handler_under_uvloop_is_given_its_time(sio, app):
         runner.run(main())
 
 
+@pytest.mark.slow
 async def test_a_librarys_task_that_a_handler_began(sio, app):
     may_end, kept = threading.Event(), []
 
@@ -277,6 +282,7 @@ async def test_a_thread_of_the_lifespan(sio):
     assert ran == [1]
 
 
+@pytest.mark.slow
 async def test_a_librarys_task_at_rest_is_left_alone(sio, app):
     near, far = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=near)

@@ -268,6 +268,7 @@ async def test_a_handler_of_the_tests_that_settles_is_named(sio, app, transports
         assert "my_handler" in str(caught.value).splitlines()[0]
 
 
+@pytest.mark.slow
 async def test_a_task_that_is_still_at_work_is_named(sio, app):
     tasks, go_on = [], asyncio.Event()
 

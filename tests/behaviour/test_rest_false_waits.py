@@ -201,6 +201,7 @@ async def calls_of_one_assertion(client):
     return counted
 
 
+@pytest.mark.slow
 async def test_the_number_of_clients_makes_no_difference(app):
     async with TestClient(app, timeout=A_MINUTE) as client:
         await client.connect()

@@ -427,7 +427,7 @@ def scheduler_with_a_limit(app):
 @shape
 def to_thread_in_a_task(app):
     async def work(sid):
-        await asyncio.to_thread(time.sleep, 0.3)
+        await asyncio.to_thread(time.sleep, 0.05)
         await app.answer(sid)
 
     app.on_say(lambda sid: app.task(work(sid)))
@@ -436,7 +436,7 @@ def to_thread_in_a_task(app):
 @shape
 def anyio_thread_in_a_task(app):
     async def work(sid):
-        await anyio.to_thread.run_sync(time.sleep, 0.3)
+        await anyio.to_thread.run_sync(time.sleep, 0.05)
         await app.answer(sid)
 
     app.on_say(lambda sid: app.task(work(sid)))
@@ -446,14 +446,14 @@ def anyio_thread_in_a_task(app):
 def executor_call_that_nobody_awaits(app):
     @app.on_say
     async def say(sid):
-        call = asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.3)
+        call = asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.05)
         call.add_done_callback(lambda _: app.task(app.answer(sid)))
 
 
 @shape
 def worker_with_to_thread(app):
     async def work(sid):
-        await asyncio.to_thread(time.sleep, 0.2)
+        await asyncio.to_thread(time.sleep, 0.05)
         await app.answer(sid)
 
     app.worker(work)
@@ -462,7 +462,7 @@ def worker_with_to_thread(app):
 @shape
 def worker_with_an_anyio_thread(app):
     async def work(sid):
-        await anyio.to_thread.run_sync(time.sleep, 0.2)
+        await anyio.to_thread.run_sync(time.sleep, 0.05)
         await app.answer(sid)
 
     app.worker(work)
@@ -471,7 +471,7 @@ def worker_with_an_anyio_thread(app):
 @shape
 def worker_with_a_thread_and_a_timeout(app):
     async def work(sid):
-        await asyncio.wait_for(asyncio.to_thread(time.sleep, 0.2), 30)
+        await asyncio.wait_for(asyncio.to_thread(time.sleep, 0.05), 30)
         await app.answer(sid)
 
     app.worker(work)
@@ -510,7 +510,7 @@ def worker_that_begins_tasks(app):
 @shape
 def worker_at_a_subprocess(app):
     async def work(sid):
-        process = await asyncio.create_subprocess_exec("sleep", "0.15")
+        process = await asyncio.create_subprocess_exec("sleep", "0.05")
         await process.wait()
         await app.answer(sid)
 
@@ -524,7 +524,7 @@ def worker_at_a_socket(app):
     async def serve():
         reader, writer = app.far
         while data := await reader.readline():
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.05)
             writer.write(data)
 
     app.at_startup(lambda: app.task(serve()))
@@ -542,7 +542,7 @@ def worker_at_a_socket(app):
 def worker_at_an_anyio_socket(app):
     async def serve(reader, writer):
         while data := await reader.readline():
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.05)
             writer.write(data)
         writer.close()
 

@@ -63,6 +63,7 @@ def test_every_runner_with_each_framework_and_none_of_them(tmp_path):
     assert printed.rstrip().endswith("OK")
 
 
+@pytest.mark.slow
 def test_unittest():
     assert "Ran 7 tests" in run("-X", "dev", "-m", "unittest", "unittest_case")
 

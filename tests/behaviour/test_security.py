@@ -125,6 +125,7 @@ async def test_a_cookie_goes_where_httpx_sends_it(transports, jar_of, scheme, at
     assert headers == {f"session={COOKIE}" if goes else None}
 
 
+@pytest.mark.slow
 async def test_a_cookie_that_expires_is_not_sent_at_the_next_connect(transports):
     app = lab()
     cookies = jar_with(COOKIE, domain="testserver.local", expires=an_hour(+1))
@@ -140,6 +141,7 @@ async def test_a_cookie_that_expires_is_not_sent_at_the_next_connect(transports)
         assert "HTTP_COOKIE" not in app.environ
 
 
+@pytest.mark.slow
 async def test_auth_goes_with_each_request_of_its_client_and_of_no_other(transports):
     app = lab()
     async with (
@@ -396,6 +398,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("event", "code"), [("echo", 0), ("fail", 1)])
 def test_bench_reports(folder, capsys, event, code):
     key = ("--header", f"X-Api-Key: {HEADER}", "--cookie", f"session={COOKIE}")
@@ -453,6 +456,7 @@ def test_fails(sio_sync_client):
 pytest_plugins = ["pytester"]
 
 
+@pytest.mark.slow
 def test_the_report_of_pytest(pytester, monkeypatch):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeini("[pytest]\n")

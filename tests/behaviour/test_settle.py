@@ -593,6 +593,7 @@ async def test_what_was_read_before_does_not_count():
         await client.assert_not_received("echoed")
 
 
+@pytest.mark.slow
 async def test_a_thousand_negative_assertions_wait_for_no_timer(monkeypatch):
     sio, app = new_server()
     sio.on("quiet", lambda sid: None)

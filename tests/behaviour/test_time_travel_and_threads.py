@@ -128,6 +128,7 @@ async def test_what_follows_the_thread_has_its_whole_time(sio, thread):
         assert ended == ["done"]
 
 
+@pytest.mark.slow
 @WAYS
 async def test_one_that_does_not_end_is_named(transports, sio, thread, way):
     @sio.event
@@ -149,6 +150,7 @@ async def test_one_that_does_not_end_is_named(transports, sio, thread, way):
             await client.advance(1000)
 
 
+@pytest.mark.slow
 async def test_after_some_steps_the_clock_has_moved(sio, thread):
     @sio.event
     async def job(sid):
@@ -188,6 +190,7 @@ class TestSockets:
         writer.close()
         await writer.wait_closed()
 
+    @pytest.mark.slow
     async def test_a_handler_at_a_socket_is_waited_for(self, sio, peer):
         port, answer = peer
         ended = []
@@ -206,6 +209,7 @@ class TestSockets:
                 await client.advance(10)
             assert ended == ["done"]
 
+    @pytest.mark.slow
     async def test_one_that_gets_no_answer_is_named(self, sio, peer):
         port, answer = peer
 
@@ -221,6 +225,7 @@ class TestSockets:
                     await client.advance(10, timeout=0.2)
             answer.set()
 
+    @pytest.mark.slow
     async def test_a_listener_that_nobody_awaits_is_no_hindrance(self, sio, peer):
         port, answer = peer
 
@@ -249,6 +254,7 @@ async def test_a_request_in_a_thread(thread):
         assert (await request).text == "ok"
 
 
+@pytest.mark.slow
 def test_a_server_that_runs_in_threads(thread):
     flask = pytest.importorskip("flask").Flask(__name__)
     flask_socketio = pytest.importorskip("flask_socketio").SocketIO(flask, async_mode="threading")
@@ -264,6 +270,7 @@ def test_a_server_that_runs_in_threads(thread):
             client.advance(1)
 
 
+@pytest.mark.slow
 def test_a_packet_on_its_way_through_the_threads_of_a_server(thread):
     pytest.importorskip("a2wsgi")
     sio = socketio.Server(async_mode="threading")
@@ -321,6 +328,7 @@ class TestArguments:
                 await client.advance(1)
 
 
+@pytest.mark.slow
 async def test_a_ticker_comes_to_rest_all_the_time(sio):
     """The ticker is at rest between its ticks; the advance takes long, and the error says so."""
 

@@ -119,6 +119,7 @@ async def test_long_arguments_are_shortened_in_the_text_only():
         assert event.args == ("x" * 100_000, b"\x00" * 100_000)
 
 
+@pytest.mark.slow
 async def test_hundreds_of_other_events_do_not_flood_the_text():
     sio, app = new_server()
 

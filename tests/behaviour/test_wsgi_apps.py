@@ -132,6 +132,7 @@ async def test_an_upgrade_that_wsgi_does_not_have_stays_on_polling(program):
         assert client.transport == "polling"
 
 
+@pytest.mark.slow
 async def test_there_are_as_many_threads_as_the_clients_need(program):
     async with TestClient(program.app) as client:
         users = [client, *(client.clone() for _ in range(19))]
@@ -226,6 +227,7 @@ def test_its_headers_and_its_address_are_used(program, web):
     assert headers["User-Agent"].startswith("Werkzeug/")
 
 
+@pytest.mark.slow
 def test_one_without_cookies_and_one_without_flask(program):
     for web in (
         program.app.test_client(use_cookies=False),
@@ -238,6 +240,7 @@ def test_one_without_cookies_and_one_without_flask(program):
             assert client.call("whoami") == "python"
 
 
+@pytest.mark.slow
 def test_each_clone_has_cookies_of_its_own(program, web):
     other_web = program.app.test_client()
     other_web.post("/login", data={**CREDENTIALS, "username": "flask"})

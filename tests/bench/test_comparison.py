@@ -175,6 +175,7 @@ class TestComparison:
         assert baseline.compare(report).verdict == "faster"
         assert report.compare(baseline).fails(1.1)
 
+    @pytest.mark.slow
     def test_much_slower_is_seen_beside_a_busy_machine(self):
         runs = self.recorded()
         pairs = [(one, other) for one, other in zip(runs[1:], runs, strict=False)]

@@ -26,6 +26,7 @@ async def client(lab):
 
 
 class TestOpenLoop:
+    @pytest.mark.slow
     async def test_calls_are_due_on_schedule(self, client):
         report = await bench.measure(client, "echo", calls=40, warmup=2, rate=500)
         assert report.count == report.handler.count == 40
@@ -37,6 +38,7 @@ class TestOpenLoop:
         assert report.subject.concurrency == 0
         assert report.throughput <= 500 * 40 / 39
 
+    @pytest.mark.slow
     async def test_those_behind_a_slow_call_wait_on_the_clock(self, client, lab):
         report = await bench.measure(client, "stall_once", 10, 0.1, calls=50, warmup=0, rate=200)
         [stall] = lab[1]["times"]
@@ -46,10 +48,12 @@ class TestOpenLoop:
         assert len(held_up) >= min(stall / 2 * 200, 40) - 1
         assert len(held_up) > 1
 
+    @pytest.mark.slow
     async def test_arrivals_do_not_wait_for_one_another(self, client):
         report = await bench.measure(client, "together", 10, calls=10, warmup=0, rate=1000)
         assert report.count == 10
 
+    @pytest.mark.slow
     async def test_unless_places_are_few(self, client, lab):
         report = await bench.measure(
             client, "nap", 0.005, calls=20, warmup=0, rate=1000, concurrency=2
@@ -58,6 +62,7 @@ class TestOpenLoop:
         assert report.count == 20
         assert report.waited.max > report.handler.min
 
+    @pytest.mark.slow
     async def test_progress_goes_on_when_there_is_no_pause(self, client, monkeypatch):
         monkeypatch.setattr(_open_loop, "CALLS_A_ROUND", 10)
         seen = []
@@ -72,6 +77,7 @@ class TestOpenLoop:
         assert len(seen) >= 6
         assert seen == sorted(seen)
 
+    @pytest.mark.slow
     async def test_progress_in_pauses(self, client):
         seen = []
         await bench.measure(
@@ -101,24 +107,29 @@ class TestOpenLoop:
         await open_loop._housekeep(time.perf_counter_ns() + round(hours * hour))
         assert len(done) == times
 
+    @pytest.mark.slow
     async def test_no_pause_while_a_call_is_under_way(self, client):
         """Each call takes longer than the time until the next one."""
         report = await bench.measure(client, "nap", 0.3, calls=4, warmup=0, rate=8)
         assert report.count == 4
 
+    @pytest.mark.slow
     async def test_errors_are_counted(self, client):
         report = await bench.measure(client, "fail_every", 4, calls=20, warmup=0, rate=1000)
         assert (report.count, report.errors) == (15, {"ZeroDivisionError": 5})
 
+    @pytest.mark.slow
     async def test_a_lost_connection_ends_it(self, client):
         report = await bench.measure(client, "leave_at", 5, calls=500, warmup=0, rate=1000)
         assert "server disconnect" in report.interrupted
         assert report.count < 500
 
+    @pytest.mark.slow
     async def test_nobody_handles_it(self, client):
         with pytest.raises(UsageError, match="did you mean 'echo'"):
             await bench.measure(client, "ehco", calls=20, warmup=0, rate=1000)
 
+    @pytest.mark.slow
     async def test_cut_short(self, client, lab):
         lab[1]["hangs"] = asyncio.Event()
         kept = []

@@ -30,6 +30,7 @@ async def client(lab):
 
 
 class TestMeasure:
+    @pytest.mark.slow
     async def test_a_call(self, transports):
         app, record = laboratory()
         async with TestClient(app, transports=transports) as client:
@@ -48,6 +49,7 @@ class TestMeasure:
         assert report.subject.arguments == "1"
         assert len(report.timeline) == 30
 
+    @pytest.mark.slow
     async def test_the_handlers_time_is_the_handlers(self, client, lab):
         report = await bench.measure(client, "nap", 0.002, calls=20, warmup=0)
         times = lab[1]["times"]
@@ -56,6 +58,7 @@ class TestMeasure:
         assert max(times) <= report.handler.max
         assert sum(times) <= report.handler.mean * 20 <= report.mean * 20
 
+    @pytest.mark.slow
     async def test_with_several_each_call_has_its_own_handler(self, client, lab):
         report = await bench.measure(client, "nap", 0.001, calls=40, warmup=4, concurrency=4)
         assert lab[1]["most"] == 4
@@ -63,6 +66,7 @@ class TestMeasure:
         assert report.protocol.min > 0
         assert report.subject.concurrency == 4
 
+    @pytest.mark.slow
     async def test_a_slower_handler_is_slower(self, client):
         quick = await bench.measure(client, "echo", calls=20)
         slow = await bench.measure(client, "nap", 0.01, calls=20, warmup=1)
@@ -70,6 +74,7 @@ class TestMeasure:
         assert slow.handler.p50 > quick.handler.p50
         assert slow.handler_share > quick.handler_share
 
+    @pytest.mark.slow
     async def test_other_events_are_none_of_its_business(self, client):
         async def others():
             for number in range(20):
@@ -80,12 +85,14 @@ class TestMeasure:
         )
         assert report.count == report.handler.count == 20
 
+    @pytest.mark.slow
     async def test_in_a_namespace(self, client):
         await client.connect("/chat")
         report = await bench.measure(client, "echo", 1, calls=10, namespace="/chat")
         assert report.count == report.handler.count == 10
         assert report.subject.namespace == "/chat"
 
+    @pytest.mark.slow
     async def test_emit_until_the_answer(self, client):
         report = await bench.measure(
             client, "ping", calls=20, warmup=2, mode="emit", await_event="pong"
@@ -94,6 +101,7 @@ class TestMeasure:
         assert str(report).startswith("emit 'ping', await 'pong' of ")
         assert client.get_received() == []
 
+    @pytest.mark.slow
     async def test_an_answer_too_many_answers_nothing(self, client):
         """A second pong for one ping is not taken for the answer to the next ping."""
         report = await bench.measure(
@@ -103,18 +111,21 @@ class TestMeasure:
         assert report.min > 0
         assert client.get_received() == []
 
+    @pytest.mark.slow
     async def test_emit_until_all_is_quiet(self, client, lab):
         report = await bench.measure(client, "nap", 0.001, calls=10, warmup=1, mode="emit")
         assert report.count == 10
         assert len(lab[1]["times"]) == 11
         assert report.handler.min <= report.min
 
+    @pytest.mark.slow
     async def test_warm_up_is_not_reported(self, client, lab):
         """Neither the calls nor the errors of the warm-up are reported."""
         report = await bench.measure(client, "fail_every", 5, calls=4, warmup=5)
         assert lab[1]["calls"] == 9
         assert (report.count, report.errors) == (4, {})
 
+    @pytest.mark.slow
     async def test_no_collection_while_it_measures(self, client, lab):
         gc.unfreeze()
         frozen = gc.get_freeze_count()  # not 0 from Python 3.12 on
@@ -125,6 +136,7 @@ class TestMeasure:
         assert gc.get_freeze_count() == frozen
         gc.freeze()
 
+    @pytest.mark.slow
     async def test_a_collector_that_is_off_stays_off(self, client):
         gc.disable()
         # The objects stay frozen, as in conftest.py, so that later garbage collections are fast.
@@ -136,6 +148,7 @@ class TestMeasure:
         finally:
             gc.enable()
 
+    @pytest.mark.slow
     async def test_more_calls_than_the_transcript_keeps(self, lab, monkeypatch):
         monkeypatch.setattr(bench_runner, "CALLS_A_ROUND", 20)
         monkeypatch.setattr(transcript, "MAX_PACKETS", 40)
@@ -145,6 +158,7 @@ class TestMeasure:
         assert report.handler.count == 100
         assert report.notes == ()
 
+    @pytest.mark.slow
     async def test_handlers_that_were_crowded_out(self, lab, monkeypatch):
         monkeypatch.setattr(transcript, "MAX_PACKETS", 5)
         async with TestClient(lab[0]) as client:
@@ -154,6 +168,7 @@ class TestMeasure:
         assert report.handler is None
         assert "crowded" in report.notes[0]
 
+    @pytest.mark.slow
     async def test_a_server_that_is_not_found(self, lab):
         async with TestClient(behind_a_pump(lab[0])) as client:
             await client.connect()
@@ -165,6 +180,7 @@ class TestMeasure:
             with pytest.raises(UsageError, match="server="):
                 await bench.measure(client, "echo", calls=10, mode="emit")
 
+    @pytest.mark.slow
     async def test_progress(self, client):
         seen = []
         report = await bench.measure(
@@ -179,6 +195,7 @@ class TestMeasure:
         assert seen[-1] == (30, 10, 30)
         assert report.errors == {"ZeroDivisionError": 10}
 
+    @pytest.mark.slow
     async def test_the_warm_up_is_no_progress(self, client):
         seen = []
 
@@ -191,6 +208,7 @@ class TestMeasure:
         assert (False, 0, 0) in seen
         assert seen[-1] == (False, 30, 30)
 
+    @pytest.mark.slow
     async def test_what_was_measured_before_it_was_cut_short(self, client, lab):
         lab[1]["hangs"] = asyncio.Event()
         kept = []
@@ -210,32 +228,38 @@ class TestMeasure:
 
 
 class TestErrors:
+    @pytest.mark.slow
     async def test_they_are_counted_and_never_averaged_in(self, client):
         report = await bench.measure(client, "fail_every", 3, calls=30, warmup=0)
         assert (report.count, report.errors) == (20, {"ZeroDivisionError": 10})
         assert report.handler.count == sum(bar.count for bar in report.histogram) == 20
         assert report.messages["ZeroDivisionError"].startswith("the handler's own words (raised by")
 
+    @pytest.mark.slow
     async def test_a_handler_that_always_raises(self, client):
         report = await bench.measure(client, "fail", "LookupError", calls=10, warmup=2)
         assert (report.count, report.errors) == (0, {"LookupError": 10})
 
+    @pytest.mark.slow
     async def test_the_apps_type_error_is_an_error_like_any_other(self, client):
         report = await bench.measure(client, "fail", "TypeError", calls=10, warmup=2)
         assert report.errors == {"TypeError": 10}
 
+    @pytest.mark.slow
     async def test_app_errors_that_the_client_keeps_to_itself(self, lab):
         async with TestClient(lab[0], raise_app_exceptions=False) as client:
             await client.connect()
             report = await bench.measure(client, "fail", "LookupError", calls=5, warmup=0)
         assert report.errors == {"EventTimeout": 5}
 
+    @pytest.mark.slow
     async def test_an_error_after_the_answer(self, client):
         report = await bench.measure(
             client, "ping", 1, "fail", calls=1, warmup=0, mode="emit", await_event="pong"
         )
         assert (report.count, report.errors) == (1, {"LookupError": 1})
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "options", [{}, {"mode": "emit"}, {"mode": "emit", "await_event": "pong"}]
     )
@@ -248,27 +272,32 @@ class TestErrors:
         with pytest.raises(TypeError, match="serialise"):
             await bench.measure(client, "echo", {1, 2})
 
+    @pytest.mark.slow
     async def test_a_lost_connection_ends_it(self, client):
         report = await bench.measure(client, "leave_at", 8, calls=100, warmup=2)
         assert report.count < 100
         assert report.errors["NotConnected"] == 1
         assert "server disconnect" in report.interrupted
 
+    @pytest.mark.slow
     async def test_a_connection_lost_in_the_warm_up(self, client):
         report = await bench.measure(client, "leave_at", 1, calls=100, warmup=2)
         assert report.count == 0
         assert "server disconnect" in report.interrupted
 
+    @pytest.mark.slow
     async def test_nobody_waits_for_a_thousand_timeouts(self, client, lab):
         report = await bench.measure(client, "hang", calls=1000, warmup=0, timeout=0.01)
         assert report.errors == {"EventTimeout": 3}
         assert "3 calls timed out" in report.interrupted
 
+    @pytest.mark.slow
     async def test_one_that_timed_out_among_others(self, client, lab):
         report = await bench.measure(client, "hang", 5, calls=6, warmup=0, timeout=0.3)
         assert (report.count, report.errors) == (5, {"EventTimeout": 1})
         assert report.handler.count == 5
 
+    @pytest.mark.slow
     async def test_handlers_that_do_not_end(self, lab):
         async with TestClient(lab[0], timeout=0.05) as client:
             await client.connect(timeout=5)

@@ -15,6 +15,7 @@ def lab():
 
 
 class TestSwarm:
+    @pytest.mark.slow
     async def test_everybody_goes_through_the_scenario(self, lab):
         async def scenario(client):
             await client.call("echo", 1)
@@ -37,6 +38,7 @@ class TestSwarm:
         assert report.events["echo"].min <= report.min
         assert repr(bench.LatencyReport.from_json(report.to_json())) == repr(report)
 
+    @pytest.mark.slow
     async def test_on_a_schedule(self, lab):
         async def scenario(client):
             await client.call("echo", namespace="/chat")
@@ -50,6 +52,7 @@ class TestSwarm:
         assert report.waited.count == 6
         assert report.events["echo (/chat)"].count == 6
 
+    @pytest.mark.slow
     async def test_scenarios_that_fail(self, lab):
         async def scenario(client):
             await client.call("fail_every", 2)
@@ -58,6 +61,7 @@ class TestSwarm:
         assert (report.count, report.errors) == (3, {"ZeroDivisionError": 3})
         assert report.events["fail_every"].count == 3
 
+    @pytest.mark.slow
     async def test_errors_that_no_scenario_waits_for(self, lab):
         async def scenario(client):
             await client.emit("fail", "LookupError")
@@ -67,6 +71,7 @@ class TestSwarm:
         assert report.count == 3
         assert report.errors == {"LookupError": 3, "TypeError": 3}
 
+    @pytest.mark.slow
     async def test_handlers_that_do_not_end(self, lab):
         async def scenario(client):
             await client.emit("fail", "LookupError")
@@ -76,6 +81,7 @@ class TestSwarm:
             report = await bench.swarm(lab[0], clients=2, scenario=scenario, timeout=0.15)
         assert report.errors == {"EventTimeout": 1, "LookupError": 2}
 
+    @pytest.mark.slow
     async def test_some_that_are_refused(self):
         app = one_in(2)
         report = await bench.swarm(app, clients=4, scenario=lambda client: client.call("echo"))
@@ -86,6 +92,7 @@ class TestSwarm:
         with pytest.raises(ConnectionRefused, match="full"):
             await bench.swarm(one_in(100), clients=4, scenario=lambda client: client.call("echo"))
 
+    @pytest.mark.slow
     async def test_more_packets_than_the_transcript_keeps(self, lab, monkeypatch):
         monkeypatch.setattr(transcript, "MAX_PACKETS", 10)
 
@@ -97,6 +104,7 @@ class TestSwarm:
         assert report.count == 2
         assert "of 2 clients" in report.notes[0]
 
+    @pytest.mark.slow
     async def test_a_server_that_is_not_found(self, lab):
         report = await bench.swarm(
             behind_a_pump(lab[0]), clients=2, scenario=lambda client: client.call("echo")

@@ -126,6 +126,7 @@ def test_a_failed_test_stays_the_cause(run, pytester):
     assert done.ret == pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.mark.slow
 def test_the_json_file(run, pytester):
     done = run("--sio-coverage-json=events.json")
     assert done.ret == 0

@@ -41,6 +41,7 @@ async def counts_of_a_worker():
     return types.SimpleNamespace(workeroutput={"sio_coverage": counted.to_dict()})
 
 
+@pytest.mark.slow
 async def test_workers_add_up_and_one_that_crashed_has_no_counts(plugin):
     for _ in range(2):
         plugin.pytest_testnodedown(await counts_of_a_worker())

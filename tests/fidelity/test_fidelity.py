@@ -92,6 +92,7 @@ async def compare(real, name, transports, play, comparable):
     return played
 
 
+@pytest.mark.slow
 @cases("stock")
 async def test_the_stock_client_in_memory_makes_no_difference(real, name, transports):
     await compare(real, name, transports, record_stock, lambda recording, _: recording)

@@ -89,6 +89,7 @@ def test_a_handler_that_ends_after_the_next_event_was_sent():
     assert began
 
 
+@pytest.mark.slow
 def test_a_handler_that_keeps_the_loop_busy():
     async def spins(sid, data):
         while True:  # noqa: ASYNC110 (that never rests)
@@ -100,6 +101,7 @@ def test_a_handler_that_keeps_the_loop_busy():
     assert fault.fatal
 
 
+@pytest.mark.slow
 def test_a_handler_that_blocks_the_thread():
     async def blocks(sid, data):
         while True:

@@ -54,6 +54,7 @@ def run(*argv):
     return main(["fuzz", "fuzzed:app", *argv])
 
 
+@pytest.mark.slow
 def test_a_failure(capsys):
     assert run(*AUTH, *FEW) == 1
     out, err = capsys.readouterr()
@@ -83,20 +84,24 @@ def test_what_it_prints_does_not_depend_on_hypothesis_profile(capsys):
     assert there.splitlines()[:2] == here.splitlines()[:2]
 
 
+@pytest.mark.slow
 def test_all_held(capsys):
     assert run("fine", *AUTH, "--max-examples", "10", "--seed", "3") == 0
     assert capsys.readouterr().out == "1 handler, 10 examples: all held\n"
 
 
+@pytest.mark.slow
 def test_allow(capsys):
     allowed = ("--allow", "TypeError", "--allow", "LookupError")
     assert run("fails", *AUTH, *allowed, *FEW) == 0
 
 
+@pytest.mark.slow
 def test_setup(capsys):
     assert run("fine", "--setup", "fuzzed:log_in", "--max-examples", "3") == 0
 
 
+@pytest.mark.slow
 def test_from_and_sequences(capsys, tmp_path):
     tmp_path.joinpath("frames.txt").write_text('42["fine",{"a":1}]')
     options = ("--from", "frames.txt", "--sequences", "3", "--max-examples", "5")

@@ -51,6 +51,7 @@ def test_a_startup_that_fails_the_second_time():
         fuzz.run(made(hangs, startup=startup), max_examples=3)
 
 
+@pytest.mark.slow
 def test_a_shutdown_that_fails_is_no_fault_of_a_handler():
     def shutdown():
         raise OSError("disk full")
@@ -58,6 +59,7 @@ def test_a_shutdown_that_fails_is_no_fault_of_a_handler():
     assert not fuzz.run(made(sound, shutdown=shutdown), max_examples=3).failures
 
 
+@pytest.mark.slow
 def test_a_handler_that_is_cancelled_has_not_failed():
     async def cancels_itself(sid, data):
         raise asyncio.CancelledError
@@ -65,6 +67,7 @@ def test_a_handler_that_is_cancelled_has_not_failed():
     assert not fuzz.run(made(cancels_itself), max_examples=2).failures
 
 
+@pytest.mark.slow
 def test_an_app_that_takes_no_more_clients():
     sio = socketio.AsyncServer(async_mode="asgi")
     connected = []
@@ -78,6 +81,7 @@ def test_an_app_that_takes_no_more_clients():
     assert not fuzz.run(socketio.ASGIApp(sio), "work", max_examples=8).failures
 
 
+@pytest.mark.slow
 def test_in_a_thread_of_its_own():
     reports = []
     app = made(sound)

@@ -125,6 +125,7 @@ def test_members_are_items_texts_or_keys():
     assert not table.values
 
 
+@pytest.mark.slow
 def test_a_refused_namespace_is_said_before_anything_is_fuzzed():
     sio = guarded_app.socketio.AsyncServer(async_mode="asgi")
     asked = []

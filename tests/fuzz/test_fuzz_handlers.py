@@ -57,6 +57,7 @@ def faults():
         yield pytest.param(event, marks=pytest.mark.proof if event in PROOFS else slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event", list(faults()))
 def test_a_fault_is_found(fuzzed_app, event):
     report = fuzz.run(fuzzed_app.crashing, event)
@@ -80,6 +81,7 @@ def test_a_busy_handler_is_found(fuzzed_app, event, why):
     assert failure.headline == f"FAILED / {event} - HandlerHang: {why}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("event", "namespace", "headline"),
     [
@@ -127,6 +129,7 @@ def test_small(fuzzed_app):
     assert re.fullmatch(r"await client.call\('deep', nested\((480|900)\)\)", failure.lines[0])
 
 
+@pytest.mark.slow
 def test_the_report(fuzzed_app):
     text = str(fuzz.run(fuzzed_app.crashing, "missing_key"))
     first, line, *trace, last = text.splitlines()
@@ -158,18 +161,21 @@ def test_the_same_seed_gives_the_same_failure(fuzzed_app):
     assert first.examples == second.examples
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allow", ["LookupError", "builtins.KeyError", KeyError])
 def test_allowed_exceptions(fuzzed_app, allow):
     report = fuzz.run(fuzzed_app.crashing, "missing_key", allow=[allow], max_examples=8)
     assert not report.failures
 
 
+@pytest.mark.slow
 def test_arity(fuzzed_app):
     (failure,) = fuzz.run(fuzzed_app.crashing, "missing_key", arity=0).failures
     assert "missing 1 required positional argument" in failure.headline
     assert failure.lines == ["await client.call('missing_key')"]
 
 
+@pytest.mark.slow
 def test_failures_of_other_handlers_are_kept_apart():
     sio = socketio.AsyncServer(async_mode="asgi")
 
@@ -220,6 +226,7 @@ def make_guarded():
     return socketio.ASGIApp(sio)
 
 
+@pytest.mark.slow
 def test_auth():
     report = fuzz.run(make_guarded(), auth={"token": "t0k3n"}, max_examples=20)
     assert [failure.event for failure in report.failures] == ["fails"]
@@ -230,6 +237,7 @@ def test_without_auth_nothing_would_run():
         fuzz.run(make_guarded(), "fails")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_setup(kind):
     seen = []
@@ -255,6 +263,7 @@ def test_setup(kind):
     assert set(seen) == {"session=mine"}
 
 
+@pytest.mark.slow
 def test_one_connection_at_a_time():
     sio = socketio.AsyncServer(async_mode="asgi")
     here = set()
@@ -276,6 +285,7 @@ def test_one_connection_at_a_time():
     assert not fuzz.run(socketio.ASGIApp(sio), max_examples=20).failures
 
 
+@pytest.mark.slow
 def test_another_client_gets_no_answer():
     sio = socketio.AsyncServer(async_mode="asgi")
     lock = []
@@ -294,6 +304,7 @@ def test_another_client_gets_no_answer():
     assert failure.lines == ["await client.call('locks', 'lock')"]
 
 
+@pytest.mark.slow
 def test_a_handler_that_ends_the_process():
     sio = socketio.AsyncServer(async_mode="asgi")
 
@@ -338,6 +349,7 @@ def test_sequences():
     assert report.summary.startswith("sequences of events, ")
 
 
+@pytest.mark.slow
 def test_recorded_arguments(tmp_path):
     sio = socketio.AsyncServer(async_mode="asgi")
 
@@ -355,6 +367,7 @@ def test_recorded_arguments(tmp_path):
     assert "'code': 'Z-993'" in failure.lines[0]
 
 
+@pytest.mark.slow
 def test_wrong_use(fuzzed_app):
     with pytest.raises(UsageError, match="no handler to fuzz for event 'nobody'"):
         fuzz.run(fuzzed_app.crashing, "nobody")
@@ -367,6 +380,7 @@ async def test_within_a_running_loop(fuzzed_app):
         fuzz.run(fuzzed_app.crashing)
 
 
+@pytest.mark.slow
 def test_no_socketio_there():
     async def app(scope, receive, send):
         if scope["type"] == "websocket":
@@ -377,12 +391,14 @@ def test_no_socketio_there():
         fuzz.run(app, lifespan=False)
 
 
+@pytest.mark.slow
 def test_progress(fuzzed_app):
     lines = []
     fuzz.run(fuzzed_app.all_sound, "echo", "no_arguments", max_examples=2, progress=lines.append)
     assert lines == ["/ echo", "/ no_arguments"]
 
 
+@pytest.mark.slow
 def test_the_logging_is_left_as_it_was(fuzzed_app):
     before = logging.root.manager.disable
     fuzz.run(fuzzed_app.all_sound, "no_arguments", max_examples=1)

@@ -47,6 +47,7 @@ def test_lists_with_items_that_differ():
     assert ["buy", "sell"] in lists_of(Shape(item=Shape(values=["buy", "sell"])))
 
 
+@pytest.mark.slow
 def test_the_length_of_a_list_is_no_length_of_a_text():
     async def guarded(sid, names):
         return isinstance(names, list) and len(names) > 2

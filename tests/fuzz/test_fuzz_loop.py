@@ -76,6 +76,7 @@ def test_the_clock_stands_while_a_thread_works(loop):
     assert loop.time() < HOUR
 
 
+@pytest.mark.slow
 def test_a_loop_that_never_rests_is_reported(loop):
     stuck = []
 

@@ -36,6 +36,7 @@ def test_shrinking_ends_after_some_hangs():
     assert len(started) == 13
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("examples", [1, 5])
 def test_what_another_handler_raises_does_not_end_the_search(examples):
     sent = []
@@ -72,6 +73,7 @@ def test_another_handler_that_ends_the_app():
     assert report.examples == {("/", "fine"): 1, ("/", "also_fine"): 1}
 
 
+@pytest.mark.slow
 def test_a_namespace_where_each_client_ends_the_app():
     async def fine(sid, data):
         pass

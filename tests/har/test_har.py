@@ -395,6 +395,7 @@ def test_an_app_without_an_attribute_is_refused(capsys: pytest.CaptureFixture[st
     assert "expected MODULE:APP" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 async def test_an_app_without_socket_io_is_refused() -> None:
     async def bare(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(0)

@@ -48,6 +48,7 @@ def test_what_stands_for_values_is_shown() -> None:
     assert _shown_as("x") == "'x'"
 
 
+@pytest.mark.slow
 async def test_an_app_without_a_server_can_not_be_replayed_against() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         assert scope["type"] in {"http", "websocket"}, "no lifespan"

@@ -90,15 +90,34 @@ def echo_app(**options):
 
 
 class _Uvicorn(uvicorn.Server):
-    """Sets an event when it has started."""
+    """Sets an event when it has started, and stops when `end` is called.
+
+    `uvicorn.Server` checks ten times a second whether to stop, and waits a tenth of a second for
+    connections to close even if there is none.
+    """
 
     def __init__(self, config):
         super().__init__(config)
         self.running = threading.Event()
 
     async def startup(self, sockets=None):
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets=sockets)
         self.running.set()
+
+    async def main_loop(self):
+        await self.on_tick(0)
+        await self._ended.wait()
+
+    def end(self):
+        self._loop.call_soon_threadsafe(self._ended.set)
+
+    async def shutdown(self, sockets=None):
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        for server in self.servers:
+            server.close()
 
 
 @contextlib.contextmanager
@@ -123,7 +142,7 @@ def serve(app, **options):
             assert server.running.wait(PATIENCE)
             yield f"{'https' if config.is_ssl else 'http'}://{HOST}:{port}"
         finally:
-            server.should_exit = True
+            server.end()
             thread.join(PATIENCE)
 
 

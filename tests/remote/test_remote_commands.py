@@ -63,15 +63,18 @@ def run(capfd):
 
 
 class TestEmit:
+    @pytest.mark.slow
     def test_the_ack(self, server_url):
         done = run_process("emit", server_url, "echo", '"hi"', "--ack")
         assert (done.returncode, json.loads(done.stdout)) == (0, "hi")
 
+    @pytest.mark.slow
     def test_what_comes_within_the_timeout(self, run, server_url):
         done = run("emit", server_url, "repeat", "2", '"v"', "--timeout", "1")
         names = [json.loads(line)["name"] for line in done.stdout.splitlines()]
         assert (done.returncode, names) == (0, ["hello", "repeated", "repeated"])
 
+    @pytest.mark.slow
     def test_until_the_server_ends_the_connection(self, run, server_url):
         done = run("emit", server_url, "end_connection", "--timeout", "50")
         assert done.returncode == 0
@@ -104,6 +107,7 @@ class TestEmit:
         assert "s3cret" not in done.stderr
 
 
+@pytest.mark.slow
 def test_bench(run, server_url):
     done = run("bench", server_url, "echo", '"hi"', "--calls", "20")
     assert done.returncode == 0

@@ -143,6 +143,7 @@ async def test_a_body_until_the_connection_ends():
             assert (await client.http.get("/")).text == "all of it"
 
 
+@pytest.mark.slow
 async def test_a_response_before_the_body_was_taken_ends_the_connection():
     over = asyncio.Event()
 

@@ -78,6 +78,7 @@ async def test_a_host_that_has_no_valid_name(transports):
         assert type(await request_failure(f"http://{host}:81")) is httpx.ConnectError
 
 
+@pytest.mark.slow
 async def test_a_port_that_says_nothing(transports):
     async with answering(None) as port:
         text = await failure(f"http://127.0.0.1:{port}", transports, timeout=SOON)
@@ -85,6 +86,7 @@ async def test_a_port_that_says_nothing(transports):
     assert f"{said} the path '/socket.io/' right?" in text
 
 
+@pytest.mark.slow
 async def test_a_connection_that_is_never_made(transports):
     # A server that does not answer TLS's handshake makes no connection.
     async with answering(None) as port:
@@ -227,6 +229,7 @@ async def test_a_websocket_that_is_none():
     assert f"no websocket: 127.0.0.1:{port} answered with status 101: Invalid upgrade" in text
 
 
+@pytest.mark.slow
 async def test_a_wrong_path(server_url, transports):
     async with TestClient(server_url, transports=transports, socketio_path="wrong") as client:
         with pytest.raises(HandshakeFailed) as caught:
@@ -237,6 +240,7 @@ async def test_a_wrong_path(server_url, transports):
     assert re.search(r"is (socketio_path='wrong'|the path '/wrong/') right\?", text)
 
 
+@pytest.mark.slow
 async def test_a_redirection_of_a_handshake(transports):
     async def app(scope, receive, send):
         start = {"status": 302, "headers": [(b"location", b"/elsewhere?token=s3cret")]}
@@ -255,6 +259,7 @@ async def test_a_redirection_with_a_password(transports):
     assert "redirected to https://***@h/?token=*** (" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transports", ["websocket", "polling", ("polling", "websocket")])
 async def test_a_server_that_dies(transports):
     with Node() as node:
@@ -343,12 +348,14 @@ async def connect_and_call(client):
     await client.call("e")
 
 
+@pytest.mark.slow
 async def test_a_server_that_never_answers_connect(transports):
     async with talking(OPENING) as at:
         text = await first_line(at, transports, connect)
     assert text == f"no answer to CONNECT of namespace '/' from {at} within 0.5 s"
 
 
+@pytest.mark.slow
 async def test_a_websocket_on_which_nothing_comes():
     async with talking() as at:
         text = await first_line(at, "websocket", connect)
@@ -358,6 +365,7 @@ async def test_a_websocket_on_which_nothing_comes():
     )
 
 
+@pytest.mark.slow
 async def test_a_call_that_is_never_answered(transports):
     async with talking(OPENING, CONNECTED) as at:
         text = await first_line(at, transports, connect_and_call)

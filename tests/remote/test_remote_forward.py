@@ -136,6 +136,7 @@ async def test_a_login_with_a_redirection(site, url):
     assert site.headers(1)["cookie"] == b"session=s1"
 
 
+@pytest.mark.slow
 async def test_a_redirection_to_another_server(site, url):
     other = Site()
     with serve(other) as elsewhere:
@@ -192,6 +193,7 @@ async def test_user_and_password_of_the_url(site, url):
         assert site.headers(index)["authorization"] == b"Basic dXNlcjpwYXNz"
 
 
+@pytest.mark.slow
 async def test_a_body_in_parts_and_a_client_that_leaves_before_its_end(site, url):
     server = RemoteServer(url)
     sent = []
@@ -385,6 +387,7 @@ async def test_what_is_sent_to_a_server_that_has_gone_is_lost(site, url):
     await ended(websocket)
 
 
+@pytest.mark.slow
 async def test_pause_reading_holds_the_servers_messages():
     with serve(echo_app()) as url:
         async with TestClient(url) as client:
@@ -405,6 +408,7 @@ class TestWhatNeedsTheServer:
         said = rf"^{method}\(\) needs the server in this process; {re.escape(python_server)} is"
         assert re.match(said, str(caught.value))
 
+    @pytest.mark.slow
     async def test_assert_not_received_looks_within(self, server_url):
         async with TestClient(server_url) as client:
             await client.connect()
@@ -435,6 +439,7 @@ class TestRemoteSession:
                 await client.connect()
                 assert client.sid
 
+    @pytest.mark.slow
     async def test_an_upgrade_that_the_server_does_not_offer_stays_on_polling(self):
         with serve(echo_app(allow_upgrades=False)) as url:
             async with TestClient(url, transports=("polling", "websocket")) as client:

@@ -80,6 +80,7 @@ def test_without_a_url_all_run_in_memory(run):
     run().assert_outcomes(passed=8)
 
 
+@pytest.mark.slow
 def test_portable_tests_run_against_the_server(run, server_url):
     result = run(f"--sio-url={server_url}")
     result.assert_outcomes(passed=5, skipped=3)

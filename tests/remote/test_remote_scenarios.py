@@ -78,6 +78,7 @@ def comparable(seen):
     return [in_words(each) for each in seen]
 
 
+@pytest.mark.slow
 async def test_a_scenario_is_the_same_in_three_worlds(server_url, transports):
     async with TestClient(echo_app(), transports=transports) as client:
         in_memory = await scenario(client)
@@ -111,6 +112,7 @@ async def test_nothing_is_left(server_url, transports):
     assert transports_left == []
 
 
+@pytest.mark.slow
 async def test_what_tasks_send_in_one_turn_is_one_post():
     app, posts = echo_app(), []
 
@@ -130,6 +132,7 @@ async def test_what_tasks_send_in_one_turn_is_one_post():
     assert answers == list(range(10))
 
 
+@pytest.mark.slow
 async def test_what_was_emitted_before_an_abort_arrives(transports):
     arrived = asyncio.Event()
     sio = socketio.AsyncServer(async_mode="asgi")
@@ -153,6 +156,7 @@ async def test_clones_share_the_connections(python_server):
     assert server._pools == {}
 
 
+@pytest.mark.slow
 async def test_many_clients_of_one_server_at_once(server_url, transports):
     async with TestClient(server_url, transports=transports) as first:
         clients = [first.clone() for _ in range(20)]

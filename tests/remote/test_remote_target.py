@@ -67,6 +67,7 @@ def test_the_client_takes_a_url_and_its_base_url():
     assert "pass" not in repr(client._options.app)
 
 
+@pytest.mark.slow
 def test_the_base_url_of_the_http_client_goes_before():
     http = httpx.AsyncClient(base_url="https://other")
     assert TestClient("http://h", http=http)._options.base_url == "https://other"
@@ -104,6 +105,7 @@ def test_options_that_are_refused(options, error, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.slow
 def test_verify_as_httpx_takes_it(tmp_path):
     RemoteServer("https://h", verify=ssl.create_default_context())
     RemoteServer("https://h", verify=tmp_path)

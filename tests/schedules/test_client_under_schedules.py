@@ -71,6 +71,7 @@ def add_others(sio, journal):
         await sio.disconnect(other, namespace=namespace)
 
 
+@pytest.mark.slow
 @over_each_transport
 @explored(RUNS)
 async def test_events_of_a_handler_arrive_in_order_and_before_its_ack(transports):
@@ -83,6 +84,7 @@ async def test_events_of_a_handler_arrive_in_order_and_before_its_ack(transports
         assert [event.data for event in b.get_received("/chat")] == [0, 1, 2]
 
 
+@pytest.mark.slow
 @over_each_transport
 @explored(RUNS)
 async def test_settle_waits_for_what_a_handler_began(transports):
@@ -96,6 +98,7 @@ async def test_settle_waits_for_what_a_handler_began(transports):
         assert [event.data for event in b.get_received()] == [1]
 
 
+@pytest.mark.slow
 @over_each_transport
 @explored(RUNS)
 async def test_a_negative_assertion_is_not_early(transports):
@@ -106,6 +109,7 @@ async def test_a_negative_assertion_is_not_early(transports):
             await client.assert_not_received("number")
 
 
+@pytest.mark.slow
 @over_each_transport
 @explored(RUNS)
 async def test_acks_both_ways(transports):
@@ -116,6 +120,7 @@ async def test_acks_both_ways(transports):
         assert await asyncio.gather(*calls) == ["answer"] * 3
 
 
+@pytest.mark.slow
 @over_each_transport
 @explored(RUNS)
 async def test_a_client_that_disconnects_is_heard_of(transports):
@@ -132,6 +137,7 @@ async def test_a_client_that_disconnects_is_heard_of(transports):
     assert journal[3:] == [("disconnect", "/", "client disconnect")]
 
 
+@pytest.mark.slow
 @over_each_transport
 @explored(RUNS)
 async def test_a_second_connection_of_the_same_client(transports):
@@ -146,6 +152,7 @@ async def test_a_second_connection_of_the_same_client(transports):
     assert kinds.count("connect") == kinds.count("disconnect") == 4
 
 
+@pytest.mark.slow
 @over_each_transport
 @explored(RUNS)
 async def test_a_client_that_aborts(transports):
@@ -163,6 +170,7 @@ async def test_a_client_that_aborts(transports):
         assert journal[2:] == [("disconnect", "/", reason)]
 
 
+@pytest.mark.slow
 @over_each_transport
 @explored(RUNS)
 async def test_a_client_that_the_server_disconnects(transports):
@@ -181,6 +189,7 @@ async def test_a_client_that_the_server_disconnects(transports):
         assert await a.call("count", 1) == "counted"
 
 
+@pytest.mark.slow
 @over_each_transport
 @explored(RUNS)
 async def test_handlers_of_the_test_are_called_in_order_and_before_the_ack(transports):
@@ -192,6 +201,7 @@ async def test_handlers_of_the_test_are_called_in_order_and_before_the_ack(trans
         assert numbers == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 @over_each_transport
 @explored(RUNS)
 async def test_who_waits_first_is_given_the_first_event(transports):
@@ -203,6 +213,7 @@ async def test_who_waits_first_is_given_the_first_event(transports):
         assert [event.data for event in await asyncio.gather(*waiting)] == [0, 1, 2]
 
 
+@pytest.mark.slow
 @over_each_transport
 @explored(RUNS)
 async def test_packets_of_one_client_arrive_in_order(transports):

@@ -15,6 +15,7 @@ async def racy_test():
     await two_book(build())
 
 
+@pytest.mark.slow
 def test_it_is_a_function_that_explores():
     assert racy_test.__name__ == "racy_test"
     assert racy_test.__doc__ == "Two users book one seat."
@@ -25,6 +26,7 @@ def test_it_is_a_function_that_explores():
         replay(racy_test, code)
 
 
+@pytest.mark.slow
 def test_explore_takes_it_too():
     assert explore(racy_test, raises=False).failure is not None
 
@@ -50,6 +52,7 @@ class Cases(unittest.TestCase):
         await two_book(build())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("run", "line"),
     [
@@ -68,6 +71,7 @@ def test_the_line_for_a_method_outside_of_pytest(run, line, monkeypatch):
         eval(replayed, {"replay": replay, "Methods": Methods, "Cases": Cases})
 
 
+@pytest.mark.slow
 def test_a_method_is_explored_and_replayed():
     failure = explore(Methods().test_racy, raises=False).failure
     with pytest.raises(AssertionError, match="sold 2 times"):

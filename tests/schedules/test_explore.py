@@ -57,6 +57,7 @@ def combinations():
             yield pytest.param(kind, transports, id=f"{kind}-{'+'.join(transports)}", marks=marks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "transports"), list(combinations()))
 def test_each_kind_over_each_transport(kind, transports):
     failure = explore(partial(KINDS[kind], False, transports), raises=False).failure
@@ -134,6 +135,7 @@ async def racy_test():
     await two_book(build())
 
 
+@pytest.mark.slow
 def test_the_note_tells_run_story_and_replay():
     with pytest.raises(AssertionError, match="sold 2 times") as caught:
         explore(racy_test)
@@ -273,6 +275,7 @@ def test_replay_of_no_code():
             replay(racy_test, code)
 
 
+@pytest.mark.slow
 def test_replay_carries_io():
     async def scenario():
         await two_book(build())
@@ -282,6 +285,7 @@ def test_replay_carries_io():
         replay(scenario, failure.code)
 
 
+@pytest.mark.slow
 def test_replay_on_another_app_says_that_a_point_never_came():
     failure = explore(racy_test, raises=False).failure
 
@@ -294,6 +298,7 @@ def test_replay_on_another_app_says_that_a_point_never_came():
     assert "PYTHONHASHSEED" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_replay_of_a_fixed_app_passes():
     failure = explore(racy_test, raises=False).failure
     replay(lambda_of(two_book, fixed=True), failure.code)
@@ -367,6 +372,7 @@ def test_interrupts_go_through():
 # -- threads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "in_a_thread", [asyncio.to_thread, anyio.to_thread.run_sync], ids=["asyncio", "anyio"]
 )
@@ -387,6 +393,7 @@ def test_the_clock_stands_while_a_thread_works(in_a_thread):
 # -- remarks on what was not explored
 
 
+@pytest.mark.slow
 def test_deadlines_of_the_client_stand_while_something_is_held():
     async def scenario():
         async with TestClient(build(fixed=True), timeout=0.1) as client:
@@ -398,6 +405,7 @@ def test_deadlines_of_the_client_stand_while_something_is_held():
     assert explore(scenario, runs=30).failure is None
 
 
+@pytest.mark.slow
 def test_a_loop_that_polls_moves_the_clock():
     async def scenario():
         loop = asyncio.get_running_loop()
@@ -408,6 +416,7 @@ def test_a_loop_that_polls_moves_the_clock():
     assert explore(scenario, runs=5).failure is None
 
 
+@pytest.mark.slow
 def test_time_travel():
     async def scenario():
         async with TestClient(build(fixed=True)) as client:
@@ -419,6 +428,7 @@ def test_time_travel():
     assert explore(scenario, runs=10).failure is None
 
 
+@pytest.mark.slow
 def test_a_held_step_that_is_cancelled_goes_on():
     async def scenario():
         async def polite():
@@ -437,6 +447,7 @@ def test_a_held_step_that_is_cancelled_goes_on():
     assert explore(scenario, runs=100).failure is None
 
 
+@pytest.mark.slow
 def test_random_numbers_are_the_same_in_each_run():
     async def scenario():
         for _ in range(random.randrange(1000)):

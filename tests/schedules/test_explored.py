@@ -141,6 +141,7 @@ def test_the_number_of_runs(run):
     run("--sio-explore=50").stdout.fnmatch_lines(["E * found in run * of 50: *"])
 
 
+@pytest.mark.slow
 def test_a_code_is_replayed(run):
     code = failing_code(run(test_it=ONE))
 
@@ -263,6 +264,7 @@ async def test_client(sio_client):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_async_fixtures_are_refused(run, runner):
     result = run(*RUNNERS[runner], test_it=ASYNC_FIXTURES)
@@ -275,6 +277,7 @@ def test_async_fixtures_are_refused(run, runner):
     )
 
 
+@pytest.mark.slow
 def test_what_could_not_be_seen_is_said_after_the_run(run):
     blind = """
         import socketio

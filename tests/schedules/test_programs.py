@@ -37,6 +37,7 @@ for name, code in json.load(sys.stdin):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
     "io", [pytest.param((), id="all", marks=pytest.mark.proof), pytest.param(FAKES, id="io")]
@@ -56,6 +57,7 @@ def test_the_race_is_found_and_replayed(name, io, seed):
         assert str(caught.value) == str(failure.error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", few_at_first(NAMES))
 def test_a_correct_program_does_not_fail(name, seed):

@@ -56,6 +56,7 @@ def lambda_of(scenario, **options):
     return fixed
 
 
+@pytest.mark.slow
 def test_fakes_that_never_suspend_are_named():
     async def scenario():
         sio = socketio.AsyncServer(async_mode="asgi")
@@ -89,6 +90,7 @@ def test_fakes_that_never_suspend_are_named():
     assert remark.startswith("no place to hold in 2 handlers (load, store): your fakes never")
 
 
+@pytest.mark.slow
 def test_what_others_let_go_on_is_no_fake_that_never_suspends():
     """A Lock, a Queue, a task and python-socketio's calls never stand for calls over a network."""
 
@@ -129,6 +131,7 @@ def test_what_others_let_go_on_is_no_fake_that_never_suspends():
     assert explore(scenario, runs=1).remarks == []
 
 
+@pytest.mark.slow
 def test_a_mock_never_suspends():
     async def scenario():
         sio = socketio.AsyncServer(async_mode="asgi")
@@ -147,6 +150,7 @@ def test_a_mock_never_suspends():
     assert remark.startswith("no place to hold in 1 handler (load):")
 
 
+@pytest.mark.slow
 def test_one_handler_is_no_handlers():
     found = explore(lambda_of(two_book, fixed=True, payment=nothing), runs=1)
     assert found.remarks[0].startswith("no place to hold in 1 handler (book):")
@@ -156,6 +160,7 @@ async def nothing():
     """A fake that never suspends."""
 
 
+@pytest.mark.slow
 def test_a_nap_that_was_too_short_is_told():
     async def scenario():
         app = build(fixed=True)

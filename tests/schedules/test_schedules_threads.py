@@ -105,6 +105,7 @@ def test_a_thread_that_answers_by_itself_is_named():
     ]
 
 
+@pytest.mark.slow
 def test_a_thread_that_works_on_holds_the_clock_for_a_moment_only():
     done = threading.Event()
 

@@ -42,6 +42,7 @@ async def waiting():
     """A coroutine that has not started also has a frame."""
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_read_is_named():
     async def scenario():
         for _ in range(1 + time.time_ns() % 1009):

@@ -23,6 +23,7 @@ def test_a_hold_in_words():
     )
 
 
+@pytest.mark.slow
 def test_a_hold_is_noted_in_a_trace():
     async def scenario():
         await booking.two_book(build())
@@ -32,6 +33,7 @@ def test_a_hold_is_noted_in_a_trace():
     assert [note.text for note in trace.notes] == [str(hold) for hold in failure.holds]
 
 
+@pytest.mark.slow
 def test_packets_requests_and_ends_are_named():
     async def scenario():
         seen = []
@@ -61,6 +63,7 @@ def test_packets_requests_and_ends_are_named():
     assert "secret" not in failure.story
 
 
+@pytest.mark.slow
 def test_a_websocket_that_comes_late_is_named():
     async def scenario():
         loop = asyncio.get_running_loop()
@@ -75,6 +78,7 @@ def test_a_websocket_that_comes_late_is_named():
     assert "the websocket is held" in found.failure.story.replace(" of client 1", "")
 
 
+@pytest.mark.slow
 def test_a_task_and_a_callback_are_named():
     async def scenario():
         order = []
@@ -135,6 +139,7 @@ def left_early(*, asserts_within):
     return scenario
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asserts_within", [True, False])
 def test_a_story_ends_where_the_scenario_fails(asserts_within):
     """The story does not include the disconnects after the failure, but those before it."""
@@ -148,6 +153,7 @@ def test_a_story_ends_where_the_scenario_fails(asserts_within):
     assert float(lines[-1].split()[0]) <= float(broke.split()[0])
 
 
+@pytest.mark.slow
 def test_a_client_that_is_gone_is_named():
     async def scenario():
         sio = socketio.AsyncServer(async_mode="asgi")
@@ -191,6 +197,7 @@ class SortedJSON:
         return json.dumps(value, sort_keys=True)
 
 
+@pytest.mark.slow
 def test_clients_of_a_server_that_writes_json_otherwise_have_numbers(transports, monkeypatch):
     # python-engineio and python-socketio store the json module in their packet classes.
     for module in (engineio, socketio):
@@ -240,6 +247,7 @@ def test_tasks_of_one_name_are_numbered():
     assert "AssertionError (test_story.py:" in story or "assert [" in story
 
 
+@pytest.mark.slow
 def test_a_packet_is_that_of_its_server():
     async def scenario():
         order = []
@@ -277,6 +285,7 @@ def test_a_packet_is_that_of_its_server():
     assert len({line.rpartition("(")[2] for line in arrivals}) == 2
 
 
+@pytest.mark.slow
 def test_a_long_story_is_cut():
     async def scenario():
         loop = asyncio.get_running_loop()

@@ -62,6 +62,7 @@ async def test_a_login_over_httpx_is_a_login_here():
     assert set(header(seen[1][0], "cookie").split("; ")) == {"login=yes", "new=2", "third=3"}
 
 
+@pytest.mark.slow
 async def test_cookies_can_be_put_into_the_jar_of_httpx_for_one_host():
     async with httpx.AsyncClient() as login, session(answering(), http=login) as http:
         url = aiohttp.client.URL("http://app.example/")

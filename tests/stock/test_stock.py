@@ -185,6 +185,7 @@ def test_the_module_knows_its_names():
         _ = stock.no_such_name
 
 
+@pytest.mark.slow
 def test_without_the_extra_it_says_what_to_install():
     program = (
         "import sys; sys.modules['aiohttp'] = None\n"

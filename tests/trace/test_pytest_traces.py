@@ -103,6 +103,7 @@ def test_without_the_option_nothing_is_written(run: Any) -> None:
     assert pages == []
 
 
+@pytest.mark.slow
 def test_on_writes_a_page_for_each_test_with_a_client(run: Any, pytester: pytest.Pytester) -> None:
     result, pages = run("--sio-trace=on")
     result.assert_outcomes(passed=1, failed=4)
@@ -111,6 +112,7 @@ def test_on_writes_a_page_for_each_test_with_a_client(run: Any, pytester: pytest
     result.stdout.fnmatch_lines(["sio-trace: on, to *sio-traces"])
 
 
+@pytest.mark.slow
 def test_retain_on_failure_writes_those_that_failed(run: Any) -> None:
     result, pages = run("--sio-trace=retain-on-failure", "--sio-trace-dir=out/traces")
     assert len(pages) == 3
@@ -172,6 +174,7 @@ FAIL_TWICE = """
 """
 
 
+@pytest.mark.slow
 def test_what_failed_first_stands_on_the_page(run: Any) -> None:
     result, pages = run("--sio-trace=on", source=FAIL_TWICE)
     result.assert_outcomes(failed=1, errors=2)

@@ -130,6 +130,7 @@ def test_a_portable_transcript_of_anything() -> None:
     assert "args" not in rows[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("payload", ['{"token": "s3cret"', "5"])
 async def test_an_auth_payload_that_is_no_json(tmp_path: Any, payload: str) -> None:
     app = socketio.ASGIApp(socketio.AsyncServer(async_mode="asgi"))

@@ -365,6 +365,7 @@ async def test_equal_emits_are_told_apart_by_whom_they_leave_out() -> None:
         assert targets == receivers
 
 
+@pytest.mark.slow
 def test_notes_of_a_tool_are_problems_in_a_lane_of_their_own() -> None:
     with recording() as current:
         current.notes.append(Note(1.0, "packet of client 1 is held 0.3 s", "hold"))
@@ -375,6 +376,7 @@ def test_notes_of_a_tool_are_problems_in_a_lane_of_their_own() -> None:
     assert current.notes == []
 
 
+@pytest.mark.slow
 def test_a_request_counts_as_no_packet() -> None:
     request = HTTPRequest("GET", "/", "http://testserver/")
     assert len(request) == 0
