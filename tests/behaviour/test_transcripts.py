@@ -97,6 +97,7 @@ async def test_attachments_and_namespaces():
         assert "2 attachments" in shown
 
 
+@pytest.mark.real_clock
 async def test_the_handler_that_a_packet_started_and_how_long_it_ran():
     _, app = new_server()
     async with TestClient(app) as client:
