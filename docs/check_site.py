@@ -1,9 +1,8 @@
-"""Looks at every page of the built site in a real browser: desktop and phone, light and dark.
+"""Checks every page of the built site in a real browser: desktop and phone, light and dark.
 
-``python docs/check_site.py docs/_build/html [directory for screenshots]`` fails on a page that is
-wider than its window, on a picture that doesn't load, on an error in the browser's console, and on
-a link or anchor that leads nowhere. Links to other sites are not followed: their being down is no
-fault of a page.
+``python docs/check_site.py docs/_build/html [directory for screenshots]`` fails if a page is wider
+than its window, if a picture does not load, if the browser's console has an error, or if a link or
+an anchor has no target. Links to other sites are not followed.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ EMPTY_DIAGRAMS = """
 
 
 class Links(HTMLParser):
-    """The anchors that a page has, and the links that it makes."""
+    """The anchors and the links of a page."""
 
     def __init__(self, page: Path) -> None:
         super().__init__()
@@ -104,7 +103,7 @@ def chromium() -> Iterator[Chrome]:
 
 @dataclass
 class Visit:
-    """One page, at one size, in one theme."""
+    """One page, with one size and one theme."""
 
     browser: Chrome
     url: str
@@ -113,7 +112,7 @@ class Visit:
 
     def look(self) -> Iterator[str]:
         width, height = SIZES[self.size]
-        # A window can't be made as narrow as a phone; the emulated device can.
+        # A window can't be as narrow as a phone, so a device is emulated.
         self.browser.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
@@ -123,7 +122,7 @@ class Visit:
             {"features": [{"name": "prefers-color-scheme", "value": self.theme}]},
         )
         self.browser.get(self.url)
-        # `get` has been seen to return before there is a document.
+        # `get` may return before the document exists.
         WebDriverWait(self.browser, LOADING).until(lambda browser: browser.execute_script(IS_THERE))
         if too_wide := self.browser.execute_script(TOO_WIDE):
             yield f"{too_wide} px wider than the window"

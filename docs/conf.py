@@ -1,8 +1,4 @@
-"""Sphinx's configuration.
-
-Sphinx with furo and MyST: one tool gives autodoc for the reference, Markdown for the pages, search
-without a server, and a theme with a dark mode that holds on a phone; all of it is maintained.
-"""
+"""Sphinx's configuration: furo and MyST provide the theme, Markdown pages, autodoc and search."""
 
 import importlib
 import inspect
@@ -38,7 +34,7 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 autoclass_content = "class"
-# "Attributes:" sections stand beside the properties themselves.
+# "Attributes:" sections are shown together with properties.
 napoleon_use_ivar = True
 add_module_names = False
 python_maximum_signature_line_length = 80
@@ -68,7 +64,7 @@ html_theme_options = {
 
 
 def leave_out_benchmarks(_app, docname, source):
-    """The page is measured and written by ``nox -s benchmarks``; a build can go without it."""
+    """Remove the benchmarks page from the index if ``nox -s benchmarks`` has not written it."""
     if docname == "index" and not (HERE / "benchmarks.md").exists():
         source[0] = source[0].replace("\nbenchmarks\n", "\n")
 
@@ -79,7 +75,7 @@ MODULE = re.compile(r"^\.\. (?:currentmodule|module|automodule):: (\S+)$", re.MU
 
 
 def list_members(_app, docname, source):
-    """Put a table of its members above each class of the reference, and above each module's."""
+    """Insert a table of the members above each class and each module of the reference."""
     if not docname.startswith("reference/"):
         return
     text = AUTOMODULE.sub(lambda found: members_of_module(found[1]), source[0])
@@ -90,7 +86,7 @@ def list_members(_app, docname, source):
 
 
 def members_of_module(name):
-    """The directives for each public name of a module, in the place of ``:members:``."""
+    """Return directives for each public name of a module, instead of ``:members:``."""
     module = importlib.import_module(name)
     names = [member for member in module.__all__ if inspect.getdoc(getattr(module, member))]
     lines = [f".. automodule:: {name}", "", table(names), ""]
@@ -105,7 +101,7 @@ def members_of_module(name):
 
 
 def members_of_class(module, found):
-    """A class's directive below the table of its members; alone where there are none."""
+    """Return a class's directive after the table of its members, if it has any."""
     name = found[1].removeprefix(f"{module}.")
     owner = getattr(importlib.import_module(module), name)
     shown = [
@@ -117,7 +113,7 @@ def members_of_class(module, found):
 
 
 def table(names):
-    """The directive of a table of names, each shown without what all have in common."""
+    """Return the directive of a table of names, each without its module or class."""
     return "\n".join([".. autosummary::", "   :nosignatures:", "", *(f"   ~{n}" for n in names)])
 
 

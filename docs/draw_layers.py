@@ -1,7 +1,7 @@
 """Draws the picture of the layers: ``python docs/draw_layers.py``.
 
-The picture is drawn into the page itself, in the colours of the text around it, so that it follows
-the page from light to dark.
+The picture is part of the page and uses the colours of its text, so that it follows the page's
+theme.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ APP_LEFT, APP_WIDTH = 584, 140
 
 @dataclass(frozen=True)
 class Box:
-    """Modules that stand side by side, and what they are for."""
+    """Modules that are next to each other, with their title."""
 
     title: str
     modules: tuple[str, ...] = ()

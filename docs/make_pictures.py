@@ -1,8 +1,8 @@
-"""Takes the pictures of the documentation: ``python -m nox -s pictures``.
+"""Makes the pictures of the documentation: ``python -m nox -s pictures``.
 
-A transcript and a sequence diagram of two users in a chat, in light and in dark, and the latency of
-a handler. The diagram is drawn by mermaid, in Chromium: npm and chromedriver have to be there. What
-the pictures show differs from run to run, so they are taken when what they show has changed.
+The pictures are a transcript and a sequence diagram of two users in a chat, in light and in dark,
+and the latency of a handler. mermaid draws the diagram in Chromium, so npm and chromedriver are
+needed. The pictures differ from run to run, so make them only after a change of what they show.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ async def say(sid, text):
 
 
 async def converse() -> tuple[str, str]:
-    """What a transcript and its diagram look like."""
+    """Return a transcript and its diagram."""
     async with TestClient(socketio.ASGIApp(sio)) as alice, alice.clone() as bob:
         await alice.connect()
         await bob.connect()
@@ -100,13 +100,13 @@ def take_transcript(text: str) -> None:
     console = Console(record=True, width=96, file=io.StringIO())
     console.print(text, markup=False, highlight=False)
     svg = console.export_svg(title="print(alice.transcript)", theme=MONOKAI)
-    # Its fonts come from elsewhere; what the reader has is good enough.
+    # The fonts are on another site; the reader's own fonts are used instead.
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
     (PICTURES / "transcript.svg").write_text(svg, encoding="utf-8")
 
 
 def take_failure() -> None:
-    """What pytest prints of a misspelt event, in 80 columns."""
+    """Take pytest's report of a misspelt event, in 80 columns."""
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "test_chat.py").write_text(TYPO.lstrip(), encoding="utf-8")
         options = ["-q", "--color=yes", "-oasyncio_mode=auto", "-pno:cacheprovider"]

@@ -1,1 +1,3 @@
-"""Mutation tests of the core: how many of 300 changes do the tests of a module notice?"""
+"""Mutation tests of the core: for how many of 300 changes does a test of the changed
+module fail?
+"""

@@ -1,7 +1,7 @@
-"""A pytest plugin that records which lines of the package each test runs, and for how long.
+"""A pytest plugin that records the lines of the package that each test runs, and its duration.
 
-`mutants.tests` loads it, as ``-p mutants.recording``, and reads what it writes: one file per
-process, in the folder that `MUTANTS_RECORDING` names.
+`mutants.selection` loads the plugin with ``-p mutants.recording`` and reads its output: one file
+per process, in the folder that `MUTANTS_RECORDING` names.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from mutants.sample import CONFIG
 FOLDER = Path(os.environ["MUTANTS_RECORDING"])
 PACKAGE = Path("asgi_sio_testclient").resolve()
 
-# Before tests/conftest.py is imported: that stops the tracer that it finds, and starts it in tests.
+# This starts before tests/conftest.py is imported, which stops the tracer and starts it in each
+# test.
 _coverage = coverage.Coverage(
     data_file=None,
     config_file=False,
@@ -34,7 +35,7 @@ _not_passed: set[str] = set()
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Trace the tests, too, that tests/conftest.py leaves out to save time."""
+    """Also trace the tests that tests/conftest.py does not trace to save time."""
     for plugin in config.pluginmanager.get_plugins():
         if hasattr(plugin, "UNTRACED"):
             plugin.UNTRACED = ()
@@ -56,7 +57,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def lines_of_tests() -> dict[str, dict[str, list[int]]]:
-    """Return the tests' numbers by line and module: "" is what runs while modules are imported."""
+    """Return the tests' numbers by line and module; the test "" stands for the import
+    of modules.
+    """
     numbers = {name: number for number, name in enumerate(_seconds)}
     data = _coverage.get_data()
     return {

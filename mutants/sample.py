@@ -1,4 +1,4 @@
-"""The mutants of the core: which there are, which are drawn, which change no behaviour."""
+"""The mutants of the core: all of them, a sample, and those that change no behaviour."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ EQUIVALENT = tomllib.loads(Path(__file__).with_name("equivalent.toml").read_text
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change, by one of Cosmic Ray's operators.
+    """One change by one of Cosmic Ray's operators.
 
-    `key` names it by the text of its line, so that it stays the same where other lines change.
+    `key` identifies the change by the text of its line, so that it does not depend on other lines.
     """
 
     module: str
@@ -38,7 +38,7 @@ class Mutant:
 
 
 def annotation_spans(tree: ast.Module) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Return the begin and end of each annotation in a module: changed or not, nothing runs."""
+    """Return the start and end of each annotation in a module, whose changes have no effect."""
     found: list[ast.expr | None] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign | ast.arg):
@@ -55,7 +55,7 @@ def annotation_spans(tree: ast.Module) -> list[tuple[tuple[int, int], tuple[int,
 
 
 def mutants_of(path: Path) -> Iterator[Mutant]:
-    """All mutants of a module that the configuration admits, in a fixed order."""
+    """Return all mutants of a module that the configuration allows, in a fixed order."""
     source = path.read_text(encoding="utf-8")
     lines = source.splitlines()
     spans = annotation_spans(ast.parse(source))
@@ -75,7 +75,9 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
 
 
 def all_mutants(pattern: str) -> list[Mutant]:
-    """All mutants of those modules of the core whose path in the package fits the pattern."""
+    """Return all mutants of the modules of the core whose path in the package matches
+    the pattern.
+    """
     folders = [Path(PACKAGE, folder) for folder in CONFIG["folders"]]
     return [
         mutant
@@ -86,14 +88,14 @@ def all_mutants(pattern: str) -> list[Mutant]:
 
 
 def draw(mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
-    """Draw a sample that an edit of the code changes only by the mutants of the edited lines."""
+    """Draw a sample. If the code is edited, only the mutants of the edited lines change."""
     return sorted(
         mutants, key=lambda mutant: hashlib.sha256(f"{seed} {mutant.key}".encode()).digest()
     )[:count]
 
 
 def changed_lines(diff: str) -> tuple[str, str]:
-    """Return what a diff takes away and what it adds, without what indents it and its comments."""
+    """Return the removed and the added lines of a diff, without indentation and comments."""
     lines = diff.splitlines()
     removed = (line[1:] for line in lines if line[:1] == "-" and line[:3] != "---")
     added = (line[1:] for line in lines if line[:1] == "+" and line[:3] != "+++")

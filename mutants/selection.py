@@ -1,4 +1,4 @@
-"""Which tests run a line: recorded once, by `mutants.recording`, and asked for each mutant."""
+"""The tests that run a line, recorded once by `mutants.recording` and selected for each mutant."""
 
 from __future__ import annotations
 
@@ -20,8 +20,13 @@ from mutants.sample import CONFIG, Mutant
 
 @dataclass(frozen=True)
 class Recording:
-    """The `tests`, how many `seconds` each of them takes, the numbers of the tests that run a line
-    by module and `lines`, and which modules of other packages were `imported`.
+    """The tests of a recording.
+
+    Attributes:
+        tests: the names of the tests.
+        seconds: the duration of each test.
+        lines: the numbers of the tests that run a line, by module and line.
+        imported: the imported modules of other packages.
     """
 
     tests: list[str]
@@ -30,17 +35,17 @@ class Recording:
     imported: list[str]
 
     def tests_of(self, mutant: Mutant) -> list[str]:
-        """Return the tests that run the mutant's statement, those most likely to notice first, as
-        many as the configured budget of seconds allows.
+        """Return the tests that run the mutant's statement, the most promising first, within the
+        configured budget of seconds.
 
-        They differ in the way that they take through the function, and then in their file: the
-        tests of one file tend to notice the same.
+        The first tests differ in the lines that they run in the function, and then in their files,
+        because tests of one file often detect the same mistakes.
         """
         by_line = self.lines.get(mutant.module, {})
         statement, function = lines_around(Path(mutant.module), mutant.line)
         found = self.numbers(mutant.module, statement)
         of_source: list[int] = []
-        if not found:  # It runs at import.
+        if not found:  # the statement runs at import
             found = self.numbers(mutant.module, function) or self.numbers(mutant.module, by_line)
             of_source = [
                 number
@@ -62,7 +67,7 @@ class Recording:
         mirror = set(mirror_of(mutant.module))
         chosen = self.within_budget(dict.fromkeys(ordered))
         tests = [self.tests[number] for number in chosen]
-        # Those of one file follow each other; within it, the cheapest come first.
+        # Tests of one file follow each other, the fastest first.
         rank = {test: number for number, test in enumerate(dict.fromkeys(map(file_of, tests)))}
         return sorted(tests, key=lambda test: (file_of(test) not in mirror, rank[file_of(test)]))
 
@@ -71,7 +76,7 @@ class Recording:
         return set(chain.from_iterable(by_line.get(line, ()) for line in lines))
 
     def passed(self) -> list[str]:
-        """Return the tests that passed while they were recorded, the cheapest last."""
+        """Return the tests that passed during the recording, the fastest last."""
         ran = set(chain.from_iterable(chain(*map(dict.values, self.lines.values()))))
         numbers = sorted(ran, key=self.seconds.__getitem__, reverse=True)
         return [self.tests[number] for number in numbers]
@@ -97,8 +102,8 @@ def file_of(test: str) -> str:
 
 
 def lines_around(path: Path, line: int) -> tuple[range, range]:
-    """Return the lines of the statement that holds a line, without its body if it has one, and
-    those of the function around it; none where there is no function.
+    """Return the lines of the statement that contains a line, without its body, and those of the
+    function that contains it; no lines if there is no function.
     """
     statement, function = range(line, line + 1), range(0)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -106,7 +111,7 @@ def lines_around(path: Path, line: int) -> tuple[range, range]:
             end = node.end_lineno or node.lineno
             body = getattr(node, "body", None)
             past = body[0].lineno if body else end + 1
-            # The walk goes from the outside in: the last one is the innermost.
+            # The walk starts at the outermost function, so the last one is the innermost.
             if node.lineno <= line < past:
                 statement = range(node.lineno, past)
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and line <= end:
@@ -115,7 +120,7 @@ def lines_around(path: Path, line: int) -> tuple[range, range]:
 
 
 def parts_of(files: list[Path], number: int) -> list[list[str]]:
-    """Deal files out in parts of about the same size."""
+    """Split files into parts of about the same size."""
     parts: list[list[str]] = [[] for _ in range(number)]
     sizes = [0] * number
     for file in sorted(files, key=lambda file: -file.stat().st_size):
@@ -134,7 +139,7 @@ def record(copy: Path, workers: int) -> dict[str, Any]:
     ]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         environment = os.environ | {
-            "COVERAGE_CORE": "ctrace",  # The only one that tells the tests apart.
+            "COVERAGE_CORE": "ctrace",  # the only core that records contexts
             "MUTANTS_RECORDING": folder,
             "PYTHONPATH": str(copy),
         }
@@ -154,7 +159,7 @@ def record(copy: Path, workers: int) -> dict[str, Any]:
 
 
 def merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Join what several processes recorded, without the tests that did not pass there."""
+    """Merge the recordings of several processes, without tests that did not pass."""
     tests: list[str] = []
     seconds: list[float] = []
     lines: dict[str, dict[str, list[int]]] = {}

@@ -1,7 +1,7 @@
-"""Run a sample of mutants of the core against the tests that run their lines; report the rate.
+"""Run a sample of mutants of the core with the tests that run their lines, and report the rate.
 
-`nox -s mutants` calls it. Cosmic Ray makes the mutants, in copies of the checkout: the checkout
-itself stays as it is. It needs `os.fork`.
+`nox -s mutants` calls this module. Cosmic Ray makes the mutants in copies of the checkout, which
+itself does not change. The module needs `os.fork`.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from mutants.sample import CONFIG, PACKAGE, Mutant, all_mutants, draw
 from mutants.trial import Outcome
 
 ROOT = Path(__file__).parents[1]
-LIMIT = 0.05  # of the mutants that are not equivalent may survive
+LIMIT = 0.05  # the share of mutants, without equivalent ones, that may survive
 
 
-# -- what the workers work on
+# -- the copies of the checkout
 
 
 def prepare(copy: Path) -> None:
-    """Copy what the tests need, with bytecode that Python checks by the source's hash: a change
-    within the second in which the file was written before would not be noticed by its time.
+    """Copy the files that the tests need. Python checks the bytecode of the copy by the source's
+    hash, because a change within one second is not visible in a file's time.
     """
     listed = subprocess.run(
         ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"),
@@ -52,7 +52,7 @@ def prepare(copy: Path) -> None:
 
 
 def recording_of(copy: Path, workers: int, state: Path) -> selection.Recording:
-    """Record which tests run which lines, or read what was recorded in that folder before."""
+    """Record which tests run which lines, or read an earlier recording of that folder."""
     kept = state / "recording.json"
     if not kept.exists():
         print("recording which tests run which lines", flush=True)
@@ -63,11 +63,11 @@ def recording_of(copy: Path, workers: int, state: Path) -> selection.Recording:
     return selection.load(json.loads(kept.read_text(encoding="utf-8")))
 
 
-# -- running them
+# -- running the mutants
 
 
 def known_outcomes(state: Path) -> dict[str, Outcome]:
-    """Read the outcomes of an earlier run, by the key of their mutant."""
+    """Return the outcomes of an earlier run by the keys of their mutants."""
     path = state / "outcomes.jsonl"
     outcomes = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
@@ -86,7 +86,7 @@ def keep(state: Path, outcome: Outcome) -> None:
 def workers_on(
     copy: Path, workers: int, recording: selection.Recording
 ) -> Iterator[ProcessPoolExecutor]:
-    """Processes that each have a copy of the checkout to themselves."""
+    """Start processes, each with its own copy of the checkout."""
     context = multiprocessing.get_context("spawn")
     copies = context.Queue()
     for number in range(workers):
@@ -98,7 +98,9 @@ def workers_on(
 
 
 def check_unchanged(pool: ProcessPoolExecutor, tests: list[str], when: str) -> None:
-    """Run tests on the unchanged code: one that fails there would kill every mutant."""
+    """Run the tests with the unchanged code: a test that fails there would count as detecting every
+    mutant.
+    """
     verdict, output = pool.submit(trial.unchanged, tests).result()
     if verdict != "survived":
         sys.exit(f"{output}\n{when}: these tests do not pass on the unchanged code")
@@ -107,7 +109,7 @@ def check_unchanged(pool: ProcessPoolExecutor, tests: list[str], when: str) -> N
 def run_all(
     mutants: list[Mutant], pool: ProcessPoolExecutor, recording: selection.Recording
 ) -> Iterator[Outcome]:
-    """Run the mutants, one at a time in each copy of the checkout; the outcomes as they come."""
+    """Run the mutants, one at a time in each copy of the checkout, and yield the outcomes."""
     by_file = {test.partition("::")[0]: test for test in recording.passed()}
     check_unchanged(pool, list(by_file.values()), "before the first mutant")
     futures = [pool.submit(trial.change, mutant, recording.tests_of(mutant)) for mutant in mutants]

@@ -1,6 +1,6 @@
-"""Run the tests of one mutant in a forked process, which has imported already what tests import.
+"""Run the tests of one mutant in a forked process, which has already imported the tests' modules.
 
-The fork saves each mutant the start of an interpreter and of pytest, 5 s of the processor's.
+The fork saves the start of an interpreter and of pytest for each mutant, which takes 5 s.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from mutants.selection import mirror_of
 
 ROOT = Path(__file__).parents[1]
 RECORDED: set[str] = set()  # the names of all recorded tests, in a worker
-MEMORY = 4 << 30  # bytes: a loop that a mutant made endless may collect things
+MEMORY = 4 << 30  # bytes, the limit for a mutant with an endless loop
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one mutant.
+    """The result of one mutant.
 
-    `verdict` is "killed" (`by` names the test), "timeout", "survived", "equivalent" (listed, not
-    run) or "failed" (it could not be tried).
+    `verdict` is "killed" (a test failed, which `by` names), "timeout", "survived", "equivalent"
+    (listed, and not run) or "failed" (the mutant could not be run).
     """
 
     mutant: Mutant
@@ -56,9 +56,10 @@ class Outcome:
 
 
 class Chosen:
-    """A pytest plugin: run the chosen tests in their order, before them those not recorded yet.
+    """A pytest plugin that runs the selected tests in their order, after those that are not
+    recorded yet.
 
-    `status` is pytest's exit status: the tests' outcome, whatever is raised after the last one.
+    `status` is pytest's exit status after the last test, without later exceptions.
     """
 
     def __init__(self, tests: list[str]) -> None:
@@ -75,7 +76,7 @@ class Chosen:
 
 
 def enter(copies: Any, imported: list[str], recorded: list[str]) -> None:
-    """Begin a worker: go to a copy of the checkout, and import what the tests will import."""
+    """Prepare a worker: change to a copy of the checkout, and import the modules of the tests."""
     RECORDED.update(recorded)
     os.chdir(copies.get())
     os.environ["PYTHONPATH"] = str(Path.cwd())
@@ -92,14 +93,14 @@ def enter(copies: Any, imported: list[str], recorded: list[str]) -> None:
 def run_pytest(tests: list[str], files: Iterable[str]) -> int:
     args = (
         *("-q", "-x", "-p", "no:cacheprovider", "--assert=plain", "-m", "not proof"),
-        # By a thread, which ends the process: a signal's exception might be caught.
+        # The thread method ends the process; the exception of the signal method might be caught.
         *(f"--timeout={CONFIG['test_timeout']}", "--timeout-method=thread"),
     )
     chosen = Chosen(tests)
     try:
         status = int(pytest.main([*args, *files], plugins=[chosen]))
     except Exception:
-        # Warnings of what the last tests have left behind, which no test fails by.
+        # Warnings about leftovers of the last tests, which are no failure of a test.
         if chosen.status is None:
             raise
         return chosen.status
@@ -107,7 +108,7 @@ def run_pytest(tests: list[str], files: Iterable[str]) -> int:
 
 
 def fork(function: Any, output: int) -> int:
-    """Call a function in a forked process, in a session of its own; its result is the status."""
+    """Call a function in a forked process with a new session; its result is the exit status."""
     child = os.fork()
     if child:
         return child
@@ -128,8 +129,8 @@ def fork(function: Any, output: int) -> int:
 
 
 def wait(child: int, seconds: float) -> int | None:
-    """Return a child's exit status, negative for a signal; None where it takes longer: it is
-    killed then, and in any case what it has started and left behind.
+    """Return a child's exit status, negative for a signal, or None at the timeout. The child is
+    killed at the timeout, and its own children in each case.
     """
     deadline = time.monotonic() + seconds
     status = None
@@ -147,9 +148,9 @@ def wait(child: int, seconds: float) -> int | None:
 
 
 def try_tests(tests: list[str], files: Iterable[str]) -> tuple[str, str]:
-    """Run tests on the code as it is in this copy; return the verdict and the output.
+    """Run tests with the code of this copy, and return the verdict and the output.
 
-    A file that has gone since the tests were recorded is left out.
+    Files that were removed since the recording are omitted.
     """
     files = [file for file in files if Path(file).exists()]
     with tempfile.TemporaryFile() as output:
@@ -164,7 +165,7 @@ def try_tests(tests: list[str], files: Iterable[str]) -> tuple[str, str]:
 
 
 def change(mutant: Mutant, tests: list[str]) -> Outcome:
-    """Make one change in this copy, run the tests, and take the change back."""
+    """Make one change in this copy, run the tests, and revert the change."""
     began = time.monotonic()
     operator = get_operator(mutant.operator)()
     with use_mutation(Path(mutant.module), operator, mutant.occurrence) as (before, after):

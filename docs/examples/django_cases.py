@@ -1,4 +1,4 @@
-"""Django's own test cases: `SyncTestClient` in plain tests, `TestClient` in async ones."""
+"""`SyncTestClient` and `TestClient` in Django's own test cases."""
 
 import sys
 
@@ -59,10 +59,10 @@ async def sign_up(sid, name):
 
 
 class Ada:
-    """What the cases below have in common."""
+    """The tests of both cases below."""
 
     def setUp(self):
-        # As Django's own client does for each request: the test's connection stays open.
+        # Keep the test's connection open, as Django's own client does for each request.
         for signal in (request_started, request_finished):
             signal.disconnect(close_old_connections)
             self.addCleanup(signal.connect, close_old_connections)
@@ -86,7 +86,7 @@ class Ada:
 
 
 class InATransaction(Ada, TestCase):
-    """Each test in a transaction, which is rolled back."""
+    """Each test runs in a transaction, which is rolled back."""
 
 
 class WithCommits(Ada, TransactionTestCase):

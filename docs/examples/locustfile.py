@@ -6,7 +6,7 @@ from asgi_sio_testclient.locust import SocketIOUser
 
 
 async def watch(client):
-    """A scenario, as a test in memory and `bench.swarm` run it, too."""
+    """A scenario that also works in a test in memory and in `bench.swarm`."""
     await client.emit("repeat", 3)
     events = await client.await_events(3, "repeated")
     assert [event.data for event in events] == [0, 1, 2]

@@ -1,7 +1,7 @@
-"""With pytest-benchmark: its table, its histograms and its `--benchmark-compare`, on our client.
+"""pytest-benchmark's table, histograms and `--benchmark-compare` for the calls of a client.
 
-A call goes through the thread of the event loop here and back, which adds some tens of microseconds
-to each: the same for all, and so of no matter for a comparison.
+Each call passes through the thread of the event loop, which adds some tens of microseconds. This is
+the same for all calls, and so does not affect comparisons.
 """
 
 import pytest

@@ -1,7 +1,7 @@
-"""What a handler may cost, held by a test: no benchmark plugin, no figure of this machine.
+"""Tests of a handler's cost, without a benchmark plugin and without times in assertions.
 
-A time in an assertion breaks on the next machine. What doesn't is an order: this handler is no
-slower than that one, the handler and not the protocol is what takes long, nothing fails under load.
+A time in an assertion fails on another machine. These tests compare instead: one handler is no
+slower than another one, the handler takes longer than the protocol, no call fails under load.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ async def test_the_index_pays(client):
     slow = await bench.measure(client, "find_by_reading_everything", "green", calls=50, warmup=5)
     fast = await bench.measure(client, "find", "green", calls=50, warmup=5)
 
-    # One run beside the other, on the same machine: handlers are compared, not clocks.
+    # Both are measured on the same machine, so the test compares the handlers.
     assert fast.handler.p50 < slow.handler.p50
 
 
@@ -60,7 +60,7 @@ async def test_an_order_is_waiting_for_the_database(client):
 
 
 async def test_a_hundred_orders_a_second(client):
-    """Arrivals on a schedule: who has to wait for others waits on the clock."""
+    """Calls start on a schedule: the time that a call waits for others is part of its latency."""
     report = await bench.measure(
         client, "order", "oolong", mode="emit", await_event="ordered", rate=100, calls=30, warmup=5
     )
@@ -81,7 +81,7 @@ async def test_many_clients_find_and_order():
 
 
 async def test_no_slower_than_before(client, tmp_path):
-    """With a baseline of the same machine: in CI, measure the target branch and this one."""
+    """The baseline is of the same machine: in CI, measure the target branch and this one."""
     before = await bench.measure(client, "find_by_reading_everything", "green", calls=50, warmup=5)
     (tmp_path / "baseline.json").write_text(before.to_json())
 

@@ -1,4 +1,4 @@
-"""Django: its own login and its own session cookie, in front of `socketio.ASGIApp`."""
+"""Django's own login and session cookie, with `socketio.ASGIApp` around the Django app."""
 
 import django
 import pytest
@@ -6,7 +6,7 @@ import socketio
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
-# A project has a settings module, and pytest-django for its database: this is for a single file.
+# A project has a settings module, and pytest-django for its database; these lines replace both.
 settings.configure(
     SECRET_KEY="top secret!",
     ALLOWED_HOSTS=["testserver"],
@@ -59,7 +59,7 @@ app = socketio.ASGIApp(sio, get_asgi_application())
 
 
 async def user_of(environ):
-    """Django's user of a connection, found as its middleware finds it."""
+    """Return Django's user of a connection, found as Django's middleware finds it."""
     request = HttpRequest()
     cookies = parse_cookie(environ.get("HTTP_COOKIE", ""))
     request.session = SessionStore(cookies.get(settings.SESSION_COOKIE_NAME))

@@ -1,4 +1,4 @@
-"""An echo server that says hello; the fixture swallows the hello, so that no test sees it."""
+"""An echo server that emits "hello" at connect; the fixture reads this event before each test."""
 
 import pytest
 import socketio

@@ -1,4 +1,4 @@
-"""FastAPI: a dependency that is overridden in the test, and an endpoint that emits."""
+"""FastAPI: the test overrides a dependency of an endpoint that emits."""
 
 from typing import Annotated
 

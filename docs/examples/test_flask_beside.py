@@ -1,4 +1,4 @@
-"""A Flask app beside an AsyncServer: both read Flask's signed session cookie."""
+"""A Flask app and an AsyncServer, which both read Flask's signed session cookie."""
 
 import flask
 import pytest
@@ -20,7 +20,9 @@ def login():
 
 
 def session_of(environ):
-    """Flask's session of a connection: python-socketio's environ is WSGI's as far as cookies go."""
+    """Return Flask's session of a connection; python-socketio's environ has the cookies
+    as in WSGI.
+    """
     request = flask_app.request_class(environ)
     return flask_app.session_interface.open_session(flask_app, request)
 

@@ -1,4 +1,4 @@
-"""A Flask-SocketIO program as it is: Flask-Login decides who may connect."""
+"""A Flask-SocketIO program without changes: Flask-Login decides which users may connect."""
 
 import flask
 import flask_login
@@ -117,6 +117,6 @@ async def test_emitted_by_the_program_itself(client):
 
 async def test_a_session_without_a_login(client):
     async with client.session_transaction() as session:
-        session["_user_id"] = "python"  # what login_user() puts there
+        session["_user_id"] = "python"  # as login_user() does
     await client.connect()
     assert client.get_received()[0].data == {"username": "python"}

@@ -1,4 +1,4 @@
-"""`FOO` is emitted and `BAR` awaited; the app's `on_startup` has run. There is no uvicorn."""
+"""The test emits `FOO` and awaits `BAR`; the app's `on_startup` has run, without uvicorn."""
 
 import socketio
 

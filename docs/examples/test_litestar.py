@@ -1,4 +1,4 @@
-"""Litestar: Socket.IO mounted behind Litestar's own session middleware."""
+"""Litestar: Socket.IO is mounted behind Litestar's own session middleware."""
 
 import pytest
 import socketio

@@ -1,4 +1,4 @@
-"""FastAPI: log in over HTTP, as with Flask-Login. Refused before, welcomed after."""
+"""FastAPI: the client is refused before the login over HTTP, and accepted after it."""
 
 import pytest
 import socketio
@@ -11,7 +11,7 @@ from asgi_sio_testclient import ConnectionRefused, TestClient
 sio = socketio.AsyncServer(async_mode="asgi")
 app = FastAPI()
 app.add_middleware(SessionMiddleware, secret_key="top secret!")
-# Mounted, so that the session middleware runs for Socket.IO, too.
+# Socket.IO is mounted, so that the session middleware also runs for its requests.
 app.mount("/socket.io", socketio.ASGIApp(sio))
 
 

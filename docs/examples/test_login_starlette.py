@@ -1,4 +1,4 @@
-"""Starlette: the session cookie that an HTTP login set opens the Socket.IO connection."""
+"""Starlette: the session cookie of an HTTP login is used for the Socket.IO connection."""
 
 import pytest
 import socketio

@@ -1,4 +1,4 @@
-"""FastAPI with Socket.IO mounted at /ws. The client is told where: `socketio_path`."""
+"""FastAPI with Socket.IO mounted at /ws; the client gets the path as `socketio_path`."""
 
 import pytest
 import socketio
@@ -8,7 +8,7 @@ from asgi_sio_testclient import HandshakeFailed, TestClient
 
 sio = socketio.AsyncServer(async_mode="asgi")
 app = FastAPI()
-# A mounted app sees the whole path, so python-socketio has to be told the same one.
+# A mounted app receives the whole path, so python-socketio needs the same path as the client.
 app.mount("/ws", socketio.ASGIApp(sio, socketio_path="/ws/socket.io"))
 
 

@@ -1,4 +1,4 @@
-"""Quart: Socket.IO around the app, the login in Quart's signed session cookie."""
+"""Quart: `socketio.ASGIApp` wraps the app, and the login is in Quart's signed session cookie."""
 
 import pytest
 import quart
@@ -20,7 +20,7 @@ async def login(user):
 
 
 def session_of(environ):
-    """Quart's session of a connection, read as Quart itself reads it."""
+    """Return Quart's session of a connection, read with Quart's own serializer."""
     cookie = parse_cookie(environ.get("HTTP_COOKIE")).get(quart_app.config["SESSION_COOKIE_NAME"])
     serializer = quart_app.session_interface.get_signing_serializer(quart_app)
     return serializer.loads(cookie) if cookie else {}

@@ -1,4 +1,4 @@
-"""Socket.IO around a FastAPI app: `socketio.ASGIApp(sio, fastapi_app)`. Its lifespan runs, too."""
+"""`socketio.ASGIApp` wraps a FastAPI app, whose lifespan runs, too."""
 
 from contextlib import asynccontextmanager
 

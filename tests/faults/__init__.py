@@ -1,7 +1,7 @@
-"""The catalogue of faults: what testers and apps do wrong, and what the tester then reads first.
+"""The catalogue of faults: mistakes of tests and apps, and the first line of the error of each.
 
-One module per family. ``page`` writes ``docs/faults.md`` from it, ``test_faults`` holds every
-promise in it.
+There is one module per family. ``page`` writes ``docs/faults.md`` from the catalogue, and
+``test_faults`` checks each of its first lines and times.
 """
 
 from . import (

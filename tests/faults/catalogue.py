@@ -1,4 +1,4 @@
-"""What a fault is, how it is run, and what all families share. It knows no single fault."""
+"""The definition of a fault, and the functions that run one; all families use them."""
 
 import asyncio
 import re
@@ -10,28 +10,27 @@ import socketio
 
 #: Seconds on the loop's clock, see idle_clock.py. "At once": less than the client's own timeout.
 KNOWN_EARLY = 4.0
-#: Seconds that a scenario gives to a wait whose end only the clock can tell, and its bound.
+#: Seconds that a scenario gives to a wait that ends by its timeout, and its bound.
 SHORT = 0.2
 AT_TIMEOUT = SHORT + 4.0
-#: Characters behind the type that pytest's summary shows of a first line at 80 columns.
+#: Characters of a first line, without its type, that pytest's summary shows at 80 columns.
 SHOWN_IN_SUMMARY = 34
-#: A scenario that still runs then hangs; it is ended, so that the other faults are looked at.
+#: Seconds after which a scenario is ended that does not end by itself.
 HANGS = 60.0
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One mistake, the code that makes it, and what comes of it.
+    """One mistake, the code that makes it, and its error.
 
     Attributes:
-        mistake: what the tester or the app did.
-        scenario: does it against a real app; what it raises, or the warning that it returns, is
-            what the tester reads.
-        first_line: the first line of that, with its type, as a traceback ends with it.
-        cause: the telling word, which stands in the line's first 34 characters behind the type:
-            pytest's summary shows no more of it at 80 columns.
-        note: what one of the exception's notes says; "" where none is promised.
-        within: seconds from the start of the scenario to the first line, at most.
+        mistake: the mistake of the test or of the app.
+        scenario: makes the mistake with a real app; raises the error, or returns the warning.
+        first_line: the first line of the error with its type, as at the end of a traceback.
+        cause: the word that names the cause, within the first 34 characters after the type, which
+            pytest's summary shows at 80 columns.
+        note: a text that is part of the exception's notes; "" if there is none.
+        within: the most seconds from the start of the scenario to the error.
         remedy: what to do.
     """
 
@@ -50,7 +49,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of a fault: the texts, with everything removed that differs between two runs."""
+    """The error of a fault as text, without parts that differ between runs."""
 
     first_line: str
     notes: str
@@ -58,7 +57,7 @@ class Reading:
 
 
 class Family(list[Fault]):
-    """The faults of one module, in the order in which they are written there."""
+    """The faults of one module, in their order in the source."""
 
     def fault(
         self,
@@ -85,7 +84,7 @@ def server(**settings) -> tuple[socketio.AsyncServer, socketio.ASGIApp]:
 
 
 async def read(fault: Fault) -> Reading:
-    """Runs a fault as a tester would and returns what the tester reads."""
+    """Run a fault's scenario, and return its error as text."""
     clock = asyncio.get_running_loop().time
     started = clock()
     shown: BaseException | None
@@ -97,23 +96,23 @@ async def read(fault: Fault) -> Reading:
     seconds = clock() - started
     if shown is None:
         return Reading("(nothing: the fault went unnoticed)", "", seconds)
-    # A warning is no error that carries notes: its text has further lines.
+    # A warning has no notes: the further lines are part of its text.
     further = str(shown).split("\n")[1:] if isinstance(shown, Warning) else ()
     notes = "\n".join((*further, *getattr(shown, "__notes__", ())))
     return Reading(repeatable(headline(shown)), repeatable(notes), seconds)
 
 
 def headline(shown: BaseException) -> str:
-    """The first line as pytest shows it behind its ``E``, without the module of the type."""
+    """Return the first line as pytest shows it after its ``E``, without the module of the type."""
     return f"{type(shown).__name__}: {shown}".split("\n", 1)[0]
 
 
 def repeatable(text: str) -> str:
-    """Blanks out what differs between runs: session ids, addresses, directories, times."""
+    """Replace values that differ between runs: session ids, addresses, directories, times."""
     text = re.sub(r"(?<![\w-])[\w-]{16}AA[\w-]{2}(?![\w-])", "<sid>", text)
     text = re.sub(r"0x[0-9a-f]+", "0x...", text)
     text = re.sub(r"&t=[\d.]+", "", text)
-    # A handler that blocks it for 0.2 s, on a busy machine.
+    # A handler that blocks the event loop for 0.2 s takes longer on a busy machine.
     text = re.sub(r"(blocked the event loop for) \d+\.\d s", r"\1 0.2 s", text)
     text = re.sub(r"\d+ (timers took too long:.* came to) [\d.]+ s", r"<n> \1 <n> s", text)
     text = re.sub(r"(logged .*) \d+\.\d s ago", r"\1 <n> s ago", text)
@@ -123,7 +122,7 @@ def repeatable(text: str) -> str:
 
 
 async def warned_by(scenario: Awaitable[None]) -> Warning | None:
-    """Runs a scenario whose reader reads a warning, and returns the first."""
+    """Run a scenario, and return its first warning."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         await scenario

@@ -1,4 +1,6 @@
-"""Between the client and an Engine.IO session: paths, transports, origins, middleware, apps that don't answer."""
+"""Before the Engine.IO session is open: paths, transports, origins, middleware, apps that don't
+answer.
+"""
 # ruff: noqa: E501 (a first line is quoted as it is read)
 
 import asyncio
@@ -28,11 +30,11 @@ faults = Family()
 
 
 @faults.fault(
-    "Misspells `socketio_path`.",
+    "`socketio_path` is wrong.",
     first_line="HandshakeFailed: 404: no Socket.IO server answers there; the app has one at socketio_path='/socket.io': Not Found (ws://testserver/socketio/?transport=websocket&EIO=4)",
     cause="no Socket.IO",
     within=KNOWN_EARLY,
-    remedy="Pass the path of the server: `socket.io` unless the app says otherwise.",
+    remedy="Pass the path of the server, which is `socket.io` by default.",
 )
 async def wrong_path():
     _, app = server()
@@ -41,11 +43,11 @@ async def wrong_path():
 
 
 @faults.fault(
-    "Misspells `socketio_path`, over long-polling.",
+    "`socketio_path` is wrong, over long-polling.",
     first_line="HandshakeFailed: 404: no Socket.IO server answers there; the app has one at socketio_path='/socket.io': Not Found (http://testserver/socketio/?transport=polling&EIO=4)",
     cause="no Socket.IO",
     within=KNOWN_EARLY,
-    remedy="Pass the path of the server: `socket.io` unless the app says otherwise.",
+    remedy="Pass the path of the server, which is `socket.io` by default.",
 )
 async def wrong_path_over_polling():
     _, app = server()
@@ -54,11 +56,11 @@ async def wrong_path_over_polling():
 
 
 @faults.fault(
-    "Connects without the path `/ws` at which the Socket.IO app is mounted.",
+    "The Socket.IO app is mounted at `/ws`, and `socketio_path` does not contain this path.",
     first_line="HandshakeFailed: 403: no Socket.IO server answers there; the app has one at socketio_path='/ws/socket.io' (ws://testserver/socket.io/?transport=websocket&EIO=4)",
     cause="no Socket.IO",
     within=KNOWN_EARLY,
-    remedy="Put the mount in front: `socketio_path='/ws/socket.io'`.",
+    remedy="Put the mount's path first: `socketio_path='/ws/socket.io'`.",
 )
 async def mount_forgotten():
     sio, _ = server()
@@ -69,11 +71,11 @@ async def mount_forgotten():
 
 
 @faults.fault(
-    "Asks a page that answers every path with HTML.",
+    "Another route of the app answers the handshake with an HTML page.",
     first_line="HandshakeFailed: 200: that is no Engine.IO handshake; is socketio_path='socket.io' right?: <!doctype html> (http://testserver/socket.io/?transport=polling&EIO=4)",
     cause="no Engine.IO",
     within=KNOWN_EARLY,
-    remedy="The route in front takes the request; correct `socketio_path` or the order of the routes.",
+    remedy="Correct `socketio_path`, or the order of the routes.",
 )
 async def start_page_answers():
     async with TestClient(web_site, transports=("polling",)) as client:
@@ -81,11 +83,11 @@ async def start_page_answers():
 
 
 @faults.fault(
-    "Asks for a websocket where the server allows long-polling only.",
+    "The server allows long-polling only, and the client uses a websocket.",
     first_line="HandshakeFailed: 403: Invalid transport (ws://testserver/socket.io/?transport=websocket&EIO=4)",
     cause="Invalid transport",
     within=KNOWN_EARLY,
-    remedy="`transports=('polling',)`, or allow `websocket` in the server's `transports`.",
+    remedy="Pass `transports=('polling',)`, or add `websocket` to the server's `transports`.",
 )
 async def websocket_switched_off():
     _, app = server(transports=["polling"])
@@ -94,11 +96,11 @@ async def websocket_switched_off():
 
 
 @faults.fault(
-    "Asks for long-polling where the server allows websocket only.",
+    "The server allows websockets only, and the client uses long-polling.",
     first_line="HandshakeFailed: 400: Invalid transport (http://testserver/socket.io/?transport=polling&EIO=4)",
     cause="Invalid transport",
     within=KNOWN_EARLY,
-    remedy="`transports=('websocket',)`, or allow `polling` in the server's `transports`.",
+    remedy="Pass `transports=('websocket',)`, or add `polling` to the server's `transports`.",
 )
 async def polling_switched_off():
     _, app = server(transports=["websocket"])
@@ -107,11 +109,11 @@ async def polling_switched_off():
 
 
 @faults.fault(
-    "Comes from an origin that `cors_allowed_origins` doesn't list.",
+    "The client's origin is not in `cors_allowed_origins`.",
     first_line="HandshakeFailed: 403: origin refused: https://evil.example is not an accepted origin. (ws://testserver/socket.io/?transport=websocket&EIO=4)",
     cause="origin refused",
     within=KNOWN_EARLY,
-    remedy="Add the origin to `cors_allowed_origins`, or send the right `Origin` header.",
+    remedy="Add the origin to `cors_allowed_origins`, or send another `Origin` header.",
 )
 async def origin_refused():
     _, app = server(cors_allowed_origins=["https://shop.example"])
@@ -120,11 +122,11 @@ async def origin_refused():
 
 
 @faults.fault(
-    "Comes from a refused origin, over long-polling.",
+    "The client's origin is not in `cors_allowed_origins`, over long-polling.",
     first_line="HandshakeFailed: 400: origin refused: https://evil.example is not an accepted origin. (http://testserver/socket.io/?transport=polling&EIO=4)",
     cause="origin refused",
     within=KNOWN_EARLY,
-    remedy="Add the origin to `cors_allowed_origins`, or send the right `Origin` header.",
+    remedy="Add the origin to `cors_allowed_origins`, or send another `Origin` header.",
 )
 async def origin_refused_over_polling():
     _, app = server(cors_allowed_origins=["https://shop.example"])
@@ -134,11 +136,11 @@ async def origin_refused_over_polling():
 
 
 @faults.fault(
-    "Asks for an Engine.IO version that the server doesn't speak.",
+    "The query has an `EIO` version that the server does not support.",
     first_line="HandshakeFailed: 403: The client is using an unsupported version of the Socket.IO or Engine.IO protocols (ws://testserver/socket.io/?EIO=3&transport=websocket&EIO=4)",
     cause="using an unsupp",
     within=KNOWN_EARLY,
-    remedy="Leave `EIO` out of `query`; the client adds it.",
+    remedy="Omit `EIO` from `query`; the client adds it.",
 )
 async def unsupported_protocol_version():
     _, app = server()
@@ -147,11 +149,11 @@ async def unsupported_protocol_version():
 
 
 @faults.fault(
-    "Is turned away by TrustedHostMiddleware.",
+    "TrustedHostMiddleware refuses the client's host.",
     first_line="HandshakeFailed: 400: Invalid host header (ws://testserver/socket.io/?transport=websocket&EIO=4)",
     cause="Invalid host",
     within=KNOWN_EARLY,
-    remedy="Give the client a host that the app trusts: `base_url='http://shop.example'`.",
+    remedy="Pass a host that the app trusts: `base_url='http://shop.example'`.",
 )
 async def untrusted_host():
     _, sio_app = server()
@@ -161,11 +163,11 @@ async def untrusted_host():
 
 
 @faults.fault(
-    "Is redirected to https.",
+    "The app redirects the handshake to https.",
     first_line="HandshakeFailed: 307: redirected to wss://testserver/socket.io/?transport=websocket&EIO=4 (ws://testserver/socket.io/?transport=websocket&EIO=4)",
     cause="redirected",
     within=KNOWN_EARLY,
-    remedy="`base_url='https://testserver'`.",
+    remedy="Pass `base_url='https://testserver'`.",
 )
 async def redirected_to_https():
     _, sio_app = server()
@@ -175,7 +177,7 @@ async def redirected_to_https():
 
 
 @faults.fault(
-    "Isn't logged in, and middleware answers in the app's place.",
+    "Middleware refuses the handshake, because the client has not logged in.",
     first_line='HandshakeFailed: 401: {"message":"log in first"} (ws://testserver/socket.io/?transport=websocket&EIO=4)',
     cause="log in first",
     within=KNOWN_EARLY,
@@ -196,11 +198,11 @@ async def login_wall():
 
 
 @faults.fault(
-    "Has middleware that raises.",
+    "Middleware raises.",
     first_line="ZeroDivisionError: division by zero",
     cause="division by zero",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the middleware.",
+    remedy="The traceback shows the line of the middleware.",
 )
 async def exploding_middleware():
     _, sio_app = server()
@@ -215,11 +217,11 @@ async def exploding_middleware():
 
 
 @faults.fault(
-    "Has middleware that raises, over long-polling.",
+    "Middleware raises, over long-polling.",
     first_line="ZeroDivisionError: division by zero",
     cause="division by zero",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the middleware.",
+    remedy="The traceback shows the line of the middleware.",
 )
 async def exploding_middleware_over_polling():
     _, sio_app = server()
@@ -234,11 +236,11 @@ async def exploding_middleware_over_polling():
 
 
 @faults.fault(
-    "Points a websocket at an app that serves HTTP only.",
+    "The app serves HTTP only, and the client uses a websocket.",
     first_line="AssertionError: this app serves HTTP only",
     cause="HTTP only",
     within=KNOWN_EARLY,
-    remedy="Wrap it: `socketio.ASGIApp(sio, app)`, and pass that.",
+    remedy="Wrap the app in `socketio.ASGIApp(sio, app)`, and pass that one.",
 )
 async def app_without_websockets():
     async with TestClient(http_only) as client:
@@ -246,11 +248,11 @@ async def app_without_websockets():
 
 
 @faults.fault(
-    "Has an app that returns without an answer.",
+    "The app returns without accepting the websocket.",
     first_line="HandshakeFailed: no response: the app returned without accepting the websocket (ws://testserver/socket.io/?transport=websocket&EIO=4)",
     cause="no response",
     within=KNOWN_EARLY,
-    remedy="Something in front of the server does not `await` the app that it wraps.",
+    remedy="Check that middleware awaits the app that it wraps.",
 )
 async def app_returns_without_answering():
     async with TestClient(returns_without_answering) as client:
@@ -258,11 +260,11 @@ async def app_returns_without_answering():
 
 
 @faults.fault(
-    "Has an app that returns without an answer, over long-polling.",
+    "The app returns without a response, over long-polling.",
     first_line="HandshakeFailed: no response: the app returned without a response (http://testserver/socket.io/?transport=polling&EIO=4)",
     cause="no response",
     within=KNOWN_EARLY,
-    remedy="Something in front of the server does not `await` the app that it wraps.",
+    remedy="Check that middleware awaits the app that it wraps.",
 )
 async def app_returns_without_answering_over_polling():
     async with TestClient(returns_without_answering, transports=("polling",)) as client:
@@ -270,11 +272,11 @@ async def app_returns_without_answering_over_polling():
 
 
 @faults.fault(
-    "Has an app that hangs in the handshake.",
+    "The app does not accept the websocket.",
     first_line="ConnectTimeout: the app has not accepted the websocket, it is at handmade.py:<line> in never_answers: await asyncio.Event().wait(): no Engine.IO handshake within 0.2 s",
     cause="not accepted",
     within=AT_TIMEOUT,
-    remedy="Look for what the app awaits before it accepts: a lock, a database, another service.",
+    remedy="Check what the app awaits before it accepts: a lock, a database, another service.",
 )
 async def app_hangs_in_handshake():
     async with TestClient(never_answers) as client:
@@ -282,11 +284,11 @@ async def app_hangs_in_handshake():
 
 
 @faults.fault(
-    "Has an app that hangs in the handshake, over long-polling.",
+    "The app does not answer the handshake, over long-polling.",
     first_line="ConnectTimeout: the app has not answered, it is at handmade.py:<line> in never_answers: await asyncio.Event().wait(): no Engine.IO handshake within 0.2 s",
     cause="not answered",
     within=AT_TIMEOUT,
-    remedy="Look for what the app awaits before it answers: a lock, a database, another service.",
+    remedy="Check what the app awaits before it answers: a lock, a database, another service.",
 )
 async def app_hangs_in_handshake_over_polling():
     async with TestClient(never_answers, transports=("polling",)) as client:
@@ -294,11 +296,11 @@ async def app_hangs_in_handshake_over_polling():
 
 
 @faults.fault(
-    "Has a connect handler that hangs.",
+    "The connect handler does not end.",
     first_line="ConnectTimeout: still running: connect (event 'connect', namespace '/') at connecting.py:<line> in connect: await asyncio.Event().wait(): no answer to CONNECT of namespace '/' within 0.2 s",
     cause="still running: connect",
     within=AT_TIMEOUT,
-    remedy="The first line says where the handler is suspended.",
+    remedy="The first line has the place where the handler is suspended.",
 )
 async def connect_handler_hangs():
     sio, app = server()
@@ -312,11 +314,11 @@ async def connect_handler_hangs():
 
 
 @faults.fault(
-    "Points the client at a websocket of another protocol.",
+    "The websocket at `socketio_path` has another protocol.",
     first_line="ProtocolError: malformed Engine.IO packet: 'Welcome to the chat!'",
     cause="malformed Engine.IO",
     within=KNOWN_EARLY,
-    remedy="This endpoint isn't a Socket.IO server; correct `socketio_path`.",
+    remedy="Correct `socketio_path`: there is no Socket.IO server at this one.",
 )
 async def websocket_of_another_protocol():
     async with TestClient(websocket_that_says("Welcome to the chat!")) as client:
@@ -324,11 +326,11 @@ async def websocket_of_another_protocol():
 
 
 @faults.fault(
-    "Points the client at a websocket that accepts and then says nothing.",
+    "The websocket at `socketio_path` accepts and sends nothing.",
     first_line="ConnectTimeout: the app accepted the websocket and sent nothing: no Engine.IO handshake within 0.2 s",
     cause="accepted the websocket",
     within=AT_TIMEOUT,
-    remedy="This endpoint isn't a Socket.IO server; correct `socketio_path`.",
+    remedy="Correct `socketio_path`: there is no Socket.IO server at this one.",
 )
 async def websocket_that_says_nothing():
     async with TestClient(websocket_that_says()) as client:
@@ -336,11 +338,11 @@ async def websocket_that_says_nothing():
 
 
 @faults.fault(
-    "Mounts the Socket.IO app under `/ws`, and the app doesn't know.",
+    "The Socket.IO app is mounted at `/ws`, and its own `socketio_path` does not contain this path.",
     first_line="HandshakeFailed: 404: no Socket.IO server answers there; the app's ASGIApp is given the whole path '/ws/socket.io/' and serves 'socket.io': make it ASGIApp(sio, socketio_path='ws/socket.io') and pass socketio_path='/ws/socket.io': Not Found (ws://testserver/ws/socket.io/?transport=websocket&EIO=4)",
     cause="no Socket.IO",
     within=KNOWN_EARLY,
-    remedy="A mounted app sees the whole path: `socketio.ASGIApp(sio, socketio_path='ws/socket.io')`.",
+    remedy="A mounted app receives the whole path: `socketio.ASGIApp(sio, socketio_path='ws/socket.io')`.",
 )
 async def path_of_mounted_app():
     _, sio_app = server()
@@ -351,11 +353,11 @@ async def path_of_mounted_app():
 
 
 @faults.fault(
-    "Leaves `async_mode` out where aiohttp is installed.",
+    "The server has no `async_mode`, and aiohttp is installed.",
     first_line="UsageError: async_mode is 'aiohttp'; an ASGI app needs 'asgi': make it socketio.AsyncServer(async_mode='asgi')",
     cause="async_mode is 'aiohttp'",
     within=KNOWN_EARLY,
-    remedy="python-socketio takes the first framework that can be imported: name the mode.",
+    remedy="Pass `async_mode='asgi'`: python-socketio uses the first framework that it can import.",
 )
 async def async_mode_of_aiohttp():
     app = socketio.ASGIApp(socketio.AsyncServer(async_mode="aiohttp"))
@@ -364,11 +366,11 @@ async def async_mode_of_aiohttp():
 
 
 @faults.fault(
-    "Hands over the application that `socketio.ASGIApp` wraps.",
+    "The application that `socketio.ASGIApp` wraps is passed.",
     first_line="HandshakeFailed: 404: no Socket.IO server answers there; it is in the socketio.ASGIApp around this app: pass that one: Not Found (http://testserver/socket.io/?transport=polling&EIO=4)",
     cause="no Socket.IO",
     within=KNOWN_EARLY,
-    remedy="Pass the `ASGIApp`: the application inside of it has no server.",
+    remedy="Pass the `ASGIApp`: the wrapped application has no server.",
 )
 async def inner_app_for_the_wrapper():
     inner = Starlette()
@@ -379,11 +381,11 @@ async def inner_app_for_the_wrapper():
 
 
 @faults.fault(
-    "Answers the probe of an upgrade, and leaves the pending GET open.",
+    "The server answers the probe of an upgrade, but not the pending GET.",
     first_line="ConnectTimeout: no NOOP came: the server answered the upgrade's probe and left the pending GET open, which a NOOP has to end: no Engine.IO handshake within 0.2 s",
     cause="no NOOP came",
     within=AT_TIMEOUT,
-    remedy="The server's fault: Engine.IO wants a NOOP for the pending GET, with the PONG.",
+    remedy="Correct the server: Engine.IO requires a NOOP for the pending GET, together with the PONG.",
 )
 async def upgrade_without_noop():
     async with TestClient(
@@ -393,11 +395,11 @@ async def upgrade_without_noop():
 
 
 @faults.fault(
-    "Instruments python-engineio with code that fails: the server logs that, and answers as if nothing were.",
+    "An exception in the server's own code, such as instrumentation, is only logged.",
     first_line="ConnectTimeout: the server logged 'Unknown receive error': LookupError('no span for this packet') <n> s ago: no answer to CONNECT of namespace '/' within 0.2 s",
     cause="the server logged",
     within=AT_TIMEOUT,
-    remedy="The message quotes what the server logged; its log has the traceback.",
+    remedy="The message quotes the server's log, which has the traceback.",
 )
 async def logged_by_the_server():
     sio, app = server()

@@ -1,4 +1,4 @@
-"""Waits for something that doesn't come: names, namespaces, predicates, connections that end."""
+"""Waits for events that do not arrive: names, namespaces, predicates, connections that end."""
 # ruff: noqa: E501 (a first line is quoted as it is read)
 
 import asyncio
@@ -23,7 +23,7 @@ def echo_server() -> tuple[socketio.AsyncServer, socketio.ASGIApp]:
 
 
 @faults.fault(
-    "Misspells the awaited event.",
+    "The awaited event is misspelt.",
     first_line="EventTimeout: 'echoed' did arrive: no event 'ecohed' in namespace '/' within 0.2 s",
     cause="'echoed' did arrive",
     within=AT_TIMEOUT,
@@ -38,7 +38,7 @@ async def misspelt_awaited_event():
 
 
 @faults.fault(
-    "Misspells the emitted event, and awaits the answer.",
+    "The emitted event is misspelt, and the test awaits the answer.",
     first_line="EventTimeout: the server has no handler for 'ecoh' in namespace '/'; did you mean 'echo'?: no event 'echoed' in namespace '/' within 0.2 s",
     cause="no handler",
     within=AT_TIMEOUT,
@@ -53,7 +53,7 @@ async def misspelt_emitted_event():
 
 
 @faults.fault(
-    "Misspells the event that is called.",
+    "The called event is misspelt.",
     first_line="EventTimeout: the server has no handler for 'ecoh' in namespace '/'; did you mean 'echo'?: no ack for 'ecoh'",
     cause="no handler",
     within=KNOWN_EARLY,
@@ -67,11 +67,11 @@ async def misspelt_called_event():
 
 
 @faults.fault(
-    "Calls an event in a namespace where nobody handles it.",
+    "The event is called in a namespace that has no handler for it.",
     first_line="EventTimeout: the server has no handler for 'echo' in namespace '/chat'; namespace '/' has one: no ack for 'echo'",
     cause="no handler",
     within=KNOWN_EARLY,
-    remedy="Leave `namespace=` out, or register the handler there.",
+    remedy="Omit `namespace=`, or register the handler there.",
 )
 async def called_in_wrong_namespace():
     _, app = echo_server()
@@ -81,7 +81,7 @@ async def called_in_wrong_namespace():
 
 
 @faults.fault(
-    "Misspells an event of a class-based namespace, which acks whatever comes.",
+    "An event of a class-based namespace is misspelt; the namespace acks all events.",
     first_line="EventTimeout: the server has no handler for 'jion' in namespace '/room'; did you mean 'join'?: no event 'joined' in namespace '/room' within 0.2 s",
     cause="no handler",
     within=AT_TIMEOUT,
@@ -102,11 +102,11 @@ async def misspelt_event_of_namespace_class():
 
 
 @faults.fault(
-    "Awaits an event in another namespace than it arrives in.",
+    "The event is awaited in another namespace than it arrives in.",
     first_line="EventTimeout: it arrived in namespace '/chat' instead: no event 'news' in namespace '/' within 0.2 s",
     cause="namespace '/chat'",
     within=AT_TIMEOUT,
-    remedy="`await_event('news', namespace='/chat')`, or `namespace='*'` for all.",
+    remedy="Use `await_event('news', namespace='/chat')`, or `namespace='*'` for all.",
 )
 async def awaited_in_wrong_namespace():
     sio, app = echo_server()
@@ -122,11 +122,11 @@ async def awaited_in_wrong_namespace():
 
 
 @faults.fault(
-    "Awaits more events than are sent.",
+    "More events are awaited than are sent.",
     first_line="EventTimeout: 2 of 3 events 'echoed' came in namespace '/' within 0.2 s",
     cause="2 of 3",
     within=AT_TIMEOUT,
-    remedy="The events that did arrive are in `.received`, and stay readable.",
+    remedy="The events that arrived are in `.received`, and can still be read.",
 )
 async def too_few_events():
     _, app = echo_server()
@@ -138,11 +138,11 @@ async def too_few_events():
 
 
 @faults.fault(
-    "Awaits with a predicate that no event fits.",
+    "No event fits `match=`.",
     first_line="EventTimeout: 1 arrived, and match= took none of them: no event 'echoed' in namespace '/' that greeting takes within 0.2 s",
     cause="match=",
     within=AT_TIMEOUT,
-    remedy="Compare the predicate with what arrived.",
+    remedy="Compare the predicate with the events that arrived.",
 )
 async def predicate_never_fits():
     _, app = echo_server()
@@ -157,11 +157,11 @@ async def predicate_never_fits():
 
 
 @faults.fault(
-    "Awaits with a predicate that raises.",
+    "`match=` raises.",
     first_line="KeyError: 'text'",
     cause="'text'",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the predicate; the event stays unread.",
+    remedy="The traceback shows the line of the predicate; the event stays unread.",
 )
 async def predicate_raises():
     _, app = echo_server()
@@ -172,11 +172,11 @@ async def predicate_raises():
 
 
 @faults.fault(
-    "Awaits an event that a handler of its own takes.",
+    "A handler of the test takes the awaited event.",
     first_line="EventTimeout: 1 arrived, and was taken by this client's handler on_echoed: no event 'echoed' in namespace '/' within 0.2 s",
     cause="taken by this",
     within=AT_TIMEOUT,
-    remedy="Use one of the two: the handler, or `await_event`.",
+    remedy="Use either the handler or `await_event`.",
 )
 async def taken_by_own_handler():
     _, app = echo_server()
@@ -192,11 +192,11 @@ async def taken_by_own_handler():
 
 
 @faults.fault(
-    "Awaits an event a second time.",
+    "An event is awaited a second time.",
     first_line="EventTimeout: 1 arrived, and was read before: no event 'echoed' in namespace '/' within 0.2 s",
     cause="read before",
     within=AT_TIMEOUT,
-    remedy="An event is handed out once; keep what `get_received` and `await_event` return.",
+    remedy="Keep the results of `get_received` and `await_event`: an event is returned once.",
 )
 async def read_before():
     _, app = echo_server()
@@ -209,7 +209,7 @@ async def read_before():
 
 
 @faults.fault(
-    "Awaits an event that nobody sends.",
+    "The app does not send the awaited event.",
     first_line="EventTimeout: nothing arrived: no event 'news' in namespace '/' within 0.2 s",
     cause="nothing arrived",
     within=AT_TIMEOUT,
@@ -223,11 +223,11 @@ async def nobody_sends():
 
 
 @faults.fault(
-    "Awaits news of a room that it isn't in.",
+    "The event is sent to a room that the client is not in.",
     first_line="EventTimeout: 'news' went to room 'readers', and this client is not in it: no event 'news' in namespace '/' within 0.2 s",
     cause="room 'readers'",
     within=AT_TIMEOUT,
-    remedy="`client.rooms()` says which rooms the client is in.",
+    remedy="`client.rooms()` has the rooms of the client.",
 )
 async def room_never_entered():
     sio, app = echo_server()
@@ -243,7 +243,7 @@ async def room_never_entered():
 
 
 @faults.fault(
-    "Is disconnected by the server while waiting.",
+    "The server disconnects the client during a wait.",
     first_line="NotConnected: the connection ended: server disconnect",
     cause="ended",
     within=KNOWN_EARLY,
@@ -263,11 +263,11 @@ async def disconnected_while_waiting():
 
 
 @faults.fault(
-    "Calls an event whose handler disconnects it.",
+    "The handler of a called event disconnects the client.",
     first_line="NotConnected: the connection ended: server disconnect",
     cause="ended",
     within=KNOWN_EARLY,
-    remedy="An ack can't arrive any more; look at `disconnect_reason`.",
+    remedy="No ack can arrive any more; check `disconnect_reason`.",
 )
 async def disconnected_by_called_handler():
     sio, app = server()
@@ -283,11 +283,11 @@ async def disconnected_by_called_handler():
 
 
 @faults.fault(
-    "Loses the transport while waiting.",
+    "The server closes the Engine.IO session during a wait.",
     first_line="NotConnected: the connection ended: server disconnect",
     cause="ended",
     within=KNOWN_EARLY,
-    remedy="The server closed the Engine.IO session, not just a namespace.",
+    remedy="The session was closed with all of its namespaces, not only one namespace.",
 )
 async def transport_closed_while_waiting():
     sio, app = server()
@@ -303,11 +303,11 @@ async def transport_closed_while_waiting():
 
 
 @faults.fault(
-    "Awaits an event after disconnecting.",
+    "An event is awaited after the client has disconnected.",
     first_line="NotConnected: not connected to namespace '/' any more: client disconnect",
     cause="not connected",
     within=KNOWN_EARLY,
-    remedy="Events that arrived before stay readable; nothing new can come.",
+    remedy="Events that arrived before can still be read; no others can arrive.",
 )
 async def awaited_after_disconnect():
     _, app = echo_server()
@@ -318,11 +318,11 @@ async def awaited_after_disconnect():
 
 
 @faults.fault(
-    "Emits after the server has disconnected it.",
+    "The client emits after the server has disconnected it.",
     first_line="NotConnected: not connected to namespace '/' any more: server disconnect",
     cause="not connected",
     within=KNOWN_EARLY,
-    remedy="`connect()` again.",
+    remedy="Call `connect()` again.",
 )
 async def emit_after_server_disconnect():
     sio, app = echo_server()
@@ -334,11 +334,11 @@ async def emit_after_server_disconnect():
 
 
 @faults.fault(
-    "Cuts a wait short with a timeout of its own.",
+    "The test's own timeout cancels a wait.",
     first_line="TimeoutError: ",
     cause="",
     within=AT_TIMEOUT,
-    remedy="Use `await_event(..., timeout=0.2)`: that one explains itself. Nothing is lost: the event can still be awaited.",
+    remedy="Use `await_event(..., timeout=0.2)`, whose error has the cause. The event is not lost and can still be awaited.",
 )
 async def wait_cancelled():
     _, app = echo_server()
@@ -349,7 +349,7 @@ async def wait_cancelled():
 
 
 @faults.fault(
-    "Receives an event that it said would not come.",
+    "An event arrives that should not arrive.",
     first_line="UnexpectedEvent: expected no 'echoed' in namespace '/', but 1 arrived: echoed(\"hi\")",
     cause="expected no 'echoed'",
     within=KNOWN_EARLY,
@@ -364,11 +364,11 @@ async def unexpected_event():
 
 
 @faults.fault(
-    "Awaits what the app sent to everybody else.",
+    "The app sends the event to all clients but this one.",
     first_line="EventTimeout: skip_sid left this client out of 'news': no event 'news' in namespace '/' within 0.2 s",
     cause="skip_sid",
     within=AT_TIMEOUT,
-    remedy="Await it in a `client.clone()`: the app leaves its sender out.",
+    remedy="Await the event in a `client.clone()`: the app omits the sender.",
 )
 async def left_out_by_skip_sid():
     sio, app = echo_server()
@@ -384,11 +384,11 @@ async def left_out_by_skip_sid():
 
 
 @faults.fault(
-    "Awaits what the app sent to a session id of before.",
+    "The app sends the event to the client's session id of an earlier connection.",
     first_line="EventTimeout: the recipient is gone: 'news' went to '<sid>', this client's sid in an earlier connection: no event 'news' in namespace '/' within 0.2 s",
     cause="the recipient is gone",
     within=AT_TIMEOUT,
-    remedy="A client that connects again has another `sid`: the app has to remove the old one.",
+    remedy="Remove the old `sid` in the app: a client that reconnects has another one.",
 )
 async def sent_to_an_old_sid():
     sio, app = echo_server()
@@ -402,11 +402,11 @@ async def sent_to_an_old_sid():
 
 
 @faults.fault(
-    "Awaits an event of a loop that the app begins once, by a flag.",
+    "The app starts the loop that sends the event only once, by a flag.",
     first_line="EventTimeout: a task ended with an earlier client: tick (events.py:<line>); begin it in the lifespan, or anew with each client: no event 'tick' in namespace '/' within 0.2 s",
     cause="a task ended",
     within=AT_TIMEOUT,
-    remedy="Begin it in the lifespan: the flag outlives the event loop that the task ran in.",
+    remedy="Start the loop in the lifespan: the flag outlives the event loop of the task.",
 )
 async def begun_once_by_a_flag():
     sio, app = echo_server()

@@ -1,4 +1,4 @@
-"""Handlers that raise, hang, block or don't answer: the app's, and the test's own."""
+"""Handlers that raise, do not end, block or do not answer: the app's, and the test's own."""
 # ruff: noqa: E501 (a first line is quoted as it is read)
 
 import asyncio
@@ -14,12 +14,12 @@ faults = Family()
 
 
 @faults.fault(
-    "Calls an event whose handler raises.",
+    "The handler of a called event raises.",
     first_line="ValueError: no such article",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
     cause="no such article",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the handler.",
+    remedy="The traceback shows the line of the handler.",
 )
 async def called_handler_raises():
     sio, app = server()
@@ -34,12 +34,12 @@ async def called_handler_raises():
 
 
 @faults.fault(
-    "Awaits the answer of a handler that raises.",
+    "The handler raises, while the test awaits its event.",
     first_line="ValueError: no such article",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
     cause="no such article",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the handler.",
+    remedy="The traceback shows the line of the handler.",
 )
 async def handler_raises_while_waiting():
     sio, app = server()
@@ -56,12 +56,12 @@ async def handler_raises_while_waiting():
 
 
 @faults.fault(
-    "Never waits, and the handler raises.",
+    "The handler raises, and the test does not wait.",
     first_line="ValueError: no such article",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
     cause="no such article",
     within=KNOWN_EARLY,
-    remedy="Raised when the block ends. `raise_app_exceptions=False` collects in `app_exceptions` instead.",
+    remedy="The exception is raised when the block ends. With `raise_app_exceptions=False` it is in `app_exceptions` only.",
 )
 async def handler_raises_without_a_wait():
     sio, app = server()
@@ -76,12 +76,12 @@ async def handler_raises_without_a_wait():
 
 
 @faults.fault(
-    "Has a method of a class-based namespace that raises.",
+    "A method of a class-based namespace raises.",
     first_line="ValueError: no such article",
     note="raised by Shop.on_order (event 'order', namespace '/shop', sid '<sid>')",
     cause="no such article",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the method.",
+    remedy="The traceback shows the line of the method.",
 )
 async def namespace_method_raises():
     sio, app = server()
@@ -97,12 +97,12 @@ async def namespace_method_raises():
 
 
 @faults.fault(
-    "Has a catch-all handler that raises.",
+    "A catch-all handler raises.",
     first_line="KeyError: 'order'",
     note="raised by anything (event 'order', namespace '/', sid '<sid>')",
     cause="'order'",
     within=KNOWN_EARLY,
-    remedy="The note names the event that was caught.",
+    remedy="The note names the event.",
 )
 async def catch_all_raises():
     sio, app = server()
@@ -117,12 +117,12 @@ async def catch_all_raises():
 
 
 @faults.fault(
-    "Has a disconnect handler that raises.",
+    "The disconnect handler raises.",
     first_line="KeyError: 'cart'",
     note="raised by disconnect (event 'disconnect', namespace '/', sid '<sid>')",
     cause="'cart'",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the handler.",
+    remedy="The traceback shows the line of the handler.",
 )
 async def disconnect_handler_raises():
     sio, app = server()
@@ -137,13 +137,13 @@ async def disconnect_handler_raises():
 
 
 @faults.fault(
-    "Sends fewer arguments than the handler takes.",
+    "The client sends fewer arguments than the handler takes.",
     first_line="TypeError: order() missing 1 required positional argument: 'count'",
     note="raised by order (event 'order', namespace '/', sid '<sid>', "
     "defined at handlers.py:<line>)",
     cause="missing",
     within=KNOWN_EARLY,
-    remedy="Send what the handler takes: `call('order', 'tea', 2)`.",
+    remedy="Send all arguments: `call('order', 'tea', 2)`.",
 )
 async def too_few_arguments():
     sio, app = server()
@@ -158,13 +158,13 @@ async def too_few_arguments():
 
 
 @faults.fault(
-    "Sends a tuple where the handler takes one list.",
+    "The client sends a tuple, and the handler takes one list.",
     first_line="TypeError: order() takes 2 positional arguments but 3 were given",
     note="raised by order (event 'order', namespace '/', sid '<sid>', "
     "defined at handlers.py:<line>)",
     cause="takes 2",
     within=KNOWN_EARLY,
-    remedy="A lone tuple expands to several arguments, as in python-socketio; send a list.",
+    remedy="Send a list: a lone tuple expands to several arguments, as in python-socketio.",
 )
 async def tuple_for_list():
     sio, app = server()
@@ -179,12 +179,12 @@ async def tuple_for_list():
 
 
 @faults.fault(
-    "Calls a coroutine function in a handler without `await`.",
+    "A handler calls a coroutine function without `await`.",
     first_line="TypeError: 'coroutine' object is not subscriptable",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
     cause="coroutine",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line; Python's own warning names the coroutine.",
+    remedy="The traceback shows the line; Python's own warning names the coroutine.",
 )
 async def await_missing_in_handler():
     sio, app = server()
@@ -206,11 +206,11 @@ async def await_missing_in_handler():
 
 
 @faults.fault(
-    "Calls an event whose handler hangs.",
+    "The handler of a called event does not end.",
     first_line="EventTimeout: still running: order (event 'order', namespace '/') at handlers.py:<line> in stock: await asyncio.Event().wait(): no ack for 'order' within 0.2 s",
     cause="still running: order",
     within=AT_TIMEOUT,
-    remedy="The first line says where the handler is suspended.",
+    remedy="The first line has the place where the handler is suspended.",
 )
 async def called_handler_hangs():
     sio, app = server()
@@ -228,11 +228,11 @@ async def called_handler_hangs():
 
 
 @faults.fault(
-    "Awaits the answer of a handler that hangs.",
+    "The handler does not end, while the test awaits its event.",
     first_line="EventTimeout: still running: order (event 'order', namespace '/') at handlers.py:<line> in order: await asyncio.Event().wait(): no event 'ordered' in namespace '/' within 0.2 s",
     cause="still running: order",
     within=AT_TIMEOUT,
-    remedy="The first line says where the handler is suspended.",
+    remedy="The first line has the place where the handler is suspended.",
 )
 async def handler_hangs_while_waiting():
     sio, app = server()
@@ -248,11 +248,11 @@ async def handler_hangs_while_waiting():
 
 
 @faults.fault(
-    "Settles while a handler hangs.",
+    "`settle()` is called, and a handler does not end.",
     first_line="EventTimeout: still running: order (event 'order', namespace '/') at handlers.py:<line> in order: await asyncio.sleep(0.01): settle did not end within 0.2 s",
     cause="still running: order",
     within=AT_TIMEOUT,
-    remedy="A loop that never ends belongs into `sio.start_background_task`, which doesn't count.",
+    remedy="Start an endless loop with `sio.start_background_task`: `settle` waits for one round of it only.",
 )
 async def settle_with_hanging_handler():
     sio, app = server()
@@ -269,11 +269,11 @@ async def settle_with_hanging_handler():
 
 
 @faults.fault(
-    "Has a handler that blocks the event loop.",
+    "A handler blocks the event loop.",
     first_line="EventTimeout: a handler blocked the event loop for 0.2 s (order): no event 'ordered' in namespace '/' within 0.1 s",
     cause="blocked the event loop",
     within=AT_TIMEOUT,
-    remedy="`await asyncio.to_thread(...)`, or `asyncio.sleep` instead of `time.sleep`.",
+    remedy="Use `await asyncio.to_thread(...)`, or `asyncio.sleep` instead of `time.sleep`.",
 )
 async def blocking_handler():
     sio, app = server()
@@ -289,11 +289,11 @@ async def blocking_handler():
 
 
 @faults.fault(
-    "Calls an event whose handler returns `sio.not_handled`, so that no ack is sent.",
+    "The handler of a called event returns `sio.not_handled`, so no ack is sent.",
     first_line="EventTimeout: the handler returned, and no ack followed (order): no ack for 'order'",
     cause="no ack f",
     within=KNOWN_EARLY,
-    remedy="Return a value, or `emit` and `await_event` instead of `call`.",
+    remedy="Return a value, or use `emit` and `await_event` instead of `call`.",
 )
 async def ack_missing():
     sio, app = server()
@@ -308,11 +308,11 @@ async def ack_missing():
 
 
 @faults.fault(
-    "Doesn't answer the server's `sio.call()`.",
+    "The test does not answer the server's `sio.call()`.",
     first_line="EventTimeout: no client.on('confirm') gives the ack that order awaits: no ack for 'order' within 0.2 s",
     cause="no client.on('confirm')",
     within=AT_TIMEOUT,
-    remedy="`@client.on('confirm')`; what it returns is the ack.",
+    remedy="Register `@client.on('confirm')`, whose return value is the ack.",
 )
 async def servers_call_unanswered():
     sio, app = server()
@@ -327,12 +327,12 @@ async def servers_call_unanswered():
 
 
 @faults.fault(
-    "Has a handler of its own that raises.",
+    "A handler of the test raises.",
     first_line="AssertionError: assert 'tea' == 'milk'",
     note="raised by confirm, a handler of this client (event 'confirm', namespace '/', sid '<sid>')",
     cause="tea",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the test.",
+    remedy="The traceback shows the line of the test.",
 )
 async def own_handler_raises():
     sio, app = server()
@@ -353,11 +353,11 @@ async def own_handler_raises():
 
 
 @faults.fault(
-    "Has a handler of its own that takes too few arguments.",
+    "A handler of the test takes too few arguments.",
     first_line="TypeError: confirm() takes 1 positional argument but 2 were given",
     cause="takes 1",
     within=KNOWN_EARLY,
-    remedy="A handler takes the event's arguments; there is no `sid` on this side.",
+    remedy="The handler takes the event's arguments, without a `sid`.",
 )
 async def own_handler_signature():
     sio, app = server()
@@ -378,11 +378,11 @@ async def own_handler_signature():
 
 
 @faults.fault(
-    "Passes an ack callback that raises.",
+    "The ack callback of the test raises.",
     first_line="AssertionError: not what was ordered",
     cause="not what was ordered",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the test.",
+    remedy="The traceback shows the line of the test.",
 )
 async def own_callback_raises():
     sio, app = server()
@@ -401,11 +401,11 @@ async def own_callback_raises():
 
 
 @faults.fault(
-    "Has an app whose ack callback raises.",
+    "An ack callback of the app raises.",
     first_line="ValueError: unknown answer",
     cause="unknown answer",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the callback.",
+    remedy="The traceback shows the line of the callback.",
 )
 async def apps_callback_raises():
     sio, app = server()
@@ -425,11 +425,11 @@ async def apps_callback_raises():
 
 
 @faults.fault(
-    "Has a background task that raises.",
+    "A background task raises.",
     first_line="RuntimeError: no price list",
     cause="no price list",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the task.",
+    remedy="The traceback shows the line of the task.",
 )
 async def background_task_raises():
     sio, app = server()
@@ -447,11 +447,11 @@ async def background_task_raises():
 
 
 @faults.fault(
-    "Has handlers that raise, twice, and waits for none.",
+    "Two handlers raise, and the test does not wait.",
     first_line="ExceptionGroup: the app raised several exceptions (2 sub-exceptions)",
     cause="several exceptions",
     within=KNOWN_EARLY,
-    remedy="Each is in the group as it was raised, with its own note.",
+    remedy="The group has each original exception, with its own note.",
 )
 async def two_handlers_raise_without_a_wait():
     sio, app = server()

@@ -1,4 +1,4 @@
-"""Apps of other makes: what a client meets that is pointed past python-socketio."""
+"""Apps of other kinds, which a client may reach instead of python-socketio."""
 
 import asyncio
 import json
@@ -15,7 +15,9 @@ OPEN = "0" + json.dumps(
 
 
 async def engineio_by_hand(scope, receive, send):
-    """Socket.IO over websocket without python-socketio: welcomes everybody, answers nothing."""
+    """A Socket.IO server over websocket without python-socketio, which accepts clients and answers
+    no events.
+    """
     if scope["type"] != "websocket":
         raise NotImplementedError(scope["type"])
     await receive()
@@ -28,7 +30,7 @@ async def engineio_by_hand(scope, receive, send):
 
 
 def websocket_that_says(*texts: str):
-    """Accepts a websocket, sends the texts and then only listens."""
+    """Return an app that accepts a websocket, sends the texts and then only receives."""
 
     async def app(scope, receive, send):
         if scope["type"] != "websocket":
@@ -78,7 +80,7 @@ async def web_site(scope, receive, send):
 
 
 async def answers_the_probe_only(scope, receive, send):
-    """Opens a session over long-polling, and answers no further GET; answers an upgrade's probe."""
+    """Opens a session over long-polling and answers an upgrade's probe, but no further GET."""
     if scope["type"] == "lifespan":
         return
     if scope["type"] == "http":

@@ -1,4 +1,4 @@
-"""What is left over when the client goes."""
+"""What is left at the end of the client's block."""
 # ruff: noqa: E501 (a first line is quoted as it is read)
 
 import asyncio
@@ -11,11 +11,11 @@ faults = Family()
 
 
 @faults.fault(
-    "Leaves while a handler still runs.",
+    "A handler still runs at the end of the block.",
     first_line="LeakWarning: left over at exit: a handler that did not end within 0.2 s: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.sleep(60)",
     cause="a handler",
     within=AT_TIMEOUT,
-    remedy="Await the handler's answer, or let it end: `timeout=` is what it is given.",
+    remedy="Await the handler's answer, or pass a longer `timeout=`, which is the time that the handler gets.",
 )
 async def handler_runs_at_exit():
     sio, app = server()
@@ -33,11 +33,11 @@ async def handler_runs_at_exit():
 
 
 @faults.fault(
-    "Leaves while a handler waits for what never comes.",
+    "A handler waits for a future at the end of the block, and nothing will set the future.",
     first_line="LeakWarning: left over at exit: a handler that waits for a future that nothing will set: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.Event().wait()",
     cause="a handler",
     within=KNOWN_EARLY,
-    remedy="Set what the handler waits for before the client is left: no timer, thread or socket of the app's can.",
+    remedy="Set the future before the end of the block: the app has no timer, thread or socket that could set it.",
 )
 async def handler_waits_in_vain_at_exit():
     sio, app = server()
@@ -55,11 +55,11 @@ async def handler_waits_in_vain_at_exit():
 
 
 @faults.fault(
-    "Leaves while a handler awaits this client's ack.",
+    "A handler awaits this client's ack at the end of the block.",
     first_line="LeakWarning: left over at exit: a handler that waits for an ack, but no client is connected: ask (event 'ask', namespace '/') at leaving.py:<line> in ask: await sio.call(\"sure\", to=sid)",
     cause="a handler",
     within=KNOWN_EARLY,
-    remedy="Answer with `client.on`, or read the event and let the handler's own timeout come.",
+    remedy="Answer with `client.on`, or read the event and wait until the handler's own timeout.",
 )
 async def handler_awaits_an_ack_at_exit():
     sio, app = server()
@@ -78,11 +78,11 @@ async def handler_awaits_an_ack_at_exit():
 
 
 @faults.fault(
-    "Leaves while a handler still runs, with `strict=True`.",
+    "A handler still runs at the end of the block, with `strict=True`.",
     first_line="Leak: left over at exit: a handler that did not end within 0.2 s: order (event 'order', namespace '/') at leaving.py:<line> in order: await asyncio.sleep(60)",
     cause="a handler",
     within=AT_TIMEOUT,
-    remedy="Await the handler's answer, or let it end: `timeout=` is what it is given.",
+    remedy="Await the handler's answer, or pass a longer `timeout=`, which is the time that the handler gets.",
 )
 async def handler_runs_at_strict_exit():
     sio, app = server()
@@ -97,11 +97,11 @@ async def handler_runs_at_strict_exit():
 
 
 @faults.fault(
-    "Leaves without answering what the server wants acknowledged.",
+    "The client does not ack an event whose ack the server awaits.",
     first_line="Leak: left over at exit: no ack given to the server's event 'confirm' (namespace '/'): it takes a client.on('confirm')",
     cause="left over",
     within=KNOWN_EARLY,
-    remedy="`@client.on('confirm')`; what it returns is the ack.",
+    remedy="Register `@client.on('confirm')`, whose return value is the ack.",
 )
 async def ack_never_answered():
     sio, app = server()
@@ -117,11 +117,11 @@ async def ack_never_answered():
 
 
 @faults.fault(
-    "Leaves without reading an event, with `strict=True`.",
+    "An event is not read, with `strict=True`.",
     first_line='Leak: left over at exit: never read: event ordered("tea") was received',
     cause="never read",
     within=KNOWN_EARLY,
-    remedy="Await it, or drain with `get_received()`.",
+    remedy="Await the event, or drain the inbox with `get_received()`.",
 )
 async def event_never_read():
     sio, app = server()
@@ -137,11 +137,11 @@ async def event_never_read():
 
 
 @faults.fault(
-    "Has a disconnect handler that hangs, so that the server keeps the session id.",
+    "A disconnect handler does not end, so the server keeps the session id.",
     first_line="LeakWarning: left over at exit: a handler that did not end within 0.2 s: disconnect (event 'disconnect', namespace '/') at leaving.py:<line> in disconnect: await asyncio.sleep(60)",
     cause="a handler",
     within=AT_TIMEOUT + SHORT,
-    remedy="The first line says where the handler is suspended.",
+    remedy="The first line has the place where the handler is suspended.",
 )
 async def disconnect_handler_hangs():
     sio, app = server()
@@ -158,12 +158,12 @@ async def disconnect_handler_hangs():
 
 
 @faults.fault(
-    "Fails in the test's own body while the app has raised, too.",
+    "The test fails, and the app has raised, too.",
     first_line="AssertionError: the basket is empty",
     note="ValueError: no such article",
     cause="basket",
     within=KNOWN_EARLY,
-    remedy="The body's exception wins; what the app raised is in its notes.",
+    remedy="The test's exception is raised; the app's exceptions are in its notes.",
 )
 async def body_fails_first():
     sio, app = server()

@@ -1,4 +1,4 @@
-"""Startup and shutdown of the app: failing, raising, hanging."""
+"""Startup and shutdown of the app: failing, raising, not ending."""
 # ruff: noqa: E501 (a first line is quoted as it is read)
 
 import asyncio
@@ -21,7 +21,7 @@ async def used(app, **settings) -> None:
 
 
 def lifespan_app(startup, shutdown):
-    """An app that answers the two lifespan events with the given messages."""
+    """Return an app that answers the two lifespan events with the given messages."""
 
     async def app(scope, receive, send):
         for reply in (startup, shutdown):
@@ -32,7 +32,7 @@ def lifespan_app(startup, shutdown):
 
 
 @faults.fault(
-    "Has a startup that fails and says why.",
+    "The app's startup fails with a message.",
     first_line="LifespanFailed: lifespan startup failed: no database",
     cause="startup failed",
     within=KNOWN_EARLY,
@@ -48,11 +48,11 @@ async def startup_fails_with_message():
 
 
 @faults.fault(
-    "Has a FastAPI lifespan that raises at startup.",
+    "A FastAPI lifespan raises at startup.",
     first_line="LifespanFailed: lifespan startup failed: ConnectionError: no database",
     cause="startup failed",
     within=KNOWN_EARLY,
-    remedy="The app's exception is the `__cause__`; the traceback leads to the line.",
+    remedy="The app's exception is the `__cause__`; the traceback shows the line.",
 )
 async def startup_raises():
     @asynccontextmanager
@@ -64,11 +64,11 @@ async def startup_raises():
 
 
 @faults.fault(
-    "Has an `on_startup` that raises, which socketio.ASGIApp swallows.",
+    "`on_startup` raises, and socketio.ASGIApp swallows the exception.",
     first_line="LifespanFailed: lifespan startup failed: ConnectionError: no database",
     cause="startup failed",
     within=KNOWN_EARLY,
-    remedy="The app's exception is the `__cause__`; the traceback leads to the line.",
+    remedy="The app's exception is the `__cause__`; the traceback shows the line.",
 )
 async def on_startup_raises():
     sio, _ = server()
@@ -80,11 +80,11 @@ async def on_startup_raises():
 
 
 @faults.fault(
-    "Has a startup that hangs.",
+    "The app's startup does not end.",
     first_line="LifespanFailed: lifespan startup failed: no answer within 0.2 s: lifespan.py:<line> in connect_to_database: await asyncio.Event().wait()",
     cause="no answer",
     within=AT_TIMEOUT,
-    remedy="The first line says where the app is suspended.",
+    remedy="The first line has the place where the app is suspended.",
 )
 async def startup_hangs():
     async def connect_to_database():
@@ -99,11 +99,11 @@ async def startup_hangs():
 
 
 @faults.fault(
-    "Has a lifespan that raises at shutdown.",
+    "A lifespan raises at shutdown.",
     first_line="LifespanFailed: lifespan shutdown failed: OSError: disk full",
     cause="OSError",
     within=KNOWN_EARLY,
-    remedy="The app's exception is the `__cause__`; the traceback leads to the line.",
+    remedy="The app's exception is the `__cause__`; the traceback shows the line.",
 )
 async def shutdown_raises():
     @asynccontextmanager
@@ -115,11 +115,11 @@ async def shutdown_raises():
 
 
 @faults.fault(
-    "Has a shutdown that hangs.",
+    "The app's shutdown does not end.",
     first_line="LifespanFailed: lifespan shutdown failed: no answer within 0.2 s: lifespan.py:<line> in flush: await asyncio.Event().wait()",
     cause="no answe",
     within=AT_TIMEOUT,
-    remedy="The first line says where the app is suspended.",
+    remedy="The first line has the place where the app is suspended.",
 )
 async def shutdown_hangs():
     async def flush():
@@ -134,12 +134,12 @@ async def shutdown_hangs():
 
 
 @faults.fault(
-    "Switches the lifespan off for an app that needs it.",
+    "`lifespan=False` is passed, and the app needs its lifespan.",
     first_line="AttributeError: 'State' object has no attribute 'stock'",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
     cause="no attribute",
     within=KNOWN_EARLY,
-    remedy="Leave `lifespan=False` out.",
+    remedy="Omit `lifespan=False`.",
 )
 async def lifespan_switched_off():
     sio, _ = server()
@@ -161,11 +161,11 @@ async def lifespan_switched_off():
 
 
 @faults.fault(
-    "Hands over an entered TestClient of Starlette's, which has run the lifespan.",
+    "`http=` is an entered TestClient of Starlette, which has run the lifespan.",
     first_line="UsageError: the lifespan would run twice: the client given as http= was entered, and has started the app; don't enter it, or pass lifespan=False",
     cause="the lifespan would run twice",
     within=KNOWN_EARLY,
-    remedy="Don't enter that client, or pass `lifespan=False`.",
+    remedy="Do not enter that client, or pass `lifespan=False`.",
 )
 async def lifespan_run_by_the_http_client():
     started = []

@@ -1,4 +1,4 @@
-"""The client itself, used in a way that makes no sense."""
+"""Wrong use of the client."""
 # ruff: noqa: E501 (a first line is quoted as it is read)
 
 import asyncio
@@ -16,7 +16,7 @@ faults = Family()
 
 
 @faults.fault(
-    "Hands over the app's import string.",
+    "The app is given as an import string.",
     first_line="TypeError: app is the str 'shop.main:app'; expected the ASGI app itself: import it; or the URL of a live server, such as 'http://localhost:8000'",
     cause="str",
     within=KNOWN_EARLY,
@@ -27,11 +27,11 @@ async def import_string_for_app():
 
 
 @faults.fault(
-    "Hands over the Socket.IO server instead of the app.",
+    "The Socket.IO server is passed instead of the app.",
     first_line="TypeError: app is the server; expected the ASGI app around it: socketio.ASGIApp(sio)",
     cause="the server",
     within=KNOWN_EARLY,
-    remedy="Pass `socketio.ASGIApp(sio)`, or the application that it is mounted in.",
+    remedy="Pass `socketio.ASGIApp(sio)`, or the application in which the server is mounted.",
 )
 async def server_for_app():
     sio, _ = server()
@@ -39,18 +39,18 @@ async def server_for_app():
 
 
 @faults.fault(
-    "Hands over Flask-SocketIO's or python-socketio's threaded server instead of the app.",
+    "A server in threading mode, Flask-SocketIO's or python-socketio's, is passed instead of the app.",
     first_line="TypeError: app is the server; expected the WSGI app around it, such as Flask's, or an ASGI app around that: a2wsgi.WSGIMiddleware(app)",
     cause="the server",
     within=KNOWN_EARLY,
-    remedy="Pass the Flask app, or `socketio.WSGIApp(sio)`: it is bridged by a2wsgi (extra `flask`).",
+    remedy="Pass the Flask app, or `socketio.WSGIApp(sio)`: a2wsgi bridges it to ASGI (extra `flask`).",
 )
 async def threaded_server_for_app():
     TestClient(socketio.Server(async_mode="threading"))
 
 
 @faults.fault(
-    "Hands over a WSGI app where a2wsgi is not installed.",
+    "A WSGI app is passed, and a2wsgi is not installed.",
     first_line="UsageError: a WSGI app needs a2wsgi, which bridges it to ASGI: pip install 'asgi-sio-testclient[flask]'",
     cause="a2wsgi",
     within=KNOWN_EARLY,
@@ -63,7 +63,7 @@ async def wsgi_app_without_its_bridge():
 
 
 @faults.fault(
-    "Misspells a transport.",
+    "A transport is misspelt.",
     first_line="ValueError: transports is ('websockets',); expected some of ('polling', 'websocket')",
     cause="'websockets'",
     within=KNOWN_EARLY,
@@ -75,11 +75,11 @@ async def unknown_transport():
 
 
 @faults.fault(
-    "Misspells the serializer.",
+    "The serializer is misspelt.",
     first_line="ValueError: serializer is 'msgpak'; expected one of ('default', 'msgpack') or a Packet class",
     cause="'msgpak'",
     within=KNOWN_EARLY,
-    remedy="`default`, `msgpack`, or the server's own subclass of `socketio.packet.Packet`.",
+    remedy="Pass `default`, `msgpack`, or the server's own subclass of `socketio.packet.Packet`.",
 )
 async def unknown_serializer():
     _, app = server()
@@ -87,11 +87,11 @@ async def unknown_serializer():
 
 
 @faults.fault(
-    "Gives a negative timeout.",
+    "The timeout is negative.",
     first_line="ValueError: timeout is -1; expected seconds, 0 or more",
     cause="-1",
     within=KNOWN_EARLY,
-    remedy="Seconds, zero or more; `0` takes what is already there.",
+    remedy="Pass seconds, zero or more; `0` returns only what has already arrived.",
 )
 async def negative_timeout():
     _, app = server()
@@ -99,11 +99,11 @@ async def negative_timeout():
 
 
 @faults.fault(
-    "Hands over a URL as the HTTP client.",
+    "A URL is passed as `http=`.",
     first_line="TypeError: http is 'http://testserver'; expected an httpx client, or Starlette's or FastAPI's TestClient, or Flask's",
     cause="http is",
     within=KNOWN_EARLY,
-    remedy="Pass the client object that logged in; a URL goes into `base_url=`.",
+    remedy="Pass the client object that has logged in; a URL is passed as `base_url=`.",
 )
 async def url_for_http_client():
     _, app = server()
@@ -111,11 +111,11 @@ async def url_for_http_client():
 
 
 @faults.fault(
-    "Names the app as the server.",
+    "The app is passed as `server=`.",
     first_line="TypeError: server is <socketio.asgi.ASGIApp object at 0x...>; expected a socketio.AsyncServer, or what has its parts: async_mode, handlers, logger, sockets, start_background_task are missing",
     cause="ASGIApp",
     within=KNOWN_EARLY,
-    remedy="Pass the `socketio.AsyncServer` behind the app, or leave `server=` out.",
+    remedy="Pass the app's `socketio.AsyncServer`, or omit `server=`.",
 )
 async def app_named_as_server():
     _, app = server()
@@ -123,11 +123,11 @@ async def app_named_as_server():
 
 
 @faults.fault(
-    "Connects without entering the client.",
+    "The client connects without `async with`.",
     first_line="UsageError: not entered: use it within `async with TestClient(app) as client:`",
     cause="not entered",
     within=KNOWN_EARLY,
-    remedy="Write `async with TestClient(app) as client:` and connect inside.",
+    remedy="Write `async with TestClient(app) as client:` and connect in the block.",
 )
 async def not_entered():
     _, app = server()
@@ -135,11 +135,11 @@ async def not_entered():
 
 
 @faults.fault(
-    "Goes on with the client after its block.",
+    "The client is used after the end of its block.",
     first_line="UsageError: not entered: use it within `async with TestClient(app) as client:`",
     cause="not entered",
     within=KNOWN_EARLY,
-    remedy="Move the call into the block, or make a new client.",
+    remedy="Move the call into the block, or create another client.",
 )
 async def used_after_exit():
     _, app = server()
@@ -149,11 +149,11 @@ async def used_after_exit():
 
 
 @faults.fault(
-    "Emits before connecting.",
+    "The client emits before it has connected.",
     first_line="NotConnected: not connected: connect() first",
     cause="not connected",
     within=KNOWN_EARLY,
-    remedy="`await client.connect()`: entering the client starts the app, it doesn't connect.",
+    remedy="Call `await client.connect()` first: entering the client starts the app, but does not connect.",
 )
 async def emit_before_connect():
     _, app = server()
@@ -162,11 +162,11 @@ async def emit_before_connect():
 
 
 @faults.fault(
-    "Awaits an event before connecting.",
+    "The client awaits an event before it has connected.",
     first_line="NotConnected: not connected: connect() first",
     cause="not connected",
     within=KNOWN_EARLY,
-    remedy="`await client.connect()` first.",
+    remedy="Call `await client.connect()` first.",
 )
 async def await_before_connect():
     _, app = server()
@@ -175,7 +175,7 @@ async def await_before_connect():
 
 
 @faults.fault(
-    "Uses in one event loop what was entered in another, as a session-wide fixture does.",
+    "The client was entered in another event loop, for example by a session-wide fixture.",
     first_line="UsageError: this client was entered in another event loop",
     cause="another",
     within=KNOWN_EARLY,
@@ -193,7 +193,7 @@ async def entered_in_another_loop():
 
 
 @faults.fault(
-    "Asks for the server's session where the server can't be found.",
+    "`session()` is used, and the client can't find the server.",
     first_line="UsageError: server not found: the app's socketio.AsyncServer was not found in the app's call stack; pass server= to the TestClient, or, where the app has a server of another make, await an event or an ack in the place of this call",
     cause="server not found",
     within=KNOWN_EARLY,
@@ -207,11 +207,11 @@ async def session_without_server():
 
 
 @faults.fault(
-    "Asks for the session of a namespace that was never joined.",
+    "`session()` is used with a namespace that is not connected.",
     first_line="NotConnected: not connected to namespace '/admin', only to '/'",
     cause="not connected",
     within=KNOWN_EARLY,
-    remedy="`await client.connect('/admin')` first.",
+    remedy="Call `await client.connect('/admin')` first.",
 )
 async def session_of_unjoined_namespace():
     _, app = server(namespaces=["/", "/admin"])
@@ -222,11 +222,11 @@ async def session_of_unjoined_namespace():
 
 
 @faults.fault(
-    "Connects to a URL, as with the stock client.",
+    "`connect()` gets a URL, as in the stock client.",
     first_line="ValueError: connect() takes no URL: write connect(), since the app is given to TestClient(app); a query goes into query=",
     cause="takes no URL",
     within=KNOWN_EARLY,
-    remedy="The app is the server: `await client.connect()`, or `connect('/chat')` for a namespace.",
+    remedy="The app is the server: call `await client.connect()`, or `connect('/chat')` for a namespace.",
 )
 async def connect_to_a_url():
     _, app = server()
@@ -235,11 +235,11 @@ async def connect_to_a_url():
 
 
 @faults.fault(
-    "Waits as the stock client does.",
+    "A method of the stock client is called to wait.",
     first_line="AttributeError: no .wait on TestClient: write await client.await_event('name'), or async for event in client.events()",
     cause="no .wait",
     within=KNOWN_EARLY,
-    remedy="The table of *From a uvicorn fixture* has the other spellings.",
+    remedy="*From a uvicorn fixture* has a table of the other calls.",
 )
 async def habit_of_the_stock_client():
     _, app = server()

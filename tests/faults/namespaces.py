@@ -1,4 +1,4 @@
-"""Between an Engine.IO session and a namespace: refusals, names, credentials."""
+"""Connecting to a namespace: refusals, names, credentials."""
 # ruff: noqa: E501 (a first line is quoted as it is read)
 
 import socketio
@@ -12,7 +12,7 @@ faults = Family()
 
 
 @faults.fault(
-    "Misspells a namespace.",
+    "A namespace is misspelt.",
     first_line="ConnectionRefused: namespace '/caht' refused: Unable to connect: the server knows '/', '/chat'; did you mean '/chat'?",
     cause="refused",
     within=KNOWN_EARLY,
@@ -30,11 +30,11 @@ async def misspelt_namespace():
 
 
 @faults.fault(
-    "Connects to a namespace without any handler.",
+    "The server has no handler in the namespace.",
     first_line="ConnectionRefused: namespace '/news' refused: Unable to connect: the server knows '/'",
     cause="refused",
     within=KNOWN_EARLY,
-    remedy="Register a handler, or list it: `AsyncServer(namespaces=['/', '/news'])`.",
+    remedy="Register a handler, or list the namespace: `AsyncServer(namespaces=['/', '/news'])`.",
 )
 async def unknown_namespace():
     _, app = server()
@@ -43,11 +43,11 @@ async def unknown_namespace():
 
 
 @faults.fault(
-    "Leaves out the slash of a namespace.",
+    "A namespace has no slash.",
     first_line="ValueError: namespace is 'chat'; did you mean '/chat'?",
     cause="'chat'",
     within=KNOWN_EARLY,
-    remedy="`/chat`.",
+    remedy="Write `/chat`.",
 )
 async def namespace_without_slash():
     _, app = server(namespaces="*")
@@ -56,11 +56,11 @@ async def namespace_without_slash():
 
 
 @faults.fault(
-    "Emits to a namespace that was never joined.",
+    "The client emits to a namespace that is not connected.",
     first_line="NotConnected: not connected to namespace '/chat', only to '/'",
     cause="'/chat'",
     within=KNOWN_EARLY,
-    remedy="`await client.connect('/chat')` first.",
+    remedy="Call `await client.connect('/chat')` first.",
 )
 async def emit_to_unjoined_namespace():
     _, app = server(namespaces="*")
@@ -70,11 +70,11 @@ async def emit_to_unjoined_namespace():
 
 
 @faults.fault(
-    "Awaits an event of a namespace that was never joined.",
+    "The client awaits an event in a namespace that is not connected.",
     first_line="NotConnected: not connected to namespace '/chat', only to '/'",
     cause="'/chat'",
     within=KNOWN_EARLY,
-    remedy="`await client.connect('/chat')` first.",
+    remedy="Call `await client.connect('/chat')` first.",
 )
 async def await_in_unjoined_namespace():
     _, app = server(namespaces="*")
@@ -84,11 +84,11 @@ async def await_in_unjoined_namespace():
 
 
 @faults.fault(
-    "Is refused by a connect handler that returns False.",
+    "The connect handler returns False.",
     first_line="ConnectionRefused: namespace '/' refused: Connection rejected by server",
     cause="refused",
     within=KNOWN_EARLY,
-    remedy="Give the credentials that the handler looks for; `raise ConnectionRefusedError('why')` says more.",
+    remedy="Pass the credentials that the handler reads; `raise ConnectionRefusedError('why')` gives a reason.",
 )
 async def refused_without_words():
     sio, app = server()
@@ -102,7 +102,7 @@ async def refused_without_words():
 
 
 @faults.fault(
-    "Is refused because nobody is logged in.",
+    "The connect handler refuses, because no user has logged in.",
     first_line="ConnectionRefused: namespace '/' refused: not logged in",
     cause="not logged",
     within=KNOWN_EARLY,
@@ -121,11 +121,11 @@ async def refused_with_words():
 
 
 @faults.fault(
-    "Is refused by a server with `always_connect`, after it was let in.",
+    "A server with `always_connect` refuses after it has accepted.",
     first_line="ConnectionRefused: namespace '/' refused: banned",
     cause="banned",
     within=KNOWN_EARLY,
-    remedy="As any refusal: the handler's words say why.",
+    remedy="As with every refusal, the handler's text has the reason.",
 )
 async def refused_after_the_fact():
     sio, app = server(always_connect=True)
@@ -139,12 +139,12 @@ async def refused_after_the_fact():
 
 
 @faults.fault(
-    "Has a connect handler that raises.",
+    "The connect handler raises.",
     first_line="LookupError: no such tenant",
     note="raised by connect (event 'connect', namespace '/', sid '<sid>')",
     cause="no such tenant",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the handler.",
+    remedy="The traceback shows the line of the handler.",
 )
 async def connect_handler_raises():
     sio, app = server()
@@ -158,12 +158,12 @@ async def connect_handler_raises():
 
 
 @faults.fault(
-    "Has a connect handler in a class that raises.",
+    "The connect handler of a class-based namespace raises.",
     first_line="LookupError: no such tenant",
     note="raised by Chat.on_connect (event 'connect', namespace '/chat', sid '<sid>')",
     cause="no such tenant",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the handler.",
+    remedy="The traceback shows the line of the handler.",
 )
 async def connect_method_raises():
     sio, app = server()
@@ -178,13 +178,13 @@ async def connect_method_raises():
 
 
 @faults.fault(
-    "Has a connect handler without the `environ` parameter.",
+    "The connect handler has no parameter `environ`.",
     first_line="TypeError: connect() takes 1 positional argument but 3 were given",
     note="raised by connect (event 'connect', namespace '/', sid '<sid>', "
     "defined at namespaces.py:<line>)",
     cause="takes 1",
     within=KNOWN_EARLY,
-    remedy="`async def connect(sid, environ, auth)`.",
+    remedy="Write `async def connect(sid, environ, auth)`.",
 )
 async def connect_handler_signature():
     sio, app = server()
@@ -198,12 +198,12 @@ async def connect_handler_signature():
 
 
 @faults.fault(
-    "Connects without `auth`, which the connect handler reads.",
+    "The connect handler reads `auth`, and the client sends none.",
     first_line="TypeError: 'NoneType' object is not subscriptable",
     note="raised by connect (event 'connect', namespace '/', sid '<sid>')",
     cause="NoneType",
     within=KNOWN_EARLY,
-    remedy="`TestClient(app, auth={'token': ...})`; a handler should refuse rather than raise.",
+    remedy="Pass `TestClient(app, auth={'token': ...})`. A handler should refuse instead of raising.",
 )
 async def auth_missing():
     sio, app = server()
@@ -217,11 +217,11 @@ async def auth_missing():
 
 
 @faults.fault(
-    "Gives an `auth` callable that raises.",
+    "The callable given as `auth=` raises.",
     first_line="KeyError: 'TOKEN'",
     cause="'TOKEN'",
     within=KNOWN_EARLY,
-    remedy="The traceback leads to the line in the callable.",
+    remedy="The traceback shows the line of the callable.",
 )
 async def auth_callable_raises():
     _, app = server()
@@ -234,11 +234,11 @@ async def auth_callable_raises():
 
 
 @faults.fault(
-    "Joins one namespace that welcomes and one that refuses.",
+    "The server accepts one namespace and refuses another.",
     first_line="ConnectionRefused: namespace '/admin' refused: staff only",
     cause="refused",
     within=KNOWN_EARLY,
-    remedy="`.refusals` has the words of each namespace.",
+    remedy="`.refusals` has the text of each namespace.",
 )
 async def one_of_two_refused():
     sio, app = server()

@@ -10,18 +10,19 @@ PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 PREFACE = """\
 # What went wrong?
 
-<!-- Written by `python -m tests.faults.page` from tests/faults/; a test holds it up to date. -->
+<!-- Written by `python -m tests.faults.page` from tests/faults/; checked by a test. -->
 
-Find the line that you read in your test, and what to do about it. Each fault on this page is a
-test: a real app, the mistake, the literal first line, and a bound on the time until it is said.
-*At once* means long before any timeout: the cause is known, so nothing is waited for. *At the
-timeout* means that only the clock can tell.
+This page lists the first lines of errors and warnings, each with its cause and what to do. The
+project's tests produce each of them with a real app. *At once* means that the error is raised long
+before any timeout, because the cause is certain. *At the timeout* means that the wait has to
+expire.
 
-Each error of the client carries the address of its entry here as a note, which Python and pytest
-print with it: `what to do: faults.html#wrong-path`. What the app raised is raised as it is: its
-traceback leads to the line.
+Each error of the client has a note with the address of its entry on this page, which Python and
+pytest print: `what to do: faults.html#wrong-path`. Exceptions of the app are raised unchanged, and
+their tracebacks show the line.
 
-What differs between two runs is blanked out: `<sid>` is a session id, `<line>` a line number.
+Values that differ between runs are replaced: `<sid>` is a session id, `<line>` a line number, `<n>`
+a number.
 """
 
 
@@ -30,7 +31,7 @@ def page() -> str:
 
 
 def heading(family) -> str:
-    """The summary of the family's module, without its details after the colon."""
+    """Return the summary of the family's module, without the details after the colon."""
     return family.__doc__.split(":", 1)[0].split("\n", 1)[0].rstrip(".")
 
 
@@ -39,7 +40,7 @@ def section(faults: Family, title: str) -> str:
 
 
 def anchor(fault) -> str:
-    """The end of the fault's address on the page."""
+    """Return the anchor of the fault's address on the page."""
     return fault.name.replace("_", "-")
 
 
@@ -56,7 +57,7 @@ def entry(fault) -> str:
             *says,
             "```",
             "",
-            f"Said {when}. {fault.remedy}",
+            f"Reported {when}. {fault.remedy}",
             "",
         ]
     )

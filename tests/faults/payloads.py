@@ -1,4 +1,4 @@
-"""What can't be said in a packet: values, serializers, sizes, packets that break the protocol."""
+"""Values that can't be sent: types, serializers, sizes, packets that break the protocol."""
 # ruff: noqa: E501 (a first line is quoted as it is read)
 
 from asgi_sio_testclient import TestClient
@@ -10,11 +10,11 @@ faults = Family()
 
 
 @faults.fault(
-    "Emits what JSON can't say.",
+    "The client emits a value that JSON can't represent.",
     first_line="TypeError: can't serialise the arguments of 'order': Object of type set is not JSON serializable",
     cause="can't serialise",
     within=KNOWN_EARLY,
-    remedy="Send a list, or give client and server a `json` that knows the type. Nothing was sent.",
+    remedy="Send a list, or give client and server a `json` module that supports the type. No packet was sent.",
 )
 async def emit_unserialisable():
     _, app = server()
@@ -24,7 +24,7 @@ async def emit_unserialisable():
 
 
 @faults.fault(
-    "Connects with an `auth` that JSON can't say.",
+    "`auth=` has a value that JSON can't represent.",
     first_line="TypeError: can't serialise the auth of namespace '/': Object of type object is not JSON serializable",
     cause="can't serialise",
     within=KNOWN_EARLY,
@@ -37,7 +37,7 @@ async def auth_unserialisable():
 
 
 @faults.fault(
-    "Has a handler that returns what JSON can't say.",
+    "A handler returns a value that JSON can't represent.",
     first_line="TypeError: Object of type set is not JSON serializable",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
     cause="type set is not JSON",
@@ -57,7 +57,7 @@ async def ack_unserialisable():
 
 
 @faults.fault(
-    "Has a handler that emits what JSON can't say.",
+    "A handler emits a value that JSON can't represent.",
     first_line="TypeError: Object of type set is not JSON serializable",
     note="raised by order (event 'order', namespace '/', sid '<sid>')",
     cause="type set is not JSON",
@@ -78,7 +78,7 @@ async def server_emits_unserialisable():
 
 
 @faults.fault(
-    "Has a handler whose `sio.call()` sends what JSON can't say; python-socketio loses the error in a task.",
+    "A handler's `sio.call()` has a value that JSON can't represent; python-socketio raises the error in a task that is not awaited.",
     first_line="TypeError: Object of type set is not JSON serializable",
     cause="type set is not JSON",
     within=KNOWN_EARLY,
@@ -98,7 +98,7 @@ async def server_calls_with_unserialisable():
 
 
 @faults.fault(
-    "Has a handler of its own that answers what JSON can't say.",
+    "A handler of the test returns a value that JSON can't represent.",
     first_line="TypeError: can't serialise the ack of 'confirm': Object of type set is not JSON serializable",
     cause="can't serialise",
     within=KNOWN_EARLY,
@@ -118,11 +118,11 @@ async def own_ack_unserialisable():
 
 
 @faults.fault(
-    "Speaks JSON to a server that speaks msgpack.",
+    "The client uses JSON, and the server msgpack.",
     first_line="ConnectionRefused: namespace '/' refused: serializer mismatch: the server's serializer is MsgPackPacket, this client's is Packet: pass serializer='msgpack'",
     cause="serializer",
     within=KNOWN_EARLY,
-    remedy="`TestClient(app, serializer='msgpack')`.",
+    remedy="Pass `TestClient(app, serializer='msgpack')`.",
 )
 async def json_to_msgpack_server():
     _, app = server(serializer="msgpack")
@@ -131,11 +131,11 @@ async def json_to_msgpack_server():
 
 
 @faults.fault(
-    "Speaks msgpack to a server that speaks JSON.",
+    "The client uses msgpack, and the server JSON.",
     first_line="ConnectionRefused: namespace '/' refused: serializer mismatch: the server's serializer is Packet, this client's is MsgPackPacket: pass serializer='default'",
     cause="serializer",
     within=KNOWN_EARLY,
-    remedy="Leave `serializer=` out.",
+    remedy="Omit `serializer=`.",
 )
 async def msgpack_to_json_server():
     _, app = server()
@@ -144,7 +144,7 @@ async def msgpack_to_json_server():
 
 
 @faults.fault(
-    "Sends more than `max_http_buffer_size`.",
+    "An event is larger than `max_http_buffer_size`.",
     first_line="NotConnected: too large: a packet of 2014 bytes was sent, the server takes 1000 (max_http_buffer_size): the connection ended: transport close",
     cause="too large",
     within=KNOWN_EARLY,
@@ -164,7 +164,7 @@ async def payload_too_large():
 
 
 @faults.fault(
-    "Sends more than `max_http_buffer_size`, over long-polling.",
+    "An event is larger than `max_http_buffer_size`, over long-polling.",
     first_line="NotConnected: too large: a packet of 2014 bytes was sent, the server takes 1000 (max_http_buffer_size): the connection ended: server disconnect",
     cause="too large",
     within=KNOWN_EARLY,
@@ -184,7 +184,7 @@ async def payload_too_large_over_polling():
 
 
 @faults.fault(
-    "Calls with more than `max_http_buffer_size`.",
+    "A call is larger than `max_http_buffer_size`.",
     first_line="NotConnected: too large: a packet of 2015 bytes was sent, the server takes 1000 (max_http_buffer_size): the connection ended: transport close",
     cause="too large",
     within=KNOWN_EARLY,
@@ -203,11 +203,11 @@ async def call_too_large():
 
 
 @faults.fault(
-    "Meets a server that sends a packet with broken JSON.",
+    "The server sends a packet with invalid JSON.",
     first_line="ProtocolError: malformed Socket.IO packet: '2[\"news\",'",
     cause="malformed Socket.IO",
     within=KNOWN_EARLY,
-    remedy="A middleware or a server of another make cuts the packets short.",
+    remedy="Check whether middleware, or another server than python-socketio, shortens packets.",
 )
 async def broken_packet_from_server():
     app = websocket_that_says(OPEN, '40{"sid":"by-hand"}', '42["news",')
@@ -217,11 +217,11 @@ async def broken_packet_from_server():
 
 
 @faults.fault(
-    "Meets a server that sends an unknown packet type.",
+    "The server sends an unknown packet type.",
     first_line="ProtocolError: unknown Engine.IO packet type: '9what'",
     cause="unknown Engine.IO packet",
     within=KNOWN_EARLY,
-    remedy="The server speaks another version of the protocol.",
+    remedy="The server has another version of the protocol.",
 )
 async def unknown_packet_type_from_server():
     app = websocket_that_says(OPEN, '40{"sid":"by-hand"}', "9what")
@@ -231,11 +231,11 @@ async def unknown_packet_type_from_server():
 
 
 @faults.fault(
-    "Meets a server that announces an attachment and never sends it.",
+    "The server announces an attachment and does not send it.",
     first_line="EventTimeout: 1 of 1 attachments of 'photo' never came: no event 'photo' in namespace '/' within 0.2 s",
     cause="attachments",
     within=AT_TIMEOUT,
-    remedy="A middleware drops binary frames.",
+    remedy="Check whether middleware drops binary frames.",
 )
 async def attachment_missing():
     app = websocket_that_says(

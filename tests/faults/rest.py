@@ -1,4 +1,6 @@
-"""An app that does not come to rest, and time travel: `settle`, `assert_not_received`, `advance`."""
+"""An app that does not come to rest, and virtual time: `settle`, `assert_not_received`,
+`advance`.
+"""
 # ruff: noqa: E501 (a first line is quoted as it is read)
 
 import asyncio
@@ -13,11 +15,11 @@ faults = Family()
 
 
 @faults.fault(
-    "Settles while a task is at work that a handler began.",
+    "`settle()` times out, because a task that a handler began is at work.",
     first_line="EventTimeout: still at work: task 'cook' (cook), begun by order (event 'order', namespace '/') at rest.py:<line> in cook: await asyncio.sleep(0.01): settle did not end within 0.2 s",
     cause="still at work: task",
     within=AT_TIMEOUT,
-    remedy="The message says where the task is; a longer `settle(timeout)` waits for it.",
+    remedy="The message has the place of the task; a longer `settle(timeout)` waits for it.",
 )
 async def task_at_work():
     sio, app = server()
@@ -40,7 +42,7 @@ async def task_at_work():
 
 
 @faults.fault(
-    "Settles while a call in a thread is under way.",
+    "`settle()` times out, because a call in a thread is at work.",
     first_line="EventTimeout: still at work: cook() in an executor, begun by order (event 'order', namespace '/'): settle did not end within 0.2 s",
     cause="still at work",
     within=AT_TIMEOUT,
@@ -67,11 +69,11 @@ async def thread_at_work():
 
 
 @faults.fault(
-    "Settles while a handler of the test's own hangs.",
+    "`settle()` times out, because a handler of the test does not end.",
     first_line="EventTimeout: still at work: bell, a handler of this client (event 'bell', namespace '/', sid '<sid>') at rest.py:<line> in bell: await may_end.wait(): settle did not end within 0.2 s",
     cause="still at work",
     within=AT_TIMEOUT,
-    remedy="`settle` waits for the test's own handlers, too: let it end.",
+    remedy="Let the handler end: `settle` waits for the test's handlers, too.",
 )
 async def own_handler_hangs():
     sio, app = server()
@@ -95,11 +97,11 @@ async def own_handler_hangs():
 
 
 @faults.fault(
-    "Settles within a handler of the test's own.",
+    "`settle()` is called in a handler of the test.",
     first_line="EventTimeout: settle() waits for its own caller: bell, a handler of this client (event 'bell', namespace '/', sid '<sid>'), and can never end",
     cause="waits for its own caller",
     within=KNOWN_EARLY,
-    remedy="Settle in the test itself, after what the handler answers.",
+    remedy="Call `settle` in the test itself.",
 )
 async def settles_in_its_own_handler():
     sio, app = server()
@@ -120,11 +122,11 @@ async def settles_in_its_own_handler():
 
 
 @faults.fault(
-    "Settles where the server is of another make.",
+    "`settle()` is called, and the client does not know the app's server.",
     first_line="UsageError: server not found: the app's socketio.AsyncServer was not found in the app's call stack; pass server= to the TestClient, or, where the app has a server of another make, await an event or an ack in the place of this call",
     cause="server not found",
     within=KNOWN_EARLY,
-    remedy="Await an event or an ack in its place.",
+    remedy="Await an event or an ack instead.",
 )
 async def settles_without_a_known_server():
     async with TestClient(engineio_by_hand) as client:
@@ -133,11 +135,11 @@ async def settles_without_a_known_server():
 
 
 @faults.fault(
-    "Lets time pass while a handler is in a thread.",
+    "`advance()` is called while a handler runs in a thread.",
     first_line="EventTimeout: in a thread or at a socket: order (event 'order', namespace '/') at rest.py:<line> in order: await asyncio.to_thread(may_end.wait); advance(60) waited 0.2 s of real time for it, and the clock has not moved",
     cause="in a thread or at a socket",
     within=AT_TIMEOUT,
-    remedy="A thread takes real time: let it end, or give `advance(timeout=)` more.",
+    remedy="Let the thread end, which takes real time, or pass a longer `advance(timeout=)`.",
 )
 async def handler_in_a_thread_under_time_travel():
     sio, app = server()
@@ -158,11 +160,11 @@ async def handler_in_a_thread_under_time_travel():
 
 
 @faults.fault(
-    "Lets more time pass than a fast ticker allows.",
+    "`advance()` moves the time over too many rounds of a fast ticker.",
     first_line="EventTimeout: <n> timers took too long: advance(1e+06) came to <n> s within 0.2 real seconds; pass timeout= for more",
     cause="timers took too long",
     within=AT_TIMEOUT,
-    remedy="Each of its rounds is run: advance less, or give `advance(timeout=)` more.",
+    remedy="Advance less, or pass a longer `advance(timeout=)`: each round is run.",
 )
 async def too_many_timers_under_time_travel():
     sio, app = server()
@@ -183,11 +185,11 @@ async def too_many_timers_under_time_travel():
 
 
 @faults.fault(
-    "Lets time pass outside of `time_travel`.",
+    "`advance()` is called outside of `time_travel()`.",
     first_line="UsageError: advance() works within `async with client.time_travel():`",
     cause="advance() works within",
     within=KNOWN_EARLY,
-    remedy="`async with client.time_travel():` around it.",
+    remedy="Put it into `async with client.time_travel():`.",
 )
 async def advance_without_time_travel():
     _, app = server()
@@ -197,11 +199,11 @@ async def advance_without_time_travel():
 
 
 @faults.fault(
-    "Lets an endless time pass.",
+    "`advance()` gets an infinite number of seconds.",
     first_line="ValueError: seconds is inf; expected a finite number, 0 or more",
     cause="seconds is inf",
     within=KNOWN_EARLY,
-    remedy="Pass the seconds after which the timer in question fires.",
+    remedy="Pass the seconds after which the timer is due.",
 )
 async def endless_advance():
     _, app = server()
@@ -212,11 +214,11 @@ async def endless_advance():
 
 
 @faults.fault(
-    "Leaves a task at work that a handler began.",
+    "A task that a handler began is at work at the end of the block.",
     first_line="LeakWarning: left over at exit: work that did not end within 0.2 s: task 'cook' (cook), begun by order (event 'order', namespace '/') at rest.py:<line> in cook: await asyncio.sleep(0.01)",
     cause="left over at exit: work",
     within=AT_TIMEOUT,
-    remedy="Await its end in the handler, or the event that it sends in the test.",
+    remedy="Await the task in the handler, or await the event that it sends in the test.",
 )
 async def task_at_work_at_exit():
     sio, app = server()

@@ -1,4 +1,4 @@
-"""Emits that went elsewhere: another room, another namespace, another client."""
+"""Emits to other receivers: another room, another namespace, another client."""
 # ruff: noqa: E501 (a first line is quoted as it is read)
 
 import asyncio
@@ -23,11 +23,11 @@ def news_server() -> tuple[socketio.AsyncServer, socketio.ASGIApp]:
 
 
 @faults.fault(
-    "Awaits an event that the server emits in another namespace.",
+    "The server emits the event in another namespace.",
     first_line="EventTimeout: 'news' went to namespace '/chat', and this client is connected to '/': no event 'news' in namespace '/' within 0.2 s",
     cause="went to namespace",
     within=AT_TIMEOUT,
-    remedy="Connect to that namespace, or let the handler emit in its own.",
+    remedy="Connect to that namespace, or change the namespace of the emit.",
 )
 async def emitted_in_another_namespace():
     _, app = news_server()
@@ -38,11 +38,11 @@ async def emitted_in_another_namespace():
 
 
 @faults.fault(
-    "Enters the room after the app's emit.",
+    "The client enters the room after the app's emit.",
     first_line="EventTimeout: too early: 'news' went to room 'readers' before this client entered it: no event 'news' in namespace '/' within 0.2 s",
     cause="too early",
     within=AT_TIMEOUT,
-    remedy="Await the ack of what enters the room before the emit is set off.",
+    remedy="Await the ack of the event by which the client enters the room, before the app emits.",
 )
 async def room_entered_too_late():
     sio, app = news_server()
@@ -59,11 +59,11 @@ async def room_entered_too_late():
 
 
 @faults.fault(
-    "Connects after the broadcast.",
+    "The client connects after the broadcast.",
     first_line="EventTimeout: too early: 'news' was emitted before this client connected: no event 'news' in namespace '/' within 0.2 s",
     cause="too early",
     within=AT_TIMEOUT,
-    remedy="Connect every client before the event is set off.",
+    remedy="Connect all clients before the event that causes the broadcast.",
 )
 async def connected_after_the_broadcast():
     _, app = news_server()
@@ -77,11 +77,11 @@ async def connected_after_the_broadcast():
 
 
 @faults.fault(
-    "Awaits what the server sent to another client.",
+    "The server sends the event to another client.",
     first_line="EventTimeout: another client got 'news': it went to '<sid>', the sid of client2: no event 'news' in namespace '/' within 0.2 s",
     cause="another client",
     within=AT_TIMEOUT,
-    remedy="The handler emits to a sid that it kept; look at which.",
+    remedy="Check the `sid` to which the handler emits.",
 )
 async def sent_to_another_client():
     _, app = news_server()
@@ -94,11 +94,11 @@ async def sent_to_another_client():
 
 
 @faults.fault(
-    "Awaits what a second server emitted.",
+    "Another server emits the event.",
     first_line="EventTimeout: another server emitted 'news', not the one that this client is connected to: no event 'news' in namespace '/' within 0.2 s",
     cause="another server",
     within=AT_TIMEOUT,
-    remedy="The module that emits has a server of its own: import the one that the app is made with.",
+    remedy="Import the server of the app in the module that emits.",
 )
 async def emitted_by_another_server():
     second, second_app = news_server()
@@ -114,11 +114,11 @@ async def emitted_by_another_server():
 
 
 @faults.fault(
-    "Awaits an event of a task that the app began at import.",
+    "The app starts the task that sends the event at import.",
     first_line="EventTimeout: a task never ran, as it was begun in another event loop: weather (rooms.py:<line>); begin it in the lifespan, or anew with each client: no event 'news' in namespace '/' within 0.2 s",
     cause="a task never ran",
     within=AT_TIMEOUT,
-    remedy="Begin it in the lifespan: the event loop of the import never runs.",
+    remedy="Start it in the lifespan: the event loop of the import does not run.",
 )
 async def begun_at_import():
     sio, app = news_server()

@@ -1,4 +1,4 @@
-"""Calls as other clients have them, and arguments that no call takes."""
+"""Calls of other clients, and invalid arguments."""
 # ruff: noqa: E501 (a first line is quoted as it is read)
 
 import functools
@@ -13,7 +13,7 @@ faults = Family()
 
 
 def connected(scenario):
-    """Runs a scenario with a client that is connected."""
+    """Run a scenario with a connected client."""
 
     @functools.wraps(scenario)
     async def run():
@@ -26,11 +26,11 @@ def connected(scenario):
 
 
 @faults.fault(
-    "Emits with `data=`, as with the stock client.",
+    "`emit()` gets `data=`, as in the stock client.",
     first_line="TypeError: emit() takes no data=: write emit('order', data)",
     cause="no data=",
     within=KNOWN_EARLY,
-    remedy="The arguments follow the name, one by one: `client.emit('order', {'id': 1})`.",
+    remedy="Pass the arguments after the name: `client.emit('order', {'id': 1})`.",
 )
 @connected
 async def data_as_a_keyword(client):
@@ -38,7 +38,7 @@ async def data_as_a_keyword(client):
 
 
 @faults.fault(
-    "Emits to a room, as the server does.",
+    "`emit()` gets `room=`, as on the server.",
     first_line="TypeError: emit() takes no room=: write sio.emit(), since only the server emits to rooms",
     cause="no room=",
     within=KNOWN_EARLY,
@@ -50,11 +50,11 @@ async def emit_to_a_room(client):
 
 
 @faults.fault(
-    "Asks for the ack as with Flask-SocketIO's test client.",
+    "`callback=True` is passed, as in Flask-SocketIO's test client.",
     first_line="TypeError: callback is True: write call(), which returns the ack",
     cause="callback is True",
     within=KNOWN_EARLY,
-    remedy="`ack = await client.call('order')`.",
+    remedy="Use `ack = await client.call('order')`.",
 )
 @connected
 async def callback_that_is_true(client):
@@ -62,11 +62,11 @@ async def callback_that_is_true(client):
 
 
 @faults.fault(
-    "Names the namespaces in a list, as with the stock client.",
+    "`connect()` gets `namespaces=`, as in the stock client.",
     first_line="TypeError: connect() takes no namespaces=: write connect('/', '/chat')",
     cause="no namespaces=",
     within=KNOWN_EARLY,
-    remedy="`connect` takes them one by one.",
+    remedy="Pass each namespace as an argument of `connect`.",
 )
 async def namespaces_as_a_keyword():
     _, app = server(namespaces=["/", "/chat"])
@@ -75,11 +75,11 @@ async def namespaces_as_a_keyword():
 
 
 @faults.fault(
-    "Puts a query into the namespace.",
+    "A namespace contains a query.",
     first_line="ValueError: a query in a namespace: write connect('/chat', query=...)",
     cause="a query",
     within=KNOWN_EARLY,
-    remedy="`query=` takes a mapping, or a str.",
+    remedy="Pass the query as `query=`, a mapping or a str.",
 )
 async def query_in_the_namespace():
     _, app = server(namespaces=["/chat"])
@@ -88,11 +88,11 @@ async def query_in_the_namespace():
 
 
 @faults.fault(
-    "Emits the event that ends a connection.",
+    "The client emits `connect` or `disconnect`.",
     first_line="ValueError: a reserved name: event is 'disconnect', which no client sends; connect() and disconnect() are the calls",
     cause="a reserved name",
     within=KNOWN_EARLY,
-    remedy="`connect()` and `disconnect()` make the server call these handlers.",
+    remedy="Call `connect()` or `disconnect()`: the server then calls these handlers.",
 )
 @connected
 async def reserved_event(client):
@@ -100,11 +100,11 @@ async def reserved_event(client):
 
 
 @faults.fault(
-    "Names an event by something else than a str.",
+    "The event's name is not a str.",
     first_line="TypeError: event is b'order'; expected its name, a str",
     cause="event is",
     within=KNOWN_EARLY,
-    remedy="Pass the member's value, or make the enumeration an `enum.StrEnum`.",
+    remedy="Pass the value of the enumeration's member, or make the enumeration an `enum.StrEnum`.",
 )
 @connected
 async def event_that_is_no_str(client):
@@ -112,11 +112,11 @@ async def event_that_is_no_str(client):
 
 
 @faults.fault(
-    "Gives an async predicate.",
+    "`match=` is an async function.",
     first_line="TypeError: match is async: <function is_mine at 0x...>; expected a plain function",
     cause="match is async",
     within=KNOWN_EARLY,
-    remedy="A coroutine is always true; what the predicate awaits, await before.",
+    remedy="Pass a plain function: a coroutine is always true. Await what the predicate needs before the wait.",
 )
 @connected
 async def async_predicate(client):
@@ -127,11 +127,11 @@ async def async_predicate(client):
 
 
 @faults.fault(
-    "Sends a header with a newline in its value, such as a token read from a file.",
+    "A header's value contains a newline, for example a token that was read from a file.",
     first_line="ValueError: newline in the value of header 'authorization': no network carries it; strip() it",
     cause="newline in the value of",
     within=KNOWN_EARLY,
-    remedy="`token.strip()`: no network carries such a value.",
+    remedy="Use `token.strip()`: HTTP does not allow such a value.",
 )
 async def newline_in_a_header():
     _, app = server()
@@ -140,11 +140,11 @@ async def newline_in_a_header():
 
 
 @faults.fault(
-    "Sends a header whose name no network carries.",
+    "A header's name is invalid.",
     first_line="ValueError: header name b'Authorization:' is no token: no network carries it",
     cause="header name",
     within=KNOWN_EARLY,
-    remedy="A name is made of letters, digits and some signs, without a colon or a space.",
+    remedy="A name consists of letters, digits and some signs, without a colon or a space.",
 )
 async def header_name_that_is_no_token():
     _, app = server()
@@ -153,11 +153,11 @@ async def header_name_that_is_no_token():
 
 
 @faults.fault(
-    "Names a wait of the stock client's.",
+    "`connect()` gets `wait_timeout=`, as in the stock client.",
     first_line="TypeError: connect() takes no wait_timeout=: write connect(timeout=3)",
     cause="no wait_timeout=",
     within=KNOWN_EARLY,
-    remedy="`timeout=` is the whole of it, in seconds.",
+    remedy="Pass `timeout=`, the limit for the whole connect in seconds.",
 )
 async def wait_timeout_as_a_keyword():
     _, app = server()
@@ -166,11 +166,11 @@ async def wait_timeout_as_a_keyword():
 
 
 @faults.fault(
-    "Reads what may not have come before it has connected.",
+    "A negative assertion is made before the client has connected.",
     first_line="NotConnected: not connected: connect() first",
     cause="not connected",
     within=KNOWN_EARLY,
-    remedy="Nothing could have come, so the assertion could never fail: `connect()` first.",
+    remedy="Call `connect()` first: no event could have arrived, so the assertion could never fail.",
 )
 async def negative_assertion_before_connect():
     _, app = server()
@@ -179,11 +179,11 @@ async def negative_assertion_before_connect():
 
 
 @faults.fault(
-    "Connects to a server of another framework's mode, which its program gives to `ASGIApp`.",
+    "`ASGIApp` has a server with the `async_mode` of another framework.",
     first_line="UsageError: async_mode is 'threading'; an ASGI app needs 'asgi': make the server a socketio.AsyncServer(async_mode='asgi')",
     cause="async_mode",
     within=KNOWN_EARLY,
-    remedy="A `socketio.Server` belongs into `socketio.WSGIApp`.",
+    remedy="Use `socketio.AsyncServer`, or `socketio.WSGIApp` for a `socketio.Server`.",
 )
 async def sync_server_in_an_asgi_app():
     app = socketio.ASGIApp(socketio.Server(async_mode="threading"))
@@ -192,15 +192,15 @@ async def sync_server_in_an_asgi_app():
 
 
 @faults.fault(
-    "Puts an app into `socketio.ASGIApp` that is no ASGI app, such as aiohttp's or a WSGI one.",
+    "The other app of `socketio.ASGIApp` is no ASGI app, but for example aiohttp's or a WSGI app.",
     first_line="UsageError: no ASGI app in socketio.ASGIApp: its other_asgi_app is wsgi_app",
     cause="no ASGI app",
     within=KNOWN_EARLY,
-    remedy="Give `socketio.ASGIApp` the ASGI app, or mount both in one.",
+    remedy="Pass an ASGI app to `socketio.ASGIApp`, or mount both in one.",
 )
 async def other_app_that_is_no_asgi_app():
     def wsgi_app(environ, start_response):
-        """Never called: the arguments differ."""
+        """Never called: only its arguments matter."""
 
     sio = socketio.AsyncServer(async_mode="asgi")
     async with TestClient(socketio.ASGIApp(sio, wsgi_app)) as client:

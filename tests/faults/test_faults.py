@@ -1,4 +1,4 @@
-"""Holds the catalogue: each fault's first line, its bound, and that nothing is left of it."""
+"""Checks for each fault of the catalogue the first line, the time, and that nothing is left."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ ALIKE = 12
 
 
 def on_its_clock(fault):
-    """The only one in which the event loop does nothing else meanwhile is about just that."""
+    """Return a parameter; a fault that blocks the event loop needs the real clock."""
     blocks = fault.name == "blocking_handler"
     return pytest.param(fault, id=fault.name, marks=pytest.mark.real_clock if blocks else ())
 
@@ -37,7 +37,7 @@ async def test_fault(fault):
     assert advice(reading.first_line.partition(": ")[2]) in reading.notes
     assert reading.seconds <= fault.within
     assert asyncio.all_tasks() == tasks_before
-    gc.collect()  # a task whose exception nobody retrieves complains when it is collected
+    gc.collect()  # a task with an unretrieved exception is reported when it is collected
     assert lost == []
 
 
@@ -45,7 +45,7 @@ def test_the_first_line_begins_with_the_cause():
     for fault in FAULTS:
         _, _, text = fault.first_line.partition(": ")
         assert fault.cause in text[:SHOWN_IN_SUMMARY]
-        assert fault.cause or fault.name == "wait_cancelled"  # asyncio's own, without a word
+        assert fault.cause or fault.name == "wait_cancelled"  # asyncio's own error has no text
 
 
 CLIENTS_OWN = {
@@ -70,7 +70,7 @@ def test_the_report_leads_to_an_entry_of_the_same_wording():
 
 
 def alike(text):
-    """The first words, without names and numbers: siblings have them in common."""
+    """Return the beginning of a line without names and numbers, which similar faults share."""
     return re.sub(r"'[^']*'|\d+|\S+:\d+", "...", text)[:ALIKE]
 
 
