@@ -236,7 +236,7 @@ def json_value(text: str) -> Any:
         quoted = shlex.quote(json.dumps(text, ensure_ascii=False))
         raise argparse.ArgumentTypeError(
             f"{text!r} is not JSON ({error}). Expected 42, true, null, '[1, 2]', "
-            f"""'{{"key": "value"}}' or a string: the shell takes one pair of quotes away, """
+            f"""'{{"key": "value"}}' or a string: the shell removes one pair of quotes, """
             f"so that this text as a string is {quoted}"
         ) from None
 

@@ -167,7 +167,7 @@ class TestClient:
 
     def __enter__(self) -> NoReturn:
         """Always raises TypeError: enter this client with `async with`."""
-        raise TypeError("use `async with`, or SyncTestClient where the test is no coroutine")
+        raise TypeError("use `async with`, or SyncTestClient if the test is no coroutine")
 
     def __exit__(self, *exc_info: object) -> None:
         """Never called."""

@@ -221,7 +221,7 @@ class Dispatcher:
         pending = self.pending_connects.get(namespace)
         if pending is None or pending.is_answered:
             raise ProtocolError(
-                "CONNECT for a namespace that was not asked for", f"{namespace}: {incoming.data}"
+                "CONNECT for a namespace that was not requested", f"{namespace}: {incoming.data}"
             )
         self.sids[namespace] = str(incoming.data["sid"])
         pending.is_answered = True  # also for what the test's handler does

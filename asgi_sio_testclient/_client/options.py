@@ -243,7 +243,9 @@ def connectable(names: Sequence[Any]) -> list[str]:
             check_names([name], {})
         check_namespace(name)
         if name == ALL:
-            raise ValueError(f"namespace is {name!r}; name those to connect to, such as '/chat'")
+            raise ValueError(
+                f"namespace is {name!r}; pass the names of namespaces, such as '/chat'"
+            )
     return list(dict.fromkeys(names))
 
 

@@ -44,14 +44,14 @@ def require_server(dispatcher: Dispatcher) -> ServerInstrumentation:
     if instrumentation is None:
         raise UsageError(
             "server not found: the app's socketio.AsyncServer was not found in the app's call "
-            "stack; pass server= to the TestClient, or, where the app has a server of another "
-            "make, await an event or an ack in the place of this call"
+            "stack; pass server= to the TestClient, or, if the app's server is not "
+            "python-socketio's, await an event or an ack instead of this call"
         )
     if instrumentation.sio is None:
         raise UsageError(
-            "no Socket.IO server: the app's Engine.IO server was found, and what it hands its "
-            "messages to is no socketio.AsyncServer and has not its parts; await an event or "
-            "an ack in the place of this call"
+            "no Socket.IO server: the app's Engine.IO server passes its messages to an object that "
+            "is no socketio.AsyncServer, and does not have its attributes; await an event or an "
+            "ack instead of this call"
         )
     given = dispatcher.running_app.given_instrumentation
     if given is not None and given is not instrumentation and not given.sessions:

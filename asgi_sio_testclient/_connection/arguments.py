@@ -80,7 +80,9 @@ def _check_type(name: str, accept: Callable[[Any], object], value: Any) -> None:
     except (TypeError, ValueError, AttributeError) as exc:
         # Not the value itself: it may be a secret.
         kind = type(value).__name__
-        raise TypeError(f"{name} is of type {kind}; expected one of httpx's for it") from exc
+        raise TypeError(
+            f"{name} is of type {kind}; expected one of httpx's types for {name}"
+        ) from exc
 
 
 def check_namespace(namespace: Any) -> None:

@@ -66,7 +66,7 @@ class IdleSession(BaseSession):
         places = [place for place in map(suspended_at, self.tasks) if place]
         at = f", it is at {places[0]}" if places else ""
         if self._upgrade is not None:
-            return f"the upgrade is not through: {self.why_no_handshake()}"
+            return f"the upgrade has not ended: {self.why_no_handshake()}"
         if self._link is not None and self._link.holding:
             return "a disturbed network holds packets back: see disturb()"
         if self.engine.state is IS_CLOSED:
@@ -79,7 +79,7 @@ class IdleSession(BaseSession):
                 return f"a POST is not answered by the app{at}"
             return f"a packet is not received by the app{at}"
         if self.receiving is not None or self.handled < self.sent:
-            return f"a packet is still with the server{at}"
+            return f"a packet is still processed by the server{at}"
         output = self.instrumentation is not None and self.instrumentation.sockets.has_output(
             self.sid
         )
@@ -107,7 +107,7 @@ class IdleSession(BaseSession):
             and self.instrumentation.threaded
             and self.handled < self.sent
         ):
-            return ["the server's threads, on their way to a handler"]
+            return ["the server's threads, before a handler"]
         return []
 
     def connect_handlers(self) -> RunningConnectHandlers:

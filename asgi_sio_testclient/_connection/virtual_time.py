@@ -77,7 +77,9 @@ async def advance(running_app: RunningApp, seconds: float, limit: float) -> None
     if clock is None or not clock.travellers:
         raise UsageError("advance() works within `async with client.time_travel():`")
     if clock.moving:
-        raise UsageError("advance() is under way already: only one can move the time")
+        raise UsageError(
+            "advance() is under way already: only one call at a time can move the clock"
+        )
     clock.moving = True
     try:
         await clock.advance(running_app, seconds, limit)

@@ -49,7 +49,7 @@ def check_headers(raw: Iterable[tuple[bytes, bytes]]) -> None:
     for name, value in raw:
         if not _is_token(name):
             raise with_advice(
-                ValueError(f"header name {name!r} is no token: no network carries it")
+                ValueError(f"header name {name!r} is no token: HTTP does not allow it")
             )
         check_header_value(f"header {name.decode('ascii')!r}", value)
 
@@ -65,7 +65,9 @@ def check_header_value(what: str, value: bytes) -> None:
     if found is not None:
         char = "NUL" if found.group() == b"\0" else "newline"
         hint = "; strip() it" if value != value.strip() else ""
-        raise with_advice(ValueError(f"{char} in the value of {what}: no network carries it{hint}"))
+        raise with_advice(
+            ValueError(f"{char} in the value of {what}: HTTP does not allow it{hint}")
+        )
 
 
 class HTTPContext:

@@ -107,7 +107,7 @@ def find_http_session(things: Iterable[Any]) -> HTTPSession:
             found = find(thing)
             if found is not None:
                 return found
-    raise UsageError(f"no HTTP session found in the app; known are {KNOWN}")
+    raise UsageError(f"no HTTP session found in the app; supported are {KNOWN}")
 
 
 # -- Starlette and FastAPI

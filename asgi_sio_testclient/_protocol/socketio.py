@@ -199,7 +199,7 @@ def _check_name(event: Any) -> None:
     if event in RESERVED:
         raise with_advice(
             ValueError(
-                f"a reserved name: event is {event!r}, which no client sends; connect() and "
-                "disconnect() are the calls"
+                f"a reserved name: event is {event!r}, which no client sends; call connect() "
+                "or disconnect() instead"
             )
         )

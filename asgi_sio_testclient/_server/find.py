@@ -142,8 +142,8 @@ def engineio_server_of(server: Any) -> Any:
         return eio
     raise with_advice(
         TypeError(
-            f"server is {server!r}; expected a socketio.AsyncServer, or what has its parts: "
-            f"{', '.join(missing)} are missing"
+            f"server is {server!r}; expected a socketio.AsyncServer, or an object with its "
+            f"attributes: {', '.join(missing)} are missing"
         )
     )
 
@@ -174,8 +174,8 @@ def find_threaded_server(app: Any) -> Any:
         if isinstance(thing, socketio.Server | engineio.Server):
             if one_at_a_time:
                 raise UsageError(
-                    "asgiref's WsgiToAsgi takes one request at a time, and a long poll holds it; "
-                    "use a2wsgi: WSGIMiddleware(app)"
+                    "asgiref's WsgiToAsgi handles one request at a time: a long poll blocks all "
+                    "others; use a2wsgi: WSGIMiddleware(app)"
                 )
             return thing.eio if isinstance(thing, socketio.Server) else thing
         if isinstance(thing, socketio.AsyncServer | engineio.AsyncServer):

@@ -77,10 +77,10 @@ def _release_closed_loop(
         _take_away(other, instrumentations)
         other.release()
     elif loop.is_running() or not other.shares:
-        parked = "" if loop.is_running() else ", which stands still now but is not closed"
+        parked = "" if loop.is_running() else ", which does not run now but is not closed"
         raise UsageError(
             f"the app's server is in use by a client in another event loop{parked}, and can't "
-            "run in two at once: leave that client first, or take its clone() for one more user"
+            "run in two at once: exit that client first, or use its clone() for another user"
         )
 
 

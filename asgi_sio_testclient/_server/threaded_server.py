@@ -312,14 +312,14 @@ def _require_threading(eio: Any, sio: Any) -> None:
     """
     if eio.async_mode != _THREADING:
         raise UsageError(
-            f"the server's async_mode is {eio.async_mode!r}, which replaces what asyncio "
-            "stands on; for tests make it SocketIO(async_mode='threading')"
+            f"the server's async_mode is {eio.async_mode!r}, which replaces modules that asyncio "
+            "needs; in tests use SocketIO(async_mode='threading')"
         )
     # SocketIOTestClient.__init__ replaces _send_packet of the server.
     sends = getattr(sio, "_send_packet", None)
     if getattr(sends, "__module__", "") == _FLASKS_CLIENT:
         raise UsageError(
-            "Flask-SocketIO's socketio.test_client() was made of this server: it replaces the "
-            "server's methods for good, and nothing reaches other clients any more; give "
-            "tests of the two kinds a SocketIO each"
+            "Flask-SocketIO's socketio.test_client() was called on this server, and has replaced "
+            "methods of the server, so that other clients receive nothing: use another SocketIO "
+            "object in tests with this client"
         )

@@ -250,7 +250,7 @@ class ShieldedRequests:
         if workers is not None and polling + 2 > workers:
             raise UsageError(
                 f"the app's bridge has {workers} threads, {polling} of them wait in a long poll: "
-                "each client needs one, and all together one for the rest; "
+                "each client needs one, and one more is needed for other requests; pass "
                 f"WSGIMiddleware(app, workers={2 * workers})"
             )
 

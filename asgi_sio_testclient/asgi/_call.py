@@ -175,7 +175,7 @@ class _Mailbox:
             self._readers.append(reader)
             try:
                 if await deadlines.wait(reader, deadline - deadlines.loop.time()) is EXPIRED:
-                    raise TimeoutError(f"nothing came within {timeout:g} s")
+                    raise TimeoutError(f"nothing arrived within {timeout:g} s")
             finally:
                 self._readers.remove(reader)
         return self._oldest()
@@ -189,7 +189,7 @@ class _Mailbox:
 
 def _by_hand(mailbox: _Mailbox | None) -> _Mailbox:
     if mailbox is None:
-        raise UsageError("a listener takes what the app sends; it can't be read by hand as well")
+        raise UsageError("a listener takes the app's messages: other methods can't read them")
     return mailbox
 
 

@@ -194,10 +194,9 @@ def _check(
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}; expected 'call' or 'emit'")
     if mode == "call" and await_event is not None:
-        raise ValueError(f"await_event is {await_event!r}; that goes with mode='emit'")
+        raise ValueError(f"await_event is {await_event!r}; await_event goes with mode='emit'")
     if mode == "emit" and await_event is None and (concurrency > 1 or rate is not None):
         raise ValueError(
             "mode='emit' without await_event waits until the whole app has settled, so that "
-            "calls can't be under way beside one another: give await_event, or neither "
-            "concurrency nor rate"
+            "calls can't run concurrently: give await_event, or neither concurrency nor rate"
         )

@@ -125,7 +125,7 @@ class NotComparable(TestClientError, ValueError):
         self.differences = list(differences)
 
     def __str__(self) -> str:
-        return "the baseline is not of the same thing: " + "; ".join(self.differences)
+        return "the baseline is of another measurement: " + "; ".join(self.differences)
 
 
 def margin_of(spreads: Sequence[float]) -> float:

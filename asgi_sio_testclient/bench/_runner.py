@@ -387,9 +387,7 @@ class _Handlers:
     def notes(self) -> list[str]:
         """One line with the reason if there are no handler times; else none."""
         if self._incomplete:
-            return [
-                "no handler times: other events of this client crowded them out of its transcript"
-            ]
+            return ["no handler times: the client's transcript no longer has these events"]
         if self._is_elsewhere:
             return ["no handler times: the server is elsewhere"]
         if not self._runs:

@@ -16,7 +16,7 @@ __all__ = ["URLPlugin"]
 __tracebackhide__ = True
 
 NOT_MARKED = "needs the app in this process: not marked @pytest.mark.sio(portable=True)"
-NEEDS_THE_APP = "needs the app in this process: it, or a fixture of it, asks for sio_app"
+NEEDS_THE_APP = "needs the app in this process: the test, or one of its fixtures, uses sio_app"
 
 
 class URLPlugin:

@@ -78,7 +78,7 @@ def parse_target(url: Any) -> Target:
         raise ValueError(
             f"a query in the url {shown_url(text)!r}: pass it to connect(query=...)"
             if parts.query
-            else f"a fragment in the url {shown_url(text)!r}: no server is sent one"
+            else f"a fragment in the url {shown_url(text)!r}: a fragment is never sent"
         )
     userinfo, at, netloc = parts.netloc.rpartition("@")
     return Target(

@@ -152,8 +152,8 @@ async def test_only_a_websocket_can_be_paused():
         (OPEN, "unexpected OPEN"),
         ('42["e"', "malformed Socket.IO packet"),
         (b"x", "malformed Socket.IO packet"),
-        ('40{"sid":"again"}', "CONNECT for a namespace that was not asked for"),
-        ('40/other,{"sid":"x"}', "CONNECT for a namespace that was not asked for"),
+        ('40{"sid":"again"}', "CONNECT for a namespace that was not requested"),
+        ('40/other,{"sid":"x"}', "CONNECT for a namespace that was not requested"),
     ],
 )
 async def test_what_the_protocol_does_not_allow_ends_the_session(frame, problem):
@@ -564,7 +564,7 @@ async def test_a_packet_that_has_not_come_to_the_server_is_named():
         await client.connect()
         await client.emit("e")
         await soon(held.wait())
-        assert client.raw.why_busy().startswith("a packet is still with the server")
+        assert client.raw.why_busy().startswith("a packet is still processed by the server")
         go_on.set()
         await client.settle()
         assert client.raw.why_busy() == ""

@@ -294,7 +294,7 @@ async def test_an_app_without_sessions_is_told_which_are_known(app):
     known = "the SessionMiddleware of Starlette and FastAPI, Flask, Quart and Django"
     async with TestClient(app) as client:
         with pytest.raises(
-            UsageError, match=f"^no HTTP session found in the app; known are {known}$"
+            UsageError, match=f"^no HTTP session found in the app; supported are {known}$"
         ):
             client.session_transaction()
 

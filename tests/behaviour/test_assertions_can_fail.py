@@ -187,7 +187,7 @@ class TestNames:
             ):
                 with pytest.raises(ValueError, match="did you mean '/chat'"):
                     await wait()
-            with pytest.raises(ValueError, match="name those to connect to"):
+            with pytest.raises(ValueError, match="pass the names of namespaces"):
                 await client.connect("*")
 
 

@@ -257,7 +257,7 @@ class TestALoopThatStandsStill:
             async with second:
                 await second.connect()
 
-        with pytest.raises(UsageError, match="stands still now"):
+        with pytest.raises(UsageError, match="does not run now"):
             loops[1].run_until_complete(visit())
         loops[0].run_until_complete(self.leave(first))
 

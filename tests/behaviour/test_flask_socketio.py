@@ -1194,7 +1194,7 @@ def test_eventlet_and_gevent_are_refused(monkeypatch, program):
 async def test_a_server_that_flask_socketios_own_client_took_over_is_refused(program):
     program.socketio.test_client(program.flask)
     async with program.client() as client:
-        with pytest.raises(RuntimeError, match=r"a SocketIO each"):
+        with pytest.raises(RuntimeError, match=r"use another SocketIO"):
             await client.connect()
 
 

@@ -213,7 +213,7 @@ async def test_a_server_of_another_make_is_told_so_without_a_circle():
         with pytest.raises(UsageError) as caught:
             await client.settle()
     assert str(caught.value).startswith("server not found: the app's socketio.AsyncServer was not")
-    assert "await an event or an ack in the place of this call" in str(caught.value)
+    assert "await an event or an ack instead of this call" in str(caught.value)
 
 
 async def test_an_engine_without_a_socketio_server_is_told_so():
@@ -472,7 +472,7 @@ async def test_an_upgrade_that_is_not_through():
         line = await held(client)
         app.gate.set()
         await connecting
-    assert line.startswith("the upgrade is not through: the upgrade's probe was not answered")
+    assert line.startswith("the upgrade has not ended: the upgrade's probe was not answered")
 
 
 async def test_an_app_that_goes_on_after_the_end():

@@ -287,7 +287,7 @@ def test_a_packet_on_its_way_through_the_threads_of_a_server(thread):
         packets.append("job")
         client.emit("job")
         with client.time_travel():
-            with pytest.raises(EventTimeout, match="threads, on their way to a handler"):
+            with pytest.raises(EventTimeout, match="threads, before a handler"):
                 client.advance(10, timeout=0.2)
             thread.may_end.set()
             client.advance(1)

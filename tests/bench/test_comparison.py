@@ -127,7 +127,7 @@ class TestComparison:
         ],
     )
     def test_a_foreign_baseline(self, change, said):
-        with pytest.raises(bench.NotComparable, match="not of the same thing") as caught:
+        with pytest.raises(bench.NotComparable, match="of another measurement") as caught:
             report_of([1.0]).compare(report_of([1.0], of=subject(**change)))
         assert said in str(caught.value)
         assert any(said in line for line in caught.value.differences)

@@ -112,7 +112,7 @@ async def url_for_http_client():
 
 @faults.fault(
     "The app is passed as `server=`.",
-    first_line="TypeError: server is <socketio.asgi.ASGIApp object at 0x...>; expected a socketio.AsyncServer, or what has its parts: async_mode, handlers, logger, sockets, start_background_task are missing",
+    first_line="TypeError: server is <socketio.asgi.ASGIApp object at 0x...>; expected a socketio.AsyncServer, or an object with its attributes: async_mode, handlers, logger, sockets, start_background_task are missing",
     cause="ASGIApp",
     within=KNOWN_EARLY,
     remedy="Pass the app's `socketio.AsyncServer`, or omit `server=`.",
@@ -194,7 +194,7 @@ async def entered_in_another_loop():
 
 @faults.fault(
     "`session()` is used, and the client can't find the server.",
-    first_line="UsageError: server not found: the app's socketio.AsyncServer was not found in the app's call stack; pass server= to the TestClient, or, where the app has a server of another make, await an event or an ack in the place of this call",
+    first_line="UsageError: server not found: the app's socketio.AsyncServer was not found in the app's call stack; pass server= to the TestClient, or, if the app's server is not python-socketio's, await an event or an ack instead of this call",
     cause="server not found",
     within=KNOWN_EARLY,
     remedy="Pass `TestClient(app, server=sio)`.",

@@ -123,7 +123,7 @@ async def settles_in_its_own_handler():
 
 @faults.fault(
     "`settle()` is called, and the client does not know the app's server.",
-    first_line="UsageError: server not found: the app's socketio.AsyncServer was not found in the app's call stack; pass server= to the TestClient, or, where the app has a server of another make, await an event or an ack in the place of this call",
+    first_line="UsageError: server not found: the app's socketio.AsyncServer was not found in the app's call stack; pass server= to the TestClient, or, if the app's server is not python-socketio's, await an event or an ack instead of this call",
     cause="server not found",
     within=KNOWN_EARLY,
     remedy="Await an event or an ack instead.",

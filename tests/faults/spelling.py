@@ -89,7 +89,7 @@ async def query_in_the_namespace():
 
 @faults.fault(
     "The client emits `connect` or `disconnect`.",
-    first_line="ValueError: a reserved name: event is 'disconnect', which no client sends; connect() and disconnect() are the calls",
+    first_line="ValueError: a reserved name: event is 'disconnect', which no client sends; call connect() or disconnect() instead",
     cause="a reserved name",
     within=KNOWN_EARLY,
     remedy="Call `connect()` or `disconnect()`: the server then calls these handlers.",
@@ -128,7 +128,7 @@ async def async_predicate(client):
 
 @faults.fault(
     "A header's value contains a newline, for example a token that was read from a file.",
-    first_line="ValueError: newline in the value of header 'authorization': no network carries it; strip() it",
+    first_line="ValueError: newline in the value of header 'authorization': HTTP does not allow it; strip() it",
     cause="newline in the value of",
     within=KNOWN_EARLY,
     remedy="Use `token.strip()`: HTTP does not allow such a value.",
@@ -141,7 +141,7 @@ async def newline_in_a_header():
 
 @faults.fault(
     "A header's name is invalid.",
-    first_line="ValueError: header name b'Authorization:' is no token: no network carries it",
+    first_line="ValueError: header name b'Authorization:' is no token: HTTP does not allow it",
     cause="header name",
     within=KNOWN_EARLY,
     remedy="A name consists of letters, digits and some signs, without a colon or a space.",

@@ -88,7 +88,7 @@ def test_portable_tests_run_against_the_server(run, server_url):
         [
             f"sio: portable tests run against {server_url}",
             "*needs the app in this process: not marked @pytest.mark.sio(portable=True)*",
-            "*needs the app in this process: it, or a fixture of it, asks for sio_app*",
+            "*needs the app in this process: the test, or one of its fixtures, uses sio_app*",
         ]
     )
 
