@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 from apps import WAIT, lab
+from scripted import NEVER, OPEN, Polled, client_of, respond, soon
 
-from asgi_sio_testclient import TestClient
+from asgi_sio_testclient import ConnectTimeout, HandshakeFailed, NotConnected, TestClient
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -227,3 +228,71 @@ class TestUpgrade:
             await client.connect()
             assert client.transport == "polling"
             assert await client.call("echo", 1) == 1
+
+
+async def garbled(send):
+    await respond(send, b"no gzip", headers=[(b"content-encoding", b"gzip")])
+
+
+async def test_a_response_that_can_not_be_decoded_ends_the_session():
+    app = Polled(OPEN, '40{"sid":"x"}', garbled)
+    async with client_of(app, "polling") as client:
+        await soon(client.connect())
+        with pytest.raises(NotConnected, match="a body that can't be decoded"):
+            await client.await_event("e")
+        assert client.disconnect_reason == "transport error"
+
+
+async def test_a_handshake_that_can_not_be_decoded_says_so():
+    async with client_of(Polled(garbled), "polling") as client:
+        with pytest.raises(HandshakeFailed, match="can't be decoded"):
+            await soon(client.connect())
+
+
+async def test_packets_behind_a_close_in_one_payload_are_dropped():
+    app = Polled(OPEN, '40{"sid":"x"}', '42["before"]\x1e1\x1e42["behind"]')
+    async with client_of(app, "polling") as client:
+        await soon(client.connect())
+        assert (await client.await_event()).name == "before"
+        assert client.disconnect_reason == "server disconnect"
+        assert client.get_received() == []
+
+
+async def test_a_post_that_is_refused_ends_the_session():
+    app = Polled(OPEN, '40{"sid":"x"}')
+    async with client_of(app, "polling") as client:
+        await soon(client.connect())
+        app.post_status = 500
+        await client.emit("e")
+        with pytest.raises(NotConnected, match="500 OK"):
+            await client.await_event("e")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(b"gone", 404), (b"0no json", 200), (OPEN.encode(), 200)],
+    ids=["refused", "malformed", "a session"],
+)
+async def test_an_answer_to_a_handshake_after_its_timeout_closes_the_session(answer):
+    called, timed_out, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def app(scope, receive, send):
+        if scope["method"] == "POST":
+            assert b"sid=abc" in scope["query_string"]
+            assert (await receive())["body"] == b"1"
+            told.set()
+            await respond(send, b"OK")
+            return
+        called.set()
+        try:
+            await timed_out.wait()
+        except asyncio.CancelledError:
+            await respond(send, *answer)
+
+    async with client_of(app, "polling") as client:
+        with pytest.raises(ConnectTimeout, match="handshake"):
+            await client.connect(timeout=NEVER)
+        assert called.is_set()
+        if answer[0] == OPEN.encode():
+            await soon(told.wait())
+    assert told.is_set() == (answer[0] == OPEN.encode())
