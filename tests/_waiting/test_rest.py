@@ -7,8 +7,15 @@ import threading
 
 import pytest
 
-from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
-from asgi_sio_testclient._waiting.work import INTERNAL, LIFESPAN, ORIGIN, SERVICE, Work
+from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck, middleware_at_rest
+from asgi_sio_testclient._waiting.work import (
+    INTERNAL,
+    LIFESPAN,
+    MIDDLEWARE,
+    ORIGIN,
+    SERVICE,
+    Work,
+)
 
 SET_OFF = (None, None)  # the origin of work that a client caused
 
@@ -190,3 +197,134 @@ async def test_a_call_in_an_executor_that_does_not_concern_the_check(work):
     go_on.set()
     await call
     work.unhook()
+
+
+class Clock:
+    """The time of a loop, which passes only in steps of the test."""
+
+    def __init__(self, loop):
+        self._loop = loop
+        self._now = loop.time()
+        loop.time = lambda: self._now
+
+    async def step(self, seconds, turns=3):
+        """Let so much time pass, and what is due then run."""
+        self._now += seconds
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def clock(work):
+    yield Clock(work.loop)
+    del work.loop.time
+
+
+TICK = 0.01
+
+
+def ticker(name):
+    """A coroutine function of that name, which sleeps again and again: code of its own."""
+    source = f"async def {name}():\n while True:\n  await asyncio.sleep(TICK)\n"
+    names = {"asyncio": asyncio, "TICK": TICK}
+    exec(compile(source, "tickers.py", "exec"), names)
+    return names[name]
+
+
+async def start(work, origin, *ticks):
+    """Tasks of these tickers, which sleep for the first time."""
+    tasks = [asyncio.get_running_loop().create_task(tick()) for tick in ticks]
+    for task in tasks:
+        work.adopt(task, origin)
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def rounds_until_rest(check, clock, seconds=TICK):
+    """The steps of so many seconds for which a check has waited: rounds of each ticker."""
+    rounds = 0
+    while check.check() is not None:
+        await clock.step(seconds)
+        rounds += 1
+        assert rounds < 10
+    return rounds
+
+
+async def end(tasks):
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+@pytest.mark.parametrize(("kinds", "rounds"), [(1, 1), (2, 2), (3, 3), (4, 3)])
+async def test_there_are_as_many_rounds_as_kinds_of_tickers_and_at_most_three(
+    work, clock, kinds, rounds
+):
+    tasks = await start(work, LIFESPAN, *(ticker(f"tick{number}") for number in range(kinds)))
+    assert await rounds_until_rest(RestCheck(work, DEFAULT_GRACE), clock) == rounds
+    await end(tasks)
+
+
+async def test_tickers_of_the_same_code_are_of_one_kind(work, clock):
+    tasks = await start(work, LIFESPAN, *[ticker("a")] * 3)
+    assert await rounds_until_rest(RestCheck(work, DEFAULT_GRACE), clock) == 1
+    await end(tasks)
+
+
+async def test_no_further_round_begins_for_tickers_that_have_ended(work, clock):
+    kept = await start(work, LIFESPAN, *[ticker("a")] * 2)
+    ended = await start(work, LIFESPAN, ticker("b"))
+    check = RestCheck(work, DEFAULT_GRACE)
+    check.check()
+    await clock.step(TICK)
+    assert check.check() is not None, "the second round has begun"
+    await end(ended)
+    await clock.step(TICK)
+    assert check.check() is None
+    await end(kept)
+
+
+async def test_the_ticker_that_came_round_last_need_not_come_again(work, clock):
+    tasks = await start(work, LIFESPAN, ticker("a"))
+    await clock.step(TICK / 2)
+    tasks += await start(work, LIFESPAN, ticker("b"))
+    check = RestCheck(work, DEFAULT_GRACE)
+    assert await rounds_until_rest(check, clock, TICK / 2) == 3
+    await end(tasks)
+
+
+async def test_tickers_of_middlewares_come_round_once(work, clock):
+    assert middleware_at_rest(work) is None
+    work.has_middleware = True
+    tasks = await start(work, MIDDLEWARE, ticker("a"), ticker("b"))
+    tasks += await start(work, LIFESPAN, ticker("c"))
+    assert await rounds_until_rest(middleware_at_rest(work), clock) == 1
+    await end(tasks)
+
+
+async def test_a_ticker_by_its_timeouts_is_no_work_when_it_is_ready(work, clock):
+    """The timer of a timeout has no frame to sleep in: its task is a ticker all the same."""
+
+    async def poll():
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK):
+                    await asyncio.Event().wait()
+
+    context = contextvars.copy_context()
+    context.run(ORIGIN.set, LIFESPAN)
+    task = asyncio.get_running_loop().create_task(poll(), context=context)
+    record = work.adopt(task, LIFESPAN)
+    await clock.step(0)
+    check = RestCheck(work, DEFAULT_GRACE)
+    check.check()
+    (line,) = check.describe()
+    assert "a timer that calls" in line
+    lines = []
+    await clock.step(TICK, turns=0)
+    for _ in range(6):
+        await asyncio.sleep(0)
+        check.check()
+        lines += check.describe()
+    assert str(record) not in lines
+    await end([task])

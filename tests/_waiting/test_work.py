@@ -194,3 +194,62 @@ async def test_a_call_in_a_thread_is_found_behind_a_task_of_the_test(work):
     own.cancel()
     await asyncio.wait([own])
     assert len(found) == 1
+
+
+async def waiting(event):
+    await event.wait()
+
+
+def ends_of_turns(work):
+    return [handle for handle in work.loop._ready if handle._callback == work._turn_is_over]
+
+
+async def test_many_fresh_tasks_are_looked_at_once_in_a_turn(work):
+    event = asyncio.Event()
+    tasks = [asyncio.create_task(waiting(event)) for _ in range(33)]
+    records = [work.adopt(task, None) for task in tasks]
+    work.note_resting_places()
+    work.note_resting_places()
+    assert len(ends_of_turns(work)) == 1
+    assert work.unnoted
+    for _ in range(2):
+        await asyncio.sleep(0)
+    work.note_resting_places()
+    assert all(len(record.resting_places) == 1 for record in records)
+    assert not work.unnoted
+    event.set()
+    await asyncio.wait(tasks)
+
+
+async def test_a_task_that_is_tracked_in_that_turn_is_looked_at(work):
+    event = asyncio.Event()
+    rested = asyncio.create_task(waiting(event))
+    await asyncio.sleep(0)
+    tasks = [asyncio.create_task(waiting(event)) for _ in range(33)]
+    for task in tasks:
+        work.adopt(task, None)
+    work.note_resting_places()
+    record = work.adopt(rested, None)
+    work.note_resting_places()
+    assert record.resting_places
+    event.set()
+    await asyncio.wait([rested, *tasks])
+
+
+async def test_few_fresh_tasks_are_looked_at_each_time(work):
+    event = asyncio.Event()
+    tasks = [asyncio.create_task(waiting(event)) for _ in range(32)]
+    for task in tasks:
+        work.adopt(task, None)
+    work.note_resting_places()
+    assert ends_of_turns(work) == []
+    event.set()
+    await asyncio.wait(tasks)
+
+
+async def test_nothing_is_unnoted_where_there_are_no_tasks(work):
+    work.hook()
+    assert work.unnoted
+    work.note_resting_places()
+    assert not work.unnoted
+    work.unhook()
