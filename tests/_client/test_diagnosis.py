@@ -1,6 +1,7 @@
 """The first line of an error names the cause: causes that no behaviour test covers."""
 
 import asyncio
+import contextlib
 import logging
 
 import pytest
@@ -213,3 +214,60 @@ async def test_the_first_of_several_errors_is_the_cause():
             await client.settle()
         with pytest.raises(EventTimeout, match=r"^the app raised LookupError\('no order 1'\)"):
             await client.await_event("ordered", timeout=0.05)
+
+
+# -- of several handlers that run, the one that began first
+
+
+async def stuck(*, order):
+    """A client whose two handlers wait, `first` since before `second`; and a way to let them go."""
+    go_on = asyncio.Event()
+    reached = asyncio.Queue()
+
+    async def first(sid, *args):
+        reached.put_nowait("first")
+        await go_on.wait()
+
+    async def second(sid, *args):
+        reached.put_nowait("second")
+        await go_on.wait()
+
+    sio = server(first=first, second=second)
+    async with client_of(sio) as client:
+        await client.connect()
+        for event in order:
+            await client.emit(event)
+            assert await asyncio.wait_for(reached.get(), 60) == event
+        yield client
+        go_on.set()
+
+
+WAITS = {
+    "settle": lambda client: client.settle(SHORT),
+    "await_event": lambda client: client.await_event("x", timeout=SHORT),
+}
+
+
+@pytest.mark.parametrize("order", [("first", "second"), ("second", "first")], ids="/".join)
+@pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
+async def test_the_handler_that_began_first_is_named(wait, order):
+    async with contextlib.asynccontextmanager(stuck)(order=order) as client:
+        line = await headline(wait(client))
+    assert f"<locals>.{order[0]}" in line
+
+
+async def test_of_two_runs_of_one_event_the_first_is_named():
+    go_on = asyncio.Event(), asyncio.Event()
+
+    async def hang(sid, number):
+        if number == 0:
+            await go_on[0].wait()
+        await go_on[1].wait()
+
+    async with client_of(server(hang=hang)) as client:
+        await client.connect()
+        await client.emit("hang", 0)
+        line = await headline(client.call("hang", 1, timeout=SHORT))
+        for event in go_on:
+            event.set()
+    assert "await go_on[0].wait()" in line

@@ -3,31 +3,11 @@
 import asyncio
 
 import pytest
-from scripted import OPEN, Polled, Wire, client_of, over_websocket, soon
+from scripted import client_of, over_websocket, soon
 
-from asgi_sio_testclient import NotConnected, UsageError
+from asgi_sio_testclient import UsageError
 
 # -- without a connection
-
-
-async def test_there_is_no_raw_without_a_connection():
-    async with client_of(over_websocket(Wire.open)) as client:
-        with pytest.raises(NotConnected):
-            client.raw  # noqa: B018 (the property raises)
-
-
-async def test_only_a_websocket_can_be_paused():
-    app = Polled(OPEN)
-    async with client_of(app, "polling") as client:
-        connecting = asyncio.ensure_future(client.connect())
-        await soon(app.posted.get())
-        with pytest.raises(UsageError, match="only a websocket can be paused"):
-            client.raw.pause_reading()
-        app.answers.put_nowait('40{"sid":"x"}')
-        await soon(connecting)
-
-
-# -- what the server sends
 
 
 async def test_a_namespace_can_be_left_where_no_python_server_is_known():

@@ -40,9 +40,7 @@ def test_reasons_are_those_of_the_servers():
 
 def test_choices_of_transports_are_made_of_the_transports_in_the_order_of_an_upgrade():
     assert names.TRANSPORT_CHOICES["upgrade"] == names.TRANSPORTS
-    assert {t for choice in names.TRANSPORT_CHOICES.values() for t in choice} == {
-        *names.TRANSPORTS
-    }
+    assert {t for choice in names.TRANSPORT_CHOICES.values() for t in choice} == {*names.TRANSPORTS}
     default = socketio.AsyncServer(async_mode="asgi").eio.transports
     assert set(names.TRANSPORTS) == set(default)
 
