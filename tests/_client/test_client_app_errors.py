@@ -32,7 +32,7 @@ class Waits:
         return pending
 
     def event(self):
-        self.dispatcher.inbox.wait(Waiter(None, "/", None, self._add("event")))
+        self.dispatcher.inbox.add_waiter(Waiter(None, "/", None, self._add("event")))
 
     def settle(self):
         self.errors.settling.append(self._add("settle"))

@@ -53,7 +53,7 @@ def connect(dispatcher, *namespaces):
 
 def wait_for(dispatcher, event, namespace="/"):
     waiter = Waiter(event, namespace, None, future())
-    dispatcher.inbox.wait(waiter)
+    dispatcher.inbox.add_waiter(waiter)
     return waiter.future
 
 
@@ -293,12 +293,12 @@ async def test_a_namespace_is_readable_once_it_was_asked_for(dispatcher):
         dispatcher.require_readable("/")
 
 
-async def test_a_wait_has_a_way_while_its_namespace_is_connected_or_asked_for(dispatcher):
+async def test_a_wait_needs_a_namespace_that_is_connected_or_asked_for(dispatcher):
     def refused():
         refused = []
         for namespace in ("/", "/chat", ALL):
             try:
-                dispatcher.require_way(namespace)
+                dispatcher.require_connected_or_connecting(namespace)
             except NotConnected:
                 refused.append(namespace)
         return refused
