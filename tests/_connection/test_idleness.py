@@ -156,9 +156,7 @@ async def test_an_upgrade_is_under_way_until_its_probe_is_answered():
         connecting = asyncio.ensure_future(client.connect())
         await gate.somebody_waits()
         assert client.raw.quiet() is BUSY
-        assert client.raw.why_busy() == (
-            "the upgrade is not through: the upgrade's probe was not answered"
-        )
+        assert client.raw.why_busy().endswith("the upgrade's probe was not answered")
         gate.opened.set()
         await soon(connecting)
         app.answers.put_nowait("1")
