@@ -50,7 +50,7 @@ def test_a_peer_that_is_not_installed_is_said_to_be(monkeypatch):
 
 @pytest.mark.parametrize("measure", measures.MEASURES, ids=lambda measure: measure.key)
 @pytest.mark.parametrize("who", ["floor", "floor_polling", "ours"])
-def test_it_can_be_repeated(contenders, who, measure):
+def test_a_measure_can_be_repeated(contenders, who, measure):
     opened = contenders[who].sessions.get(measure.key)
     if opened is None or isinstance(opened, method.Cannot):
         pytest.skip("no figure here")

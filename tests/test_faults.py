@@ -83,7 +83,7 @@ def test_a_lost_one_overtakes_nobody(line):
     assert line.carry("pass:3") == ["3", "1"]
 
 
-def test_nobody_came_to_overtake_it(line):
+def test_a_message_that_no_other_one_overtakes(line):
     line.carry("reorder:1")
     assert [timer.seconds for timer in line.clock.due] == [0.5]
     line.clock.pass_by()

@@ -86,7 +86,7 @@ def test_no_file_has_a_word_that_contributing_replaces() -> None:
         "# unseen",
     ],
 )
-def test_such_a_word_is_found(line: str) -> None:
+def test_a_replaced_word_is_found(line: str) -> None:
     assert words_in(line) == [f"1: {line}"]
 
 

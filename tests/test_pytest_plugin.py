@@ -333,7 +333,7 @@ class TestIt:
 
 
 @pytest.mark.slow
-def test_who_logs_in_first_connects_later(project):
+def test_a_test_that_logs_in_connects_later(project):
     assert "2 passed" in project(NOT_CONNECTED, *ASYNCIO, "--asyncio-mode=auto")
 
 
@@ -501,7 +501,7 @@ def test_it(sio_sync_client, benchmark):
 
 
 @pytest.mark.slow
-def test_it_is_documented_where_pytest_looks(project):
+def test_pytest_shows_the_documentation_of_fixtures(project):
     printed = project("", "--fixtures", "-q")
     for name in ("sio_app", "sio_client", "sio_client_factory", "sio_sync_client"):
         assert name in printed

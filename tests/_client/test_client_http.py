@@ -115,7 +115,7 @@ class TestKinds:
             assert exchange.scope["server"] == ("chat.example", 8443)
             assert exchange.scope["scheme"] in ("https", "wss")
 
-    async def test_one_without_a_base_url_gets_the_default(self, app):
+    async def test_a_client_without_a_base_url_gets_the_default(self, app):
         async with (
             asgi_client(httpx, app.app, base_url="") as http,
             TestClient(app.app, http=http) as client,
@@ -151,7 +151,7 @@ class TestOwnHttp:
             assert app.environ["HTTP_COOKIE"] == "session=ann"
             assert client.cookies["session"] == "ann"
 
-    async def test_it_has_the_clients_headers_and_base_url(self, app):
+    async def test_own_http_has_the_clients_headers_and_base_url(self, app):
         async with TestClient(
             app.app, base_url="https://chat.example", headers={"x-tag": "mine"}
         ) as client:
@@ -322,7 +322,7 @@ class TestCookiesComeBack:
                 await client.connect()
             assert http.cookies["flavour"] == "oat"
 
-    async def test_one_can_be_taken_away(self, app, transports):
+    async def test_a_response_can_remove_a_cookie(self, app, transports):
         baked = self.baker(app.app, "session=; Path=/; Max-Age=0")
         async with TestClient(baked, transports=transports) as client:
             client.cookies.set("session", "old", domain="testserver.local", path="/")

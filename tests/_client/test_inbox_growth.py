@@ -154,7 +154,7 @@ async def test_waiters_of_one_event_are_served_in_the_order_in_which_they_came()
     assert not waiters[3].future.done()
 
 
-async def test_one_that_left_between_others_is_passed_over():
+async def test_a_removed_waiter_between_others_is_skipped():
     inbox = Inbox()
     first, second, third = waiters = [waiter("a"), waiter("a"), waiter("a")]
     for one in waiters:

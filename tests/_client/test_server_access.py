@@ -126,7 +126,7 @@ async def test_rooms_are_a_snapshot():
 
 
 @pytest.mark.parametrize("namespace", [None, "/chat"])
-async def test_neither_without_a_connection(namespace):
+async def test_session_and_rooms_need_a_connection(namespace):
     _, app = new_server()
     async with TestClient(app) as client:
         for connected in (False, True):

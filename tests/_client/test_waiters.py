@@ -82,7 +82,7 @@ async def test_the_only_one_is_first_among_several():
 
 
 @pytest.mark.parametrize("removed", [0, 1, 2])
-async def test_one_that_is_removed_gets_nothing(removed):
+async def test_a_removed_waiter_gets_no_event(removed):
     those = [waiter_for("a") for _ in range(3)]
     waiters = waiting(*those)
     gone = those.pop(removed)

@@ -72,7 +72,7 @@ async def test_settling_waits_for_the_clients_of_another_app_on_the_same_server(
         await settling
 
 
-async def test_it_runs_between_start_and_release():
+async def test_the_app_runs_between_start_and_release():
     running_app = RunningApp(no_app, None, lifespan=True)
     assert (running_app.running, running_app.state, running_app.instrumentations) == (
         False,

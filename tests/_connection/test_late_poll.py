@@ -42,7 +42,7 @@ class LatePolls:
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("leave", [TestClient.abort, TestClient.disconnect])
-async def test_it_is_dropped(leave, status):
+async def test_a_late_response_is_dropped(leave, status):
     sio = socketio.AsyncServer(async_mode="asgi")
     # The first two requests are the handshake, and the poll with the CONNECT packet.
     app = LatePolls(socketio.ASGIApp(sio), status, first=3)

@@ -79,7 +79,7 @@ def test_a_late_message_arrives_after_its_time_and_what_follows_it_behind_it():
     assert not ends.link.holding
 
 
-def test_one_direction_may_be_late_alone():
+def test_only_one_direction_may_be_late():
     ends = Ends(delay=1, directions=["received"])
     ends.send(EVENTS[0])
     ends.link.receive(EVENTS[1])

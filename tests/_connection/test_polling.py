@@ -95,7 +95,7 @@ class TestCompression:
         if options:
             assert set(encodings) == {encoding}
 
-    async def test_it_is_asked_for_without_being_told_to(self):
+    async def test_compression_is_requested_by_default(self):
         app = lab()
         async with TestClient(app.app, transports=("polling",)) as client:
             await client.connect()

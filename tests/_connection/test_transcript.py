@@ -183,7 +183,7 @@ async def test_a_run_without_a_handler_of_the_app_is_not_shown(instrumentation):
 # -- the transcript as a sequence
 
 
-def test_it_is_a_sequence():
+def test_the_transcript_is_a_sequence():
     transcript = Recording().sent("2", "6").received('42["e"]').transcript
     assert len(transcript) == 3
     assert [entry.engineio_type for entry in transcript] == ["PING", "NOOP", "MESSAGE"]
@@ -226,7 +226,7 @@ def test_the_last_ten_thousand_packets_are_kept():
 
 
 @pytest.mark.slow
-async def test_one_entry_far_down_is_the_same_as_among_all(instrumentation):
+async def test_an_entry_read_alone_is_the_same_as_among_all(instrumentation):
     recording = Recording()
     for number in range(300):
         run = HandlerRun(instrumentation.handlers, None, "e", "/", "sid", number)

@@ -155,7 +155,7 @@ def app(request):
 # -- read and changed
 
 
-async def test_it_is_set_before_the_first_request(app, transports, nothing_left):
+async def test_a_session_is_set_before_the_first_request(app, transports, nothing_left):
     async with TestClient(app, transports=transports) as client:
         async with client.session_transaction() as session:
             assert dict(session) == {}
@@ -165,7 +165,7 @@ async def test_it_is_set_before_the_first_request(app, transports, nothing_left)
         assert (await client.http.get("/show")).json() == {"user": "ada"}
 
 
-def test_it_is_set_without_await(app):
+def test_a_session_is_set_by_the_sync_client(app):
     with SyncTestClient(app) as client:
         with client.session_transaction() as session:
             session["user"] = "ada"

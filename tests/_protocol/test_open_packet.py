@@ -13,7 +13,7 @@ FIELDS = {"sid": "abc", "upgrades": ["websocket"], "pingInterval": 25000, "pingT
 @pytest.mark.parametrize(
     "wrong", [{"sid": 1}, {"sid": None}, {"upgrades": "websocket"}, {"upgrades": {}}], ids=str
 )
-def test_one_wrong_field_is_enough(wrong):
+def test_one_wrong_field_makes_the_packet_malformed(wrong):
     engine = EngineIO()
     with pytest.raises(ProtocolError, match="malformed handshake"):
         engine.receive("0" + json.dumps(FIELDS | wrong))
@@ -38,7 +38,7 @@ def test_one_server_gives_its_clients_parameters_of_their_own():
 
 
 @pytest.mark.parametrize("wrong", [{"upgrades": "websocket"}, {"pingInterval": None}], ids=str)
-def test_one_wrong_field_of_a_compact_packet_is_enough(wrong):
+def test_one_wrong_field_makes_a_compact_packet_malformed(wrong):
     with pytest.raises(ProtocolError, match="malformed handshake"):
         EngineIO().receive(compact(**wrong))
 

@@ -463,7 +463,7 @@ assert protocol.receive('2["e",{"a":[1]}]').data == ["e", {"a": [1]}]
 
 
 @pytest.mark.slow
-def test_it_works_where_json_is_all_python():
+def test_the_protocol_works_with_the_python_version_of_json():
     subprocess.run([sys.executable, "-c", WITHOUT_ACCELERATOR], check=True, timeout=60)
 
 

@@ -132,7 +132,7 @@ async def test_nodes_share_rooms(pair):
         assert (await client.await_event("said")).args == ("hello", b"\x00\xff")
 
 
-async def test_who_is_not_in_the_room_hears_nothing(pair):
+async def test_a_client_outside_of_the_room_gets_no_event(pair):
     one, other = pair
     await other.call("join", "another room")
     await one.call("say", "room", "hello")
@@ -284,7 +284,7 @@ async def test_a_failed_broker_is_named_until_it_works_again(two, broker):
             await one.await_event("said", timeout=0.02)
 
 
-async def test_nobody_listens_when_the_clients_are_gone(broker, nothing_left):
+async def test_no_node_listens_after_the_clients_have_closed(broker, nothing_left):
     app = node(AsyncInMemoryManager(broker))
     async with clients(app):
         pass

@@ -42,12 +42,12 @@ async def test_a_task_that_ended_with_the_last_client(eio, tasks):
     assert ended_before(engineio.AsyncServer(async_mode="asgi"), []) == []
 
 
-async def test_one_that_runs_again_has_not_ended(eio, tasks):
+async def test_a_task_that_runs_again_has_not_ended(eio, tasks):
     note_ended(eio, tasks)
     assert [str(task).partition(" (")[0] for task in ended_before(eio, tasks[:1])] == ["other"]
 
 
-async def test_one_that_is_done_did_not_end_with_the_client(eio):
+async def test_a_task_that_is_done_did_not_end_with_the_client(eio):
     done = asyncio.ensure_future(asyncio.sleep(0))
     await done
     own = asyncio.ensure_future(done_at_once())

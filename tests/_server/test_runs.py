@@ -51,7 +51,7 @@ async def test_where_it_is_suspended():
     run.task.cancel()
 
 
-async def test_it_awaits_a_client_within_call():
+async def test_a_run_awaits_a_client_within_call():
     sio = socketio.AsyncServer(async_mode="asgi")
 
     @sio.on("ask")

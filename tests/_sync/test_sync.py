@@ -136,7 +136,7 @@ def bare(function):
     return [(p.name, p.kind, p.default, p.annotation) for p in parameters]
 
 
-def test_it_shows_what_it_is_connected_to(client):
+def test_the_repr_shows_the_connection(client):
     assert repr(client) == f"<SyncTestClient connected to / over {client.transport}>"
 
 

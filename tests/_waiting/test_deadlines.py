@@ -158,7 +158,7 @@ def timers():
     return [timer for timer in scheduled if not timer.cancelled()]
 
 
-async def test_one_timer_stands_for_all_waits_and_none_for_nobody(deadlines):
+async def test_all_waits_share_one_timer_and_no_wait_has_none(deadlines):
     before = timers()
     waits = [asyncio.ensure_future(deadlines.wait(future(), timeout)) for timeout in (60, 40, 50)]
     await asyncio.sleep(0)

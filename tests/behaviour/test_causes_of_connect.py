@@ -60,7 +60,7 @@ async def test_a_server_in_the_mode_of_another_framework(transports, mode, mount
     assert isinstance(caught.value.__cause__, TypeError)
 
 
-async def test_such_a_server_without_an_asgiapp(transports):
+async def test_a_server_of_another_mode_without_an_asgiapp(transports):
     sio = socketio.AsyncServer(async_mode="aiohttp")
 
     async def app(scope, receive, send):

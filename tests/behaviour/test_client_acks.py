@@ -70,7 +70,7 @@ class TestFromTheServer:
         assert await client.call("echo", (1, 2)) == (1, 2)
         assert await client.call("echo", [1, 2]) == [1, 2]
 
-    async def test_one_that_nobody_asked_for_is_ignored(self, client):
+    async def test_an_ack_without_a_request_is_ignored(self, client):
         await client.emit("verbatim", "3999[1]")
         assert await client.call("echo", "on") == "on"
         assert client.is_connected()

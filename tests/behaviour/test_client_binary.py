@@ -108,7 +108,7 @@ async def test_a_handler_gets_bytes_and_answers_with_bytes(client, app):
     assert app.journal.kinds("answer") == [(b"?!",)]
 
 
-async def test_they_travel_raw_over_websocket_and_as_base64_over_polling(app):
+async def test_bytes_are_raw_over_websocket_and_base64_over_polling(app):
     async with TestClient(app.app) as client:
         await client.connect()
         await client.call("echo", b"\x00\x01")

@@ -13,7 +13,7 @@ def app():
     return lab(namespaces=("/", "/chat"))
 
 
-async def test_it_is_a_client_of_its_own(app, transports):
+async def test_a_clone_is_a_separate_client(app, transports):
     async with TestClient(app.app, transports=transports) as ann:
         bob = ann.clone()
         assert isinstance(bob, TestClient)
@@ -64,7 +64,7 @@ async def test_a_clone_of_a_clone(app):
     app.assert_released()
 
 
-async def test_it_keeps_the_settings(app):
+async def test_a_clone_keeps_the_settings(app):
     async with TestClient(
         app.app,
         transports=("polling",),
@@ -99,7 +99,7 @@ async def test_overrides(app):
     assert app.app.of("websocket")[0].header("x-tag") is None
 
 
-async def test_it_has_its_own_cookies(app, transports):
+async def test_a_clone_has_its_own_cookies(app, transports):
     async with TestClient(app.app, cookies={"user": "ann"}, transports=transports) as ann:
         bob = ann.clone()
         eve = ann.clone(cookies={"user": "eve"})

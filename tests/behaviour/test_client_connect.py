@@ -183,7 +183,7 @@ class TestQuery:
     @pytest.mark.parametrize(
         "query", [{"room": "a b&c/ü", "n": "1"}, "room=a%20b%26c%2F%C3%BC&n=1"]
     )
-    async def test_it_comes_first_then_the_protocols_own(self, transports, query):
+    async def test_query_parameters_are_before_those_of_the_protocol(self, transports, query):
         app = lab()
         async with TestClient(app.app, transports=transports) as client:
             await client.connect(query=query)
@@ -245,7 +245,7 @@ class TestRefused:
             assert caught.value.data == "Unable to connect"
             assert "/nowhere" in str(caught.value)
 
-    async def test_one_of_several_ends_a_first_connect_whole(self, transports):
+    async def test_one_refused_namespace_ends_the_whole_first_connect(self, transports):
         app = lab(namespaces=("/", "/chat"))
         async with TestClient(app.app, transports=transports) as client:
             with pytest.raises(ConnectionRefused) as caught:

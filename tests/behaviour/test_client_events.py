@@ -145,11 +145,11 @@ class TestCallback:
 
 
 class TestAwaitEvent:
-    async def test_one_that_is_already_here(self, client):
+    async def test_an_event_that_has_arrived(self, client):
         assert await client.call("burst", 1) == 1
         assert (await client.await_event("burst", timeout=0)).data == 0
 
-    async def test_one_that_is_still_to_come(self, client):
+    async def test_an_event_that_arrives_later(self, client):
         waiting = asyncio.ensure_future(client.await_event("shout"))
         await asyncio.sleep(0)
         await client.emit("shout", "now")
@@ -455,7 +455,7 @@ class TestEventsIterator:
             break
         assert [event.namespace for event in client.get_received("*")] == ["/"]
 
-    async def test_it_is_an_async_iterator(self, client):
+    async def test_events_is_an_async_iterator(self, client):
         await client.call("burst", 1)
         events = client.events()
         assert aiter(events) is events
@@ -478,7 +478,7 @@ class TestReceivedEvent:
         with pytest.raises(KeyError):
             event["nothing"]
 
-    def test_it_is_frozen_and_comparable(self):
+    def test_an_event_is_frozen_and_comparable(self):
         event = ReceivedEvent("e", ("x",), "/")
         assert event == ReceivedEvent("e", ("x",), "/")
         assert event != ReceivedEvent("e", ("x",), "/chat")
@@ -601,7 +601,7 @@ class TestHandlers:
             await client.connect(auth={"greet": "early"})
             assert await asyncio.wait_for(got.get(), 2) == "early"
 
-    async def test_one_that_uses_the_client(self, client):
+    async def test_a_handler_that_calls_the_server(self, client):
         """The handler runs in its own task: within the delivery of its event, its own call could
         not get an ack.
         """
@@ -614,7 +614,7 @@ class TestHandlers:
         await client.emit("reply", 1)
         assert await asyncio.wait_for(got.get(), 2) == 2
 
-    async def test_one_that_awaits_an_event(self, client):
+    async def test_a_handler_that_awaits_an_event(self, client):
         got = asyncio.Queue()
 
         @client.on("reply")
@@ -625,7 +625,7 @@ class TestHandlers:
         await client.emit("reply", "nested")
         assert await asyncio.wait_for(got.get(), 2) == "nested"
 
-    async def test_one_that_disconnects(self, client, app):
+    async def test_a_handler_that_disconnects(self, client, app):
         gone = asyncio.Event()
 
         @client.on("reply")

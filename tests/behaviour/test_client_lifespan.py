@@ -105,7 +105,7 @@ def of_the_other_app(sio, steps):
         (of_the_other_app, ["startup", "shutdown"]),
     ],
 )
-async def test_wherever_an_asgiapp_has_it(made, expected):
+async def test_lifespans_of_an_asgiapp(made, expected):
     """A lifespan runs in every ASGIApp, except in one without hooks and without another app."""
     steps = []
     async with TestClient(made(socketio.AsyncServer(async_mode="asgi"), steps)) as client:
@@ -113,7 +113,7 @@ async def test_wherever_an_asgiapp_has_it(made, expected):
     assert steps == expected
 
 
-async def test_it_can_be_left_out():
+async def test_the_lifespan_can_be_omitted():
     app = lab()
     async with TestClient(app.app, lifespan=False) as client:
         await client.connect()
@@ -121,7 +121,7 @@ async def test_it_can_be_left_out():
     assert app.app.of("lifespan") == []
 
 
-async def test_it_runs_once_however_many_clients_there_are():
+async def test_the_lifespan_runs_once_for_all_clients():
     app = lab()
     async with TestClient(app.app) as ann, ann.clone() as bob:
         await ann.connect()
@@ -330,7 +330,7 @@ class TestFailingShutdown:
                 raise ZeroDivisionError
 
 
-async def test_who_leaves_lets_the_handlers_of_others_run(transports):
+async def test_the_exit_of_one_client_does_not_end_handlers_of_another(transports):
     """Two clients are entered separately, on one server and in one loop."""
     sio = socketio.AsyncServer(async_mode="asgi")
     app = socketio.ASGIApp(sio)

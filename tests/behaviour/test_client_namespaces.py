@@ -16,7 +16,7 @@ def app():
     return lab(namespaces=("/", "/chat", "/admin"))
 
 
-async def test_one_transport_carries_them_all(app, transports):
+async def test_all_namespaces_share_one_transport(app, transports):
     async with TestClient(app.app, transports=transports) as client:
         await client.connect("/", "/chat")
         await client.connect("/admin")

@@ -312,7 +312,7 @@ class TestEnteredTwice:
                 client.connect()
                 assert client.http.get("/x").text == "ok"
 
-    async def test_one_that_was_handed_in_stays_open(self):
+    async def test_a_given_http_client_stays_open(self):
         app = lab(other_asgi_app=plain).app
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://testserver"

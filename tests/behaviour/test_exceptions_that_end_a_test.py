@@ -353,7 +353,7 @@ class TestInOneThread(TestInAThreadedServer):
 
 
 class TestSeveral:
-    async def test_one_ends_the_test_and_the_others_are_notes(self):
+    async def test_one_exception_ends_the_test_and_the_others_are_notes(self):
         sio, app = server(pytest.skip)
 
         @sio.event

@@ -274,7 +274,7 @@ async def test_post_that_can_not_be_decoded():
         (b"\x00", "malformed Socket.IO packet", b"\x00"),
     ],
 )
-async def test_it_says_which_packet(frame, says, packet):
+async def test_the_error_has_the_packet(frame, says, packet):
     app = OverWebsocket([OPEN], [CONNECT, frame], "wait")
     async with TestClient(app, lifespan=False, timeout=1) as client:
         await client.connect()

@@ -77,7 +77,7 @@ class TestHeaders:
             with pytest.raises(ValueError, match="in the value of header 'cookie'"):
                 await client.connect()
 
-    async def test_those_of_a_client_that_was_handed_in(self, transports):
+    async def test_headers_of_a_given_http_client(self, transports):
         app = lab().app
         headers = {"Authorization": f"Bearer {SECRET}\n"}
         async with (
@@ -87,7 +87,7 @@ class TestHeaders:
             with pytest.raises(ValueError, match=r"'authorization'.*strip\(\) it"):
                 await client.connect()
 
-    async def test_those_that_its_auth_adds(self, transports):
+    async def test_headers_that_the_auth_of_the_http_client_adds(self, transports):
         class Auth(httpx.Auth):
             def auth_flow(self, request):
                 request.headers["X-Token"] = f"{SECRET}\n"

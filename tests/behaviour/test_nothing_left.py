@@ -127,7 +127,7 @@ class TestTheNextLoop:
 
 class TestTheServer:
     @pytest.mark.parametrize("leave", ["block", "disconnect", "abort", "server"])
-    async def test_it_is_left_as_it_was_found(self, app, transports, leave):
+    async def test_the_server_is_restored(self, app, transports, leave):
         sio_before, eio_before = dict(vars(app.sio)), dict(vars(app.sio.eio))
         handlers_before = dict(app.sio.eio.handlers)
         async with TestClient(app.app) as client:
@@ -140,13 +140,13 @@ class TestTheServer:
         assert _without(vars(app.sio.eio), own_of_engine) == _without(eio_before, own_of_engine)
         assert app.sio.eio.handlers == handlers_before
 
-    async def test_it_knows_nobody_any_more(self, app, transports):
+    async def test_the_server_has_no_state_of_clients(self, app, transports):
         for leave in ("block", "disconnect", "abort", "server"):
             await chat(app, transports, leave)
             app.assert_released()
         assert app.sio._binary_packet == {}
 
-    async def test_its_service_task_starts_again(self, app):
+    async def test_the_service_task_starts_again(self, app):
         """If the monitoring ended without a reset, it would not detect dead clients again."""
         assert app.sio.eio.start_service_task is True
         await chat(app, ("websocket",))

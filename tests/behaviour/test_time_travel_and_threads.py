@@ -130,7 +130,7 @@ async def test_what_follows_the_thread_has_its_whole_time(sio, thread):
 
 @pytest.mark.slow
 @WAYS
-async def test_one_that_does_not_end_is_named(transports, sio, thread, way):
+async def test_a_thread_that_does_not_end_is_named(transports, sio, thread, way):
     @sio.event
     async def job(sid):
         await way(thread.hang)
@@ -210,7 +210,7 @@ class TestSockets:
             assert ended == ["done"]
 
     @pytest.mark.slow
-    async def test_one_that_gets_no_answer_is_named(self, sio, peer):
+    async def test_a_socket_without_an_answer_is_named(self, sio, peer):
         port, answer = peer
 
         @sio.event

@@ -184,7 +184,7 @@ def test_without_a2wsgi_the_error_says_what_to_install(program, client, monkeypa
 # -- Flask's test client
 
 
-def test_it_is_found_logged_in_and_stays_so(program, web):
+def test_a_login_of_flasks_client_is_used_and_kept(program, web):
     web.post("/login", data=CREDENTIALS)
     with SyncTestClient(program.app, http=web) as client:
         client.connect()
@@ -228,7 +228,7 @@ def test_its_headers_and_its_address_are_used(program, web):
 
 
 @pytest.mark.slow
-def test_one_without_cookies_and_one_without_flask(program):
+def test_flasks_client_without_cookies_and_werkzeugs_client(program):
     for web in (
         program.app.test_client(use_cookies=False),
         werkzeug.test.Client(program.app),
@@ -253,7 +253,7 @@ def test_each_clone_has_cookies_of_its_own(program, web):
         assert (client.call("whoami"), other.call("whoami")) == ("python", "flask")
 
 
-async def test_it_serves_an_asgi_app_as_well():
+async def test_flasks_client_with_an_asgi_app():
     sio = python_socketio.AsyncServer(async_mode="asgi")
     sio.on("connect", lambda sid, environ: environ["HTTP_COOKIE"] == "user=ada")
     web = flask.Flask(__name__).test_client()

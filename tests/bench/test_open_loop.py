@@ -39,7 +39,7 @@ class TestOpenLoop:
         assert report.throughput <= 500 * 40 / 39
 
     @pytest.mark.slow
-    async def test_those_behind_a_slow_call_wait_on_the_clock(self, client, lab):
+    async def test_the_wait_behind_a_slow_call_is_part_of_the_latency(self, client, lab):
         report = await bench.measure(client, "stall_once", 10, 0.1, calls=50, warmup=0, rate=200)
         [stall] = lab[1]["times"]
         held_up = [part for part in report.timeline if part.max >= stall / 2]

@@ -107,6 +107,6 @@ class TestReport:
         report = report_of([0.1], of=subject(concurrency=4), handlers=[0.05])
         assert "framework, client, queue" in str(report)
 
-    def test_it_is_frozen(self):
+    def test_a_report_is_frozen(self):
         with pytest.raises(AttributeError):
             report_of([1.0]).p50 = 0.5

@@ -229,7 +229,7 @@ class TestMeasure:
 
 class TestErrors:
     @pytest.mark.slow
-    async def test_they_are_counted_and_never_averaged_in(self, client):
+    async def test_errors_are_counted_and_not_in_the_latencies(self, client):
         report = await bench.measure(client, "fail_every", 3, calls=30, warmup=0)
         assert (report.count, report.errors) == (20, {"ZeroDivisionError": 10})
         assert report.handler.count == sum(bar.count for bar in report.histogram) == 20
@@ -286,13 +286,13 @@ class TestErrors:
         assert "server disconnect" in report.interrupted
 
     @pytest.mark.slow
-    async def test_nobody_waits_for_a_thousand_timeouts(self, client, lab):
+    async def test_the_measure_ends_before_a_thousand_timeouts(self, client, lab):
         report = await bench.measure(client, "hang", calls=1000, warmup=0, timeout=0.01)
         assert report.errors == {"EventTimeout": 3}
         assert "3 calls timed out" in report.interrupted
 
     @pytest.mark.slow
-    async def test_one_that_timed_out_among_others(self, client, lab):
+    async def test_one_timeout_among_other_calls(self, client, lab):
         report = await bench.measure(client, "hang", 5, calls=6, warmup=0, timeout=0.3)
         assert (report.count, report.errors) == (5, {"EventTimeout": 1})
         assert report.handler.count == 5

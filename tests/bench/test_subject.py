@@ -25,7 +25,7 @@ class TestSubject:
         monkeypatch.setattr(socketio, "their_app", app, raising=False)
         assert subjects.name_of(app) == "socketio:their_app"
 
-    def test_else_by_what_it_is(self):
+    def test_an_app_without_a_name_is_named_by_its_type(self):
         app, _ = laboratory()
         assert subjects.name_of(app) == f"{type(app).__module__}.ASGIApp"
 

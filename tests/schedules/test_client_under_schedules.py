@@ -204,7 +204,7 @@ async def test_handlers_of_the_test_are_called_in_order_and_before_the_ack(trans
 @pytest.mark.slow
 @over_each_transport
 @explored(RUNS)
-async def test_who_waits_first_is_given_the_first_event(transports):
+async def test_the_first_waiter_gets_the_first_event(transports):
     async with TestClient(build([]), transports=transports) as client:
         await client.connect()
         waiting = [asyncio.ensure_future(client.await_event("number")) for _ in range(3)]

@@ -16,7 +16,7 @@ async def racy_test():
 
 
 @pytest.mark.slow
-def test_it_is_a_function_that_explores():
+def test_a_decorated_test_explores():
     assert racy_test.__name__ == "racy_test"
     assert racy_test.__doc__ == "Two users book one seat."
     with pytest.raises(AssertionError, match="sold 2 times") as caught:

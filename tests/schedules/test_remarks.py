@@ -151,7 +151,7 @@ def test_a_mock_never_suspends():
 
 
 @pytest.mark.slow
-def test_one_handler_is_no_handlers():
+def test_the_remark_names_one_handler_in_the_singular():
     found = explore(lambda_of(two_book, fixed=True, payment=nothing), runs=1)
     assert found.remarks[0].startswith("no place to hold in 1 handler (book):")
 

@@ -203,7 +203,7 @@ async def test_a_file_is_sent_with_its_name():
     assert b"content" in seen[0][1]
 
 
-async def test_one_body_is_enough():
+async def test_two_bodies_are_refused():
     async with session(answering()) as http:
         with pytest.raises(ValueError, match="can not be used at the same time"):
             await http.post(URL, data=b"", json={})
