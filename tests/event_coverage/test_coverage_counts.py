@@ -1,15 +1,14 @@
 """Event coverage of an app with a handler of every kind, compared with `sys.monitoring`."""
 
-import asyncio
 import functools
 import importlib
-import json
 import sys
 
 import pytest
 import socketio
+from covered_use import rows, use
 
-from asgi_sio_testclient import ConnectionRefused, SyncTestClient, TestClient, coverage
+from asgi_sio_testclient import SyncTestClient, TestClient, coverage
 from asgi_sio_testclient._server import observers
 from asgi_sio_testclient._server.observers import code_of
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker
@@ -24,38 +23,6 @@ def world():
     """A new module with new servers for each test."""
     sys.modules.pop("covered_app", None)
     return importlib.import_module("covered_app")
-
-
-def rows(covered):
-    return {
-        f"{row.namespace} {row.event}": (row.ran, row.acked, row.raised, row.refused)
-        for row in covered.handlers
-    }
-
-
-async def use(world):
-    async with TestClient(world.app, raise_app_exceptions=False) as client:
-        await client.connect("/", "/chat", "/any", "/strict")
-        assert await client.call("say", "hello") == 5
-        await client.await_event("said")
-        for event, args in (("say", [""]), ("takes_one", []), ("nobody", [])):
-            await client.emit(event, *args)
-        await client.settle()
-        assert await client.call("plain", 1, 2) == 2
-        assert await client.call("calls_helper", 3) == 3
-        assert await client.call("first", 4) == 4
-        assert await client.call("calls_shared", 4) == 4
-        assert await client.call("guarded", "guest") == "denied"
-        assert await client.call("never_awaited") == "closed"
-        assert await client.call("foo", namespace="/any") == "foo"
-        assert await client.call("join", "tea", namespace="/chat") == "tea"
-        assert await client.call("open", namespace="/strict") == "opened"
-        assert await client.call("secret", namespace="/strict") == "denied"
-        for auth in ("refuse", "false"):
-            with pytest.raises(ConnectionRefused):
-                await client.clone().connect(auth=auth)
-        await client.emit("kick")
-        await client.settle()
 
 
 EXPECTED = {
@@ -279,47 +246,6 @@ async def test_nothing_is_installed_without_an_observer(world):
     async with TestClient(world.app) as client:
         await client.connect()
         assert "_trigger_event" not in vars(world.sio)
-
-
-async def test_json_and_back(world):
-    with coverage.record() as covered:
-        await use(world)
-    data = json.loads(covered.to_json())
-    again = coverage.Coverage.from_dict(data)
-    assert again.report() == covered.report()
-    again.add(covered)
-    assert rows(again)["/ say"] == (4, 2, 2, 0)
-    assert again.unhandled == {("/", "nobody"): 2}
-    assert again.percent == covered.percent
-    assert {"namespace": "/", "event": "never", "handler": "never"} in data["never_ran"]
-    assert data["never_read"] == [{"namespace": "/", "event": "logged"}]
-
-
-def test_another_format_is_refused():
-    with pytest.raises(ValueError, match="format 9"):
-        coverage.Coverage.from_dict({"format": 9})
-
-
-def test_the_report(world):
-    with coverage.record() as covered:
-        asyncio.run(use(world))
-    lines = covered.report().splitlines()
-    assert lines[0].split() == [
-        "namespace", "event", "handler", "ran", "acked", "raised", "refused",
-    ]  # fmt: skip
-    assert ["/", "say", "say", "2", "1", "1", "0"] in [line.split() for line in lines]
-    assert any(line.startswith("never ran: /chat leave (Chat.on_leave, ") for line in lines)
-    assert "emitted, never read: / logged (2 times)" not in lines
-    assert "emitted, never read: / logged (once)" in lines
-    assert "sent, no handler: / nobody (once)" in lines
-    assert lines[-1].endswith(f"of 22 handlers ran: {int(covered.percent)} %")
-
-
-def test_without_any_server():
-    with coverage.record() as covered:
-        pass
-    assert covered.percent == 100
-    assert covered.report() == "no server with handlers was used by a client"
 
 
 class Monitoring:

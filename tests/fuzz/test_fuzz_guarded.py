@@ -1,8 +1,6 @@
 """Handlers that fail after a check of their own, which the payload has to pass."""
 
 import datetime as dt
-import re
-import struct
 import uuid
 
 import guarded_app
@@ -11,7 +9,7 @@ import pytest
 
 from asgi_sio_testclient import fuzz
 from asgi_sio_testclient.fuzz._shapes import Shape, shapes_of
-from asgi_sio_testclient.fuzz._texts import examples_of, parsed_by, text_of_pattern
+from asgi_sio_testclient.fuzz._texts import examples_of
 from asgi_sio_testclient.fuzz._values import fill
 
 FAULTS = {
@@ -41,51 +39,6 @@ def test_a_fault_below_a_check_is_found(event):
     assert failure.event == event
     assert FAULTS[event] in failure.headline
     assert failure.examples <= 200
-
-
-PATTERNS = [
-    r"^\d{4}-\d{2}-\d{2}$",
-    r"[A-Z]{2,3}x?",
-    r"a|bc",
-    r"(\w+)@(\w+)\.com",
-    r"(?P<word>a+)-(?P=word)",
-    r"[^a-z]\S\s\D\W.",
-    r"[^x]x*?y+",
-    r"(?>ab)c?",
-    r"[^\d\w]",
-    r"[_\-]",
-    "[^y]",
-    r"[^\x00-\U0010ffff]?",
-]
-
-
-@pytest.mark.parametrize("pattern", PATTERNS)
-def test_texts_of_a_pattern(pattern):
-    texts = text_of_pattern(pattern)
-    assert texts
-    for text in texts:
-        assert re.fullmatch(pattern, text)
-
-
-@pytest.mark.parametrize("pattern", ["(", "(" * 5000 + ")" * 5000])
-def test_what_is_no_pattern(pattern):
-    assert text_of_pattern(pattern) in ([], [""])
-
-
-def test_a_look_around_is_left_out():
-    assert text_of_pattern(r"(?=x)ab") == ["ab"]
-
-
-def test_what_parsers_take():
-    for text in parsed_by("fromisoformat", ())[:3]:
-        assert dt.datetime.fromisoformat(text)
-    (text,) = parsed_by("strptime", ["%d.%m.%Y", 5])
-    assert text == "29.02.2024"
-    for blob in parsed_by("unpack", [">IH"]):
-        assert struct.unpack(">IH", blob)
-    assert parsed_by("unpack", ["nothing of struct's"]) == ()
-    assert parsed_by("unpack", ["9999s"]) == ()
-    assert parsed_by("nobody's", ["x"]) == ()
 
 
 def test_values_of_classes():

@@ -6,11 +6,16 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from handwritten import check, joined, server, websocket, written
 from socketio import ASGIApp, AsyncServer
 from socketio.exceptions import ConnectionRefusedError as Refusal
 
+from asgi_sio_testclient import HandshakeFailed
 from asgi_sio_testclient.har import read_har, replay
+from asgi_sio_testclient.har._render import expression
+from asgi_sio_testclient.har._replay import _shown_as
+from asgi_sio_testclient.har._values import ANYTHING
 
 
 async def changes(path: Path, sio: AsyncServer) -> list[str]:
@@ -128,3 +133,28 @@ async def test_a_variable_of_a_key_that_the_event_names(tmp_path: Path) -> None:
     )
     source = await check(written(tmp_path, websocket(joined(*frames))), make)
     assert 'call("enter", room_key_value)' in source
+
+
+RECORDING = Path(__file__).parent / "recordings" / "websocket.har"
+LONG = bytes(range(256)) * 2
+
+
+def test_what_stands_for_values_is_shown() -> None:
+    assert expression(ANYTHING) == repr(ANYTHING) == "ANY"
+    assert _shown_as(ANYTHING) == "(any)"
+    assert _shown_as(LONG) == f"<512 bytes: {LONG[:16].hex(' ')}>"
+    assert _shown_as("x") == "'x'"
+
+
+@pytest.mark.slow
+async def test_an_app_without_a_server_can_not_be_replayed_against() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] in {"http", "websocket"}, "no lifespan"
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 404, "headers": []})
+            await send({"type": "http.response.body", "body": b"{}"})
+        else:
+            await send({"type": "websocket.close"})
+
+    with pytest.raises(HandshakeFailed):
+        await replay(read_har(RECORDING), app)

@@ -1,0 +1,39 @@
+"""The HAR file of a client's packets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import socketio
+
+from asgi_sio_testclient import TestClient
+from asgi_sio_testclient._connection.transcript import TranscriptEntry
+from asgi_sio_testclient.trace import ClientLog
+
+
+def entry(time: float, direction: str, kind: str = "EVENT", **values: Any) -> TranscriptEntry:
+    values.setdefault("namespace", "/")
+    return TranscriptEntry(
+        time, direction, "websocket", "MESSAGE", kind, frame=values.pop("frame", "42"), **values
+    )
+
+
+def log(*packets: TranscriptEntry, **values: Any) -> ClientLog:
+    return ClientLog("client1", 0.0, packets, **values)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("payload", ['{"token": "s3cret"', "5"])
+async def test_an_auth_payload_that_is_no_json(tmp_path: Any, payload: str) -> None:
+    app = socketio.ASGIApp(socketio.AsyncServer(async_mode="asgi"))
+    async with TestClient(app) as client:
+        await client.connect()
+        frame = f"40{payload}"
+        packet = entry(0.1, "sent", "CONNECT", args=("x",), frame=frame)
+        opened = TranscriptEntry(0.0, "received", "websocket", "OPEN", args=({},), frame="0{}")
+        path = client.transcript.to_har(tmp_path / "a.har")
+    from asgi_sio_testclient.trace._har import write_har  # noqa: PLC0415 (of one test)
+
+    text = write_har(path, log(opened, packet)).read_text(encoding="utf-8")
+    assert "s3cret" not in text
