@@ -23,7 +23,7 @@ def main() -> int:
         written = report.write(run, options.docs)
         print(f"\nwritten: {written}")
     else:
-        print("\nnot written to the docs: that takes a whole run (no --quick, --only, --cpu)")
+        print("\nnot written to the docs, which need a whole run (no --quick, --only, --cpu)")
     for name, why in run.get("missing", {}).items():
         print(f"missing: {name}: {why}", file=sys.stderr)
     return 1 if run.get("missing") else 0
@@ -53,8 +53,8 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--only",
-        help=f"comma-separated: {', '.join((*parts.NAMES, *peers.MODULES))}; names of peers "
-        "leave out the other peers, the rest leave out the other parts",
+        help=f"comma-separated: {', '.join((*parts.NAMES, *peers.MODULES))}; measure only these "
+        "parts, with these clients",
     )
     parser.add_argument(
         "--rounds", type=int, default=method.ROUNDS, help="at least 9 (default: %(default)s)"
@@ -63,15 +63,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--cpu",
         action="store_true",
-        help="processor time instead of the clock's, for a busy machine: to look, not to publish",
+        help="measure processor time instead of elapsed time, on a busy machine; not for the docs",
     )
     parser.add_argument(
         "--json", type=Path, help="write every round's figures to this file, part by part"
     )
     parser.add_argument(
-        "--resume", action="store_true", help="measure only the parts that --json's file lacks"
+        "--resume", action="store_true", help="measure only the parts that --json's file has not"
     )
-    parser.add_argument("--render", type=Path, help="measure nothing: use such a file")
+    parser.add_argument("--render", type=Path, help="write the page from such a file")
     parser.add_argument("--docs", type=Path, default=parts.ROOT / "docs", help="the page's folder")
     parser.add_argument("--part", choices=parts.NAMES, help=argparse.SUPPRESS)
     options = parser.parse_args()

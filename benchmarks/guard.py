@@ -171,14 +171,14 @@ def main() -> int:
     for change in below:
         print(f"lower: {change}")
     if below:
-        print("Faster than recorded. Run with --record, so that it stays so.")
+        print("Some figures are lower than recorded. Run with --record to keep them low.")
     for change in above:
         print(f"ABOVE: {change}")
     if above:
         print(
-            "The hot path executes more than is recorded. If that is meant, say why in the commit "
-            "and run `python -m benchmarks.guard --record`; `python -m benchmarks.profile` shows "
-            "where it goes."
+            "The hot path executes more than is recorded. If this is intended, explain it in the "
+            "commit and run `python -m benchmarks.guard --record`. `python -m benchmarks.profile` "
+            "shows the time by line."
         )
     return 1 if above else 0
 
@@ -198,8 +198,8 @@ def _table(version: str, found: dict, recorded: dict) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.guard", description=__doc__)
-    parser.add_argument("--record", action="store_true", help="write what is counted now")
-    parser.add_argument("--where", choices=OPERATIONS, help="show which functions execute it")
+    parser.add_argument("--record", action="store_true", help="write the counts to the record")
+    parser.add_argument("--where", choices=OPERATIONS, help="show the functions of an operation")
     parser.add_argument("--count", choices=OPERATIONS, help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -59,7 +59,7 @@ def recording_of(copy: Path, workers: int, state: Path) -> selection.Recording:
         recorded = selection.record(copy, workers)
         kept.write_text(json.dumps(recorded), encoding="utf-8")
         for name in recorded["not_passed"]:
-            print(f"left out, since it did not pass: {name}")
+            print(f"omitted, because it did not pass: {name}")
     return selection.load(json.loads(kept.read_text(encoding="utf-8")))
 
 
@@ -149,8 +149,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--state",
         type=Path,
-        help="keep the recording and the outcomes in this folder; where it has some, run only "
-        "what is missing there, and those mutants again that survived",
+        help="keep the recording and the outcomes in this folder; run only mutants without an "
+        "outcome there, and those that survived",
     )
     return parser.parse_args()
 
