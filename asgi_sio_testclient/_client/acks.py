@@ -23,7 +23,7 @@ Key = tuple[str, int | None]  # namespace and id
 
 
 class Ack:
-    """An event of this client that wants an ack: `call` has a future for it, `emit` a callback.
+    """An ack that an event of this client requests: `call` has a future for it, `emit` a callback.
 
     Attributes:
         key: namespace and id of the event.
@@ -54,8 +54,8 @@ class Acks:
     Attributes:
         pending: events of the client without an ack so far.
         late: the pending acks whose handler has ended: such an ack arrives now, or never.
-        unanswered: events of the server that want an ack, and for which no handler of the test has
-            sent one.
+        unanswered: events of the server that request an ack, and for which no handler of the test
+            has sent one.
     """
 
     def __init__(self) -> None:

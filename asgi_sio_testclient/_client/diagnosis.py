@@ -56,7 +56,7 @@ class WaitDiagnostics:
         app_exceptions: all exceptions of the app that were reported to clients.
         transcript: the transcript of the client that waited.
         emitted: the event that the client emitted last and its namespace.
-        unanswered: events of the server that want an ack and have none.
+        unanswered: events of the server that request an ack and have none.
         incomplete: a binary event with missing attachments: name, how many arrived, how many are
             announced.
         own_handler: returns the test's own handler for an event in a namespace, or None.

@@ -168,7 +168,7 @@ class Dispatcher:
             fail(self.pending_connects[run.namespace].answer, error)
 
     def handler_ended(self, run: HandlerRun) -> None:
-        """Check for the ack that the event of an ended handler wants: the ack arrives now, or
+        """Check for the ack that the event of an ended handler requests: the ack arrives now, or
         never.
         """
         if not self.acks.handler_ended(run):
@@ -365,7 +365,7 @@ class Dispatcher:
             awaited: whether the caller waits for the ack.
 
         Returns:
-            The pending ack; None if the event wants no ack.
+            The pending ack; None if the event requests no ack.
 
         Raises:
             NotConnected, TypeError, UsageError, ValueError: see `TestClient.emit`.

@@ -173,7 +173,7 @@ class _Move:
                 )
             await asyncio.sleep(_POLL)
             await _run_all(self._running_app.loop)
-            # The clock has gone on meanwhile as a real one does: that is not what was asked for.
+            # Meanwhile the clock has advanced in real time, which is not part of `seconds`.
             now = self._running_app.loop.time()
             self.target, began = self.target + now - began, now
 
@@ -188,8 +188,10 @@ class _Move:
         return self._seconds - (self.target - self._running_app.loop.time())
 
     def check(self) -> None:
-        """Raises:
-        EventTimeout: the bound has passed.
+        """Check that `advance` has not taken longer than its bound.
+
+        Raises:
+            EventTimeout: the bound has passed.
         """
         if perf_counter() <= self._until:
             return

@@ -31,7 +31,7 @@ _INSTRUMENTATIONS: weakref.WeakKeyDictionary[Any, list[ServerInstrumentation]] =
 def instrument(eio: Any, services: LoopServices) -> ServerInstrumentation:
     """Return the instrumentation of a server in an event loop. Call `restore` once for each call.
 
-    The server may be in use in another loop that stands still at present, such as pytest-asyncio's
+    The server may be in use in another loop that does not run at present, such as pytest-asyncio's
     session loop during a test with another loop: each loop has its own instrumentation.
 
     Raises:

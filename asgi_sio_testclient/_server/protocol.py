@@ -72,7 +72,7 @@ class ServerInstrumentation(Protocol):
         sio: the Socket.IO server on top of it, or None.
         services: the services of the event loop.
         users: how many running apps use the instrumentation.
-        shares: whether the server may also be instrumented in another loop that stands still.
+        shares: whether the server may also be instrumented in another loop that does not run.
         threaded: whether handlers run in threads.
         output_shows: whether the server sends its output in tasks of the event loop.
         sessions: the instrumented connections, by Engine.IO sid.

@@ -307,8 +307,10 @@ class ThreadedInstrumentation:
 
 
 def _require_threading(eio: Any, sio: Any) -> None:
-    """Raises:
-    UsageError: see `ThreadedInstrumentation`.
+    """Check that a server is in threading mode, and that its methods are its own.
+
+    Raises:
+        UsageError: see `ThreadedInstrumentation`.
     """
     if eio.async_mode != _THREADING:
         raise UsageError(

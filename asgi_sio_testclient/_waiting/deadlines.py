@@ -2,7 +2,7 @@
 
 A timer for each wait would cost more than most waits. So each wait adds a deadline, and one timer
 is set to the earliest deadline. The deadline of a wait that has ended is removed then, or a little
-later; a timer that fires too early is set anew.
+later; a timer that fires too early is set again.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
-        """Do the same as asyncio's method; the virtual clock stands still while a thread works."""
+        """Do the same as asyncio's method; the clock does not advance while a thread works."""
         future = super().run_in_executor(executor, func, *args)
         self._threads += 1
         future.add_done_callback(self._thread_ended)

@@ -1,4 +1,4 @@
-"""Threads beside a loop with a virtual clock: the clock stands still while a thread works.
+"""Threads together with a virtual clock: the clock does not advance while a thread works.
 
 Callbacks from threads are run when nothing else is ready, in the order of their arrival. So a run
 does not depend on the speed of a thread. The loop's own executor has one worker.
