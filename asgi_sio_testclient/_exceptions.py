@@ -20,56 +20,17 @@ I/O and imports no protocol.
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import socketio.exceptions
+
+from asgi_sio_testclient._error_texts import advice_on, cause_first, printable
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._events import ReceivedEvent
 
 __tracebackhide__ = True
-
-
-def printable(text: str) -> str:
-    """Return a text with terminal escapes escaped; line breaks stay."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
-
-
-_SHOWN_IN_SUMMARY = 34  # characters of a first line that pytest's summary shows at 80 columns
-
-
-_USERINFO = re.compile(r"(?s)^((?:\s*[A-Za-z][A-Za-z0-9+.-]*://)?).*@")
-_MASK = "***"
-
-
-def shown_url(url: str) -> str:
-    """Return the URL of a server for an error text: without user and password, and with the values
-    of its query and its fragment masked.
-    """
-    without_userinfo = _USERINFO.sub(rf"\g<1>{_MASK}@", url)
-    base, mark, rest = re.split("([?#]|$)", without_userinfo, maxsplit=1)
-    return base + mark + "&".join(map(_masked_pair, rest.split("&")))
-
-
-def _masked_pair(pair: str) -> str:
-    name, equals, _ = pair.partition("=")
-    return f"{name}={_MASK}" if equals else _MASK if name else ""
-
-
-def cause_first(word: str, cause: str, text: str) -> str:
-    """Return the first line of an error; with `cause` before it if the telling `word` is so far to
-    the right that pytest's summary would not show the word.
-    """
-    return text if word in text[:_SHOWN_IN_SUMMARY] else f"{cause}: {text}"
 
 
 class TestClientError(Exception):
@@ -337,74 +298,3 @@ def _words(data: Any) -> str:
     if isinstance(data, dict) and set(data) == {"message"}:
         data = data["message"]
     return data if isinstance(data, str) else repr(data)
-
-
-_NOT_OF_A_TEST_RUNNER = (
-    Exception, KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError
-)  # fmt: skip
-
-
-def ends_test(exc: BaseException) -> bool:
-    """Return whether an exception has to end the test, even if the app's code raised it.
-
-    These are the exceptions of ``pytest.fail()``, ``skip()``, ``xfail()`` and pytest-timeout. They
-    are derived from BaseException, so that no ``except Exception`` of a library handles them.
-    KeyboardInterrupt, SystemExit and CancelledError are not among them: the interpreter and asyncio
-    pass these on.
-    """
-    if isinstance(exc, _NOT_OF_A_TEST_RUNNER):
-        return False
-    return not isinstance(exc, BaseExceptionGroup) or any(map(ends_test, exc.exceptions))
-
-
-def reaches_test(exc: BaseException) -> bool:
-    """Return whether an exception of the app or of a handler is raised in the test: an Exception,
-    or an exception that ends the test (see `ends_test`).
-    """
-    return isinstance(exc, Exception) or ends_test(exc)
-
-
-def ungrouped(exc: BaseException) -> BaseException:
-    """Return the first exception of a group whose exceptions all end the test; else `exc` itself.
-
-    A task group raises an ExceptionGroup, and pytest does not skip a test for a group.
-    """
-    leaves = list(_leaves(exc))
-    return leaves[0] if all(map(ends_test, leaves)) else exc
-
-
-def _leaves(exc: BaseException) -> Iterator[BaseException]:
-    if not isinstance(exc, BaseExceptionGroup):
-        yield exc
-        return
-    for part in exc.exceptions:
-        yield from _leaves(part)
-
-
-Raised = TypeVar("Raised", bound=BaseException)
-
-
-def with_advice(exc: Raised) -> Raised:
-    """Add the address of the entry in *What went wrong?*, and return the exception.
-
-    For the built-in exceptions that the client raises. A `TestClientError` adds the address itself.
-    """
-    for line in advice_on(str(exc)):
-        exc.add_note(line)
-    return exc
-
-
-def advice_on(text: str) -> list[str]:
-    """Return one line, the address of the documentation's entry for an error's text; else none."""
-    from asgi_sio_testclient._advice import advice  # noqa: PLC0415 (90 patterns, for errors only)
-
-    line = advice(text)
-    return [line] if line else []
-
-
-def add_note(exc: BaseException, note: str) -> None:
-    """Add a note, if the exception takes one: a frozen dataclass does not."""
-    try:
-        exc.add_note(printable(note))
-    except (AttributeError, TypeError):
-        return

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 EVERYWHERE = frozenset({"_protocol.names"})
 """Modules that every module may import; they import nothing of the package."""
 
-FACTS = frozenset({"_events", "_exceptions", "_version"})
+FACTS = frozenset({"_error_texts", "_events", "_exceptions", "_test_endings", "_version"})
 CLOCKS_AND_LOOPS = frozenset(
     {"anyio", "asyncio", "concurrent", "sched", "threading", "time", "trio"}
 )
@@ -51,9 +51,18 @@ RULES: dict[str, Rule] = {
     "_events": Rule(
         "`ReceivedEvent`: imports the standard library only.", standard_library_only=True
     ),
+    "_error_texts": Rule(
+        "The texts of errors: imports `_advice`.",
+        frozenset({"_advice"}),
+        standard_library_only=True,
+    ),
+    "_test_endings": Rule(
+        "Which exceptions end a test: imports the standard library only.",
+        standard_library_only=True,
+    ),
     "_exceptions": Rule(
-        "The tree of errors: imports `_events`, `_advice` and python-socketio's exceptions.",
-        frozenset({"_advice", "_events"}),
+        "The tree of errors: imports `_events`, `_error_texts` and python-socketio's exceptions.",
+        frozenset({"_error_texts", "_events"}),
         title="events, errors",
         row=0,
     ),

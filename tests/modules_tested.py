@@ -16,6 +16,7 @@ TESTED_ELSEWHERE = {
     "_cli.demo": "_cli/test_cli.py",
     "_cli.from_har": "har/test_har_commands.py",
     "_cli.fuzz": "fuzz/test_fuzz_command.py",
+    "_cli.options": "_cli/test_cli.py",
     "_cli.replay_har": "har/test_har_commands.py",
     "_cli.screen": "_cli/test_bench_cli.py",
     "_cli.target": "_cli/test_emit.py",
@@ -56,6 +57,7 @@ TESTED_ELSEWHERE = {
     "schedules._settings": "schedules/test_explored.py",
     "stock._connector": "stock/test_stock.py",
     "trace._active": "trace/test_recording.py",
+    "trace._files": "trace/test_items.py",
     "trace._text": "trace/test_portable.py",
     "trace._trace": "trace/test_items.py",
 }

@@ -5,7 +5,6 @@ exceptions that users of python-socketio catch.
 import copy
 import pickle
 import traceback
-from dataclasses import dataclass
 
 import pytest
 import socketio
@@ -24,8 +23,6 @@ from asgi_sio_testclient import (
     UnexpectedEvent,
     UsageError,
 )
-from asgi_sio_testclient._client.options import check_match
-from asgi_sio_testclient._exceptions import add_note, with_advice
 
 URL = "http://testserver/socket.io/"
 EVENT = ReceivedEvent("e", (1,))
@@ -151,23 +148,6 @@ def test_errors_cross_process_borders_whole(error):
         assert vars(twin) == vars(error)
 
 
-def test_a_note_is_added_where_the_exception_takes_one():
-    error = LookupError()
-    add_note(error, "raised by the app")
-    assert error.__notes__ == ["raised by the app"]
-
-
-@dataclass(frozen=True)
-class Frozen(Exception):
-    code: int
-
-
-def test_an_exception_that_takes_no_note_is_left_as_it_is():
-    error = Frozen(5)
-    add_note(error, "raised by the app")
-    assert not hasattr(error, "__notes__")
-
-
 def test_a_long_namespace_does_not_hide_the_cause():
     name = "/warehouse-of-the-northern-region"
     assert str(ConnectionRefused({name: "no"})) == f"refused: namespace {name!r} refused: no"
@@ -196,12 +176,3 @@ def test_further_notes_follow_the_entry():
 
 def test_an_error_without_an_entry_has_no_notes():
     assert TestClientError("something else").__notes__ == []
-
-
-def test_a_built_in_error_of_the_client_has_the_entry():
-    async def mine(event): ...
-
-    with pytest.raises(TypeError) as raised:
-        check_match(mine)
-    assert raised.value.__notes__ == ["what to do: faults.html#async-predicate"]
-    assert with_advice(KeyError("app's own")).args == ("app's own",)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from asgi_sio_testclient import TestClient, bench
-from asgi_sio_testclient._cli import CommandLineError, Parser, target
+from asgi_sio_testclient._cli import CommandLineError, Parser, options, target
 from asgi_sio_testclient._cli.screen import Screen, screen_for
 from asgi_sio_testclient.bench import _plot as plot
 
@@ -202,21 +202,21 @@ def _draw(path: Path, report: bench.LatencyReport) -> None:
 def build_parser(prog: str) -> Parser:
     """Return the parser with the options of the command."""
     parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
-    target.add_event_arguments(parser)
+    options.add_event_arguments(parser)
     _add_load_options(parser)
     _add_output_options(parser)
-    target.add_connection_options(parser)
+    options.add_connection_options(parser)
     return parser
 
 
 def _add_load_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    target.add_count(parser, "--calls", 1, 1000, "how many calls are measured")
-    target.add_count(parser, "--warmup", 0, 100, "how many calls are sent before, unmeasured")
+    options.add_count(parser, "--calls", 1, 1000, "how many calls are measured")
+    options.add_count(parser, "--warmup", 0, 100, "how many calls are sent before, unmeasured")
     option(
         "--concurrency",
         metavar="N",
-        type=target.whole(1),
+        type=options.whole(1),
         default=1,
         help="how many calls may be pending at once (default: 1; with --rate: no limit)",
     )

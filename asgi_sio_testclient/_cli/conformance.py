@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, zip_longest
 
 from asgi_sio_testclient import conformance
-from asgi_sio_testclient._cli import CommandLineError, Parser, target
-from asgi_sio_testclient._exceptions import shown_url
+from asgi_sio_testclient._cli import CommandLineError, Parser, options, target
+from asgi_sio_testclient._error_texts import shown_url
 from asgi_sio_testclient.conformance import Result
 
 _DESCRIPTION = """\
@@ -87,8 +87,8 @@ def build_parser(prog: str) -> Parser:
         description=_DESCRIPTION + textwrap.indent(conformance.RULES, INDENT),
         epilog=_EPILOGUE,
     )
-    target.add_app(parser)
-    target.add_factory_option(parser)
+    options.add_app(parser)
+    options.add_factory_option(parser)
     option = parser.add_argument
     option(
         "--suite",

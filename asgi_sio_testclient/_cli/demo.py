@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from asgi_sio_testclient import ConnectionRefused, TestClient
-from asgi_sio_testclient._cli import Parser, target
+from asgi_sio_testclient._cli import Parser, options
 from asgi_sio_testclient._cli.demo_app import create_app
 from asgi_sio_testclient._protocol.names import TRANSPORT_CHOICES
 
@@ -41,7 +41,7 @@ def main(argv: Sequence[str], prog: str) -> int:
 def build_parser(prog: str) -> Parser:
     """Return the parser with the options of the command."""
     parser = Parser(prog=prog, description=_TITLE)
-    target.add_transport_option(parser)
+    options.add_transport_option(parser)
     return parser
 
 

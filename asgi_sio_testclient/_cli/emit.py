@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from asgi_sio_testclient import EventTimeout, NotConnected, ReceivedEvent, TestClient
-from asgi_sio_testclient._cli import Parser, target
+from asgi_sio_testclient._cli import Parser, options, target
 
 _DESCRIPTION = """\
 Connect to an app in memory, emit one event, and print the answers. No server is started. With a URL
@@ -58,8 +58,8 @@ def main(argv: Sequence[str], prog: str) -> int:
 def build_parser(prog: str) -> Parser:
     """Return the parser with the options of the command."""
     parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
-    target.add_event_arguments(parser)
-    target.add_connection_options(parser)
+    options.add_event_arguments(parser)
+    options.add_connection_options(parser)
     parser.add_argument(
         "-w",
         "--wait",

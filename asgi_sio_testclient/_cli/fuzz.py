@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from asgi_sio_testclient import UsageError
-from asgi_sio_testclient._cli import CommandLineError, Parser, target
-from asgi_sio_testclient._exceptions import shown_url
+from asgi_sio_testclient._cli import CommandLineError, Parser, options, target
+from asgi_sio_testclient._error_texts import shown_url
 from asgi_sio_testclient._protocol.names import TRANSPORT_CHOICES
 
 _DESCRIPTION = """\
@@ -106,7 +106,7 @@ def _show(line: str) -> None:
 def build_parser(prog: str) -> Parser:
     """Return the parser with the options of the command."""
     parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
-    target.add_app(parser, or_url=False)
+    options.add_app(parser, or_url=False)
     option = parser.add_argument
     option(
         "events",
@@ -115,10 +115,10 @@ def build_parser(prog: str) -> Parser:
         default=[],
         help="events whose handlers are fuzzed (default: all)",
     )
-    target.add_count(
+    options.add_count(
         parser, "--max-examples", 1, 200, "the most examples that are sent to one handler"
     )
-    target.add_count(parser, "--seed", 0, 0, "the seed of the generated values")
+    options.add_count(parser, "--seed", 0, 0, "the seed of the generated values")
     option(
         "--allow",
         metavar="EXCEPTION",
@@ -129,7 +129,7 @@ def build_parser(prog: str) -> Parser:
     option(
         "--arity",
         metavar="N",
-        type=target.whole(0),
+        type=options.whole(0),
         help="how many arguments to send (default: as many as each handler takes)",
     )
     option(
@@ -148,9 +148,9 @@ def build_parser(prog: str) -> Parser:
     option(
         "--sequences",
         metavar="LENGTH",
-        type=target.whole(1),
+        type=options.whole(1),
         default=0,
         help="send sequences of events of all handlers instead, each with at most LENGTH events",
     )
-    target.add_connection_options(parser, namespace=None)
+    options.add_connection_options(parser, namespace=None)
     return parser

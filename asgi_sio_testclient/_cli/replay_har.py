@@ -7,7 +7,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from asgi_sio_testclient._cli import Parser, target
+from asgi_sio_testclient._cli import Parser, options, target
 from asgi_sio_testclient._cli.from_har import add_file_arguments, load_har
 from asgi_sio_testclient.har import replay
 
@@ -26,10 +26,10 @@ exit codes: 0 the answers are the same; 1 they differ, and a diff is printed; 2 
 def build_parser(prog: str) -> Parser:
     """The options of the command."""
     parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
-    target.add_app(parser, or_url=False)
+    options.add_app(parser, or_url=False)
     add_file_arguments(parser)
-    target.add_factory_option(parser)
-    target.add_timeout_option(parser)
+    options.add_factory_option(parser)
+    options.add_timeout_option(parser)
     return parser
 
 

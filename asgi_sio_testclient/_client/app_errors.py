@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from asgi_sio_testclient._client.acks import Acks
 from asgi_sio_testclient._client.inbox import Inbox
 from asgi_sio_testclient._client.pending_connect import PendingConnect
-from asgi_sio_testclient._exceptions import ends_test
+from asgi_sio_testclient._test_endings import ends_test
 from asgi_sio_testclient._waiting.deadlines import fail
 
 if TYPE_CHECKING:

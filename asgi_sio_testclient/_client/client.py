@@ -1,4 +1,4 @@
-"""`TestClient`: one user of a running app, over Engine.IO and Socket.IO.
+"""`TestClient`: the public methods of a client in one module, which is long for their docstrings.
 
 A packet is sent through `TestClient.emit`, `SocketIO.event`, `EngineSession.send_messages` and the
 transport into the app. A packet from the app passes, within the app's own ``send()``, the
@@ -35,8 +35,9 @@ from asgi_sio_testclient._connection.app import RunningApp
 from asgi_sio_testclient._connection.arguments import check_namespace
 from asgi_sio_testclient._connection.session import EngineSession
 from asgi_sio_testclient._connection.transcript import Transcript
+from asgi_sio_testclient._error_texts import printable
 from asgi_sio_testclient._events import ReceivedEvent
-from asgi_sio_testclient._exceptions import NotConnected, printable
+from asgi_sio_testclient._exceptions import NotConnected
 from asgi_sio_testclient._http.sessions import session_transaction
 from asgi_sio_testclient._protocol.names import ALL, ROOT
 from asgi_sio_testclient._waiting.deadlines import EXPIRED

@@ -13,17 +13,11 @@ from typing import TYPE_CHECKING
 from asgi_sio_testclient._client.dispatch import Dispatcher
 from asgi_sio_testclient._client.http import require_one_lifespan
 from asgi_sio_testclient._client.options import require_asyncio
-from asgi_sio_testclient._exceptions import (
-    Leak,
-    LeakWarning,
-    TestClientError,
-    UsageError,
-    add_note,
-    advice_on,
-    ends_test,
-)
+from asgi_sio_testclient._error_texts import add_note, advice_on
+from asgi_sio_testclient._exceptions import Leak, LeakWarning, TestClientError, UsageError
 from asgi_sio_testclient._protocol.names import ALL, CLIENT_DISCONNECT, TRANSPORT_CLOSE
 from asgi_sio_testclient._server.active_observers import observers
+from asgi_sio_testclient._test_endings import ends_test
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._connection.session import EngineSession

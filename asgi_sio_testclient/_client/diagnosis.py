@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sio_testclient._client.missed_events import Missed, why_missed
 from asgi_sio_testclient._connection.transcript import RECEIVED, Transcript, shorten
+from asgi_sio_testclient._error_texts import cause_first, printable
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._exceptions import (
     ConnectionRefused,
     ConnectTimeout,
     EventTimeout,
     NotConnected,
-    cause_first,
-    printable,
 )
 from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._server.ended_tasks import never_run

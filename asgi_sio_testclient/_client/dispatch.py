@@ -20,6 +20,7 @@ from asgi_sio_testclient._client.inbox import Inbox
 from asgi_sio_testclient._client.pending_connect import PendingConnect
 from asgi_sio_testclient._connection.arguments import check_namespace
 from asgi_sio_testclient._connection.transcript import Transcript
+from asgi_sio_testclient._error_texts import add_note
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._exceptions import (
     ConnectTimeout,
@@ -27,13 +28,11 @@ from asgi_sio_testclient._exceptions import (
     ProtocolError,
     TestClientError,
     UsageError,
-    add_note,
-    ends_test,
-    ungrouped,
 )
 from asgi_sio_testclient._protocol.names import ALL, CLIENT_DISCONNECT, SERVER_DISCONNECT
 from asgi_sio_testclient._protocol.packets import Incoming
 from asgi_sio_testclient._protocol.socketio import SocketIO
+from asgi_sio_testclient._test_endings import ends_test, ungrouped
 from asgi_sio_testclient._waiting.deadlines import fail
 from asgi_sio_testclient._waiting.rest import middleware_at_rest
 

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-from asgi_sio_testclient._exceptions import with_advice
+from asgi_sio_testclient._error_texts import with_advice
 
 __all__ = [
     "check_callback",

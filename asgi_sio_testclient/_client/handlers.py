@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from asgi_sio_testclient._connection.arguments import check_namespace
-from asgi_sio_testclient._exceptions import reaches_test
 from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._protocol.packets import RESERVED
+from asgi_sio_testclient._test_endings import reaches_test
 
 __all__ = ["RESERVED", "HandlerRunner", "Handlers", "check_subscription"]
 

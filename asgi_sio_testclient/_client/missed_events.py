@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from asgi_sio_testclient._exceptions import cause_first
+from asgi_sio_testclient._error_texts import cause_first
 
 __all__ = ["Missed", "Recipient", "why_missed"]
 

@@ -24,7 +24,8 @@ from asgi_sio_testclient._connection.arguments import (
     checked_http,
     is_url,
 )
-from asgi_sio_testclient._exceptions import UsageError, with_advice
+from asgi_sio_testclient._error_texts import with_advice
+from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._http.context import HTTPContext, check_header_value, check_headers
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient._http.wsgi import WSGIBridge, is_wsgi

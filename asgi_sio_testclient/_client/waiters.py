@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from asgi_sio_testclient._client.unread import Key, Numbered
+from asgi_sio_testclient._error_texts import with_advice
 from asgi_sio_testclient._events import ReceivedEvent
-from asgi_sio_testclient._exceptions import reaches_test, with_advice
 from asgi_sio_testclient._protocol.names import ALL
+from asgi_sio_testclient._test_endings import reaches_test
 from asgi_sio_testclient._waiting.deadlines import fail
 
 __all__ = ["Match", "Waiter", "Waiters", "matches"]

@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from asgi_sio_testclient import asgi
-from asgi_sio_testclient._exceptions import UsageError, ends_test
+from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._http.wsgi import WSGIBridge
 from asgi_sio_testclient._server.ended_tasks import note_ended
 from asgi_sio_testclient._server.find import (
@@ -26,6 +26,7 @@ from asgi_sio_testclient._server.protocol import (
     ServerInstrumentation,
     ThreadedServerInstrumentation,
 )
+from asgi_sio_testclient._test_endings import ends_test
 from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
 from asgi_sio_testclient._waiting.idle import BUSY, IDLE, MOVING, IdleState, SupportsIdle
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck

@@ -1,4 +1,6 @@
-"""Checks of the arguments `app`, `http` and `timeout`, for the client and for the stock client."""
+"""Checks of the arguments `app`, `http`, `namespace` and `timeout`, for the client and for the
+stock client.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import Any
 import engineio
 import socketio
 
-from asgi_sio_testclient._exceptions import shown_url, with_advice
+from asgi_sio_testclient._error_texts import shown_url, with_advice
 from asgi_sio_testclient._http.werkzeug import WerkzeugClient, is_werkzeug_client
 from asgi_sio_testclient._protocol.names import ALL
 

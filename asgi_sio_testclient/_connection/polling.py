@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, cast
 
 import httpx
 
-from asgi_sio_testclient._exceptions import reaches_test
-from asgi_sio_testclient._http.requests import decoded_body, first_line
+from asgi_sio_testclient._http.bodies import decoded_body, first_line
 from asgi_sio_testclient._protocol.engineio import batches, encode_payload, split_payload
 from asgi_sio_testclient._protocol.names import TRANSPORT_ERROR, EncodedPacket
+from asgi_sio_testclient._test_endings import reaches_test
 from asgi_sio_testclient.asgi import HTTPExchange, Response
 from asgi_sio_testclient.asgi._elsewhere import RemoteFailure
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from asgi_sio_testclient._connection.websocket import WebSocketTransport
 from asgi_sio_testclient._exceptions import HandshakeFailed
-from asgi_sio_testclient._http.requests import first_line
+from asgi_sio_testclient._http.bodies import first_line
 from asgi_sio_testclient._http.urls import masked_url
 from asgi_sio_testclient._waiting.suspended import suspended_at
 from asgi_sio_testclient.asgi import Response

@@ -13,7 +13,8 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
-from asgi_sio_testclient._exceptions import ProtocolError, printable
+from asgi_sio_testclient._error_texts import printable
+from asgi_sio_testclient._exceptions import ProtocolError
 from asgi_sio_testclient._http.exchanges import HTTPRequest
 from asgi_sio_testclient._http.urls import session_url
 from asgi_sio_testclient._protocol import engineio, packets

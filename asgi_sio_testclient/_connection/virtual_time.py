@@ -26,7 +26,8 @@ from collections.abc import AsyncIterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from asgi_sio_testclient._exceptions import EventTimeout, UsageError, with_advice
+from asgi_sio_testclient._error_texts import with_advice
+from asgi_sio_testclient._exceptions import EventTimeout, UsageError
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._connection.app import RunningApp

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from asgi_sio_testclient._exceptions import reaches_test
 from asgi_sio_testclient._protocol.names import TRANSPORT_CLOSE, EncodedPacket
+from asgi_sio_testclient._test_endings import reaches_test
 from asgi_sio_testclient.asgi import (
     ClientDisconnected,
     Response,

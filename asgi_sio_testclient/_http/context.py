@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
-from asgi_sio_testclient._exceptions import with_advice
+from asgi_sio_testclient._error_texts import with_advice
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient._version import __version__
 

@@ -14,8 +14,6 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-import httpx
-
 from asgi_sio_testclient import asgi
 from asgi_sio_testclient._http.context import HeaderTypes, HTTPContext, RawHeaders, merge_headers
 from asgi_sio_testclient._http.urls import engineio_path, masked_query, query_prefix, url_of
@@ -24,7 +22,7 @@ from asgi_sio_testclient.asgi._elsewhere import EXTENSION
 if TYPE_CHECKING:
     from asgiref.typing import HTTPScope, WebSocketScope
 
-__all__ = ["ConnectionRequests", "decoded_body", "first_line"]
+__all__ = ["ConnectionRequests"]
 
 __tracebackhide__ = True
 
@@ -191,24 +189,6 @@ class ConnectionRequests:
 
 def _timestamp() -> bytes:
     return f"&t={time.time()}".encode("ascii")
-
-
-def decoded_body(response: asgi.Response) -> bytes:
-    """Return the body of a response without its content encoding, by httpx's decoders.
-
-    Raises:
-        httpx.DecodingError: the body is not encoded as its header says.
-    """
-    if b"content-encoding" not in [name for name, _ in response.headers]:
-        return response.body
-    return httpx.Response(
-        response.status, headers=list(response.headers), content=response.body
-    ).content
-
-
-def first_line(body: str) -> str:
-    """Return the first line of a body that is not blank; "" for a body without one."""
-    return next(iter(body.strip().splitlines()), "")
 
 
 # A separate generator: a connect must not change the global one, which a test may seed. The value

@@ -15,7 +15,7 @@ from socketio.packet import (
     packet_names,
 )
 
-from asgi_sio_testclient._exceptions import with_advice
+from asgi_sio_testclient._error_texts import with_advice
 from asgi_sio_testclient._protocol.names import name_of
 
 __tracebackhide__ = True

@@ -25,7 +25,8 @@ from socketio.packet import (
     Packet,
 )
 
-from asgi_sio_testclient._exceptions import ProtocolError, with_advice
+from asgi_sio_testclient._error_texts import with_advice
+from asgi_sio_testclient._exceptions import ProtocolError
 from asgi_sio_testclient._protocol.fast_text import FAST_TEXT, is_stock
 from asgi_sio_testclient._protocol.names import ROOT
 from asgi_sio_testclient._protocol.packets import (

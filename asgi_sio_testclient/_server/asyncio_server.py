@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, cast
 import engineio
 import socketio
 
-from asgi_sio_testclient._exceptions import reaches_test
 from asgi_sio_testclient._server.brokers import BrokerConnections
 from asgi_sio_testclient._server.clients import Clients
 from asgi_sio_testclient._server.ended_tasks import AppTask, ended_before
@@ -32,6 +31,7 @@ from asgi_sio_testclient._server.refused_connects import RefusalRecorder
 from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
 from asgi_sio_testclient._server.sockets import AsyncSockets
 from asgi_sio_testclient._server.tasks import ServerTasks
+from asgi_sio_testclient._test_endings import reaches_test
 from asgi_sio_testclient._waiting.work import ORIGIN, SERVICE
 from asgi_sio_testclient.trace._active import active
 

@@ -11,7 +11,8 @@ from typing import Any
 import engineio
 import socketio
 
-from asgi_sio_testclient._exceptions import UsageError, with_advice
+from asgi_sio_testclient._error_texts import with_advice
+from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._server.origins import frames
 
 __tracebackhide__ = True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import socketio
 
-from asgi_sio_testclient._exceptions import add_note
+from asgi_sio_testclient._error_texts import add_note
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection

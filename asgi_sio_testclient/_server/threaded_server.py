@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
-from asgi_sio_testclient._exceptions import UsageError, reaches_test
+from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._server.clients import Clients
 from asgi_sio_testclient._server.ended_tasks import AppTask, ended_before
 from asgi_sio_testclient._server.handlers import Handlers
@@ -32,6 +32,7 @@ from asgi_sio_testclient._server.threads import (
     ThreadHandle,
     ThreadRun,
 )
+from asgi_sio_testclient._test_endings import reaches_test
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._waiting.services import LoopServices

@@ -7,7 +7,8 @@ import contextvars
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from asgi_sio_testclient._exceptions import UsageError, reaches_test
+from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient._test_endings import reaches_test
 from asgi_sio_testclient._waiting.deadlines import EXPIRED
 from asgi_sio_testclient._waiting.services import services_of
 from asgi_sio_testclient._waiting.work import INTERNAL, ORIGIN

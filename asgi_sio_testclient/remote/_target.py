@@ -7,7 +7,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 from typing import Any
 
-from asgi_sio_testclient._exceptions import shown_url
+from asgi_sio_testclient._error_texts import shown_url
 from asgi_sio_testclient._protocol.names import DEFAULT_PORTS
 
 __all__ = ["Target", "parse_target"]

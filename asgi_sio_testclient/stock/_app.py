@@ -16,7 +16,7 @@ import httpx
 
 from asgi_sio_testclient._connection.app import RunningApp
 from asgi_sio_testclient._exceptions import ProtocolError
-from asgi_sio_testclient._http.requests import decoded_body
+from asgi_sio_testclient._http.bodies import decoded_body
 from asgi_sio_testclient._protocol.engineio import EngineIO
 from asgi_sio_testclient._server.find import find_server
 from asgi_sio_testclient._server.protocol import ServerInstrumentation

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asgi_sio_testclient.trace._build import ClientLog, Packet, Request
-from asgi_sio_testclient.trace._items import Path_, write
+from asgi_sio_testclient.trace._files import Path_, write
 
 __all__ = ["write_har"]
 

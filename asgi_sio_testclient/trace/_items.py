@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
 
 __all__ = [
     "Arrow",
     "Item",
     "Lane",
     "Mark",
-    "Path_",
     "Problem",
     "Span",
     "TraceData",
     "started",
-    "write",
 ]
 
 __tracebackhide__ = True
-
-Path_ = str | os.PathLike[str]
 
 
 @dataclass(eq=False, slots=True)
@@ -192,14 +186,6 @@ class TraceData:
         problem = Problem(text, item)
         self.problems.append(problem)
         return problem
-
-
-def write(path: Path_, text: str) -> Path:
-    """Write a file in UTF-8, with its folders, and return its path."""
-    file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-    return file
 
 
 def started(item: Item) -> float:

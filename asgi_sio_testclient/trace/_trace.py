@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from asgi_sio_testclient.trace._items import Path_, TraceData, write
+from asgi_sio_testclient.trace._files import Path_, write
+from asgi_sio_testclient.trace._items import TraceData
 
 __all__ = ["Trace"]
 

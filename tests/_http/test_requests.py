@@ -3,16 +3,11 @@ to cookies.
 """
 
 import base64
-import gzip
-import zlib
 
-import httpx
 import pytest
 from handshakes import BASE_URL, handshake, headers_of
 
 from asgi_sio_testclient._http.context import DEFAULT_HEADERS
-from asgi_sio_testclient._http.requests import decoded_body
-from asgi_sio_testclient.asgi import Response
 
 # -- the scopes
 
@@ -127,24 +122,3 @@ def test_the_url_of_a_request_is_told_without_its_stamp_and_the_users_values(que
     assert shake.request_url(scope) == (
         f"ws://testserver/socket.io/?{told}transport=websocket&EIO=4&sid=abc"
     )
-
-
-# -- bodies
-
-
-@pytest.mark.parametrize(
-    ("headers", "body"),
-    [
-        ((), b"hello"),
-        (((b"content-encoding", b"gzip"),), gzip.compress(b"hello")),
-        (((b"content-encoding", b"deflate"),), zlib.compress(b"hello")),
-    ],
-    ids=["plain", "gzip", "deflate"],
-)
-def test_a_body_is_decoded_as_its_header_says(headers, body):
-    assert decoded_body(Response(200, headers, body)) == b"hello"
-
-
-def test_a_body_that_is_not_what_its_header_says_is_a_decoding_error():
-    with pytest.raises(httpx.DecodingError):
-        decoded_body(Response(200, ((b"content-encoding", b"gzip"),), b"no gzip"))
