@@ -33,7 +33,7 @@ def _ratios(run: dict, path: Path) -> None:
         entries = [
             (key, entry["over_floor"][1])
             for key, entry in run["measures"][measure.key].items()
-            if "over_floor" in entry and key not in ("floor_goodbye", "floor_queue")
+            if "over_floor" in entry and key != "floor_queue"
         ]
         names = [run["titles"][key].split(" (")[0] for key, _ in entries]
         values = [value for _, value in entries]

@@ -282,12 +282,12 @@ class Dispatcher:
         session, self.session = self.session, None
         if session is not None:
             self.ending.append(session)
-            goodbye: list[Any] = []
+            packets: list[Any] = []
             for namespace in self.sids:
-                goodbye += self.socketio.disconnect(namespace)
+                packets += self.socketio.disconnect(namespace)
             self.ended(ALL, CLIENT_DISCONNECT, "")
             session.cancel_connect_handlers()
-            session.close(goodbye)
+            session.close(packets)
         return session
 
     def release_failed_connect(self) -> EngineSession | None:

@@ -27,13 +27,13 @@ class ClosingSession(SendingSession):
 
     __slots__ = ()
 
-    def close(self, goodbye: Sequence[EncodedPacket] = ()) -> None:
-        """Close in an orderly way, with `goodbye` as the last messages."""
+    def close(self, last_packets: Sequence[EncodedPacket] = ()) -> None:
+        """Close in an orderly way, with `last_packets` as the last messages."""
         if self.engine.state is IS_CLOSED:
             return
         self._remove_link()
         self._route()
-        frames = message_frames(goodbye) if self._upgrade is None else []
+        frames = message_frames(last_packets) if self._upgrade is None else []
         self.sent += len(frames)
         if self._polling is not None and self.engine.state is IS_OPEN:
             frames.append(encode(CLOSE))

@@ -182,7 +182,7 @@ class Story:
                 f"the websocket{of}" if text == "a websocket" else f"the end of the websocket{of}"
             )
         if text.startswith("41"):
-            of += _GOODBYE
+            of += _DISCONNECTING
         what = "packet" if text[:1].isdigit() or text.startswith("<") else "request"
         masked = re.sub(r"^(40(?:/[^,{]*,)?)\{.*", r"\1{***}", text)
         return f"{what} {_short(masked)}{of}"
@@ -284,8 +284,8 @@ class Story:
 
 
 _RESERVED = {"connect", "disconnect"}
-_GOODBYE = " (it disconnects)"
-_DISCONNECTS = f"{_GOODBYE} arrives"
+_DISCONNECTING = " (it disconnects)"
+_DISCONNECTS = f"{_DISCONNECTING} arrives"
 
 
 def _time_of(line: tuple[float, str, bool]) -> float:

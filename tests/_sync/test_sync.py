@@ -380,7 +380,7 @@ print(client.call("double", 21))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-def test_in_a_repl_that_is_left_without_a_goodbye(transport, tmp_path):
+def test_in_a_repl_that_ends_without_a_disconnect(transport, tmp_path):
     # The app is in a separate module, so that the interpreter deletes the client before the app.
     (tmp_path / "app.py").write_text(APP)
     done = subprocess.run(

@@ -45,7 +45,7 @@ class TestByTheClient:
             await client.disconnect()
             assert ended == ["client disconnect"]
 
-    async def test_leaving_the_block_says_goodbye(self, app, transports):
+    async def test_the_exit_sends_a_disconnect(self, app, transports):
         async with TestClient(app.app, transports=transports) as client:
             await client.connect()
         assert app.disconnects == [("/", "client disconnect")]
@@ -270,7 +270,7 @@ class TestAbort:
             await client.abort()
 
 
-class TestGoodbyeOnTheWire:
+class TestDisconnectPackets:
     async def test_websocket(self, app):
         async with TestClient(app.app) as client:
             await client.connect()

@@ -424,7 +424,7 @@ class TestGetReceived:
             await client.await_event("burst")
         assert caught.value.reason == "client disconnect"
 
-    async def test_what_came_just_before_the_servers_goodbye(self, client, app):
+    async def test_an_event_right_before_the_servers_disconnect(self, client, app):
         @app.sio.on("farewell")
         async def farewell(sid):
             await app.sio.emit("farewell", "so long", to=sid)

@@ -158,7 +158,7 @@ async def test_lost_attachment(server):
         assert server.told == ['2["tell","taken for it"]']
 
 
-async def test_lost_goodbye(server):
+async def test_lost_disconnect(server):
     async with TestClient(server.app) as client:
         await client.connect()
         client.raw.disturb(Schedule(1, lose=1, applies_to=is_message))

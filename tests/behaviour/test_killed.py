@@ -45,7 +45,7 @@ def stepwise(coroutine, at_each_await):
             step, value = coroutine.throw, exc
 
 
-class Killer:
+class Canceller:
     """Cancels the current task at the await with the number `number`."""
 
     def __init__(self, number, *, late):
@@ -80,7 +80,7 @@ class Killer:
         await stepwise(scenario, self)
 
 
-class Crime:
+class CleanApp:
     """An app, with its state and the tasks of the loop before the first cancellation."""
 
     def __init__(self):
@@ -96,7 +96,7 @@ class Crime:
             dict(sio.eio.handlers),
         )
 
-    async def assert_no_trace(self):
+    async def assert_unchanged(self):
         for _ in range(TURNS):
             await asyncio.sleep(0)
         assert asyncio.all_tasks() == self.tasks
@@ -123,12 +123,12 @@ async def kill_everywhere(scenario, next_test, *, late):
     """Cancel a scenario at each of its awaits, and run the next test after each; return the number
     of awaits. Both functions take the app.
     """
-    crime = Crime()
+    clean = CleanApp()
     for number in range(1, MANY):
-        killed = await Killer(number, late=late).run(scenario(crime.app))
-        await crime.assert_no_trace()
-        await next_test(crime.app)
-        await crime.assert_no_trace()
+        killed = await Canceller(number, late=late).run(scenario(clean.app))
+        await clean.assert_unchanged()
+        await next_test(clean.app)
+        await clean.assert_unchanged()
         if not killed:
             return number - 1
     raise AssertionError("the scenario doesn't end")
@@ -220,9 +220,9 @@ async def test_a_task_beside_the_test_is_killed(transports, late):
     async def one_task_of_many(app):
         async with TestClient(app.app, transports=transports, timeout=2) as client:
             client.on("question", lambda *args: args)
-            killer = Killer(number, late=late)
+            canceller = Canceller(number, late=late)
             nonlocal killed
-            killed = await killer.run(some_of_it(client))
+            killed = await canceller.run(some_of_it(client))
             await client.disconnect()
             await some_of_it(client)
             client.get_received("*")
@@ -234,13 +234,13 @@ async def test_a_task_beside_the_test_is_killed(transports, late):
         await client.await_event("answered")
         await client.settle()
 
-    crime = Crime()
+    clean = CleanApp()
     number, killed = 0, True
     while killed:
         number += 1
         assert number < MANY
-        await one_task_of_many(crime.app)
-        await crime.assert_no_trace()
+        await one_task_of_many(clean.app)
+        await clean.assert_unchanged()
     assert number > 4
 
 

@@ -31,7 +31,7 @@ def steps(transcript):
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-async def test_a_conversation_from_hello_to_goodbye(transport):
+async def test_a_conversation_from_connect_to_disconnect(transport):
     _, app = new_server()
     async with TestClient(app, transports=(transport,)) as client:
         await client.connect()

@@ -196,12 +196,12 @@ def connect_without_auth(recording, transports):
     ours='DISCONNECT arrives first, and the reason is "client disconnect" on every transport',
     reason="The client called `disconnect()`, and a test must not depend on the outcome of a race.",
 )
-def goodbye(recording, transports):
+def last_disconnects(recording, transports):
     if ("user leaves",) not in recording["app"]:
         return
     said = Counter()
     for websocket in recording["websockets"]:
-        said.update(goodbyes(websocket["messages"]))
+        said.update(disconnects_before_close(websocket["messages"]))
     start = recording["app"].index(("user leaves",))
     told = {
         number: note[1]
@@ -216,10 +216,10 @@ def goodbye(recording, transports):
     for websocket in recording["websockets"]:
         messages = websocket["messages"]
         end = messages.index(CLOSED) if CLOSED in messages else 0
-        del messages[end - len(goodbyes(messages)) : end]
+        del messages[end - len(disconnects_before_close(messages)) : end]
 
 
-def goodbyes(messages):
+def disconnects_before_close(messages):
     """Return the namespaces of the DISCONNECT packets that a client sends right before
     it closes.
     """

@@ -118,12 +118,12 @@ def test_no_entry_of_the_table_is_out_of_date(real, ours, entry):
     )
 
 
-def goodbye_twice(recording):
+def disconnect_twice(recording):
     messages = recording["websockets"][0]["messages"]
     messages.insert(messages.index(CLOSED), messages[messages.index(CLOSED) - 1])
 
 
-def goodbye_that_no_handler_hears(recording):
+def disconnect_without_a_handlers_call(recording):
     *_, namespace, _ = recording["app"][-1]
     recording["app"][-1] = ("disconnect", namespace, "transport close")
 
@@ -146,8 +146,8 @@ def other_get(recording):
 @pytest.mark.parametrize(
     ("change", "transports"),
     [
-        (goodbye_twice, ("websocket",)),
-        (goodbye_that_no_handler_hears, ("websocket",)),
+        (disconnect_twice, ("websocket",)),
+        (disconnect_without_a_handlers_call, ("websocket",)),
         (disconnect_before_the_last_packets, ("websocket",)),
         (second_noop, ("polling", "websocket")),
         (other_get, ("polling", "websocket")),
