@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from asgi_sio_testclient._client.dispatch import Dispatcher
 from asgi_sio_testclient._client.http import require_one_lifespan
 from asgi_sio_testclient._client.options import require_asyncio
+from asgi_sio_testclient._connection.app_exit import finish_work
 from asgi_sio_testclient._error_texts import add_note, advice_on
 from asgi_sio_testclient._exceptions import Leak, LeakWarning, TestClientError, UsageError
 from asgi_sio_testclient._protocol.names import ALL, CLIENT_DISCONNECT, TRANSPORT_CLOSE
@@ -143,7 +144,7 @@ class ClientExit:
                 dispatcher.close()
             if self._owner:
                 running_app.stop_services()
-                self.leaks += await running_app.finish_work(deadline, limit, self._options.grace)
+                self.leaks += await finish_work(running_app, deadline, limit, self._options.grace)
             for dispatcher in self._dispatchers:
                 await self._wait_closed(dispatcher, deadline)
             if self._owner:

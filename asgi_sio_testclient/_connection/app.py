@@ -1,5 +1,6 @@
-"""The running app that a client and its clones share: lifespan, instrumented servers and
-sessions, and their end.
+"""The running app that a client and its clones share: lifespan, instrumented servers, sessions.
+
+`app_exit` waits for the work that is left when the clients exit.
 """
 
 from __future__ import annotations
@@ -27,12 +28,11 @@ from asgi_sio_testclient._server.protocol import (
     ThreadedServerInstrumentation,
 )
 from asgi_sio_testclient._test_endings import ends_test
-from asgi_sio_testclient._waiting.deadlines import EXPIRED, finish
-from asgi_sio_testclient._waiting.idle import BUSY, IDLE, MOVING, IdleState, SupportsIdle
-from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck
+from asgi_sio_testclient._waiting.idle import BUSY, IDLE, IdleState, SupportsIdle
+from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
 from asgi_sio_testclient._waiting.services import LoopServices, services_of
 from asgi_sio_testclient._waiting.suspended import suspended_at
-from asgi_sio_testclient._waiting.work import TrackedTask, is_from_client
+from asgi_sio_testclient._waiting.work import is_from_client
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
@@ -121,7 +121,9 @@ class RunningApp:
         transcripts: a function that returns the transcripts of all clients.
         test_endings: exceptions that end the test, see `ends_test`, and that no call has raised
             yet.
+        sessions: the connections, in the order in which they began.
         unsettled: sessions on which something may be under way.
+        own_tasks: the tasks of the client itself that have not ended.
     """
 
     loop: asyncio.AbstractEventLoop = cast("asyncio.AbstractEventLoop", None)  # until `start`
@@ -145,9 +147,9 @@ class RunningApp:
         self._isolate = isolate
         self._lifespan: asgi.Lifespan | None = None
         self._instrumentations: dict[Any, ServerInstrumentation] = {}
-        self._sessions: dict[AppSession, None] = {}  # in the order in which they began
+        self.sessions: dict[AppSession, None] = {}
         self.unsettled: set[IdleSource] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self.own_tasks: set[asyncio.Task[Any]] = set()
         self._begun_now: list[str] = []  # handlers of the test whose tasks are created now
         self._ending: list[asyncio.Task[Any]] = []
         self._restored: list[ServerInstrumentation] = []
@@ -244,18 +246,18 @@ class RunningApp:
 
     def add_session(self, session: AppSession) -> None:
         """Add a session that begins."""
-        self._sessions[session] = None
+        self.sessions[session] = None
 
     def session_over(self, session: AppSession) -> None:
         """Remove a session for which no call of the app runs any more."""
-        self._sessions.pop(session, None)
+        self.sessions.pop(session, None)
         self.unsettled.discard(session)
         if session.instrumentation is not None and session.sid:
             self._ending += session.instrumentation.release_connection(session.sid)
 
     def track(self, task: asyncio.Task[Any]) -> None:
         """Hold a task of the client itself until it ends. `settle` and the exit wait for it."""
-        self._tasks.add(task)
+        self.own_tasks.add(task)
         task.add_done_callback(self._own_task_ended)
 
     def begin_handler(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
@@ -276,7 +278,7 @@ class RunningApp:
         return task
 
     def _own_task_ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        self.own_tasks.discard(task)
         if self.running:
             self.services.idle.notify()
 
@@ -339,7 +341,7 @@ class RunningApp:
 
     def quiet(self) -> IdleState:
         """Return whether all handlers, the app's and the test's own, have ended."""
-        if self._tasks:
+        if self.own_tasks:
             return BUSY
         busy = any(
             run.owner is not None
@@ -350,7 +352,7 @@ class RunningApp:
 
     def why_busy(self) -> str:
         """Return why a session is not idle; "" if all are idle."""
-        return next(filter(None, (session.why_busy() for session in self._sessions)), "")
+        return next(filter(None, (session.why_busy() for session in self.sessions)), "")
 
     def running_handlers(self) -> list[HandlerRun]:
         """Return the handlers that run now, oldest first."""
@@ -364,18 +366,18 @@ class RunningApp:
 
     def running_own_handlers(self) -> list[str]:
         """Return a line for each handler of the test that runs now, with its place."""
-        tasks = [task for task in self._tasks if not task.done()]
+        tasks = [task for task in self.own_tasks if not task.done()]
         return [_with_place(task) for task in tasks if _HANDLER in task.get_name()]
 
     def own_handler_of_current_task(self) -> str:
         """Return the name of the test's handler that runs in the current task; "" for none."""
         task = asyncio.current_task()
-        if task is None or task not in self._tasks:
+        if task is None or task not in self.own_tasks:
             # An eager task runs before it has its name and can be tracked.
             return self._begun_now[-1] if self._begun_now else ""
         return task.get_name() if _HANDLER in task.get_name() else ""
 
-    def _own_runs(self) -> list[HandlerRun]:
+    def own_runs(self) -> list[HandlerRun]:
         """Return the running handlers of this app's clients: another app may use the same
         server.
         """
@@ -388,99 +390,30 @@ class RunningApp:
         lines = []
         for running_app in self.services.apps:
             lines += [str(run) for run in running_app.running_handlers() if run.waits_outside(work)]
-            lines += [line for session in running_app._sessions for line in session.in_threads()]
-            tasks = [task for task in running_app._tasks if work.waits_outside(task)]
+            lines += [line for session in running_app.sessions for line in session.in_threads()]
+            tasks = [task for task in running_app.own_tasks if work.waits_outside(task)]
             lines += [f"the app at {suspended_at(task)}" for task in tasks]
         return lines + work.outside_work(DEFAULT_GRACE)
 
     # -- the end
 
-    async def finish_work(self, deadline: float, timeout: float, grace: float) -> list[str]:
-        """Wait until `deadline` for the work that the clients caused, then cancel the rest.
-
-        Work that nothing can wake is cancelled at once.
-
-        Args:
-            deadline: in the loop's time.
-            timeout: the seconds until then, for the text.
-            grace: seconds; see `RestCheck`.
-
-        Returns:
-            A line for each thing that had to be cancelled.
-        """
-        work = self.services.work
-        for instrumentation in self._instrumentations.values():
-            if instrumentation.handlers.handle_disconnects:
-                break
-        else:
-            # No code of the app runs when a connection ends, so nothing can hang there.
-            for session in list(self._sessions):
-                await session.wait_closed(deadline - self.loop.time())
-            if not self._handler_tasks() and work.is_certainly_at_rest(grace):
-                return []
-        rest = RestCheck(work, grace, rounds=0, concerns=self._is_own)
-        own = _OwnWork(self, rest, deadline)
-        future: asyncio.Future[None] = self.loop.create_future()
-        remove = self.services.idle.when_idle(lambda: (own,), lambda: finish(future), rest)
-        try:
-            ended = (
-                await self.services.deadlines.wait(future, deadline - self.loop.time())
-                is not EXPIRED
-            )
-        finally:
-            remove()
-        if ended:
-            work.report_failures()
-        if ended and not own.stuck:
-            return []
-        return await self._cancel_work(rest, own.stuck or f"did not end within {timeout:g} s")
-
-    def _is_own(self, origin: Any) -> bool:
+    def is_own(self, origin: Any) -> bool:
         """Return whether `origin` belongs to this app's clients, as far as that is known:
         another client of the same server may go on.
         """
         running_app = getattr(origin[1], "running_app", None) if is_from_client(origin) else None
         return running_app is None or running_app is self
 
-    def why_stuck(self, rest: RestCheck, deadline: float) -> str:
-        """Return why the remaining handlers will never end; "" if they may end."""
-        work, pending = self.services.work, self._handler_tasks()
-        waiting = {run.task for run in self._own_runs() if run.awaits_client}
-        if not pending or not all(
-            task in waiting or work.waits_for_nothing(task) for task in pending
-        ):
-            return ""
-        if waiting == pending:
-            return "waits for an ack, but no client is connected"
-        if work.may_be_woken(deadline) or rest.check(whole=True) is not None:
-            return ""
-        return "waits for a future that nothing will set"
-
-    async def _cancel_work(self, rest: RestCheck, reason: str) -> list[str]:
-        pending = self._handler_tasks()
-        late = [str(run) for run in self._own_runs()]
-        late += [task.get_name() for task in pending & self._tasks]
-        if pending and not late:
-            late = [f"the app at {suspended_at(task)}" for task in pending]
-        lines = [f"a handler that {reason}: {line}" for line in late]
-        rest.check(whole=True)
-        lines += [f"work that {reason}: {line}" for line in rest.describe()]
-        self.services.work.report_failures()
-        for session in self._sessions:
-            lines += session.still_connected()
-        pending |= {task for task in map(_task_of, rest.at_work) if task is not None}
-        for task in pending:
-            task.cancel()
-        await self.wait_closed(pending, _CANCEL_LIMIT)
-        return lines
-
-    def _handler_tasks(self) -> set[asyncio.Task[Any]]:
-        tasks = set(self._tasks)
+    def handler_tasks(self) -> set[asyncio.Task[Any]]:
+        """Return the unfinished tasks of the handlers, of the calls of the app and of the client
+        itself.
+        """
+        tasks = set(self.own_tasks)
         for instrumentation in self._instrumentations.values():
             if instrumentation.runs:
-                tasks |= {run.task for run in self._own_runs() if run.task is not None}
+                tasks |= {run.task for run in self.own_runs() if run.task is not None}
                 break
-        for session in self._sessions:
+        for session in self.sessions:
             tasks |= session.tasks
         return {task for task in tasks if not task.done()} if tasks else tasks
 
@@ -505,8 +438,8 @@ class RunningApp:
             The tasks that were cancelled; `wait_closed` waits for them.
         """
         self.running = False
-        tasks = self._handler_tasks()
-        for session in list(self._sessions):
+        tasks = self.handler_tasks()
+        for session in list(self.sessions):
             session.drop()
             self.session_over(session)
         tasks.update(self._ending)
@@ -537,7 +470,7 @@ class RunningApp:
     def _tasks_of_handlers(self) -> set[asyncio.Task[Any]]:
         """Return the tasks that this app's handlers began, without the current one."""
         begun = self.services.work.begun_by_handlers()
-        tasks = {task for task, origin in begun if self._is_own(origin)}
+        tasks = {task for task, origin in begun if self.is_own(origin)}
         return tasks - {cast("asyncio.Task[Any]", asyncio.current_task())}
 
     async def wait_closed(self, tasks: Iterable[asyncio.Task[Any]], timeout: float) -> None:
@@ -571,50 +504,5 @@ def _with_place(task: asyncio.Task[Any]) -> str:
     return f"{task.get_name()} at {place}" if place else task.get_name()
 
 
-class _OwnWork:
-    """The work that the clients of one app caused, as a source of idleness.
-
-    Attributes:
-        stuck: why the remaining work will never end; "" if it may end.
-    """
-
-    def __init__(self, running_app: RunningApp, rest: RestCheck, deadline: float) -> None:
-        self.stuck = ""
-        self._running_app = running_app
-        self._rest = rest
-        self._deadline = deadline
-        self._at_work: asyncio.Task[Any] | None = None  # found by the last check
-        self._pause = _EXIT_CHECK
-        self._check_again_at = running_app.loop.time() + self._pause
-
-    def quiet(self) -> IdleState:
-        """Return whether handlers and sessions have ended, or are stuck."""
-        running_app = self._running_app
-        if not running_app._sessions and not self._is_at_work():
-            return IDLE
-        now = running_app.loop.time()
-        if now >= self._check_again_at:
-            # Many apps may end at once in one loop, and each check goes over the tasks of all apps.
-            self._pause = min(2 * self._pause, _EXIT_CHECK_LONGEST)
-            self._check_again_at = now + self._pause
-            self.stuck = running_app.why_stuck(self._rest, self._deadline)
-        return IDLE if self.stuck else MOVING
-
-    def _is_at_work(self) -> bool:
-        """Return whether a handler of the clients runs. The task that the last check has found is
-        checked first: finding another one goes over the tasks of all clients.
-        """
-        if self._at_work is None or self._at_work.done():
-            self._at_work = next(iter(self._running_app._handler_tasks()), None)
-        return self._at_work is not None
-
-
-def _task_of(thing: Any) -> asyncio.Task[Any] | None:
-    return thing.ref() if isinstance(thing, TrackedTask) else None
-
-
-_EXIT_CHECK = 0.02  # seconds until the first check whether the remaining work can ever end
-_EXIT_CHECK_LONGEST = 1.0  # the most seconds between later checks
-_CANCEL_LIMIT = 5.0  # seconds in which cancelled tasks may end
 _CANCEL_AGAIN = 0.05  # seconds
 _TURNS = 5

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import httpx
 
 from asgi_sio_testclient._connection.app import RunningApp
+from asgi_sio_testclient._connection.app_exit import finish_work
 from asgi_sio_testclient._exceptions import ProtocolError
 from asgi_sio_testclient._http.bodies import decoded_body
 from asgi_sio_testclient._protocol.engineio import EngineIO
@@ -200,10 +201,10 @@ class App:
             for task in self._tasks(self._calls):
                 running_app.track(task)
             deadline = running_app.loop.time() + self._timeout
-            late = await running_app.finish_work(deadline, self._timeout, DEFAULT_GRACE)
+            late = await finish_work(running_app, deadline, self._timeout, DEFAULT_GRACE)
             # Sessions that are open in the server although their websockets have ended.
             self._time_out(self._engines)
-            late += await running_app.finish_work(deadline, self._timeout, DEFAULT_GRACE)
+            late += await finish_work(running_app, deadline, self._timeout, DEFAULT_GRACE)
             await running_app.shutdown(self._timeout)
         finally:
             tasks = set(self._tasks(self._calls))

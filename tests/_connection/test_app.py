@@ -7,6 +7,7 @@ import socketio
 
 from asgi_sio_testclient import LifespanFailed, TestClient
 from asgi_sio_testclient._connection.app import RunningApp
+from asgi_sio_testclient._connection.app_exit import finish_work
 from asgi_sio_testclient._waiting.idle import IdleState
 from asgi_sio_testclient._waiting.services import services_of
 
@@ -149,10 +150,10 @@ async def test_what_does_not_end_in_time_is_named_and_cancelled():
     loop = asyncio.get_running_loop()
     task = loop.create_task(asyncio.Event().wait(), name="mine")
     running_app.track(task)
-    lines = await running_app.finish_work(loop.time() + SHORT, SHORT, 0.1)
+    lines = await finish_work(running_app, loop.time() + SHORT, SHORT, 0.1)
     assert lines == ["a handler that waits for a future that nothing will set: mine"]
     assert task.cancelled()
-    assert await running_app.finish_work(loop.time(), SHORT, 0.1) == []
+    assert await finish_work(running_app, loop.time(), SHORT, 0.1) == []
     running_app.release()
 
 
