@@ -78,7 +78,7 @@ async def test_a_connect_that_nobody_asked_for_is_against_the_protocol(dispatche
     if before:
         ask(dispatcher, "/chat")
         dispatcher.session_message('0/chat,{"sid":"s1"}')
-    with pytest.raises(ProtocolError, match="CONNECT for a namespace that was not asked for"):
+    with pytest.raises(ProtocolError, match="CONNECT for a namespace"):
         dispatcher.session_message('0/chat,{"sid":"s2"}')
     assert dispatcher.sids == ({"/chat": "s1"} if before else {})
 

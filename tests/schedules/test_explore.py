@@ -1,7 +1,6 @@
 """`explore` and `replay`: the order of the steps, the failures that are found, and their texts."""
 
 import asyncio
-import random
 import threading
 import types
 from functools import partial
@@ -350,25 +349,6 @@ def test_fewer_runs_than_none():
         explore(racy_test, runs=-1)
 
 
-# -- scenarios that can't be explored
-
-
-def test_a_deadlock_is_named():
-    async def scenario():
-        await asyncio.Event().wait()
-
-    with pytest.raises(TimeoutError, match=r"deadlock: .* at test_explore.py:\d+ in"):
-        explore(scenario)
-
-
-def test_interrupts_go_through():
-    async def scenario():
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        explore(scenario)
-
-
 # -- threads
 
 
@@ -445,14 +425,3 @@ def test_a_held_step_that_is_cancelled_goes_on():
         task.cancel()
 
     assert explore(scenario, runs=100).failure is None
-
-
-@pytest.mark.slow
-def test_random_numbers_are_the_same_in_each_run():
-    async def scenario():
-        for _ in range(random.randrange(1000)):
-            await asyncio.sleep(0)
-
-    state = random.getstate()
-    assert explore(scenario, runs=1).failure is None
-    assert random.getstate() == state

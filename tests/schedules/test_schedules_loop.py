@@ -1,18 +1,13 @@
 """The event loop of a run: its tasks, sleeps and end."""
 
 import asyncio
-import gc
 import sys
 
-import booking
 import pytest
-import socketio
-from booking import build
 from one_run import outcome_of
 
 from asgi_sio_testclient._waiting.deadlines import finish
-from asgi_sio_testclient.asgi import HTTPExchange, http_scope
-from asgi_sio_testclient.schedules import _loop, explore
+from asgi_sio_testclient.schedules import _loop
 
 
 def test_a_task_made_without_the_loop():
@@ -35,59 +30,6 @@ def test_an_eager_task_made_without_the_loop():
     outcome = outcome_of(scenario, records=True)
     assert outcome.error is None
     assert len({point.key for point in outcome.points}) == len(outcome.points) == 2
-
-
-def test_a_sleep_outside_of_a_task():
-    async def scenario():
-        def callback():
-            asyncio.sleep(1).send(None)
-            done.set()
-
-        done = asyncio.Event()
-        asyncio.get_running_loop().call_soon(callback)
-        await done.wait()
-
-    assert outcome_of(scenario, records=True).points == []
-
-
-def test_what_the_server_itself_sleeps_is_no_point():
-    async def scenario():
-        sio = socketio.AsyncServer(async_mode="asgi")
-        await sio.sleep(0.01)
-        await sio.sleep(0)
-
-    assert [point.kind for point in outcome_of(scenario, records=True).points] == ["sleep", "yield"]
-
-
-def test_a_task_that_the_scenario_leaves_is_cancelled():
-    ended = []
-
-    async def scenario():
-        async def leftover():
-            try:
-                await asyncio.sleep(100)
-            finally:
-                ended.append(1)
-
-        scenario.task = asyncio.ensure_future(leftover())
-        scope = http_scope("GET", "/socket.io/", query_string=b"transport=polling&EIO=4")
-        HTTPExchange(build(), scope).start()
-        await asyncio.sleep(0)
-        HTTPExchange(build(), scope).start()
-
-    assert outcome_of(scenario).error is None
-    assert ended == [1]
-
-
-def test_garbage_is_collected_as_before():
-    gc.disable()
-    try:
-        explore(booking.sleeping, runs=2)
-        assert not gc.isenabled()
-    finally:
-        gc.enable()
-    explore(booking.sleeping, runs=2)
-    assert gc.isenabled()
 
 
 def test_a_deadlock_in_a_library_has_no_place():

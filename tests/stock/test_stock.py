@@ -41,19 +41,6 @@ async def test_the_simple_client_does_too(transports):
         assert await sio.receive(timeout=WAIT) == ["reply", "hello"]
 
 
-@pytest.mark.slow
-async def test_one_session_has_as_many_connections_as_there_are_clients(transports):
-    more_than_aiohttps_limit = 120
-    async with ASGIClientSession(lab().app) as http:
-        clients = [stock_client(http) for _ in range(more_than_aiohttps_limit)]
-        async with asyncio.timeout(WAIT):
-            for sio in clients:
-                await sio.connect(URL, transports=list(transports))
-            assert await clients[-1].call("echo", "last") == "last"
-            for sio in clients:
-                await sio.disconnect()
-
-
 async def test_a_factory_makes_the_session_when_it_is_needed():
     sessions = []
 

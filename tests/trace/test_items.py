@@ -9,11 +9,6 @@ from shop import page_data
 from asgi_sio_testclient.trace import Trace
 
 
-def test_an_empty_trace_can_be_written(tmp_path: Path) -> None:
-    assert page_data(Trace().to_html(tmp_path / "t.html"))["items"] == []
-    assert Trace().to_chrome_trace(tmp_path / "t.json").exists()
-
-
 def test_lanes_spans_and_marks_of_others_can_be_added(tmp_path: Path) -> None:
     trace = Trace("found in run 4 of 200")
     lane = trace.lane("schedule", "schedule")

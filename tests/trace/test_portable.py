@@ -13,7 +13,6 @@ import socketio
 from asgi_sio_testclient import TestClient, trace
 from asgi_sio_testclient._connection.transcript import TranscriptEntry
 from asgi_sio_testclient.trace import ClientLog, portable
-from asgi_sio_testclient.trace._text import one_line, pretty
 
 
 async def session(transports: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -57,17 +56,6 @@ async def test_two_runs_are_equal_over_all_transports() -> None:
     acks = [row["ack"] for row in rows if "ack" in row]
     assert acks == [1, 1, 2, 2]
     assert {"received": "EVENT", "namespace": "/", "event": "blob", "args": [b"\x01"]} in rows
-
-
-def test_text_for_people() -> None:
-    assert pretty({"blob": b"\x01\x02", "odd": {1, 2}.__class__}) == (
-        """{"blob": "<2 bytes: 01 02>", "odd": "<class 'set'>"}"""
-    )
-    loop: list[Any] = []
-    loop.append(loop)
-    assert pretty(loop) == "[[...]]"
-    assert one_line("a\n b", 10) == "a b"
-    assert one_line("x" * 20, 10) == "x" * 9 + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def test_the_package_has_no_other_names() -> None:
