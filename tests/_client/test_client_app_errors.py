@@ -151,3 +151,12 @@ async def test_without_a_wait_what_ends_the_test_is_raised_by_the_next_call_of_a
         other._dispatcher.errors.raise_unraised()
     with pytest.raises(LookupError):
         waits.errors.raise_unraised()
+
+
+async def test_after_a_failed_wait_an_unretrieved_exception_goes_before_it(client, waits):
+    waits.errors.raise_unretrieved()
+    waits.errors.unraised.append(ERROR)
+    with pytest.raises(LookupError) as caught:
+        waits.errors.raise_unretrieved()
+    assert caught.value is ERROR
+    waits.errors.raise_unretrieved()

@@ -10,6 +10,7 @@ from asgi_sio_testclient import EventTimeout, TestClient, UsageError
 from asgi_sio_testclient._client.settling import wait_disconnected, wait_idle, wait_idle_and_raise
 from asgi_sio_testclient._waiting.deadlines import EXPIRED
 from asgi_sio_testclient._waiting.idle import BUSY, IDLE
+from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 SHORT = 0.02  # seconds, for waits that can't end
 
@@ -85,6 +86,21 @@ async def test_settle_needs_an_entered_client_and_a_server_once_it_is_connected(
     await client.settle()
     with pytest.raises(UsageError, match="not entered"):
         await TestClient(client._options.app).settle()
+
+
+class Away(Elsewhere):
+    """An app whose server is elsewhere. It is never called."""
+
+    url, address, base_url = "http://far.example", "far.example:80", "http://far.example"
+
+    async def __call__(self, scope, receive, send):
+        raise AssertionError(scope)
+
+
+async def test_settle_needs_a_server_in_this_process():
+    async with TestClient(Away(), lifespan=False) as client:
+        with pytest.raises(UsageError, match=r"settle\(\).*far\.example"):
+            await client.settle()
 
 
 @pytest.mark.parametrize("grace", ["0.1", True, -1.0, float("nan")])

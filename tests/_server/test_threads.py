@@ -1,14 +1,21 @@
 """The threads of a threaded server, as the event loop counts and ends them."""
 
 import asyncio
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import engineio
 import pytest
+import socketio
 
 from asgi_sio_testclient import UsageError
-from asgi_sio_testclient._server.threads import ServerThreads, ShieldedRequests, ThreadHandle
+from asgi_sio_testclient._server.threads import (
+    ServerThreads,
+    ShieldedRequests,
+    ThreadHandle,
+    ThreadRun,
+)
 
 A_MINUTE = 60
 
@@ -171,6 +178,57 @@ def test_a_thread_that_ends_after_the_loop_needs_no_count():
     loop.close()
     threads.run(handle, int)
     assert not handle.done()
+
+
+# -- a run in a thread
+
+
+async def test_a_run_is_outside_of_the_loop_until_it_has_ended():
+    reached, go_on = threading.Event(), threading.Event()
+    run = ThreadRun(None, None, "order", "/", "sid", None)
+
+    def handler():
+        run.begin()
+        reached.set()
+        go_on.wait(A_MINUTE)
+
+    thread = threading.Thread(target=handler)
+    thread.start()
+    await asyncio.to_thread(reached.wait, A_MINUTE)
+    assert run.waits_outside(None)
+    assert not run.awaits_client
+    assert "test_threads.py" in run.place
+    assert "go_on.wait(A_MINUTE)" in run.place
+    run.ended = run.started
+    assert not run.waits_outside(None)
+    assert not run.awaits_client
+    assert run.place == ""
+    go_on.set()
+    thread.join(A_MINUTE)
+
+
+async def test_a_run_in_a_call_of_the_server_waits_for_the_client():
+    sio = socketio.Server(async_mode="threading")
+    run = ThreadRun(None, None, "order", "/", "sid", None)
+    reached, go_on = threading.Event(), threading.Event()
+
+    def emit(*args, **options):
+        reached.set()
+        go_on.wait(A_MINUTE)
+
+    def handler():
+        run.begin()
+        sio.emit = emit
+        with contextlib.suppress(socketio.exceptions.TimeoutError):
+            sio.call("question", to="sid", timeout=0)
+
+    thread = threading.Thread(target=handler)
+    thread.start()
+    await asyncio.to_thread(reached.wait, A_MINUTE)
+    assert run.awaits_client
+    assert not run.waits_outside(None)
+    go_on.set()
+    thread.join(A_MINUTE)
 
 
 # -- requests
