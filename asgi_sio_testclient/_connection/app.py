@@ -29,10 +29,10 @@ from asgi_sio_testclient._server.protocol import (
 )
 from asgi_sio_testclient._test_endings import ends_test
 from asgi_sio_testclient._waiting.idle import BUSY, IDLE, IdleState, SupportsIdle
+from asgi_sio_testclient._waiting.origin import is_from_client
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE
 from asgi_sio_testclient._waiting.services import LoopServices, services_of
 from asgi_sio_testclient._waiting.suspended import suspended_at
-from asgi_sio_testclient._waiting.work import is_from_client
 from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
 from asgi_sio_testclient._server.sockets import AsyncSockets
 from asgi_sio_testclient._server.tasks import ServerTasks
 from asgi_sio_testclient._test_endings import reaches_test
-from asgi_sio_testclient._waiting.work import ORIGIN, SERVICE
+from asgi_sio_testclient._waiting.origin import ORIGIN, SERVICE
 from asgi_sio_testclient.trace._active import active
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import CodeType, TracebackType
 from typing import Any, Protocol
 
@@ -21,46 +20,24 @@ import socketio
 
 from asgi_sio_testclient._protocol.names import ALL
 from asgi_sio_testclient._server.active_observers import observers
+from asgi_sio_testclient._server.handler_bodies import Dispatch, bodies, current_dispatch
 from asgi_sio_testclient._server.instance_hooks import InstanceHooks
+from asgi_sio_testclient._server.registered_handlers import (
+    RegisteredHandler,
+    handler_for,
+    registered_handlers,
+)
 
 __all__ = [
     "HandlerResult",
-    "RegisteredHandler",
     "ServerObservation",
     "ServerObserver",
     "add_observer",
     "observers",
-    "registered_handlers",
     "remove_observer",
 ]
 
 __tracebackhide__ = True
-
-
-@dataclass(frozen=True)
-class RegisteredHandler:
-    """A handler as the app registered it.
-
-    Attributes:
-        namespace: the namespace, or "*".
-        event: the event, or "*".
-        function: the function, the method of a class-based namespace, or another callable.
-    """
-
-    namespace: str
-    event: str
-    function: Any = field(compare=False)
-
-    @property
-    def name(self) -> str:
-        """The qualified name of the function."""
-        function = getattr(self.function, "func", self.function)
-        return str(getattr(function, "__qualname__", None) or type(function).__qualname__)
-
-    @property
-    def code(self) -> CodeType | None:
-        """The code of the innermost function within decorators that use ``functools.wraps``."""
-        return code_of(self.function)
 
 
 @dataclass
@@ -131,27 +108,16 @@ def remove_observer(observer: ServerObserver) -> None:
 
 
 @dataclass
-class _Dispatch:
-    """One call of ``_trigger_event``.
+class _EventCall:
+    """One call of ``_handle_event_internal``.
 
     Attributes:
-        code: the code of the handler.
-        began: whether the body of the handler began.
-        result: the result of the dispatch, once it has ended.
+        result: the result of the dispatch, once the dispatch has ended.
     """
-
-    code: CodeType | None
-    began: bool = False
-
-
-@dataclass
-class _EventCall:
-    """One call of ``_handle_event_internal``."""
 
     result: HandlerResult | None = None
 
 
-_dispatch: ContextVar[_Dispatch | None] = ContextVar("_dispatch", default=None)
 _event_call: ContextVar[_EventCall | None] = ContextVar("_event_call", default=None)
 
 
@@ -200,42 +166,42 @@ class ServerObservation:
 
     async def _trigger(self, original: Any, event: str, namespace: str, *args: Any) -> Any:
         handler, dispatch = self._begin(event, namespace)
-        token = _dispatch.set(dispatch)
+        token = current_dispatch.set(dispatch)
         try:
             value = await original(event, namespace, *args)
         except BaseException as exc:
             self._raised(handler, dispatch, exc)
             raise
         finally:
-            _dispatch.reset(token)
+            current_dispatch.reset(token)
         self._returned(handler, dispatch, value)
         return value
 
     def _trigger_in_thread(self, original: Any, event: str, namespace: str, *args: Any) -> Any:
         handler, dispatch = self._begin(event, namespace)
-        token = _dispatch.set(dispatch)
+        token = current_dispatch.set(dispatch)
         try:
             value = original(event, namespace, *args)
         except BaseException as exc:
             self._raised(handler, dispatch, exc)
             raise
         finally:
-            _dispatch.reset(token)
+            current_dispatch.reset(token)
         self._returned(handler, dispatch, value)
         return value
 
-    def _begin(self, event: str, namespace: str) -> tuple[RegisteredHandler | None, _Dispatch]:
+    def _begin(self, event: str, namespace: str) -> tuple[RegisteredHandler | None, Dispatch]:
         handler = handler_for(self._sio, event, namespace)
         if handler is None:
             for observer in observers:
                 if event not in self._sio.reserved_events:
                     observer.event_unhandled(namespace, event)
-            return None, _Dispatch(None)
+            return None, Dispatch(None)
         bodies.observe(handler.code)
-        return handler, _Dispatch(handler.code)
+        return handler, Dispatch(handler.code)
 
     def _returned(
-        self, handler: RegisteredHandler | None, dispatch: _Dispatch, value: object
+        self, handler: RegisteredHandler | None, dispatch: Dispatch, value: object
     ) -> None:
         if handler is None:
             return
@@ -247,7 +213,7 @@ class ServerObservation:
         self._ended(HandlerResult(handler, ran, refused=refused))
 
     def _raised(
-        self, handler: RegisteredHandler | None, dispatch: _Dispatch, exc: BaseException
+        self, handler: RegisteredHandler | None, dispatch: Dispatch, exc: BaseException
     ) -> None:
         if handler is None:
             return
@@ -324,69 +290,6 @@ def _report_ended(result: HandlerResult | None) -> None:
             observer.handler_ended(result)
 
 
-def registered_handlers(sio: Any) -> Iterator[RegisteredHandler]:
-    """Return every handler of a server: functions, and the methods of class-based namespaces."""
-    for namespace, by_event in sio.handlers.items():
-        for event, function in by_event.items():
-            yield RegisteredHandler(namespace, event, function)
-    for namespace, instance in sio.namespace_handlers.items():
-        for name in dir(type(instance)):
-            method = getattr(instance, name) if name.startswith("on_") else None
-            if callable(method):
-                yield RegisteredHandler(namespace, name[3:], method)
-        if _dispatches_itself(instance):
-            yield RegisteredHandler(namespace, ALL, instance.trigger_event)
-
-
-def handler_for(sio: Any, event: str, namespace: str) -> RegisteredHandler | None:
-    """Return the handler that the server would call for an event, as registered, or None.
-
-    The order is that of ``BaseServer._get_event_handler`` and ``_get_namespace_handler``.
-    """
-    reserved = event in sio.reserved_events
-    for space in (namespace, ALL):
-        by_event = sio.handlers.get(space, {})
-        for name in (event,) if reserved else (event, ALL):
-            if by_event.get(name) is not None:
-                return RegisteredHandler(space, name, by_event[name])
-    for space in (namespace, ALL):
-        instance = sio.namespace_handlers.get(space)
-        if instance is not None:
-            method = getattr(instance, f"on_{event}", None)
-            if method is not None:
-                return RegisteredHandler(space, event, method)
-            own = _dispatches_itself(instance)
-            return RegisteredHandler(space, ALL, instance.trigger_event) if own else None
-    return None
-
-
-_STOCK_DISPATCHES = (socketio.AsyncNamespace.trigger_event, socketio.Namespace.trigger_event)
-
-
-def _dispatches_itself(instance: Any) -> bool:
-    dispatch = type(instance).trigger_event
-    return dispatch not in _STOCK_DISPATCHES and dispatch.__module__ != "flask_socketio.namespace"
-
-
-_CALL = "__call__"  # the function of a handler that is an instance of a class
-
-
-def code_of(function: Any) -> CodeType | None:
-    """Return the code that runs when `function` is called, below ``partial`` and
-    ``functools.wraps``.
-    """
-    while True:
-        inner = getattr(function, "__wrapped__", None) or getattr(function, "func", None)
-        if inner is None:
-            break
-        function = inner
-    function = getattr(function, "__func__", function)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        code = getattr(getattr(type(function), _CALL, None), "__code__", None)
-    return code if isinstance(code, CodeType) else None
-
-
 def _went_through(exc: BaseException, code: CodeType | None) -> bool:
     """Return whether the traceback of an exception, or of one of its causes, has a frame of that
     code.
@@ -412,65 +315,3 @@ def _is_second_try(event: str, exc: BaseException) -> bool:
     ``_handle_connect``.
     """
     return event == "connect" and isinstance(exc, TypeError)
-
-
-class _Bodies:
-    """Notifies the current dispatch when the body of a handler begins, by ``sys.monitoring``.
-
-    Python 3.11 has no ``sys.monitoring``, and all tool ids may be in use: then `is_observed`
-    returns False, and tracebacks are used instead.
-
-    Args:
-        monitoring: the module, or None.
-    """
-
-    def __init__(self, monitoring: Any) -> None:
-        self._monitoring = monitoring
-        self._tool: int | None = None
-        self._codes: set[CodeType] = set()
-
-    def observe(self, code: CodeType | None) -> None:
-        """Observe a code object from now on."""
-        if code is None or code in self._codes or not self._has_tool():
-            return
-        self._codes.add(code)
-        self._monitoring.set_local_events(self._tool, code, self._monitoring.events.PY_START)
-
-    def _has_tool(self) -> bool:
-        monitoring = self._monitoring
-        if monitoring is None:
-            return False
-        if self._tool is None:
-            self._tool = next((id for id in _TOOLS if monitoring.get_tool(id) is None), None)
-            if self._tool is not None:
-                monitoring.use_tool_id(self._tool, "asgi-sio-testclient")
-                monitoring.register_callback(
-                    self._tool, monitoring.events.PY_START, lambda code, _: self._began(code)
-                )
-        return self._tool is not None
-
-    def is_observed(self, code: CodeType | None) -> bool:
-        """Whether the start of a code object is observed."""
-        return code in self._codes
-
-    def release(self) -> None:
-        """Stop observing."""
-        for code in self._codes:
-            self._monitoring.set_local_events(self._tool, code, 0)
-        if self._tool is not None:
-            self._monitoring.free_tool_id(self._tool)
-        self._tool = None
-        self._codes.clear()
-
-    @staticmethod
-    def _began(code: CodeType) -> None:
-        dispatch = _dispatch.get()
-        if dispatch is not None and dispatch.code is code and not dispatch.began:
-            dispatch.began = True
-            return
-        for observer in observers:
-            observer.called_directly(code)
-
-
-_TOOLS = (4, 3, 0, 5, 2)  # 1 is the id of coverage.py, which may start later
-bodies = _Bodies(getattr(sys, "monitoring", None))

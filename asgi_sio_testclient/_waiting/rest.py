@@ -17,20 +17,18 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from asgi_sio_testclient._waiting.source_loops import Ending, ending_of, is_in_loop, leads_back
-from asgi_sio_testclient._waiting.suspended import Frames, Suspension, WaitsFor
-from asgi_sio_testclient._waiting.timers import DueTimer, is_bound_to
-from asgi_sio_testclient._waiting.work import (
+from asgi_sio_testclient._waiting.internal_codes import is_servers_task
+from asgi_sio_testclient._waiting.origin import (
     INTERNAL,
     MIDDLEWARE,
     ORIGIN,
     SERVICE,
-    TrackedTask,
-    Work,
-    describe_call,
     is_from_client,
-    is_servers_task,
 )
+from asgi_sio_testclient._waiting.source_loops import Ending, ending_of, is_in_loop, leads_back
+from asgi_sio_testclient._waiting.suspended import Frames, Suspension, WaitsFor
+from asgi_sio_testclient._waiting.timers import DueTimer, is_bound_to
+from asgi_sio_testclient._waiting.work import TrackedTask, Work, describe_call
 
 __all__ = ["DEFAULT_GRACE", "NEVER", "RestCheck", "middleware_at_rest"]
 

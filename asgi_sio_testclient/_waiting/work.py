@@ -1,9 +1,7 @@
-"""The tasks, executor calls and timers of an app in an event loop, and the origin of each.
+"""The tasks, executor calls and timers of an app in an event loop, each with its `origin`.
 
-A `ContextVar` carries the origin: asyncio copies the context of the code that begins a task, a
-callback or a timer, so that all work that a handler begins, directly or not, has the handler's
-origin. Two methods of the loop instance are hooked from the start of the first client to the exit
-of the last, because up to Python 3.11 a task's context can't be read: ``create_task`` and
+Two methods of the loop instance are hooked from the start of the first client to the exit of the
+last, because up to Python 3.11 a task's context can't be read: ``create_task`` and
 ``run_in_executor``. Hooks on the instance outlive a task factory that the test sets.
 `_waiting.rest` checks whether the app is at rest.
 """
@@ -16,12 +14,21 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextvars import Context, ContextVar
+from contextvars import Context
 from pathlib import PurePath
 from time import perf_counter
-from types import CodeType, CoroutineType
+from types import CoroutineType
 from typing import Any, cast
 
+from asgi_sio_testclient._waiting.internal_codes import INTERNAL_CODES, KNOWN_INTERNAL
+from asgi_sio_testclient._waiting.origin import (
+    INTERNAL,
+    MIDDLEWARE,
+    ORIGIN,
+    WORKER,
+    begun_by,
+    is_from_client,
+)
 from asgi_sio_testclient._waiting.suspended import (
     Frames,
     Suspension,
@@ -34,95 +41,16 @@ from asgi_sio_testclient._waiting.suspended import (
 from asgi_sio_testclient._waiting.timers import HeapTimers, HookedTimers
 
 __all__ = [
-    "INTERNAL",
-    "LIFESPAN",
-    "MIDDLEWARE",
-    "ORIGIN",
     "TrackedTask",
     "Work",
     "describe_call",
-    "is_from_client",
-    "is_servers_task",
 ]
 
 __tracebackhide__ = True
 
-INTERNAL = "the connection"  # a call of the app for Engine.IO
-LIFESPAN = "the lifespan"
-MIDDLEWARE = "a middleware"  # a task that such a call began for a connection
-WORKER: tuple[Any, Any] = ("a worker", None)
-
-# The origin of the running code. None: the test. A tuple of the cause (a handler's run, an HTTP
-# request) and of the connection or client to which the cause belongs.
-ORIGIN: ContextVar[Any] = ContextVar("asgi_sio_testclient_origin", default=None)
-# Whether the running code is an Engine.IO server's service task, which looks for clients that are
-# gone. It sends nothing. With thousands of clients it is ready to run in nearly every turn of the
-# loop.
-SERVICE: ContextVar[bool] = ContextVar("asgi_sio_testclient_service", default=False)
 
 _MANY_FRESH = 32  # with so many fresh tasks, they are checked at most once in a turn of the loop
 _SWEEP = 64  # records of ended tasks that are kept, beside twice the number of running tasks
-
-
-def is_from_client(origin: Any) -> bool:
-    """Return whether an origin is a packet or a request of a client."""
-    return origin.__class__ is tuple
-
-
-class _InternalCodes:
-    """Finds out whether a coroutine's code is internal code of the servers or of this package.
-
-    Tasks of such code wait for the client, for a timer of Engine.IO or for their next turn only,
-    and each packet has some of them.
-
-    Attributes:
-        known: the answer by the id() of a code object: hashing a code object takes longer, since it
-            goes over the constants, and from Python 3.12 on over the instructions.
-    """
-
-    def __init__(self) -> None:
-        self.known: dict[int, bool] = {}
-        self._codes: list[CodeType] = []  # held, so that no other code object gets the id
-
-    def includes(self, code: CodeType) -> bool:
-        """Return whether a code object is internal code."""
-        answer = self.known.get(id(code))
-        if answer is None:
-            self._codes.append(code)
-            answer = code in _WAITS or is_own(code) or _is_servers_own(code)
-            self.known[id(code)] = answer
-        return answer
-
-
-def _is_servers_own(code: CodeType) -> bool:
-    """Whether code is python-engineio's, or a private part of python-socketio's. The call of the
-    ASGI app does not count: if it runs in a task of its own, a middleware has begun the task.
-    """
-    parts = PurePath(code.co_filename).parts if is_library(code) else ()
-    if "engineio" in parts:
-        return code.co_qualname != "ASGIApp.__call__"
-    return "socketio" in parts and code.co_name.startswith("_")
-
-
-# wait_for() begins a task for these; no code of the app runs in it.
-_WAITS = frozenset(
-    wait.__code__
-    for wait in (
-        asyncio.Condition.wait,
-        asyncio.Event.wait,
-        asyncio.Lock.acquire,
-        asyncio.Queue.get,
-        asyncio.Semaphore.acquire,
-    )
-)
-_INTERNAL_CODES = _InternalCodes()
-_KNOWN_INTERNAL = _INTERNAL_CODES.known
-
-
-def is_servers_task(task: asyncio.Task[Any]) -> bool:
-    """Return whether a task is one of the server's own, such as one that sends a packet."""
-    code = getattr(task.get_coro(), "cr_code", None)
-    return code is not None and _INTERNAL_CODES.includes(code) and not is_own(code)
 
 
 class TrackedTask:
@@ -201,7 +129,7 @@ class TrackedTask:
         if task is None:
             return "a task"
         where = suspended_at(task)
-        return f"{_title(task)}{_begun_by(self.origin)}{where and f' at {where}'}"
+        return f"{_title(task)}{begun_by(self.origin)}{where and f' at {where}'}"
 
 
 class Work:
@@ -250,7 +178,7 @@ class Work:
         self._failed = failed
         self._run_in_executor: Any = loop.run_in_executor
         self._sweep_at = _SWEEP
-        self._looked_in_this_turn = False
+        self._checked_in_this_turn = False
 
     @functools.cached_property
     def _outside(self) -> weakref.WeakKeyDictionary[Any, tuple[WaitsFor | None, float]]:
@@ -285,13 +213,13 @@ class Work:
 
     def _create_task_hook(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
         # Other coroutines are generators, or not written in Python.
-        if coro.__class__ is CoroutineType and _KNOWN_INTERNAL.get(id(coro.cr_code)):
+        if coro.__class__ is CoroutineType and KNOWN_INTERNAL.get(id(coro.cr_code)):
             # In the hot path: passing an empty `options` takes as long as all other work here.
             return (
                 self.create_untracked(coro, **options) if options else self.create_untracked(coro)
             )
         task = self.create_untracked(coro, **options)
-        if coro.__class__ is not CoroutineType or not _INTERNAL_CODES.includes(coro.cr_code):
+        if coro.__class__ is not CoroutineType or not INTERNAL_CODES.includes(coro.cr_code):
             self._track(task)
         return task
 
@@ -345,7 +273,7 @@ class Work:
         record = self.tracked[reference] = TrackedTask(reference, origin)
         self.fresh.append(record)
         self.unnoted = True
-        self._looked_in_this_turn = False
+        self._checked_in_this_turn = False
         return record
 
     # -- tasks
@@ -364,7 +292,7 @@ class Work:
         """
         if not self._tracks_earlier_tasks:
             self._adopt_earlier_tasks()
-        if self._looked_in_this_turn:
+        if self._checked_in_this_turn:
             return
         left = []
         for record in self.fresh:
@@ -385,11 +313,11 @@ class Work:
         self.unnoted = bool(left)
         if len(left) > _MANY_FRESH:
             # A test may have a thousand tasks that each send a packet in one turn.
-            self._looked_in_this_turn = True
+            self._checked_in_this_turn = True
             self.loop.call_soon(self._turn_is_over, context=Context())
 
     def _turn_is_over(self) -> None:
-        self._looked_in_this_turn = False
+        self._checked_in_this_turn = False
 
     def _adopt_earlier_tasks(self) -> None:
         """Track tasks that were begun before the hooks were installed, such as a fixture's
@@ -400,7 +328,7 @@ class Work:
         for task in asyncio.all_tasks(self.loop):
             if task is not current and self.record_of(task) is None:
                 code = getattr(task.get_coro(), "cr_code", None)
-                if code is None or not _INTERNAL_CODES.includes(code):
+                if code is None or not INTERNAL_CODES.includes(code):
                     self.adopt(task, None)
 
     def _sweep(self) -> None:
@@ -550,13 +478,9 @@ def _title(task: asyncio.Task[Any]) -> str:
 _CRASHES_ON_ENDED_EAGER_TASKS = (3, 12) <= sys.version_info < (3, 12, 5)
 
 
-def _begun_by(origin: Any) -> str:
-    return f", begun by {origin[0]}" if is_from_client(origin) else ""
-
-
 def describe_call(called: str, origin: Any) -> str:
     """Return a call in an executor as text."""
-    return f"{called}() in an executor{_begun_by(origin)}"
+    return f"{called}() in an executor{begun_by(origin)}"
 
 
 def _called(function: Any) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._test_endings import reaches_test
 from asgi_sio_testclient._waiting.deadlines import EXPIRED
+from asgi_sio_testclient._waiting.origin import INTERNAL, ORIGIN
 from asgi_sio_testclient._waiting.services import services_of
-from asgi_sio_testclient._waiting.work import INTERNAL, ORIGIN
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGI3Application
@@ -33,7 +33,7 @@ class _Run:
         ended: whether the call has ended.
         error: the exception that the call raised, or None.
         on_receive: called each time the app calls ``receive()``, or None.
-        origin: the origin of the call and of all tasks that it begins; see `_waiting.work`.
+        origin: the origin of the call and of all tasks that it begins; see `_waiting.origin`.
     """
 
     _loop: asyncio.AbstractEventLoop

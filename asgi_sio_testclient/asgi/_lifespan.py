@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient._exceptions import LifespanFailed
 from asgi_sio_testclient._test_endings import ends_test, ungrouped
+from asgi_sio_testclient._waiting.origin import LIFESPAN
 from asgi_sio_testclient._waiting.suspended import suspended_at
-from asgi_sio_testclient._waiting.work import LIFESPAN
 from asgi_sio_testclient.asgi._call import DEFAULT_TIMEOUT, Message, _Mailbox, _Run
 
 if TYPE_CHECKING:

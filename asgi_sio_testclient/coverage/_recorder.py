@@ -9,12 +9,8 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from asgi_sio_testclient._server.observers import (
-    HandlerResult,
-    RegisteredHandler,
-    add_observer,
-    remove_observer,
-)
+from asgi_sio_testclient._server.observers import HandlerResult, add_observer, remove_observer
+from asgi_sio_testclient._server.registered_handlers import RegisteredHandler
 from asgi_sio_testclient.coverage._data import Coverage, HandlerCounts, HandlerKey
 
 __all__ = ["Recorder", "record"]

@@ -20,12 +20,8 @@ from asgi_sio_testclient._exceptions import (
     LeakWarning,
     TestClientError,
 )
-from asgi_sio_testclient._server.observers import (
-    HandlerResult,
-    RegisteredHandler,
-    add_observer,
-    remove_observer,
-)
+from asgi_sio_testclient._server.observers import HandlerResult, add_observer, remove_observer
+from asgi_sio_testclient._server.registered_handlers import RegisteredHandler
 from asgi_sio_testclient.fuzz._loop import Guard, HandlerHang, VirtualLoop
 from asgi_sio_testclient.fuzz._targets import Call
 from asgi_sio_testclient.fuzz._values import children_of, depth_of

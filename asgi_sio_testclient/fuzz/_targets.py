@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from asgi_sio_testclient._protocol.names import ALL
-from asgi_sio_testclient._server.observers import RegisteredHandler
+from asgi_sio_testclient._server.registered_handlers import RegisteredHandler
 from asgi_sio_testclient.fuzz._code import signature_of
 from asgi_sio_testclient.fuzz._shapes import Shape, constants_of, shapes_of
 from asgi_sio_testclient.fuzz._values import arguments, fill, systematic

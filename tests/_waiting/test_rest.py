@@ -7,15 +7,9 @@ import threading
 
 import pytest
 
+from asgi_sio_testclient._waiting.origin import INTERNAL, LIFESPAN, MIDDLEWARE, ORIGIN, SERVICE
 from asgi_sio_testclient._waiting.rest import DEFAULT_GRACE, RestCheck, middleware_at_rest
-from asgi_sio_testclient._waiting.work import (
-    INTERNAL,
-    LIFESPAN,
-    MIDDLEWARE,
-    ORIGIN,
-    SERVICE,
-    Work,
-)
+from asgi_sio_testclient._waiting.work import Work
 
 SET_OFF = (None, None)  # the origin of work that a client caused
 

@@ -5,8 +5,8 @@ import itertools
 
 import pytest
 
+from asgi_sio_testclient._waiting.origin import ORIGIN
 from asgi_sio_testclient._waiting.timers import HeapTimers, HookedTimers
-from asgi_sio_testclient._waiting.work import ORIGIN
 
 
 async def test_the_task_of_a_timer_is_found_behind_other_callbacks_of_its_future():

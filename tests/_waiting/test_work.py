@@ -10,7 +10,8 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import TestClient
-from asgi_sio_testclient._waiting.work import ORIGIN, Work
+from asgi_sio_testclient._waiting.origin import ORIGIN
+from asgi_sio_testclient._waiting.work import Work
 
 A_MINUTE = 60
 SET_OFF = "a handler", object()  # the origin of work that a known client caused

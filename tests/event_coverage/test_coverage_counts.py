@@ -9,8 +9,9 @@ import socketio
 from covered_use import rows, use
 
 from asgi_sio_testclient import SyncTestClient, TestClient, coverage
-from asgi_sio_testclient._server import observers
-from asgi_sio_testclient._server.observers import code_of
+from asgi_sio_testclient._server import handler_bodies
+from asgi_sio_testclient._server.active_observers import observers
+from asgi_sio_testclient._server.registered_handlers import code_of, registered_handlers
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker
 
 BODIES_ARE_SEEN = sys.version_info >= (3, 12)
@@ -61,7 +62,7 @@ async def test_every_kind_of_handler(world):
     assert covered.namespaces == {"/", "/any", "/chat", "/strict"}
     assert covered.unhandled == {("/", "nobody"): 1}
     assert [event.key for event in covered.never_read] == [("/", "logged")]
-    assert observers.observers == []
+    assert observers == []
 
 
 @pytest.mark.skipif(not BODIES_ARE_SEEN, reason="sys.monitoring came with Python 3.12")
@@ -83,7 +84,7 @@ async def test_a_handler_counts_as_run_where_its_body_ran(world):
         monitoring.free_tool_id(tool)
     ran = rows(covered)
     found = {}
-    for handler in observers.registered_handlers(world.sio):
+    for handler in registered_handlers(world.sio):
         code = code_of(handler.function)
         found[code] = found.get(code, 0) + ran[f"{handler.namespace} {handler.event}"][0]
     assert found == {code: started.get(code, 0) for code in found}
@@ -276,7 +277,7 @@ class Monitoring:
 
 def test_bodies_by_monitoring():
     monitoring = Monitoring(taken=[4])
-    bodies = observers._Bodies(monitoring)
+    bodies = handler_bodies._Bodies(monitoring)
     code = code_of(rows)
     bodies.observe(code)
     bodies.observe(code)
@@ -284,10 +285,10 @@ def test_bodies_by_monitoring():
     assert bodies.is_observed(code)
     assert monitoring.tools[3] == "asgi-sio-testclient"
     monitoring.callback(code, 0)  # no dispatch is active
-    dispatch = observers._Dispatch(code)
-    token = observers._dispatch.set(dispatch)
+    dispatch = handler_bodies.Dispatch(code)
+    token = handler_bodies.current_dispatch.set(dispatch)
     monitoring.callback(code, 0)
-    observers._dispatch.reset(token)
+    handler_bodies.current_dispatch.reset(token)
     assert dispatch.began
     bodies.release()
     assert monitoring.local == {code: 0, code_of(use): 0}
@@ -296,7 +297,7 @@ def test_bodies_by_monitoring():
 
 @pytest.mark.parametrize("monitoring", [None, Monitoring(taken=range(6))])
 def test_bodies_without_monitoring(monitoring):
-    bodies = observers._Bodies(monitoring)
+    bodies = handler_bodies._Bodies(monitoring)
     bodies.observe(code_of(rows))
     assert not bodies.is_observed(code_of(rows))
     bodies.release()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from asgi_sio_testclient._server.observers import HandlerResult, RegisteredHandler
+from asgi_sio_testclient._server.observers import HandlerResult
+from asgi_sio_testclient._server.registered_handlers import RegisteredHandler
 from asgi_sio_testclient.coverage._recorder import Recorder
 
 

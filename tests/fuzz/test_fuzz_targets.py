@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgi_sio_testclient._server.observers import RegisteredHandler
+from asgi_sio_testclient._server.registered_handlers import RegisteredHandler
 from asgi_sio_testclient.fuzz._targets import targets_of
 
 
