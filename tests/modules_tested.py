@@ -21,6 +21,8 @@ TESTED_ELSEWHERE = {
     "_cli.screen": "_cli/test_bench_cli.py",
     "_cli.target": "_cli/test_emit.py",
     "_connection.base": "_connection/test_session.py",
+    "_connection.transcript_entry": "_connection/test_transcript.py",
+    "_connection.transcript_reader": "_connection/test_transcript.py",
     "_connection.transport": "_connection/test_session.py",
     "_server.active_observers": "_server/test_observers.py",
     "_server.asyncio_server": "_server/test_instrumentation.py",

@@ -12,7 +12,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from asgi_sio_testclient._client.missed_events import Missed, why_missed
-from asgi_sio_testclient._connection.transcript import RECEIVED, Transcript, shorten
+from asgi_sio_testclient._connection.transcript import Transcript
+from asgi_sio_testclient._connection.transcript_entry import RECEIVED, shorten
 from asgi_sio_testclient._error_texts import cause_first, printable
 from asgi_sio_testclient._events import ReceivedEvent
 from asgi_sio_testclient._exceptions import (

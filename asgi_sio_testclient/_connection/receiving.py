@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient._connection.closing import ClosingSession
 from asgi_sio_testclient._connection.refusals import SessionClosed, handshake_failed, too_large
-from asgi_sio_testclient._connection.transcript import RECEIVED, SENT
+from asgi_sio_testclient._connection.transcript_entry import RECEIVED, SENT
 from asgi_sio_testclient._connection.upgrade import Upgrade
 from asgi_sio_testclient._connection.websocket import WebSocketTransport
 from asgi_sio_testclient._exceptions import HandshakeFailed, ProtocolError, UsageError

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient._connection.idleness import IdleSession
-from asgi_sio_testclient._connection.transcript import SENT
+from asgi_sio_testclient._connection.transcript_entry import SENT
 from asgi_sio_testclient._protocol.names import EncodedPacket
 
 if TYPE_CHECKING:

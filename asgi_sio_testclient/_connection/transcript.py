@@ -1,24 +1,25 @@
-"""The transcript of one client: every packet in both directions, and its HTTP requests. Frames are
-stored as they were sent, and decoded when the transcript is read.
+"""The transcript of one client: every packet in both directions, and its HTTP requests.
+
+Frames are stored as they were sent, and decoded when the transcript is read: see
+`transcript_reader`.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
-from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
-from asgi_sio_testclient._error_texts import printable
-from asgi_sio_testclient._exceptions import ProtocolError
+from asgi_sio_testclient._connection.transcript_entry import HTTP, RECEIVED, SENT, TranscriptEntry
+from asgi_sio_testclient._connection.transcript_reader import (
+    CONTEXT,
+    Record,
+    RecordReader,
+    context_of,
+)
 from asgi_sio_testclient._http.exchanges import HTTPRequest
 from asgi_sio_testclient._http.urls import session_url
-from asgi_sio_testclient._protocol import engineio, packets
-from asgi_sio_testclient._protocol.names import EncodedPacket
 
 if TYPE_CHECKING:
     import os
@@ -29,119 +30,12 @@ if TYPE_CHECKING:
     from asgi_sio_testclient._server.runs import HandlerRun
     from asgi_sio_testclient.trace import ClientLog, Failure, Recording, Trace
 
-__all__ = ["Transcript", "TranscriptEntry", "shorten"]
+__all__ = ["Transcript", "observers"]
 
 __tracebackhide__ = True
 
-Record = tuple[float, str, str, Any]  # time, direction, transport, frame or HTTP request
-_RunKey = tuple[str, str, int | None]  # event, namespace, ack id
-
 MAX_PACKETS = 10_000
 TRIM_EVERY = 1024
-SENT, RECEIVED = "sent", "received"
-HTTP = "http"
-_WIDTH = 100
-_SHOWN_ARGUMENTS = 60
-_MASK = "***"
-_CONNECT = "0"
-_CONTEXT = 200  # packets before the first one that is read, which may be needed to interpret it
-_ARROWS = {SENT: "->", RECEIVED: "<-"}
-
-
-@dataclass(frozen=True)
-class TranscriptEntry:
-    """One packet, or one HTTP request of ``client.http``.
-
-    Attributes:
-        time: seconds since the client first connected or made a request.
-        direction: "sent" or "received"; an HTTP request is "sent".
-        transport: "websocket" or "polling"; "http" for a request.
-        engineio_type: "OPEN", "MESSAGE", ...; "HTTP" for a request.
-        socketio_type: "CONNECT", "EVENT", ...; None if the packet is not Socket.IO's; "ATTACHMENT"
-            for an attachment.
-        namespace: the namespace, or None.
-        event: the name of an event, or None.
-        args: the values of an event or an ack; the method, the URL (with masked values of its
-            query) and the status of a request; else the data, if any.
-        attachments: how many binary parts follow.
-        id: the ack id.
-        handler: the run of the app's handler that the packet started, with ``.name`` and
-            ``.duration`` (seconds); or None.
-        frame: the encoded packet.
-        request: the HTTP request, with ``.method``, ``.url``, ``.status`` and ``.duration``
-            (seconds); None for a packet.
-    """
-
-    time: float
-    direction: str
-    transport: str
-    engineio_type: str
-    socketio_type: str | None = None
-    namespace: str | None = None
-    event: str | None = None
-    args: tuple[Any, ...] = ()
-    attachments: int = 0
-    id: int | None = None
-    frame: EncodedPacket = field(default="", repr=False)
-    handler: HandlerRun | None = field(default=None, compare=False)
-    request: HTTPRequest | None = field(default=None, compare=False, repr=False)
-
-    def __str__(self) -> str:
-        """Return one line that fits a terminal; possible secrets are masked."""
-        line = (
-            f"{self.time * 1000:9.2f} ms {_ARROWS[self.direction]} {self.transport:9} {self.label}"
-        )
-        if self.handler is not None and self.handler.duration is not None:
-            line += (
-                f"  [{self.handler.name or 'no handler'}: {self.handler.duration * 1000:.2f} ms]"
-            )
-        if self.request is not None and self.request.duration is not None:
-            line += f"  [{self.request.duration * 1000:.2f} ms]"
-        return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."
-
-    @property
-    def label(self) -> str:
-        """Type, namespace, event and arguments, shortened."""
-        if self.request is not None:
-            return self.request.label
-        if self.socketio_type is None:
-            return " ".join((self.engineio_type, *(shorten(arg) for arg in self.args)))
-        parts = [self.socketio_type]
-        if self.namespace not in (None, "/"):
-            parts.append(printable(str(self.namespace)).replace("\n", "\\n"))
-        if self.id is not None:
-            parts.append(f"#{self.id}")
-        if self.event is not None:
-            parts.append(repr(self.event))
-        if self.attachments:
-            parts.append(f"({self.attachments} attachment{'s' if self.attachments > 1 else ''})")
-        parts.extend(_MASK if self.has_auth else shorten(arg) for arg in self.args)
-        return " ".join(parts)
-
-    def __repr__(self) -> str:
-        """Return the repr of a dataclass, masked like the label: pytest shows it for a failed
-        assert.
-        """
-        shown = {name: getattr(self, name) for name in _SHOWN_IN_REPR}
-        shown["args"] = self.shown_args
-        return f"TranscriptEntry({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
-
-    @property
-    def shown_args(self) -> tuple[Any, ...]:
-        """The arguments as the text shows them: an auth payload is masked."""
-        return (_MASK,) * len(self.args) if self.has_auth else self.args
-
-    @property
-    def has_auth(self) -> bool:
-        """Whether the arguments are an auth payload, which is masked in texts."""
-        if self.direction != SENT:
-            return False
-        if self.socketio_type == "MALFORMED":
-            return isinstance(self.args[0], str) and self.args[0].startswith(_CONNECT)
-        return self.socketio_type == "CONNECT"
-
-
-_SHOWN_IN_REPR = [attribute.name for attribute in fields(TranscriptEntry) if attribute.repr]
 
 observers: list[Callable[[Transcript], None]] = []
 """Functions that are called with each new transcript; the pytest plugin shows the transcripts of a
@@ -276,9 +170,9 @@ class Transcript(Sequence[TranscriptEntry]):
     def __getitem__(self, index: int | slice) -> TranscriptEntry | list[TranscriptEntry]:
         if isinstance(index, slice):
             return self._entries()[index]
-        records = self._records(_CONTEXT - index if index < 0 else None)
+        records = self._records(CONTEXT - index if index < 0 else None)
         position = range(len(records))[index]
-        start = max(0, position - _context_of(records, position))
+        start = max(0, position - context_of(records, position))
         return self._read(records, start, position + 1)[-1]
 
     def __iter__(self) -> Iterator[TranscriptEntry]:
@@ -295,7 +189,7 @@ class Transcript(Sequence[TranscriptEntry]):
 
     def tail(self, count: int) -> list[str]:
         """Return the last `count` lines of the text."""
-        return [str(entry) for entry in self._read(self._records(_CONTEXT))[-count:]]
+        return [str(entry) for entry in self._read(self._records(CONTEXT))[-count:]]
 
     def to_mermaid(self) -> str:
         """Return a mermaid sequence diagram of this client and all others of the same running
@@ -432,7 +326,7 @@ class Transcript(Sequence[TranscriptEntry]):
         """Return the entries of `records` from `start` to `stop`."""
         records = records[start:]
         runs = self._runs_since(records[0][0]) if records else []
-        reader = _Reader(self._packet_class, records, runs, self._origin)
+        reader = RecordReader(self._packet_class, records, runs, self._origin)
         count = len(records) if stop is None else stop - start
         return [reader.read(index) for index in range(count)]
 
@@ -446,127 +340,6 @@ class Transcript(Sequence[TranscriptEntry]):
                 break
         runs.reverse()
         return runs
-
-
-def _context_of(records: list[Record], position: int) -> int:
-    """Return how many packets before an entry have to be read with it: to find the packet of an
-    attachment, and the event that started a handler.
-    """
-    _, direction, transport, frame = records[position]
-    alone = direction == RECEIVED and isinstance(frame, str) and not frame.startswith("b")
-    return 0 if alone or transport == HTTP else _CONTEXT
-
-
-class _Reader:
-    """Reads records in order, and assigns attachments to the packet before them, and handlers to
-    the event that started them.
-    """
-
-    def __init__(
-        self,
-        packet_class: type[Packet],
-        records: list[Record],
-        runs: list[HandlerRun],
-        origin: float,
-    ) -> None:
-        self._packet_class = packet_class
-        self._records = records
-        self._runs: defaultdict[_RunKey, deque[HandlerRun]] = defaultdict(deque)
-        for run in runs:
-            self._runs[run.event, run.namespace, run.id].append(run)
-        self._origin = origin
-        self._attachments = {SENT: 0, RECEIVED: 0}
-
-    def read(self, index: int) -> TranscriptEntry:
-        """Return the entry of one record. Call this for each record, in order."""
-        time, direction, transport, frame = self._records[index]
-        if transport == HTTP:
-            return self._request(time - self._origin, frame)
-        entry = partial(TranscriptEntry, time - self._origin, direction, transport, frame=frame)
-        try:
-            packet = engineio.decode(frame)
-        except ProtocolError:
-            return entry("MALFORMED", args=(frame,))
-        if packet.packet_type != engineio.MESSAGE:
-            name = engineio.packet_name(packet.packet_type)
-            args = () if packet.data in (None, "") else (packet.data,)
-            return entry(name, args=args)
-        if packet.binary and self._attachments[direction]:
-            self._attachments[direction] -= 1
-            return entry("MESSAGE", "ATTACHMENT", args=(packet.data,))
-        message = packet.data if packet.binary else frame[1:]
-        try:
-            found = self._message(self._packet_class(encoded_packet=message), index)
-        except Exception:  # noqa: BLE001 (a custom class's errors are of any type)
-            return entry("MESSAGE", "MALFORMED", args=(message,))
-        return entry("MESSAGE", **found)
-
-    def _request(self, time: float, request: HTTPRequest) -> TranscriptEntry:
-        args = (request.method, request.url, request.status)
-        return TranscriptEntry(time, SENT, HTTP, "HTTP", args=args, request=request)
-
-    def _message(self, packet: Any, index: int) -> dict[str, Any]:
-        """Return the fields of a Socket.IO packet's entry beside its frame."""
-        direction = self._records[index][1]
-        self._attachments[direction] = packet.attachment_count
-        attachments = self._parts(index, packet.attachment_count)
-        if attachments and len(attachments) == packet.attachment_count:
-            packet.data = packet.reconstruct_binary(packet.data, attachments)
-        kind, event = packets.packet_name(packet.packet_type), None
-        args: tuple[Any, ...] = () if packet.data is None else (packet.data,)
-        if isinstance(packet.data, list):
-            args = tuple(packet.data)
-            if kind.endswith("EVENT"):
-                event, args = str(args[0]), args[1:]
-        namespace = packet.namespace or "/"
-        run = None
-        if direction == SENT:
-            run = self._run_of(event or kind.lower(), namespace, packet.id)
-        return {
-            "socketio_type": kind,
-            "namespace": namespace,
-            "event": event,
-            "args": args,
-            "attachments": packet.attachment_count,
-            "id": packet.id,
-            "handler": run,
-        }
-
-    def _parts(self, index: int, count: int) -> list[bytes]:
-        """Return the attachments that follow a record."""
-        direction = self._records[index][1]
-        parts: list[bytes] = []
-        while len(parts) < count and index + 1 < len(self._records):
-            index += 1
-            _, way, transport, frame = self._records[index]
-            if way == direction and transport != HTTP:
-                try:
-                    packet = engineio.decode(frame)
-                except ProtocolError:
-                    break
-                if not packet.binary:
-                    break
-                parts.append(packet.data)
-        return parts
-
-    def _run_of(self, event: str, namespace: str, id_: int | None) -> HandlerRun | None:
-        """Return the run that a sent packet started; None if the app has no handler for it."""
-        runs = self._runs.get((event, namespace, id_))
-        run = runs.popleft() if runs else None
-        return run if run is not None and run.name else None
-
-
-def shorten(value: Any, limit: int = _SHOWN_ARGUMENTS) -> str:
-    """Return a value as text: as JSON if possible, cut to `limit` characters."""
-    if isinstance(value, bytes | bytearray):
-        text = f"<{len(value)} bytes>"
-    else:
-        try:
-            text = json.dumps(value, ensure_ascii=False)
-        except (TypeError, ValueError):
-            text = repr(value)
-    text = printable(text).replace("\n", "\\n")
-    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def _mermaid_text(text: str) -> str:

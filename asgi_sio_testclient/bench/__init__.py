@@ -31,7 +31,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgi_sio_testclient._client.client import TestClient
-from asgi_sio_testclient._connection.transcript import shorten
+from asgi_sio_testclient._connection.transcript_entry import shorten
 from asgi_sio_testclient._exceptions import NotConnected
 from asgi_sio_testclient.bench._comparison import Comparison, NotComparable
 from asgi_sio_testclient.bench._report import (

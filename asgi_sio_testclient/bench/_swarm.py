@@ -14,7 +14,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from asgi_sio_testclient._client.client import TestClient
-from asgi_sio_testclient._connection.transcript import TranscriptEntry
+from asgi_sio_testclient._connection.transcript_entry import TranscriptEntry
 from asgi_sio_testclient._exceptions import EventTimeout, NotConnected, UsageError
 from asgi_sio_testclient.bench._open_loop import SECOND, until
 from asgi_sio_testclient.bench._report import LatencyReport, Sample

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from asgi_sio_testclient._connection.transcript import Transcript, TranscriptEntry
+from asgi_sio_testclient._connection.transcript import Transcript
+from asgi_sio_testclient._connection.transcript_entry import TranscriptEntry
 from asgi_sio_testclient._protocol.packets import packet_class_for
 from asgi_sio_testclient.har._file import Recorded, RecordedRequest, RecordedSession
 from asgi_sio_testclient.har._pages import has_token, tokens_sent

@@ -8,11 +8,10 @@ import socketio
 from hypothesis import given, strategies as st
 from socketio.packet import Packet
 
-from asgi_sio_testclient._connection.transcript import (
-    MAX_PACKETS,
+from asgi_sio_testclient._connection.transcript import MAX_PACKETS, Transcript
+from asgi_sio_testclient._connection.transcript_entry import (
     RECEIVED,
     SENT,
-    Transcript,
     TranscriptEntry,
     shorten,
 )

@@ -5,7 +5,8 @@ import sys
 import pytest
 from socketio.packet import Packet
 
-from asgi_sio_testclient._connection.transcript import RECEIVED, SENT, Transcript
+from asgi_sio_testclient._connection.transcript import Transcript
+from asgi_sio_testclient._connection.transcript_entry import RECEIVED, SENT
 
 
 def steps(function):

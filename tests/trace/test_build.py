@@ -10,7 +10,7 @@ import socketio
 from shop import Shop, shopping
 
 from asgi_sio_testclient import EventTimeout, TestClient
-from asgi_sio_testclient._connection.transcript import TranscriptEntry
+from asgi_sio_testclient._connection.transcript_entry import TranscriptEntry
 from asgi_sio_testclient._http.exchanges import HTTPRequest
 from asgi_sio_testclient.trace import (
     ClientLog,

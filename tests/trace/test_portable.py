@@ -11,7 +11,7 @@ import pytest
 import socketio
 
 from asgi_sio_testclient import TestClient, trace
-from asgi_sio_testclient._connection.transcript import TranscriptEntry
+from asgi_sio_testclient._connection.transcript_entry import TranscriptEntry
 from asgi_sio_testclient.trace import ClientLog, portable
 
 
