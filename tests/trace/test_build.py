@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import socketio
-from shop import Shop, shopping
+from traced_shop import Shop, shopping
 
 from asgi_sio_testclient import EventTimeout, TestClient
 from asgi_sio_testclient._connection.transcript_entry import TranscriptEntry
@@ -94,7 +94,7 @@ async def test_what_the_app_raised_is_a_problem_with_its_place() -> None:
             trace = client.transcript.to_trace()
     handlers, raised, http = (problem.text for problem in trace.problems)
     assert handlers == "client1: no handler for 'scna' in namespace '/'"
-    assert raised.startswith("Shop.scan raised LookupError: no parcel 'P1' at shop.py:")
+    assert raised.startswith("Shop.scan raised LookupError: no parcel 'P1' at traced_shop.py:")
     assert http == "client1: POST /nowhere 404"
     error = item(trace, "raised LookupError")
     assert "\nLookupError: no parcel 'P1'\n" in error.detail
@@ -133,7 +133,7 @@ async def test_a_handler_that_still_runs_is_a_problem_with_the_line_where_it_wai
             await client.await_event("booked", timeout=0.05)
         (problem,) = client.transcript.to_trace().problems
         shop.paid.set()
-    assert problem.text.startswith("Shop.book has not ended at shop.py:")
+    assert problem.text.startswith("Shop.book has not ended at traced_shop.py:")
     assert problem.text.endswith("await self.paid.wait()")
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from shop import Shop, shopping
+from traced_shop import Shop, shopping
 
 from asgi_sio_testclient.trace import Trace, recording
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import socketio
-from shop import Shop, page_data, shopping
+from traced_shop import Shop, page_data, shopping
 
 from asgi_sio_testclient import TestClient
 from asgi_sio_testclient.trace import Trace, recording

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shop import page_data
+from traced_shop import page_data
 
 from asgi_sio_testclient.trace import Trace
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from shop import Shop, shopping
+from traced_shop import Shop, shopping
 
 from asgi_sio_testclient import TestClient
 from asgi_sio_testclient.trace import recording
