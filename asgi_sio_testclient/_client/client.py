@@ -502,7 +502,7 @@ class TestClient:
             Exception: as in `settle`.
         """
         assertion = NoEvent(self._dispatcher, event, namespace or ROOT, match, within)
-        await assertion.hold(self._options.timeout, grace)
+        await assertion.check(self._options.timeout, grace)
 
     @overload
     def on(

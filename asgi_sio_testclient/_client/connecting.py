@@ -122,6 +122,7 @@ class ConnectCall:
         headers: Any,
         query: Mapping[str, Any] | str | None,
     ) -> None:
+        """Begin the Engine.IO session of a first connect."""
         dispatcher, running_app = self._dispatcher, self._running_app
         dispatcher.transcript.begin()
         requests = ConnectionRequests(

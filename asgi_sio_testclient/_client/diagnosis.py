@@ -372,6 +372,7 @@ class WaitDiagnostics:
         limit: float | None,
         missed: Missed | None = None,
     ) -> EventTimeout:
+        """Return an EventTimeout with all facts; `headline` is the first line."""
         rooms = [] if missed is None else [repr(room) for room in missed.rooms]
         return EventTimeout(
             headline,

@@ -189,6 +189,7 @@ class Dispatcher:
     # -- packets
 
     def _acked(self, incoming: Incoming) -> None:
+        """Process an ACK."""
         ack = self.acks.take(incoming.namespace, incoming.id)
         if ack is None:
             return
@@ -199,6 +200,7 @@ class Dispatcher:
             ack.future.set_result(incoming.data)
 
     def _received(self, incoming: Incoming) -> None:
+        """Process an EVENT: call the test's handler, or add the event to the inbox."""
         name = incoming.data[0]
         event = ReceivedEvent(name, tuple(incoming.data[1:]), incoming.namespace)
         if self.handlers:
@@ -216,6 +218,7 @@ class Dispatcher:
         self.inbox.put(event)
 
     def _connected(self, incoming: Incoming) -> None:
+        """Process a CONNECT."""
         namespace = incoming.namespace
         pending = self.pending_connects.get(namespace)
         if pending is None or pending.is_answered:
@@ -228,6 +231,7 @@ class Dispatcher:
         pending.accept()
 
     def _refused(self, incoming: Incoming) -> None:
+        """Process a CONNECT_ERROR."""
         pending = self.pending_connects.get(incoming.namespace)
         awaited = pending is not None and not pending.is_answered
         if pending is not None:
@@ -237,6 +241,7 @@ class Dispatcher:
             pending.refuse(incoming.data)
 
     def _disconnected(self, incoming: Incoming) -> None:
+        """Process a DISCONNECT; close the connection after that of the last namespace."""
         namespace = incoming.namespace
         if namespace not in self.sids:
             return
@@ -336,6 +341,7 @@ class Dispatcher:
             self.errors.deliver(exc)
 
     def _answer(self, incoming: Incoming, result: Any) -> None:
+        """Send the ack for an event: the result of the test's handler."""
         if incoming.id is None or self.session is None:
             return
         values = result if isinstance(result, tuple) else () if result is None else (result,)

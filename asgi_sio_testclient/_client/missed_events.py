@@ -94,6 +94,7 @@ def why_missed(
 
 
 def _missed(emit: Emit, recipient: Recipient, namespace: str) -> Missed | None:
+    """Return why the client did not receive an emit; None if it should have received it."""
     name, rooms = repr(emit.event), emit.rooms
     sid = recipient.sids.get(emit.namespace)
     if sid is None or namespace not in {_ALL, emit.namespace}:
@@ -126,6 +127,7 @@ def _too_early(emit: Emit, recipient: Recipient) -> Missed | None:
 
 
 def _elsewhere(name: str, rooms: Sequence[Any], recipient: Recipient, mine: Sequence[Any]) -> str:
+    """Return the cause for an emit to rooms that the client is not in."""
     room = rooms[0] if len(rooms) == 1 else None
     if isinstance(room, str) and room in recipient.former_sids:
         owner = recipient.former_sids[room]

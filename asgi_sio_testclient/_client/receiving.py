@@ -158,7 +158,7 @@ class NoEvent:
         self._match = match
         self._within = within
 
-    async def hold(self, limit: float, grace: float | None) -> None:
+    async def check(self, limit: float, grace: float | None) -> None:
         """Settle, wait for `within` further seconds if given, and check the inbox.
 
         Args:

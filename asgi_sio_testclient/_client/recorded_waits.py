@@ -30,6 +30,8 @@ def record_awaits(client: TestClient, recording: Recording) -> None:
 def _recorded(
     client: TestClient, method: Callable[..., Coroutine[Any, Any, Any]], recording: Recording
 ) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """Return a method that does the same, and adds a `Wait` to the recording."""
+
     @functools.wraps(method)
     async def awaited(*args: Any, **options: Any) -> Any:
         __tracebackhide__ = True

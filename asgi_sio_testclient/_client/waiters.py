@@ -147,6 +147,7 @@ class Waiters:
         yield from sorted(waiting, key=_order)
 
     def _give(self, waiter: Waiter, numbered: Numbered) -> bool:
+        """Give an event to a waiter if the event fits; return whether the waiter took it."""
         if waiter.future.done() or not waiter.waits:
             return False
         try:

@@ -483,6 +483,7 @@ class RunningApp:
             await instrumentation.close_brokers()
 
     async def _tasks_over(self, tasks: Iterable[asyncio.Task[Any]], deadline: float) -> None:
+        """Wait until tasks have ended, or until `deadline`; cancel them again meanwhile."""
         # Most tasks need a few turns of the loop, which takes less time than asyncio.wait().
         pending = {task for task in tasks if not task.done()}
         for _ in range(_TURNS):

@@ -81,6 +81,7 @@ def _why_stuck(running_app: RunningApp, rest: RestCheck, deadline: float) -> str
 
 
 async def _cancel_work(running_app: RunningApp, rest: RestCheck, reason: str) -> list[str]:
+    """Cancel the work that is left, and return a line for each thing; `reason` is its end."""
     pending = running_app.handler_tasks()
     late = [str(run) for run in running_app.own_runs()]
     late += [task.get_name() for task in pending & running_app.own_tasks]

@@ -28,6 +28,7 @@ def is_url(app: Any) -> bool:
 
 
 def _check_app(app: Any) -> None:
+    """Raise TypeError for objects that are often passed in the place of an ASGI app."""
     if isinstance(app, str):
         raise with_advice(
             TypeError(

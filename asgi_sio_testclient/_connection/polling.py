@@ -88,7 +88,7 @@ class PollingTransport:
         self._cancel_delayed_poll()
         self.paused = True
         self._when_idle = when_idle
-        self._check_quiet()
+        self._check_idle()
 
     def resume(self) -> None:
         """Begin GETs again."""
@@ -212,6 +212,7 @@ class PollingTransport:
     def _request(
         self, method: str, body: bytes, then: Callable[[_Request, Response], None]
     ) -> _Request:
+        """Begin a request; `then` is called with its response."""
         headers: tuple[tuple[bytes, bytes], ...] = ()
         if method == "POST":
             headers = (_TEXT, (b"content-length", b"%d" % len(body)))
@@ -225,6 +226,7 @@ class PollingTransport:
         return request
 
     def _got(self, request: _Request, response: Response) -> None:
+        """Process the response to a GET: its packets, or a refusal."""
         self._get = None
         if self._listener is None:
             return
@@ -244,9 +246,10 @@ class PollingTransport:
                 if self._listener is not None:
                     self._listener.transport_frame(frame, self.name)
             self._poll_on()
-        self._check_quiet()
+        self._check_idle()
 
     def _posted(self, request: _Request, response: Response) -> None:
+        """Process the response to a POST."""
         self._post = None
         if response.status == OK:
             self._flush()
@@ -255,7 +258,7 @@ class PollingTransport:
         if self._closing and self._post is None:
             self._listener = None
         self._watcher.activity()
-        self._check_quiet()
+        self._check_idle()
 
     def _refused(self, request: _Request, response: Response) -> None:
         listener, self._listener = cast("TransportListener", self._listener), None
@@ -288,7 +291,7 @@ class PollingTransport:
         status = f"{response.status} from {address}:" if address else str(response.status)
         return f"{status} {first_line(body)}".rstrip(" :")
 
-    def _check_quiet(self) -> None:
+    def _check_idle(self) -> None:
         if self._when_idle is not None and self._get is None and self.idle:
             when_idle, self._when_idle = self._when_idle, None
             when_idle()

@@ -115,6 +115,7 @@ class RawSession(SendingSession):
         sid: str | None,
         timeout: float,
     ) -> Response:
+        """Send a request beside those of the transport, and return the response."""
         self._running_app.require_loop()
         scope = self._requests.http_scope(method, self.sid if sid is None else sid, headers)
         exchange = HTTPExchange(self._running_app.app, scope, body)

@@ -136,10 +136,10 @@ class ReceivingSession(ClosingSession):
         if kind == MESSAGE:
             self._listener.session_message(data)
         else:
-            self._control(kind, data)
+            self._control_packet(kind, data)
             self._listener.frame_delivered()
 
-    def _control(self, kind: int, data: Any) -> None:
+    def _control_packet(self, kind: int, data: Any) -> None:
         """Process a packet that is no MESSAGE."""
         if kind == CLOSE:
             self._end(lambda transport: transport.close())

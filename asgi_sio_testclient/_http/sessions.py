@@ -138,6 +138,10 @@ class _StarletteSession:
     async def _call(
         self, request: CookieRequest, use: Callable[[dict[str, Any]], None]
     ) -> list[str]:
+        """Call the middleware with an app that passes the session to `use`; return the values of
+        the Set-Cookie headers.
+        """
+
         async def app(scope: Any, _receive: Any, send: Any) -> None:
             use(scope["session"])
             await send({"type": "http.response.start", "status": _NO_CONTENT, "headers": []})
@@ -157,6 +161,7 @@ class _StarletteSession:
 
 
 def _starlette(thing: Any) -> HTTPSession | None:
+    """Return the sessions of a SessionMiddleware, or of an app that has one; else None."""
     module = sys.modules.get("starlette.middleware.sessions")
     if module is None:
         return None

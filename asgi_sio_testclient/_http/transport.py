@@ -111,6 +111,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         )
 
     async def _exchange(self, request: httpx.Request, body: bytes) -> Response:
+        """Call the app with the scope of a request, and return its response."""
         self._admit()
         check_headers(request.headers.raw)
         url = request.url

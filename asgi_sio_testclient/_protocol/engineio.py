@@ -152,6 +152,11 @@ class EngineIO:
             raise ProtocolError(f"unexpected {packet_name(kind)}", frame)
 
     def _open(self, data: Any, frame: EncodedPacket) -> None:
+        """Process the OPEN packet: store the parameters of the session.
+
+        Raises:
+            ProtocolError: a parameter is missing or has the wrong type.
+        """
         try:
             sid, upgrades = data["sid"], data["upgrades"]
             if not isinstance(sid, str) or not isinstance(upgrades, list):

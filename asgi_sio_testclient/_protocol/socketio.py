@@ -146,6 +146,7 @@ class SocketIO:
         self._incomplete = None
 
     def _receive(self, message: Message) -> Incoming | None:
+        """Decode one message; see `receive`. Errors are of any type."""
         if self._incomplete is not None:
             packet = self._incomplete
             if isinstance(message, str):

@@ -115,6 +115,9 @@ class AsyncioInstrumentation:
         return run
 
     def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        """The hook on ``start_background_task``: track the tasks of handlers, of the server and
+        of the app.
+        """
         name = getattr(target, "__name__", "")
         if name == HANDLER_TASK:
             # The arguments of AsyncServer._handle_event().
@@ -149,6 +152,7 @@ class AsyncioInstrumentation:
     async def _run_handler(
         self, run: HandlerRun, target: Callable[..., Coroutine[Any, Any, Any]], args: Any
     ) -> Any:
+        """Run a handler that has a task of its own, and report its start, end and exception."""
         ORIGIN.set((run, run.owner))
         run.started = perf_counter()
         # An eager task runs before create_task() has returned it.
@@ -174,6 +178,7 @@ class AsyncioInstrumentation:
                 self.services.idle.notify()
 
     def _message_hook(self, original: Any) -> Any:
+        """Return the hook on the server's handler of messages."""
         sessions, services, sio = self.sessions, self.services, self.sio
 
         async def message(eio_sid: str, data: Any) -> None:
@@ -205,6 +210,8 @@ class AsyncioInstrumentation:
         return message
 
     def _disconnect_hook(self, original: Any) -> Any:
+        """Return the hook on the server's handler of disconnects."""
+
         async def disconnect(eio_sid: str, *reason: Any) -> None:
             owner = self.sessions.get(eio_sid)
             run = HandlerRun(self.handlers, owner, "disconnect", "*", None, None)
@@ -248,6 +255,7 @@ class AsyncioInstrumentation:
         return run
 
     def _inline_ended(self, owner: InstrumentedConnection, run: HandlerRun) -> None:
+        """End a run that `_inline_run` has begun."""
         if run.event == "connect":
             self._refusals.end(run)
         run.ended = perf_counter()
@@ -256,6 +264,7 @@ class AsyncioInstrumentation:
         run.owner = run.task = None
 
     def _background_done(self, task: asyncio.Task[Any]) -> None:
+        """Report the exception of a task that the app began, if nobody retrieves it."""
         owner = self._tasks.background.pop(task, None)
         if task.cancelled() or not task._log_traceback:
             return

@@ -75,6 +75,7 @@ class EmitLog:
     # of a threaded one.
 
     def _emit(self, original: Any) -> Any:
+        """Return the hook on the manager's ``emit``."""
         note = self._ring.append
 
         # In the hot path. The keywords are those of python-socketio's servers.
@@ -92,6 +93,7 @@ class EmitLog:
         return emit
 
     def _handle_emit(self, original: Any) -> Any:
+        """Return the hook on ``_handle_emit`` of a pub/sub manager."""
         note = self._ring.append
 
         def handle_emit(message: Any) -> Any:
@@ -103,6 +105,7 @@ class EmitLog:
         return handle_emit
 
     def _enter_room(self, manager: Any) -> Any:
+        """Return the hook on the manager's ``enter_room``."""
         note, original = self._entries.append, manager.enter_room
 
         def enter_room(sid: Any, namespace: Any, room: Any, *args: Any, **more: Any) -> Any:
@@ -116,6 +119,7 @@ class EmitLog:
 def _read(
     event: Any, namespace: Any, room: Any, skipped: Any, more: dict[str, Any], time: float
 ) -> Emitted:
+    """Return an emit from the stored arguments of the call."""
     room = more.get("to") or room
     return Emitted(
         str(event),

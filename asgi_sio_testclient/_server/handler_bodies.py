@@ -54,6 +54,7 @@ class _Bodies:
         self._monitoring.set_local_events(self._tool, code, self._monitoring.events.PY_START)
 
     def _has_tool(self) -> bool:
+        """Return whether there is a tool id; take a free one at the first call."""
         monitoring = self._monitoring
         if monitoring is None:
             return False
@@ -81,6 +82,7 @@ class _Bodies:
 
     @staticmethod
     def _began(code: CodeType) -> None:
+        """Called by ``sys.monitoring`` when an observed body begins."""
         dispatch = current_dispatch.get()
         if dispatch is not None and dispatch.code is code and not dispatch.began:
             dispatch.began = True

@@ -165,6 +165,7 @@ class ServerObservation:
     # -- dispatch
 
     async def _trigger(self, original: Any, event: str, namespace: str, *args: Any) -> Any:
+        """The wrapper of ``_trigger_event``."""
         handler, dispatch = self._begin(event, namespace)
         token = current_dispatch.set(dispatch)
         try:
@@ -178,6 +179,7 @@ class ServerObservation:
         return value
 
     def _trigger_in_thread(self, original: Any, event: str, namespace: str, *args: Any) -> Any:
+        """The wrapper of ``_trigger_event`` of a server in threads."""
         handler, dispatch = self._begin(event, namespace)
         token = current_dispatch.set(dispatch)
         try:
@@ -203,6 +205,7 @@ class ServerObservation:
     def _returned(
         self, handler: RegisteredHandler | None, dispatch: Dispatch, value: object
     ) -> None:
+        """Report a dispatch that returned."""
         if handler is None:
             return
         never_awaited = (
@@ -215,6 +218,7 @@ class ServerObservation:
     def _raised(
         self, handler: RegisteredHandler | None, dispatch: Dispatch, exc: BaseException
     ) -> None:
+        """Report a dispatch that raised."""
         if handler is None:
             return
         ran = (
@@ -237,6 +241,7 @@ class ServerObservation:
     # -- acks
 
     async def _internal(self, original: Any, *args: Any) -> None:
+        """The wrapper of ``_handle_event_internal``."""
         call = _EventCall()
         token = _event_call.set(call)
         try:
@@ -250,6 +255,7 @@ class ServerObservation:
             _report_ended(call.result)
 
     def _internal_in_thread(self, original: Any, *args: Any) -> None:
+        """The wrapper of ``_handle_event_internal`` of a server in threads."""
         call = _EventCall()
         token = _event_call.set(call)
         try:

@@ -68,6 +68,7 @@ class Recorder:
         self._hooks.restore()
 
     async def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
+        """The hook on the server's ``_trigger_event``: record the waits of one handler."""
         sid = next((arg for arg in args if isinstance(arg, str)), None)
         # A disconnect has one run for all namespaces, without a name; here each handler gets a run.
         own = event == "disconnect"
@@ -95,6 +96,7 @@ class Recorder:
     async def _manager_emit(
         self, event: str, data: Any, namespace: str | None, *args: Any, **options: Any
     ) -> Any:
+        """The hook on the client manager's ``emit``."""
         values = data if isinstance(data, tuple) else () if data is None else (data,)
         room = args[0] if args else options.get("to") or options.get("room")
         skip = args[1] if len(args) > 1 else options.get("skip_sid")

@@ -97,6 +97,7 @@ class ThreadedInstrumentation:
         self.hooks.restore()
 
     def _start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> Any:
+        """The hook on ``start_background_task``: run each target with a handle of its thread."""
         start, threads = self.hooks.start, self._threads
         name = getattr(target, "__name__", "")
         if name == HANDLER_TASK:
@@ -124,6 +125,7 @@ class ThreadedInstrumentation:
         return handle
 
     def _handle(self, run: ThreadRun, target: Callable[..., object], args: Any) -> None:
+        """Run a handler in its thread, and report its end and its exception."""
         run.begin()
         self._threads.owner = run.owner
         try:
@@ -145,6 +147,7 @@ class ThreadedInstrumentation:
         args: Any,
         kwargs: Any,
     ) -> None:
+        """Run a background task of the app in its thread, and report its exception."""
         try:
             target(*args, **kwargs)
         except BaseException as exc:
@@ -162,6 +165,8 @@ class ThreadedInstrumentation:
             release_service(self.eio)
 
     def _message_hook(self, original: Any) -> Any:
+        """Return the hook on the server's handler of messages."""
+
         def message(eio_sid: str, data: Any) -> None:
             owner = self.sessions.get(eio_sid)
             if owner is None:
@@ -191,6 +196,8 @@ class ThreadedInstrumentation:
         return message
 
     def _disconnect_hook(self, original: Any) -> Any:
+        """Return the hook on the server's handler of disconnects."""
+
         def disconnect(eio_sid: str, *reason: Any) -> None:
             owner = self.sessions.get(eio_sid)
             run = ThreadRun(self.handlers, owner, "disconnect", "*", None, None)

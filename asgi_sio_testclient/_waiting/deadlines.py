@@ -125,6 +125,7 @@ class Deadlines:
         self._timer = self.loop.call_at(when, self._expire)
 
     def _expire(self) -> None:
+        """The timer's callback: end the waits whose deadline has passed."""
         self._timer = None
         now = self.loop.time()
         self.late_by = max(0.0, now - self._armed_for)

@@ -185,6 +185,7 @@ class IdleWatchers:
             self.loop.call_soon(self._check_all)
 
     def _check_all(self) -> None:
+        """Check each watcher, but only one of each kind."""
         self._check_is_scheduled = False
         # Of many watchers of one kind, only the first is checked: the check of each would go over
         # the tasks of all clients.

@@ -206,6 +206,7 @@ class RestCheck:
     # -- tasks
 
     def _check_tasks(self) -> None:
+        """Check every tracked task, and remove the records of those that have ended."""
         work, current = self._work, asyncio.current_task(self._work.loop)
         over = []
         for reference, record in work.tracked.items():
@@ -228,6 +229,7 @@ class RestCheck:
         work.drop(over)
 
     def _check_ready(self, record: TrackedTask) -> None:
+        """Check a task that is ready to run."""
         if record.origin is None:
             self._tests_turn = True
         elif record.is_ticker or record in self._ticking:
@@ -238,6 +240,7 @@ class RestCheck:
             record.is_ticker = True
 
     def _check_suspended(self, record: TrackedTask, task: asyncio.Task[Any], waiter: Any) -> None:
+        """Check a task that waits for a future."""
         at = record.suspension(task, waiter, self._work.in_executor)
         if at.timer is not None:
             if at.timer.when() <= self._limit:
@@ -250,6 +253,7 @@ class RestCheck:
     def _check_sleeper(
         self, record: TrackedTask, at: Suspension, timer: asyncio.TimerHandle
     ) -> None:
+        """Check a task that sleeps for no longer than `grace`."""
         key = record, at.frames
         moved = _is_elsewhere(record, at.frames)
         if record.is_ticker or not (moved or is_from_client(record.origin)):
@@ -305,6 +309,7 @@ class RestCheck:
     # -- timers other than those of sleeps
 
     def _check_timer(self, timer: DueTimer) -> None:
+        """Check a timer that is due within `grace`, and is not that of a sleep."""
         if timer.origin is None or timer.origin is INTERNAL or not self._counts(timer.origin):
             return
         record = self._work.record_of(timer.task)
@@ -340,6 +345,7 @@ class RestCheck:
     # -- the answer
 
     def _conclude(self) -> float | None:
+        """Return the answer of `check` from what was found."""
         if self._tests_turn and self._turns_of_the_test:
             self._turns_of_the_test -= 1
             self._next_turn = True
@@ -368,6 +374,7 @@ class RestCheck:
                 del self._round_timers[key]
 
     def _check_tickers(self) -> None:
+        """Count tickers as work until each has completed its rounds."""
         waited = self._pending_tickers()
         # One ticker may pass work to another, which runs it in its next round: as many passes as
         # kinds of tickers.

@@ -178,6 +178,7 @@ def suspension_of(task: asyncio.Task[Any], waiter: Any, in_executor: Container[A
 
 
 def _waits_for(waiter: Any, codes: Sequence[CodeType], in_executor: Container[Any]) -> WaitsFor:
+    """Return what a task waits for, by the code of its frames; `codes` are outermost first."""
     if not codes or isinstance(waiter, asyncio.Task):
         return WaitsFor.APP
     innermost = codes[-1]

@@ -87,6 +87,7 @@ class _Run:
         return self.ended or (bool(self._receivers) and not self._messages and not self._next)
 
     async def _call(self) -> None:
+        """The task of the call."""
         ORIGIN.set(self.origin)
         try:
             if self.task is None:
@@ -107,6 +108,7 @@ class _Run:
         self._ended(exc)
 
     async def _receive(self) -> Message:
+        """The app's ``receive()``: return the oldest message, or wait for one."""
         # Before the wait: the callback finds the server in the stack of the app's call.
         if self.on_receive is not None:
             self.on_receive()
@@ -133,6 +135,7 @@ class _Run:
         return self._next.pop()
 
     def _feed(self, message: Message) -> None:
+        """Pass a message to the app if the app waits for one, else store the message."""
         while self._receivers:
             receiver = self._receivers.pop(0)
             if not receiver.done():

@@ -190,6 +190,7 @@ class WebSocketConnection(_Run):
         self.resume()
 
     async def _send(self, message: Any) -> None:
+        """The app's ``send()``."""
         if self._gate is not None:
             await self._gate.wait()
         kind = message["type"]

@@ -154,6 +154,8 @@ def _operation(
     namespace: str,
     timeout: float | None,
 ) -> Callable[[], Awaitable[object]]:
+    """Return the function that sends the event once and waits for the answer, by `mode`."""
+
     async def call() -> None:
         await client.call(event, *args, namespace=namespace, timeout=timeout)
 

@@ -209,6 +209,7 @@ async def _alone(first: Result, result: Callable[[Case], Awaitable[Result]]) -> 
 
 
 async def _result(case: Case, probe: Probe) -> Result:
+    """Run one case, and return its result."""
     began = time.perf_counter()
     try:
         async with asyncio.timeout(case.limit):

@@ -277,6 +277,7 @@ class FuzzedApp:
         return next(iter(self._faults), None)
 
     async def _example(self, calls: Sequence[Call]) -> None:
+        """Send the calls of one example with a new client."""
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(self._base.clone())
             client.on("*", _acknowledge, namespace="*")
@@ -295,6 +296,7 @@ class FuzzedApp:
             ]
 
     async def _send(self, client: TestClient, call: Call) -> None:
+        """Send one call; the event "connect" opens a new connection."""
         if call.event == "connect":
             if client.is_connected(call.namespace):
                 await client.disconnect(call.namespace)

@@ -407,7 +407,7 @@ class _Reader:
                     return shape.items() if name in {"max", "min"} else shape
             case ast.Call(func=ast.Name(id="str" | "dict" | "bool"), args=[value]):
                 return self._shape(value)
-        self._into(node)
+        self._add_passed_values(node)
         return None
 
     def _method(self, shape: Shape, method: str, args: list[ast.expr]) -> Shape | None:
@@ -430,7 +430,7 @@ class _Reader:
             shape.kinds.add("dict")
         return shape if method in _OF_STR and method not in {"split", "encode"} else None
 
-    def _into(self, node: ast.Call) -> None:
+    def _add_passed_values(self, node: ast.Call) -> None:
         """Add to the shapes of the values that are passed to a model, an enumeration, or another
         function of the app.
         """

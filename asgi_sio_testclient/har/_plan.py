@@ -233,6 +233,7 @@ class Plan:
     # -- events that the browser acknowledged
 
     def _find_handlers(self) -> list[Handler]:
+        """Return a `Handler` for each event of a user that the browser acknowledged."""
         found: dict[tuple[User, str, str], Handler] = {}
         answered = [
             step

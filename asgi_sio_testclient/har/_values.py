@@ -189,6 +189,7 @@ class Values:
     # -- the first pass
 
     def _find(self) -> None:
+        """Find the generated values: go through all steps, in order."""
         self._comes_back = {
             _identity(value): key
             for step in self._script.steps

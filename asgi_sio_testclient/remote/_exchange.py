@@ -74,6 +74,7 @@ async def _exchange_once(
     body: bytes,
     stage: Any,
 ) -> RawResponse:
+    """Send a request over one connection; see `exchange`."""
     try:
         connection = await connector.connect(origin, [], timeout)
     except TimeoutError as exc:

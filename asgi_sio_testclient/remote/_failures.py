@@ -61,6 +61,7 @@ def failure(exc: BaseException, url: URL, stage: Stage | None, limit: float) -> 
 
 
 def _words_for(exc: BaseException, url: URL, stage: Stage | None, limit: float) -> str:
+    """Return the first line of the error for an exception of aiohttp."""
     at = where(url)
     if isinstance(exc, _REFUSED):
         return _not_connected(exc, url)
@@ -88,6 +89,7 @@ def _words_for(exc: BaseException, url: URL, stage: Stage | None, limit: float) 
 
 
 def _not_connected(exc: aiohttp.ClientError, url: URL) -> str:
+    """Return the first line for a connection that could not be opened."""
     at = where(url)
     if isinstance(exc, aiohttp.ClientConnectorDNSError):
         return f"no such host: {url.host!r} (port {url.port}): {_words(exc.os_error)}"

@@ -114,6 +114,7 @@ class _WebSocketForward:
         await self._send({"type": "websocket.http.response.body", "body": refused.body})
 
     async def _from_server(self, websocket: WebSocket) -> None:
+        """Forward the server's messages to the client until the server closes."""
         receive, send = websocket.receive, self._send
         while True:
             message = await receive()
@@ -141,6 +142,7 @@ class _WebSocketForward:
         await self._send({"type": "websocket.close", "code": code, "reason": message.extra or ""})
 
     async def _from_client(self) -> None:
+        """Forward the client's messages to the server until the client disconnects."""
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
             self._disconnect.arrived()

@@ -234,6 +234,12 @@ class Explorer:
         return found
 
     def _plain_runs(self) -> tuple[Outcome, list[str]]:
+        """Run the scenario twice without a schedule; return the first outcome and the remarks.
+
+        Raises:
+            NotRepeatable: the runs differ.
+            Exception: the exception of the first run.
+        """
         stories: list[Story] = []
         first = self._run({}, records=True)
         if first.error is not None:
@@ -245,6 +251,7 @@ class Explorer:
         return first, remarks_on(first, stories[0].handlers, self._frames, lambda: self._run({}))
 
     def _hint(self, first: Outcome, second: Outcome) -> str:
+        """Return a likely reason why two runs without a schedule differ."""
         reads = ClockReads(self._frames)
         with reads.noted():
             self._run({})
@@ -281,6 +288,7 @@ class Explorer:
         return None
 
     def _failure(self, plan: Plan, number: int, error: BaseException) -> ScheduleFailure:
+        """Shrink a failing schedule, run it once more for its text, and return the failure."""
         kind = self._kind(error)
 
         def fails(shorter: Plan) -> bool:
@@ -311,6 +319,7 @@ class Explorer:
         return None if error is None else (type(error), last_line(error, self._frames)[0])
 
     def _note(self, failure: ScheduleFailure, limit: int) -> str:
+        """Return the note of a failing schedule's exception."""
         found = (
             f"found in run {failure.run} of {limit}"
             if failure.run

@@ -131,6 +131,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
         args: tuple[Any, ...],
         context: contextvars.Context | None,
     ) -> asyncio.Handle:
+        """Schedule the step of a task after a hold."""
         if length < 0:
             released = functools.partial(self.recorder.released, task)
             return self._after_turns(-length, callback, args, context, released)
@@ -156,6 +157,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
         context: contextvars.Context | None = None,
         then: Callable[[], None] = lambda: None,
     ) -> asyncio.Handle:
+        """Call `then` and schedule `callback` after some turns of the loop."""
         if turns < 1:
             then()
             return super().call_soon(callback, *args, context=context)
@@ -226,6 +228,7 @@ class ScheduleLoop(asyncio.SelectorEventLoop):
         args: tuple[Any, ...],
         context: contextvars.Context | None,
     ) -> asyncio.TimerHandle:
+        """Set a timer of the client, which is due later by the time in which something is held."""
         call_at = super().call_at
 
         def due(seen: float) -> None:

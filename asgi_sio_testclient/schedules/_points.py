@@ -173,6 +173,7 @@ class Recorder:
         frames: Sequence[FrameType],
         task: asyncio.Task[Any],
     ) -> float:
+        """Record a point, and return how long to hold it; 0 for no hold."""
         number = self._counts[path] = self._counts.get(path, 0) + 1
         key = (*path, number)
         if self._records:

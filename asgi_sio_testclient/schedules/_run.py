@@ -100,6 +100,7 @@ def run(
 def _run_main(
     loop: ScheduleLoop, scenario: Scenario, network: Network, listen: Any
 ) -> BaseException | None:
+    """Run the scenario in the loop, and return its exception, or None."""
     loop.set_exception_handler(_ignore)
     context = contextvars.copy_context()
     main = loop.create_task(_call(scenario), context=context)

@@ -258,6 +258,7 @@ class Story:
     def _text(
         self, error: BaseException, end: float, noted: Sequence[tuple[float, str, bool]]
     ) -> str:
+        """Return the lines around the holds, with the error at the end."""
         lines = sorted((line for line in noted if line[0] <= end), key=_time_of)
         while lines and lines[-1][1].endswith(_DISCONNECTS):
             del lines[-1]  # the error was raised at the exit

@@ -118,6 +118,7 @@ class Connection:
         return True
 
     def _begin(self) -> None:
+        """Call the app with a complete request."""
         request = self._request
         assert request is not None
         headers = [(bytes(name), bytes(value)) for name, value in request.headers]
@@ -141,6 +142,7 @@ class Connection:
     def _upgrade(
         self, headers: list[tuple[bytes, bytes]], path: str, scope: dict[str, Any]
     ) -> None:
+        """Call the app with a websocket, or refuse a malformed handshake."""
         websocket = _WebSocket(self._app, self._wire, path, scope)
         try:
             websocket.begin(headers, secure=self._origin.secure)
@@ -225,6 +227,7 @@ class _WebSocket:
             self._take(event)
 
     def _take(self, event: Any) -> None:
+        """Process one event of wsproto."""
         match event:
             case TextMessage() | BytesMessage():
                 self._parts.append(event.data)
@@ -244,6 +247,7 @@ class _WebSocket:
                 self._deliver(event.response())
 
     def _answer_close(self, event: CloseConnection, turns: int) -> None:
+        """Answer a close frame after some turns of the loop."""
         if turns:
             asyncio.get_running_loop().call_soon(self._answer_close, event, turns - 1)
         else:
