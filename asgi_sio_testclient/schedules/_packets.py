@@ -28,9 +28,11 @@ _STAMP = re.compile(
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?"  # ISO 8601
     r"|\b1\d{9}(?:\d{3}){0,3}(?:\.\d+)?\b"  # since 1970, in seconds or parts of them
     r"|\b0x[0-9a-f]{6,}\b"  # an object's address, as in its repr()
-    # Tokens, of the module `secrets` and the like: long, with digits and letters.
+    # Tokens, of the module `secrets` and the like: long, with digits and letters; or, as one of
+    # forty has no digit, with capitals side by side and small letters.
     r"|\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{16,}\b"
     r"|(?<![\w-])(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[\w-]{20,}(?![\w-])"
+    r"|(?<![\w-])(?=[\w-]*[A-Z]{2})(?=[A-Z_-]*[a-z])[\w-]{20,}(?![\w-])"
 )
 # The server's JSON module may sort the keys, and put spaces between them, as Flask's does.
 _OPEN = re.compile(r'0\{.*?"sid":\s*"([^"]+)"')

@@ -89,6 +89,19 @@ def test_ids_and_times_in_packets_are_no_difference():
     assert explore(scenario, runs=3).failure is None
 
 
+def test_a_random_token_without_a_digit_is_no_difference():
+    tokens = iter(["TehwXSRndfrYsIRpVJhr-g", "qLmZAbWkdPTxUyHnRcVjEw"] * 2)
+
+    async def scenario():
+        sio = socketio.AsyncServer(async_mode="asgi")
+        sio.on("token", lambda sid: next(tokens))
+        async with TestClient(socketio.ASGIApp(sio)) as client:
+            await client.connect()
+            await client.call("token")
+
+    assert explore(scenario, runs=1).failure is None
+
+
 def test_long_words_in_packets_are_compared():
     words = iter(["the-same-long-sentence-in-words", "the-other-long-sentence-in-words"])
 
