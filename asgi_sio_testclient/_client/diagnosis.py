@@ -48,7 +48,7 @@ class WaitDiagnostics:
 
     Attributes:
         instrumentation: the instrumented server; None if it is not detected.
-        running: the handlers that run now, oldest first.
+        running: the handlers that run now, those of the client that waited first, then the oldest.
         at_work: the test's own handlers that run now, and other work of the app.
         received: events that arrived and are unread.
         errors: exceptions of the app that no call has raised yet.

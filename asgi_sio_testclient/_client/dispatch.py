@@ -498,7 +498,7 @@ class Dispatcher:
             errors += self.errors.all
         return WaitDiagnostics(
             instrumentation=self.instrumentation,
-            running=self.running_app.running_handlers(),
+            running=sorted(self.running_app.running_handlers(), key=self._is_of_another_client),
             at_work=[*self.running_app.running_own_handlers(), *at_work],
             received=self.inbox.peek(ALL),
             errors=errors,
@@ -515,6 +515,10 @@ class Dispatcher:
             other_emits=self._other_emits(),
             address=self.running_app.address,
         )
+
+    def _is_of_another_client(self, run: HandlerRun) -> bool:
+        """Return whether a handler runs for another client than this one."""
+        return run.owner is not self.session
 
     def _other_emits(self) -> Iterator[Emitted]:
         """Return the emits of servers of this event loop that this client is not connected to."""

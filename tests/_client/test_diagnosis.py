@@ -49,6 +49,26 @@ async def test_an_event_that_another_namespace_handles():
     )
 
 
+async def test_of_two_running_handlers_the_one_of_the_client_that_waits_is_named():
+    ended = asyncio.Event()
+
+    async def work(sid, kind):
+        if kind == "first":
+            await ended.wait()  # of the other client
+        await ended.wait()  # of the client that waits
+
+    sio = server(work=work)
+    async with client_of(sio) as other, other.clone() as client:
+        await other.connect()
+        await client.connect()
+        await other.emit("work", "first")
+        line = await headline(client.call("work", "second", timeout=SHORT))
+        events = await headline(client.await_event("done", timeout=SHORT))
+        ended.set()
+    assert "of the client that waits" in line
+    assert "of the client that waits" in events
+
+
 async def test_an_event_that_nobody_handles_anywhere():
     sio = server(echo=echo, greet=echo)
     async with client_of(sio) as client:
