@@ -121,6 +121,7 @@ class RunningApp:
         transcripts: a function that returns the transcripts of all clients.
         test_endings: exceptions that end the test, see `ends_test`, and that no call has raised
             yet.
+        instrumented: the instrumentations by Engine.IO server.
         sessions: the connections, in the order in which they began.
         unsettled: sessions on which something may be under way.
         own_tasks: the tasks of the client itself that have not ended.
@@ -146,7 +147,7 @@ class RunningApp:
         self._with_lifespan = lifespan
         self._isolate = isolate
         self._lifespan: asgi.Lifespan | None = None
-        self._instrumentations: dict[Any, ServerInstrumentation] = {}
+        self.instrumented: dict[Any, ServerInstrumentation] = {}
         self.sessions: dict[AppSession, None] = {}
         self.unsettled: set[IdleSource] = set()
         self.own_tasks: set[asyncio.Task[Any]] = set()
@@ -207,9 +208,9 @@ class RunningApp:
 
     def instrument(self, eio: Any) -> ServerInstrumentation:
         """Instrument a server of the app until the end, and return the instrumentation."""
-        current = self._instrumentations.get(eio)
+        current = self.instrumented.get(eio)
         if current is None:
-            current = self._instrumentations[eio] = instrument(eio, self.services)
+            current = self.instrumented[eio] = instrument(eio, self.services)
         return current
 
     def known_instrumentation(self) -> ServerInstrumentation | None:
@@ -242,7 +243,7 @@ class RunningApp:
     @property
     def instrumentations(self) -> list[ServerInstrumentation]:
         """The instrumentations of all servers that were found or given."""
-        return list(self._instrumentations.values())
+        return list(self.instrumented.values())
 
     def add_session(self, session: AppSession) -> None:
         """Add a session that begins."""
@@ -303,8 +304,7 @@ class RunningApp:
             self.clients[0].app_raised(exc)
             return True
         return any(
-            instrumentation.handle_failure(exc)
-            for instrumentation in self._instrumentations.values()
+            instrumentation.handle_failure(exc) for instrumentation in self.instrumented.values()
         )
 
     # -- settle
@@ -335,7 +335,7 @@ class RunningApp:
     def _related(self) -> set[Any]:
         return {
             thing
-            for instrumentation in self._instrumentations.values()
+            for instrumentation in self.instrumented.values()
             for thing in instrumentation.clients.related
         }
 
@@ -345,7 +345,7 @@ class RunningApp:
             return BUSY
         busy = any(
             run.owner is not None
-            for instrumentation in self._instrumentations.values()
+            for instrumentation in self.instrumented.values()
             for run in instrumentation.runs
         )
         return BUSY if busy else IDLE
@@ -358,7 +358,7 @@ class RunningApp:
         """Return the handlers that run now, oldest first."""
         runs = [
             run
-            for instrumentation in self._instrumentations.values()
+            for instrumentation in self.instrumented.values()
             for run in instrumentation.runs
             if run.owner
         ]
@@ -409,7 +409,7 @@ class RunningApp:
         itself.
         """
         tasks = set(self.own_tasks)
-        for instrumentation in self._instrumentations.values():
+        for instrumentation in self.instrumented.values():
             if instrumentation.runs:
                 tasks |= {run.task for run in self.own_runs() if run.task is not None}
                 break
@@ -419,7 +419,7 @@ class RunningApp:
 
     def stop_services(self) -> None:
         """Cancel the servers' own tasks; they end while other things are waited for."""
-        for instrumentation in self._instrumentations.values():
+        for instrumentation in self.instrumented.values():
             self._ending += instrumentation.stop_service()
 
     async def shutdown(self, timeout: float) -> None:
@@ -444,7 +444,7 @@ class RunningApp:
             self.session_over(session)
         tasks.update(self._ending)
         self._ending.clear()
-        instrumentations, self._instrumentations = self._instrumentations, {}
+        instrumentations, self.instrumented = self.instrumented, {}
         self._restored = []
         for instrumentation in instrumentations.values():
             tasks.update(restore(instrumentation))

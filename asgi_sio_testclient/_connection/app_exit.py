@@ -40,7 +40,7 @@ async def finish_work(
         A line for each thing that had to be cancelled.
     """
     work = running_app.services.work
-    for instrumentation in running_app.instrumentations:
+    for instrumentation in running_app.instrumented.values():
         if instrumentation.handlers.handle_disconnects:
             break
     else:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 import engineio
 import socketio
 
+from asgi_sio_testclient._server.active_observers import observers
 from asgi_sio_testclient._server.brokers import BrokerConnections
 from asgi_sio_testclient._server.clients import Clients
 from asgi_sio_testclient._server.ended_tasks import AppTask, ended_before
@@ -91,7 +92,8 @@ class AsyncioInstrumentation:
         self.log.install()
         if self._brokers is not None:
             self._brokers.install()
-        self.hooks.observe(self.sio)
+        if observers:
+            self.hooks.observe(self.sio)
         recording = active()
         if recording is not None and isinstance(self.sio, socketio.AsyncServer):
             from asgi_sio_testclient._server.recorder import Recorder  # noqa: PLC0415 (recorded only)

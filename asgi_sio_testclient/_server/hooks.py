@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from asgi_sio_testclient._server.active_observers import observers
 from asgi_sio_testclient._server.instance_hooks import InstanceHooks
 
 if TYPE_CHECKING:
@@ -78,12 +77,12 @@ class ServerHooks:
             instance.put_in(handlers, event, hook)
 
     def observe(self, sio: Any) -> None:
-        """Report the dispatch of a Socket.IO server, or None, to the observers, if there are any.
+        """Report the dispatch of a Socket.IO server to the observers; None for no Socket.IO server.
 
         Call it after all other hooks are in place: `restore` removes the wrappers of the
         observation first.
         """
-        if observers and sio is not None:
+        if sio is not None:
             from asgi_sio_testclient._server.observers import (  # noqa: PLC0415 (observed only)
                 ServerObservation,
             )

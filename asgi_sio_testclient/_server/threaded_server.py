@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient._exceptions import UsageError
+from asgi_sio_testclient._server.active_observers import observers
 from asgi_sio_testclient._server.clients import Clients
 from asgi_sio_testclient._server.ended_tasks import AppTask, ended_before
 from asgi_sio_testclient._server.handlers import Handlers
@@ -90,7 +91,8 @@ class ThreadedInstrumentation:
         self.hooks.instance.put(self.eio, "send_packet", self.sockets.send_packet)
         self.hooks.instance.put(self.eio, "sleep", self._threads.stoppable_sleep)
         self.log.install()
-        self.hooks.observe(self.sio)
+        if observers:
+            self.hooks.observe(self.sio)
 
     def restore(self) -> None:
         """See `protocol.ServerInstrumentation`."""
