@@ -12,7 +12,9 @@ from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._http.context import DEFAULT_HEADERS
 from asgi_sio_testclient._http.sessions import HTTPSession, find_http_session
 from asgi_sio_testclient._http.transport import AppTransport
-from asgi_sio_testclient._server.find import app_problem, bare_server, reachable
+from asgi_sio_testclient._server.app_exceptions import app_problem
+from asgi_sio_testclient._server.find import bare_server
+from asgi_sio_testclient._server.reachable import reachable
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import Dispatcher

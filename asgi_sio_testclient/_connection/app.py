@@ -14,13 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from asgi_sio_testclient import asgi
 from asgi_sio_testclient._exceptions import UsageError
 from asgi_sio_testclient._http.wsgi import WSGIBridge
+from asgi_sio_testclient._server.app_exceptions import is_server_entry
 from asgi_sio_testclient._server.ended_tasks import note_ended
-from asgi_sio_testclient._server.find import (
-    bare_server,
-    engineio_server_of,
-    find_threaded_server,
-    is_server_entry,
-)
+from asgi_sio_testclient._server.find import bare_server, engineio_server_of, find_threaded_server
 from asgi_sio_testclient._server.instrumentation import instrument, restore
 from asgi_sio_testclient._server.origins import note
 from asgi_sio_testclient._server.protocol import (

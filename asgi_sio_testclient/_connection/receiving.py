@@ -30,7 +30,8 @@ from asgi_sio_testclient._protocol.engineio import (
     encode,
 )
 from asgi_sio_testclient._protocol.names import SERVER_DISCONNECT, EncodedPacket
-from asgi_sio_testclient._server.find import app_problem, find_server
+from asgi_sio_testclient._server.app_exceptions import app_problem
+from asgi_sio_testclient._server.find import find_server
 from asgi_sio_testclient.asgi import Response
 
 if TYPE_CHECKING:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
-from types import FrameType, FunctionType
+from collections.abc import Iterable
+from types import FrameType
 from typing import Any
 
 import engineio
@@ -13,15 +12,12 @@ import socketio
 
 from asgi_sio_testclient._error_texts import with_advice
 from asgi_sio_testclient._exceptions import UsageError
-from asgi_sio_testclient._server.origins import frames
+from asgi_sio_testclient._server.reachable import reachable
 
 __tracebackhide__ = True
 
-_ENTRY = engineio.AsyncServer.handle_request.__code__
+ENTRY = engineio.AsyncServer.handle_request.__code__
 _LIFESPAN = engineio.ASGIApp.lifespan
-_ASGI_APP = engineio.ASGIApp.__call__.__code__
-_ASGI = "asgi"
-_SYNC_SERVERS = (socketio.Server, engineio.Server)
 _ENGINE_PARTS = ("async_mode", "handlers", "logger", "sockets", "start_background_task")
 _SERVER_PARTS = (
     "_binary_packet", "_get_event_handler", "_get_namespace_handler", "_trigger_event",
@@ -31,8 +27,6 @@ _SERVER_PARTS = (
 # Up to Python 3.12 a frame's f_locals are a copy, which is kept as long as the frame.
 _drop_copy: Any = dict.clear if sys.version_info < (3, 13) else id
 _ONE_AT_A_TIME = ("asgiref.wsgi", "WsgiToAsgi")
-_SEARCHED = 5_000  # the most objects that are searched for a server
-_SERVERS = (socketio.Server, engineio.Server, socketio.AsyncServer, engineio.AsyncServer)
 
 
 def find_server() -> Any:
@@ -57,41 +51,12 @@ def is_entry(frame: FrameType) -> bool:
     """Return whether a frame is an Engine.IO server's ``handle_request``: python-engineio's, or
     that of a fork whose server has the same parts.
     """
-    if frame.f_code is _ENTRY:
+    if frame.f_code is ENTRY:
         return True
-    if frame.f_code.co_name != _ENTRY.co_name:
+    if frame.f_code.co_name != ENTRY.co_name:
         return False
     server = frame.f_locals.get("self")
     return not _missing_parts(server, _ENGINE_PARTS)
-
-
-def app_problem(exc: BaseException) -> str:
-    """Return what is wrong with a `socketio.ASGIApp` around a server of another async_mode, or
-    around another app that is no ASGI app; "" if that did not raise `exc`.
-    """
-    if not isinstance(exc, TypeError):
-        return ""
-    passed = list(frames(exc.__traceback__))
-    for frame in passed:
-        server: Any = None
-        if is_entry(frame):
-            server = frame.f_locals["self"]
-        elif frame.f_code is _ASGI_APP:
-            server = frame.f_locals["self"].engineio_server
-        mode = getattr(server, "async_mode", _ASGI)
-        if mode != _ASGI:
-            made = "make the server a" if isinstance(server, _SYNC_SERVERS) else "make it"
-            return (
-                f"async_mode is {mode!r}; an ASGI app needs 'asgi': "
-                f"{made} socketio.AsyncServer(async_mode='asgi')"
-            )
-    if passed and passed[-1].f_code is _ASGI_APP:
-        # The object could not be called.
-        other = passed[-1].f_locals["self"].other_asgi_app
-        kind = type(other)
-        name = getattr(other, "__qualname__", f"of type {kind.__module__}.{kind.__qualname__}")
-        return f"no ASGI app in socketio.ASGIApp: its other_asgi_app is {name}"
-    return ""
 
 
 def bare_server(app: Any) -> Any:
@@ -113,14 +78,6 @@ def bare_server(app: Any) -> Any:
         and app.on_shutdown is None
     )
     return server.eio if bare else None
-
-
-def is_server_entry(exc: BaseException) -> bool:
-    """Return whether python-engineio raised for a scope that it does not support, such as a
-    lifespan.
-    """
-    codes = [frame.f_code for frame in frames(exc.__traceback__)]
-    return bool(codes) and codes[-1] is _ENTRY
 
 
 def engineio_server_of(server: Any) -> Any:
@@ -182,48 +139,3 @@ def find_threaded_server(app: Any) -> Any:
         if isinstance(thing, socketio.AsyncServer | engineio.AsyncServer):
             return None
     return None
-
-
-def reachable(app: Any, *, thorough: bool = False) -> Iterator[Any]:
-    """Yield the objects that can be reached through attributes, closures and lists of callables,
-    nearest first.
-
-    Args:
-        app: the first object.
-        thorough: whether to search dictionaries, too, such as that of a ProtocolTypeRouter of
-            Channels, and the globals that a function names.
-    """
-    waiting, seen = deque([app]), {id(app)}
-    while waiting and len(seen) < _SEARCHED:
-        thing = waiting.popleft()
-        yield thing
-        for child in children_of(thing, thorough=thorough):
-            if id(child) not in seen:
-                seen.add(id(child))
-                waiting.append(child)
-
-
-def children_of(thing: Any, *, thorough: bool) -> Iterator[Any]:
-    if isinstance(thing, (type, *_SERVERS)):
-        return
-    values = list(getattr(thing, "__dict__", {}).values())
-    values += [getattr(thing, "__self__", None), getattr(thing, "func", None)]
-    values += [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
-    if thorough:
-        values += _named_globals(thing)
-        values += [list(value.values()) for value in values if isinstance(value, dict)]
-    for value in values:
-        for item in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(item, _SERVERS) or callable(item):
-                yield item
-
-
-def _named_globals(thing: Any) -> Iterator[Any]:
-    """Return the globals that a function names; for other functions only those of its own
-    module.
-    """
-    if isinstance(thing, FunctionType):
-        for name in thing.__code__.co_names:
-            found = thing.__globals__.get(name)
-            if not isinstance(found, FunctionType) or found.__globals__ is thing.__globals__:
-                yield found

@@ -17,7 +17,8 @@ from typing import Any
 
 import engineio
 
-from asgi_sio_testclient._server.find import children_of, is_entry, reachable
+from asgi_sio_testclient._server.find import is_entry
+from asgi_sio_testclient._server.reachable import children_of, reachable
 
 __all__ = ["hint_of_path"]
 

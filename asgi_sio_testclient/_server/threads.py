@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import socketio
 
 from asgi_sio_testclient._exceptions import UsageError
-from asgi_sio_testclient._server.find import reachable
+from asgi_sio_testclient._server.reachable import reachable
 from asgi_sio_testclient._server.runs import HandlerRun, InstrumentedConnection
 from asgi_sio_testclient._waiting.suspended import codes_in_thread, thread_suspended_at
 
