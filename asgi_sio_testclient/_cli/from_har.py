@@ -26,7 +26,7 @@ exit codes: 0 success; 1 the file has no recording; 2 wrong arguments."""
 
 
 def build_parser(prog: str) -> Parser:
-    """The options of the command."""
+    """Return the parser with the options of the command."""
     parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
     add_file_arguments(parser)
     parser.add_argument(

@@ -24,7 +24,7 @@ exit codes: 0 the answers are the same; 1 they differ, and a diff is printed; 2 
 
 
 def build_parser(prog: str) -> Parser:
-    """The options of the command."""
+    """Return the parser with the options of the command."""
     parser = Parser(prog=prog, description=_DESCRIPTION, epilog=_EXAMPLES)
     options.add_app(parser, or_url=False)
     add_file_arguments(parser)

@@ -306,7 +306,7 @@ def _no_view(_request: Any) -> None:
 
 
 def _middleware(names: Iterable[str]) -> Iterator[Any]:
-    """The classes of Django's SessionMiddleware among the middleware of these names."""
+    """Return the classes of Django's SessionMiddleware among the middleware of these names."""
     sessions = importlib.import_module("django.contrib.sessions.middleware")
     loading = importlib.import_module("django.utils.module_loading")
     for kind in map(loading.import_string, names):

@@ -74,7 +74,7 @@ class SocketIO:
         return self._encode(CONNECT, namespace, None, auth, f"the auth of namespace {namespace!r}")
 
     def disconnect(self, namespace: str) -> Sequence[Message]:
-        """DISCONNECT."""
+        """Return a DISCONNECT packet."""
         if self._fast is not None:
             return ("1" if namespace == ROOT else f"1{namespace},",)
         return self._encode(DISCONNECT, namespace, None, None, "")

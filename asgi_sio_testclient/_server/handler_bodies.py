@@ -54,7 +54,7 @@ class _Bodies:
         self._monitoring.set_local_events(self._tool, code, self._monitoring.events.PY_START)
 
     def _has_tool(self) -> bool:
-        """Return whether there is a tool id; take a free one at the first call."""
+        """Return whether a tool id is available; take one at the first call."""
         monitoring = self._monitoring
         if monitoring is None:
             return False
@@ -68,7 +68,7 @@ class _Bodies:
         return self._tool is not None
 
     def is_observed(self, code: CodeType | None) -> bool:
-        """Whether the start of a code object is observed."""
+        """Return whether the start of a code object is observed."""
         return code in self._codes
 
     def release(self) -> None:

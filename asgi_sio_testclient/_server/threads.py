@@ -78,7 +78,7 @@ class ThreadRun(HandlerRun):
         return self.ended is None and _CALL in codes_in_thread(self._thread)
 
     def waits_outside(self, work: Work) -> bool:
-        """Whether the run goes on in its thread, and does not wait for the client."""
+        """Return whether the run goes on in its thread, and does not wait for the client."""
         return self.ended is None and not self.awaits_client
 
     @property

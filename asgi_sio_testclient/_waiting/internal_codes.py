@@ -40,8 +40,8 @@ class _InternalCodes:
 
 
 def _is_servers_own(code: CodeType) -> bool:
-    """Whether code is python-engineio's, or a private part of python-socketio's. The call of the
-    ASGI app does not count: if it runs in a task of its own, a middleware has begun the task.
+    """Return whether code is python-engineio's, or a private part of python-socketio's. The call of
+    the ASGI app does not count: if it runs in a task of its own, a middleware has begun the task.
     """
     parts = PurePath(code.co_filename).parts if is_library(code) else ()
     if "engineio" in parts:

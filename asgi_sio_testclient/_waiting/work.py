@@ -88,8 +88,8 @@ class TrackedTask:
     def suspension(
         self, task: asyncio.Task[Any], waiter: Any, in_executor: Container[Any]
     ) -> Suspension:
-        """Where the task is suspended. The frames are read once for each future that the task
-        awaits: if many clients close at once, each of them checks the tasks of all.
+        """Return where the task is suspended. The frames are read once for each future that the
+        task awaits: if many clients close at once, each of them checks the tasks of all.
         """
         at = self._suspension
         if at is None or self._suspension_of() is not waiter:
@@ -111,7 +111,7 @@ class TrackedTask:
 
     @property
     def reports_to_a_client(self) -> bool:
-        """Return whether a known client caused the task."""
+        """Whether a known client caused the task."""
         return is_from_client(self.origin) and self.origin[1] is not None
 
     @property

@@ -103,7 +103,7 @@ class _Property:
         return fault
 
     def failed(self) -> bool:
-        """Whether an example has failed."""
+        """Return whether an example has failed."""
         return self.found is not None
 
     def _run(self, calls: Calls) -> Fault | None:
