@@ -28,7 +28,7 @@ class ReceivedEvent:
     namespace: str = "/"
 
     def __init__(self, name: str, args: tuple[Any, ...] = (), namespace: str = "/") -> None:
-        # What dataclass makes looks object.__setattr__ up for each field, in the hot path.
+        # In the hot path: a dataclass's own __init__ looks up object.__setattr__ for each field.
         _set_name(self, name)
         _set_args(self, args)
         _set_namespace(self, namespace)

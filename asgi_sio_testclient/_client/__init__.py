@@ -1,1 +1,1 @@
-"""`TestClient`: one user of a running app. Knows the connection and what is below it; no tool."""
+"""`TestClient`: one user of a running app. Imports the connection and what is below; no tool."""

@@ -1,1 +1,1 @@
-"""One Engine.IO connection to a running app. Knows its user by Protocols only, never `_client`."""
+"""One Engine.IO connection to a running app. Uses a client through Protocols, never `_client`."""

@@ -40,7 +40,7 @@ class ExchangeListener(Protocol):
 
     def exchange_ended(self, exc: BaseException | None) -> None:
         """Called when the app's callable has returned, or raised `exc`. `HTTPExchange.complete`
-        tells whether it responded.
+        is true if the response was complete.
         """
 
 

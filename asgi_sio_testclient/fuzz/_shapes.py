@@ -1,4 +1,4 @@
-"""What a handler's code tells about its arguments: keys, types, constants and models.
+"""The shapes of a handler's arguments, read from its code: keys, types, constants and models.
 
 `shapes_of` reads the source of the handler, and of the app's functions to which the handler passes
 its arguments, and returns one `Shape` for each argument. No code of the app is run.

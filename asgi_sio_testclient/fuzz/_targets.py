@@ -1,4 +1,4 @@
-"""The handlers of an app that can be fuzzed, and what their code tells about the arguments."""
+"""The handlers of an app that can be fuzzed, and the shapes of their arguments."""
 
 from __future__ import annotations
 

@@ -216,8 +216,8 @@ def _put_causes_first(steps: list[Step]) -> None:
 
 
 def _close_before_effects(steps: list[Step]) -> None:
-    """Move the end of a connection before the first event that can only come of the end: an event
-    for another client with the session id, or one before which nobody sent anything.
+    """Move the end of a connection before the first event that only the end can cause: an event for
+    another client with the session id, or an event before which no client sent anything.
     """
     for close in [step for step in steps if isinstance(step, CloseConnection)]:
         ended = steps[: steps.index(close)]

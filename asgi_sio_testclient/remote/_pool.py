@@ -139,7 +139,7 @@ class Pool:
 
         Raises:
             Refused: the server answered with another status than 101.
-            aiohttp.ClientError, OSError: see `describe`.
+            aiohttp.ClientError, OSError: the connection failed; see `_failures.FAILURES`.
         """
         websocket = await self.handshakes._ws_connect(
             url,

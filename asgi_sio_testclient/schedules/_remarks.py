@@ -108,7 +108,7 @@ class _Calls:
         owner = self._frames.owner(code)
         self._entered[frame] = self._entered.get(frame, 0) + 1
         if owner is Owner.APP and self._entered[frame] > 1:
-            self._helpers.add(code)  # suspended before, by something that is no point
+            self._helpers.add(code)  # it was suspended before, at a place that is no point
             return
         callers = list(self._callers(frame))
         if not callers or callers[-1] not in self._handlers:
