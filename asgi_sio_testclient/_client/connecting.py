@@ -24,7 +24,7 @@ from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import Dispatcher
-    from asgi_sio_testclient._http.context import HTTPContext
+    from asgi_sio_testclient._http.identity import HTTPContext
 
 __all__ = ["ConnectCall"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from asgi_sio_testclient._exceptions import UsageError
-from asgi_sio_testclient._http.context import DEFAULT_HEADERS
+from asgi_sio_testclient._http.identity import DEFAULT_HEADERS
 from asgi_sio_testclient._http.sessions import HTTPSession, find_http_session
 from asgi_sio_testclient._http.transport import AppTransport
 from asgi_sio_testclient._server.app_exceptions import app_problem
@@ -18,7 +18,7 @@ from asgi_sio_testclient._server.reachable import reachable
 
 if TYPE_CHECKING:
     from asgi_sio_testclient._client.dispatch import Dispatcher
-    from asgi_sio_testclient._http.context import HTTPContext
+    from asgi_sio_testclient._http.identity import HTTPContext
 
 __tracebackhide__ = True
 

@@ -26,7 +26,7 @@ from asgi_sio_testclient._connection.arguments import (
 )
 from asgi_sio_testclient._error_texts import with_advice
 from asgi_sio_testclient._exceptions import UsageError
-from asgi_sio_testclient._http.context import HTTPContext, check_header_value, check_headers
+from asgi_sio_testclient._http.identity import HTTPContext, check_header_value, check_headers
 from asgi_sio_testclient._http.urls import parse_base_url
 from asgi_sio_testclient._http.wsgi import WSGIBridge, is_wsgi
 from asgi_sio_testclient._protocol.names import ALL, TRANSPORTS

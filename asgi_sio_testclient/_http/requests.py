@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from asgi_sio_testclient import asgi
-from asgi_sio_testclient._http.context import HeaderTypes, HTTPContext, RawHeaders, merge_headers
+from asgi_sio_testclient._http.identity import HeaderTypes, HTTPContext, RawHeaders, merge_headers
 from asgi_sio_testclient._http.urls import engineio_path, masked_query, query_prefix, url_of
 from asgi_sio_testclient.asgi._elsewhere import EXTENSION
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from asgi_sio_testclient._exceptions import UsageError
-from asgi_sio_testclient._http.context import HTTPContext
+from asgi_sio_testclient._http.identity import HTTPContext
 from asgi_sio_testclient._http.urls import Origin
 from asgi_sio_testclient.asgi import HTTPExchange, http_scope
 

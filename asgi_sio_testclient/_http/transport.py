@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 
 from asgi_sio_testclient._exceptions import UsageError
-from asgi_sio_testclient._http.context import check_headers
 from asgi_sio_testclient._http.exchanges import HTTPRequest
+from asgi_sio_testclient._http.identity import check_headers
 from asgi_sio_testclient._http.urls import SCHEMES, Origin, masked_url
 from asgi_sio_testclient._protocol.names import DEFAULT_PORTS
 from asgi_sio_testclient._test_endings import ends_test, ungrouped

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from asgi_sio_testclient._http.context import DEFAULT_HEADERS
+from asgi_sio_testclient._http.identity import DEFAULT_HEADERS
 
 __tracebackhide__ = True
 

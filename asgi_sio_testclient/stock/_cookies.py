@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from yarl import URL
 
 if TYPE_CHECKING:
-    from asgi_sio_testclient._http.context import HTTPContext
+    from asgi_sio_testclient._http.identity import HTTPContext
 
 __all__ = ["HTTPXCookieJar"]
 

@@ -25,7 +25,7 @@ from asgi_sio_testclient._connection.arguments import (
     checked_http,
 )
 from asgi_sio_testclient._exceptions import LeakWarning
-from asgi_sio_testclient._http.context import HTTPContext
+from asgi_sio_testclient._http.identity import HTTPContext
 from asgi_sio_testclient._http.wsgi import is_wsgi
 from asgi_sio_testclient.asgi import single_callable
 from asgi_sio_testclient.stock._app import App

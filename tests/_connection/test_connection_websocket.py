@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from asgi_sio_testclient._connection.websocket import WebSocketTransport
-from asgi_sio_testclient._http.context import HTTPContext
+from asgi_sio_testclient._http.identity import HTTPContext
 from asgi_sio_testclient._http.requests import ConnectionRequests
 
 SOON = 60

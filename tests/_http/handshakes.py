@@ -1,6 +1,6 @@
 """The requests of a connection, made from a client's HTTP context."""
 
-from asgi_sio_testclient._http.context import HTTPContext
+from asgi_sio_testclient._http.identity import HTTPContext
 from asgi_sio_testclient._http.requests import ConnectionRequests
 
 BASE_URL = "http://testserver"

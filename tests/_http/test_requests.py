@@ -7,7 +7,7 @@ import base64
 import pytest
 from handshakes import BASE_URL, handshake, headers_of
 
-from asgi_sio_testclient._http.context import DEFAULT_HEADERS
+from asgi_sio_testclient._http.identity import DEFAULT_HEADERS
 
 # -- the scopes
 
