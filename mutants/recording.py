@@ -31,6 +31,7 @@ _coverage = coverage.Coverage(
 _coverage.start()
 _seconds: dict[str, float] = {}
 _not_passed: set[str] = set()
+_failed: set[str] = set()
 
 
 @pytest.hookimpl(trylast=True)
@@ -54,6 +55,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.outcome != "passed":
         _not_passed.add(report.nodeid)
+        if report.outcome == "failed":
+            _failed.add(report.nodeid)
 
 
 def lines_of_tests() -> dict[str, dict[str, list[int]]]:
@@ -79,6 +82,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:  # noqa: ARG001
         "tests": list(_seconds),
         "seconds": list(_seconds.values()),
         "not_passed": sorted(_not_passed),
+        "failed": sorted(_failed),
         "lines": lines_of_tests(),
         "imported": [
             name

@@ -165,11 +165,13 @@ def merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     lines: dict[str, dict[str, list[int]]] = {}
     imported: dict[str, None] = {}
     not_passed: list[str] = []
+    failed: list[str] = []
     for part in parts:
         first = len(tests)
         tests += part["tests"]
         seconds += part["seconds"]
         not_passed += part["not_passed"]
+        failed += part["failed"]
         imported |= dict.fromkeys(part["imported"])
         left_out = set(part["not_passed"])
         kept = {number for number, name in enumerate(part["tests"]) if name not in left_out}
@@ -180,7 +182,7 @@ def merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
                 of_module.setdefault(line, []).extend(found)
     return {
         "tests": tests, "seconds": seconds, "lines": lines, "imported": list(imported),
-        "not_passed": not_passed,
+        "not_passed": not_passed, "failed": failed,
     }  # fmt: skip
 
 

@@ -126,6 +126,8 @@ def traced(item):
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item):
+    # Not earlier: pytest-timeout may have started a thread for this test.
+    idle_clock.outside.begin()
     with traced(item):
         return (yield)
 

@@ -37,7 +37,7 @@ class _Outside:
         sys.addaudithook(self._note)
 
     def begin(self):
-        """Ignore the threads and processes that exist now. Called before each test."""
+        """Ignore the threads and processes that exist now."""
         self._threads = set(threading.enumerate())
         self._processes = 0
 
@@ -49,7 +49,7 @@ class _Outside:
         return self._processes > 0 or not self._threads.issuperset(threading.enumerate())
 
 
-_outside = _Outside()
+outside = _Outside()
 
 
 class _Selector(selectors.DefaultSelector):
@@ -60,7 +60,7 @@ class _Selector(selectors.DefaultSelector):
         """Return whether nothing but a timer can wake the loop. One file is always registered: the
         pipe that wakes the loop for threads and signals.
         """
-        return len(self.get_map()) == 1 and not self.executed and not _outside
+        return len(self.get_map()) == 1 and not self.executed and not outside
 
     def select(self, timeout=None):
         if timeout is not None and timeout <= 0:
@@ -104,7 +104,6 @@ class IdleClockLoop(asyncio.SelectorEventLoop):
 @contextlib.contextmanager
 def installed():
     """Let asyncio make such loops wherever none is asked for by its class."""
-    _outside.begin()
     before = asyncio.new_event_loop
     asyncio.new_event_loop = asyncio.events.new_event_loop = IdleClockLoop
     try:
