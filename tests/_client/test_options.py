@@ -15,6 +15,7 @@ from starlette.testclient import TestClient as StarletteTestClient
 from asgi_sio_testclient import TestClient
 from asgi_sio_testclient._client.options import Options
 from asgi_sio_testclient._connection.arguments import DEFAULT_BASE_URL, check_timeout
+from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 
 
 async def app(scope, receive, send):
@@ -122,6 +123,22 @@ def test_what_is_no_http_client_is_a_type_error(http):
 def test_the_base_url_of_the_http_client_goes_before_the_default_only(base_url, of_http, used):
     http = None if of_http is None else httpx.AsyncClient(base_url=of_http)
     assert options(base_url=base_url, http=http).base_url == used
+
+
+class Away(Elsewhere):
+    base_url = "https://chat.example.org"
+
+    async def __call__(self, scope, receive, send):
+        """Never called."""
+
+
+@pytest.mark.parametrize(
+    ("of_http", "used"),
+    [("", Away.base_url), ("https://shop", "https://shop"), ("http://a.shop", "http://a.shop")],
+)
+def test_the_base_url_of_the_http_client_goes_before_that_of_a_server_elsewhere(of_http, used):
+    http = httpx.AsyncClient(base_url=of_http)
+    assert options(app=Away(), http=http).base_url == used
 
 
 # -- the rest

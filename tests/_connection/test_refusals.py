@@ -30,6 +30,15 @@ def test_the_hint_of_a_status(status, body, hint):
 
 
 @pytest.mark.parametrize(
+    ("status", "hint"), [(500, "is socketio_path='socket.io' right?"), (405, ""), (502, "")]
+)
+def test_the_hint_of_a_status_behind_an_asgi_server(status, hint):
+    """uvicorn answers 500 in the place of an app that refuses a websocket with a response."""
+    error = handshake_failed(URL, Response(status, [], b""), "socket.io", behind_server=True)
+    assert error.hint == hint
+
+
+@pytest.mark.parametrize(
     ("body", "reason"),
     [(b'"Invalid session"', "Invalid session"), (b'"half', '"half'), (b'half"', 'half"')],
 )

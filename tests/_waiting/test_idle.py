@@ -127,6 +127,27 @@ async def test_of_many_that_wait_for_the_same_one_is_asked(idle):
     assert not idle.watchers
 
 
+class RestLater:
+    """The state of an app that is to be checked again after a minute."""
+
+    kind = ("later",)
+    is_certain = False
+
+    def check(self):
+        return 60.0
+
+
+async def test_a_check_that_is_due_later_does_not_replace_an_earlier_one(idle):
+    moving, times = Thing(IdleState.MOVING), []
+    idle.when_idle(lambda: [moving], lambda: times.append(idle.loop.time()))
+    remove = idle.when_idle(lambda: [Thing(IdleState.IDLE)], list, RestLater())
+    await turns(100)
+    began, moving.states = idle.loop.time(), [IdleState.IDLE]
+    await asyncio.sleep(10)
+    remove()
+    assert [time - began < 1 for time in times] == [True]
+
+
 async def test_without_rest_one_is_asked_for_many_too(idle):
     busy = Thing(IdleState.BUSY)
     done, _ = watch_together(idle, busy, 3, lambda: None)
