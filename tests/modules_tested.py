@@ -33,7 +33,6 @@ TESTED_ELSEWHERE = {
     "_server.registered_handlers": "_server/test_observers.py",
     "_server.threaded_server": "_server/test_servers.py",
     "_sync.client": "_sync/test_sync.py",
-    "_waiting.internal_codes": "_waiting/test_work.py",
     "_waiting.origin": "_waiting/test_work.py",
     "asgi._elsewhere": "remote/test_remote_server.py",
     "bench._plot": "_cli/test_bench_cli.py",

@@ -28,6 +28,15 @@ def nothing_runs():
     return asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_the_services_of_the_servers_end_while_the_exit_waits_for_other_things(sio):
+    async with TestClient(socketio.ASGIApp(sio)) as client:
+        await client.connect()
+        [service] = [t for t in asyncio.all_tasks() if "_service_task" in repr(t.get_coro())]
+        client._dispatcher.running_app.stop_services()
+        await asyncio.wait([service], timeout=SOON)
+        assert service.done()
+
+
 async def test_settling_one_app_does_not_wait_for_another(sio):
     started, go_on = asyncio.Event(), asyncio.Event()
 

@@ -1,10 +1,13 @@
 """How a session sends: at once, held during an upgrade, or through a disturbed link."""
 
+import asyncio
+
 import pytest
 from apps import lab
 
 from asgi_sio_testclient import TestClient
 from asgi_sio_testclient._connection.sending import message_frames
+from asgi_sio_testclient.asgi._elsewhere import Elsewhere
 from asgi_sio_testclient.faults import Schedule
 
 
@@ -75,3 +78,31 @@ async def test_what_a_link_holds_back_arrives_when_the_link_is_removed(client):
     session.disturb(None)
     assert session.sent == sent + 1
     await client.settle()
+
+
+# -- to a server elsewhere
+
+
+class Away(Elsewhere):
+    """Stands for a server elsewhere; the app counts the POSTs."""
+
+    url, address, base_url = "http://far.example", "far.example:80", "http://far.example"
+
+    def __init__(self, app):
+        self.app = app
+        self.posts = 0
+
+    async def __call__(self, scope, receive, send):
+        self.posts += scope.get("method") == "POST"
+        await self.app(scope, receive, send)
+
+
+async def test_what_several_tasks_send_over_polling_in_one_turn_is_in_one_post():
+    app = Away(lab().app)
+    async with TestClient(app, lifespan=False, transports="polling") as client:
+        await client.connect()
+        for turn in (1, 2):
+            before = app.posts
+            answers = await asyncio.gather(*(client.call("echo", n) for n in range(10)))
+            assert answers == list(range(10))
+            assert app.posts == before + 1, turn

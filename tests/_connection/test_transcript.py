@@ -131,7 +131,9 @@ def test_attachments_of_both_directions_do_not_mix():
     assert [part.socketio_type for part in parts] == ["ATTACHMENT", "ATTACHMENT"]
 
 
-@pytest.mark.parametrize("following", [[], ['42["next"]']])
+@pytest.mark.parametrize(
+    "following", [[], ['42["next"]'], ['42["next"]', b"late"], ["no packet", b"late"]]
+)
 def test_an_event_whose_attachments_are_missing_shows_their_places(following):
     event = Recording().received(f'451-["e",{PLACEHOLDER}]', *following).transcript[0]
     assert event.args == ({"_placeholder": True, "num": 0},)

@@ -3,7 +3,9 @@
 
 import asyncio
 import functools
+import sys
 
+import engineio
 import pytest
 import socketio
 from engineio.async_socket import AsyncSocket
@@ -14,6 +16,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.routing import Mount
 
 from asgi_sio_testclient import NotConnected, TestClient, TestClientError
+from asgi_sio_testclient._server.find import is_entry
 
 
 class Boom(Exception):
@@ -36,6 +39,17 @@ def new_server(**settings):
         await sio.enter_room(sid, "workers")
 
     return sio
+
+
+def handle_request(self):
+    """The method of a fork of python-engineio: an entry of the server if `self` has the parts."""
+    return is_entry(sys._getframe())
+
+
+def test_a_frame_of_a_fork_is_an_entry_if_its_server_has_the_same_parts():
+    assert handle_request(engineio.AsyncServer(async_mode="asgi"))
+    assert not handle_request(object())
+    assert not is_entry(sys._getframe())
 
 
 # Each function wraps a server's app in an application, and returns it with its path.
