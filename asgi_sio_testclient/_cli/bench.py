@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import contextlib
 import importlib.util
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -223,7 +222,7 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--rate",
         metavar="PER_SECOND",
-        type=_above_zero,
+        type=options.above_zero,
         help="send calls at this rate, and count latency from the time at which a call was due "
         "(default: one after the other)",
     )
@@ -254,19 +253,9 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--fail-above",
         metavar="RATIO",
-        type=_above_zero,
+        type=options.above_zero,
         help="how much slower than the baseline calls may be (default: 1, no more than noise)",
     )
-
-
-def _above_zero(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
-    return number
 
 
 def _picture(text: str) -> Path:

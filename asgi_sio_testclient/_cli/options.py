@@ -192,10 +192,19 @@ def seconds(text: str) -> float:
     Raises:
         argparse.ArgumentTypeError: the text is no such number.
     """
+    return above_zero(text, "a number of seconds")
+
+
+def above_zero(text: str, what: str = "a number") -> float:
+    """Parse a number above 0; `what` names the number in the error.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is no such number.
+    """
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, not {text!r}")
-    return seconds
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected {what} above 0, not {text!r}")
+    return number
