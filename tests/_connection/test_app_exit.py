@@ -29,6 +29,23 @@ def asking(sio):
     return asked
 
 
+async def exit_names_the_ack_only(sio, asked, *events):
+    """Send events, one of which requests an ack, and leave: the report has the handler that waits
+    for the ack, and not "nap".
+    """
+    client = await TestClient(socketio.ASGIApp(sio), timeout=WAIT).__aenter__()
+    await client.connect()
+    for event in events:
+        await client.emit(event)
+    async with asyncio.timeout(WAIT):
+        await asked.wait()
+    with pytest.warns(LeakWarning) as caught:
+        await client.__aexit__(None, None, None)
+    (warning,) = caught
+    assert "waits for an ack, but no client is connected: " in str(warning.message)
+    assert "nap" not in str(warning.message)
+
+
 async def test_a_handler_that_waits_for_an_ack_leaves_the_others_their_time(sio):
     asked = asking(sio)
     ended, left = [], asyncio.Event()
@@ -43,18 +60,8 @@ async def test_a_handler_that_waits_for_an_ack_leaves_the_others_their_time(sio)
     async def disconnect(sid, reason):
         asyncio.get_running_loop().call_later(0.1, left.set)
 
-    client = await TestClient(socketio.ASGIApp(sio), timeout=WAIT).__aenter__()
-    await client.connect()
-    await client.emit("ask")
-    await client.emit("nap")
-    async with asyncio.timeout(WAIT):
-        await asked.wait()
-    with pytest.warns(LeakWarning) as caught:
-        await client.__aexit__(None, None, None)
+    await exit_names_the_ack_only(sio, asked, "ask", "nap")
     assert ended == ["nap"]
-    (warning,) = caught
-    assert "waits for an ack, but no client is connected: " in str(warning.message)
-    assert "nap" not in str(warning.message)
 
 
 async def test_a_handler_that_waits_for_an_ack_leaves_another_one_its_callback(sio):
@@ -70,18 +77,8 @@ async def test_a_handler_that_waits_for_an_ack_leaves_another_one_its_callback(s
     async def disconnect(sid, reason):
         asyncio.get_running_loop().call_later(0.5, left.set_result, None)
 
-    client = await TestClient(socketio.ASGIApp(sio), timeout=WAIT).__aenter__()
-    await client.connect()
-    await client.emit("nap")
-    await client.emit("ask")
-    async with asyncio.timeout(WAIT):
-        await asked.wait()
-    with pytest.warns(LeakWarning) as caught:
-        await client.__aexit__(None, None, None)
+    await exit_names_the_ack_only(sio, asked, "nap", "ask")
     assert ended == ["nap"]
-    (warning,) = caught
-    assert "waits for an ack, but no client is connected: " in str(warning.message)
-    assert "nap" not in str(warning.message)
 
 
 async def test_an_ack_that_no_client_can_give_is_not_waited_for(sio, transports):

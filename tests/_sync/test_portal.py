@@ -22,17 +22,6 @@ from asgi_sio_testclient._sync.portal import _Call, _loop_of, _TestThreadExecuto
 WAIT = 60.0
 
 
-@pytest.fixture
-def built():
-    return lab(namespaces=("/", "/chat"))
-
-
-@pytest.fixture
-def client(built, transports):
-    with SyncTestClient(built.app, transports=transports) as client:
-        yield client.connect()
-
-
 # -- several clients, one loop
 
 

@@ -27,17 +27,6 @@ from asgi_sio_testclient._connection.session import EngineSession
 from asgi_sio_testclient._sync.session import SyncEngineSession
 
 
-@pytest.fixture
-def built():
-    return lab(namespaces=("/", "/chat"))
-
-
-@pytest.fixture
-def client(built, transports):
-    with SyncTestClient(built.app, transports=transports) as client:
-        yield client.connect()
-
-
 def public(cls):
     """Return the public methods and properties of a class, without its slots."""
     return {

@@ -5,24 +5,12 @@ import asyncio
 import httpx
 import pytest
 import socketio
-from apps import lab
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient as StarletteClient
 
 from asgi_sio_testclient import SyncTestClient
-
-
-@pytest.fixture
-def built():
-    return lab(namespaces=("/", "/chat"))
-
-
-@pytest.fixture
-def client(built, transports):
-    with SyncTestClient(built.app, transports=transports) as client:
-        yield client.connect()
 
 
 def web_app():

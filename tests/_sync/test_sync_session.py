@@ -1,20 +1,8 @@
 """`SyncTestClient.raw`."""
 
 import pytest
-from apps import lab
 
 from asgi_sio_testclient import EventTimeout, SyncTestClient
-
-
-@pytest.fixture
-def built():
-    return lab(namespaces=("/", "/chat"))
-
-
-@pytest.fixture
-def client(built, transports):
-    with SyncTestClient(built.app, transports=transports) as client:
-        yield client.connect()
 
 
 def test_raw(client, built):

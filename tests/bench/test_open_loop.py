@@ -6,23 +6,9 @@ import types
 
 import pytest
 from apps import WAIT
-from laboratory import laboratory
 
-from asgi_sio_testclient import TestClient, UsageError, bench
+from asgi_sio_testclient import UsageError, bench
 from asgi_sio_testclient.bench import _open_loop
-
-
-@pytest.fixture
-def lab():
-    return laboratory()
-
-
-@pytest.fixture
-async def client(lab):
-    async with TestClient(lab[0]) as client:
-        await client.connect()
-        yield client
-        lab[1]["over"].set()
 
 
 class TestOpenLoop:

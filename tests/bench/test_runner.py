@@ -16,19 +16,6 @@ from asgi_sio_testclient._connection import transcript
 from asgi_sio_testclient.bench import _runner as bench_runner
 
 
-@pytest.fixture
-def lab():
-    return laboratory()
-
-
-@pytest.fixture
-async def client(lab):
-    async with TestClient(lab[0]) as client:
-        await client.connect()
-        yield client
-        lab[1]["over"].set()
-
-
 class TestMeasure:
     @pytest.mark.slow
     async def test_a_call(self, transports):

@@ -1,7 +1,6 @@
 """Event coverage of an app with a handler of every kind, compared with `sys.monitoring`."""
 
 import functools
-import importlib
 import sys
 
 import pytest
@@ -17,13 +16,6 @@ from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker
 BODIES_ARE_SEEN = sys.version_info >= (3, 12)
 if BODIES_ARE_SEEN:
     monitoring = sys.monitoring
-
-
-@pytest.fixture
-def world():
-    """A new module with new servers for each test."""
-    sys.modules.pop("covered_app", None)
-    return importlib.import_module("covered_app")
 
 
 EXPECTED = {

@@ -1,20 +1,11 @@
 """Counts as data: JSON, and another format."""
 
-import importlib
 import json
-import sys
 
 import pytest
 from covered_use import rows, use
 
 from asgi_sio_testclient import coverage
-
-
-@pytest.fixture
-def world():
-    """A new module with new servers for each test."""
-    sys.modules.pop("covered_app", None)
-    return importlib.import_module("covered_app")
 
 
 async def test_json_and_back(world):

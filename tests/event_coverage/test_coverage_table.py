@@ -1,20 +1,10 @@
 """The report of the counts."""
 
 import asyncio
-import importlib
-import sys
 
-import pytest
 from covered_use import use
 
 from asgi_sio_testclient import coverage
-
-
-@pytest.fixture
-def world():
-    """A new module with new servers for each test."""
-    sys.modules.pop("covered_app", None)
-    return importlib.import_module("covered_app")
 
 
 def test_the_report(world):

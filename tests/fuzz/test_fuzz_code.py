@@ -3,17 +3,11 @@
 import functools
 
 import pytest
+from read_handlers import read
 
 from asgi_sio_testclient.fuzz._shapes import constants_of, shapes_of
 from asgi_sio_testclient.fuzz._texts import parsed_by
-from asgi_sio_testclient.fuzz._values import default, fill
-
-
-def read(handler, skip=1):
-    shapes = shapes_of(handler, skip)
-    for shape in shapes:
-        fill(shape)
-    return shapes
+from asgi_sio_testclient.fuzz._values import default
 
 
 def helper(order, *, sku):

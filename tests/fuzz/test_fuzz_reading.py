@@ -8,8 +8,7 @@ import types
 from dataclasses import dataclass
 from typing import TypedDict
 
-from asgi_sio_testclient.fuzz._shapes import shapes_of
-from asgi_sio_testclient.fuzz._values import fill
+from read_handlers import read
 
 LIMITS = types.SimpleNamespace(most=7)
 TABLE = {"tea": 3, "milk": 1}
@@ -24,13 +23,6 @@ class Kind(enum.Enum):
 class Order:
     sku: str
     count: "int"
-
-
-def read(handler, skip=1):
-    shapes = shapes_of(handler, skip)
-    for shape in shapes:
-        fill(shape)
-    return shapes
 
 
 def test_assignments():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import socketio
+from recorded_files import function_of
 
 from asgi_sio_testclient.fuzz._loop import VirtualLoop
 from asgi_sio_testclient.har import read_har, replay, source_of_test
@@ -84,12 +85,6 @@ def written(folder: Path, *entries: Any) -> Path:
     path = folder / "session.har"
     path.write_text(json.dumps({"log": {"entries": list(entries)}}), encoding="utf-8")
     return path
-
-
-def function_of(source: str) -> Any:
-    namespace: dict[str, Any] = {}
-    exec(compile(source, "generated", "exec"), namespace)
-    return next(value for name, value in namespace.items() if name.startswith("test_"))
 
 
 async def check(path: Path, make: Any) -> str:

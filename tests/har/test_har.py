@@ -18,10 +18,7 @@ from recorded_files import CHANGES, RECORDINGS, TRANSPORTS, function_of, written
 from asgi_sio_testclient import HandshakeFailed, TestClient
 from asgi_sio_testclient.har import read_har, replay, source_of_test
 
-
-@pytest.fixture(autouse=True)
-def _password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SIO_PASSWORD", PASSWORD)
+pytestmark = pytest.mark.usefixtures("password")
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

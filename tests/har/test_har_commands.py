@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from recorded_app import PASSWORD, Board
+from recorded_app import Board
 from recorded_files import RECORDINGS
 
 from asgi_sio_testclient._cli import main
 
-
-@pytest.fixture(autouse=True)
-def _password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SIO_PASSWORD", PASSWORD)
+pytestmark = pytest.mark.usefixtures("password")
 
 
 def test_from_har_prints_a_test(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,20 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recorded_app import PASSWORD, Board
+from recorded_app import Board
 from recorded_files import RECORDINGS, function_of, written
 
 from asgi_sio_testclient.har import HARError, read_har, source_of_test
+
+pytestmark = pytest.mark.usefixtures("password")
 
 
 def recording(name: str) -> dict[str, Any]:
     har: dict[str, Any] = json.loads((RECORDINGS / f"{name}.har").read_text(encoding="utf-8"))
     return har
-
-
-@pytest.fixture(autouse=True)
-def _password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SIO_PASSWORD", PASSWORD)
 
 
 def test_chromes_times_are_seconds(tmp_path: Path) -> None:

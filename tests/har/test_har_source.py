@@ -9,10 +9,7 @@ from recorded_files import CHANGES, RECORDINGS, TRANSPORTS, function_of
 
 from asgi_sio_testclient.har import read_har, source_of_test
 
-
-@pytest.fixture(autouse=True)
-def _password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SIO_PASSWORD", PASSWORD)
+pytestmark = pytest.mark.usefixtures("password")
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

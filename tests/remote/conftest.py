@@ -4,6 +4,7 @@ import socket
 
 import pytest
 from live import HOST, Node, echo_app, serve
+from site_app import Site
 
 
 @pytest.fixture
@@ -32,3 +33,16 @@ def node_server():
 def server_url(request):
     """The URL of each of the two servers."""
     return request.getfixturevalue(f"{request.param}_server")
+
+
+@pytest.fixture
+def site():
+    """An app that records what it receives."""
+    return Site()
+
+
+@pytest.fixture
+def url(site):
+    """The URL of the site behind uvicorn."""
+    with serve(site) as url:
+        yield url

@@ -12,17 +12,6 @@ from asgi_sio_testclient.asgi import HTTPExchange, http_scope
 from asgi_sio_testclient.remote import RemoteServer
 
 
-@pytest.fixture
-def site():
-    return Site()
-
-
-@pytest.fixture
-def url(site):
-    with serve(site) as url:
-        yield url
-
-
 async def test_a_request_and_its_response(site, url):
     async with TestClient(url) as client:
         response = await client.http.post(

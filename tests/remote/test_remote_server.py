@@ -5,22 +5,11 @@ import re
 import pytest
 import socketio
 from live import echo_app, serve
-from site_app import PATIENCE, Site, ended
+from site_app import PATIENCE, ended
 
 from asgi_sio_testclient import HandshakeFailed, TestClient, UnexpectedEvent
 from asgi_sio_testclient.asgi import HTTPExchange, http_scope
 from asgi_sio_testclient.remote import RemoteServer
-
-
-@pytest.fixture
-def site():
-    return Site()
-
-
-@pytest.fixture
-def url(site):
-    with serve(site) as url:
-        yield url
 
 
 async def test_headers_of_the_server_go_before_those_of_the_client(site, url):

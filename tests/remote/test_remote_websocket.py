@@ -4,22 +4,11 @@ import asyncio
 
 import pytest
 from live import echo_app, serve
-from site_app import LARGE, PATIENCE, Site, ended, until
+from site_app import LARGE, PATIENCE, ended, until
 
 from asgi_sio_testclient import HandshakeFailed, TestClient
 from asgi_sio_testclient.asgi import WebSocketClosed, WebSocketConnection, websocket_scope
 from asgi_sio_testclient.remote import RemoteServer
-
-
-@pytest.fixture
-def site():
-    return Site()
-
-
-@pytest.fixture
-def url(site):
-    with serve(site) as url:
-        yield url
 
 
 async def opened(url, path, **options):

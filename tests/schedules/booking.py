@@ -106,3 +106,12 @@ async def two_book_by_http(app):
         assert (await client.http.get("/in-a-thread")).json() == "done"
         await asyncio.gather(client.http.post("/book"), late(client))
         assert len(app.sold) <= 1
+
+
+def on_a_new_app(scenario, **options):
+    """Return a scenario that builds the app with `options`, and runs `scenario` on it."""
+
+    async def run():
+        await scenario(build(**options))
+
+    return run

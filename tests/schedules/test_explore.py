@@ -9,7 +9,7 @@ import anyio
 import booking
 import pytest
 import socketio
-from booking import build, two_book, yielding
+from booking import build, on_a_new_app, two_book, yielding
 
 from asgi_sio_testclient import TestClient, UsageError
 from asgi_sio_testclient.pubsub import AsyncInMemoryManager, InMemoryBroker
@@ -300,14 +300,7 @@ def test_replay_on_another_app_says_that_a_point_never_came():
 @pytest.mark.slow
 def test_replay_of_a_fixed_app_passes():
     failure = explore(racy_test, raises=False).failure
-    replay(lambda_of(two_book, fixed=True), failure.code)
-
-
-def lambda_of(scenario, **options):
-    async def fixed():
-        await scenario(build(**options))
-
-    return fixed
+    replay(on_a_new_app(two_book, fixed=True), failure.code)
 
 
 # -- wrong use

@@ -6,7 +6,7 @@ from unittest import mock
 import anyio
 import pytest
 import socketio
-from booking import build, two_book
+from booking import build, on_a_new_app, two_book
 
 from asgi_sio_testclient import TestClient
 from asgi_sio_testclient.schedules import explore
@@ -47,13 +47,6 @@ def test_fakes_that_a_handler_awaits():
     assert not has_fakes(helped, Frame(emit, helped))
     assert not has_fakes(helped, helped)
     assert not has_fakes(Frame(asyncio.sleep, Frame(asyncio.wait_for, top)))
-
-
-def lambda_of(scenario, **options):
-    async def fixed():
-        await scenario(build(**options))
-
-    return fixed
 
 
 @pytest.mark.slow
@@ -152,7 +145,7 @@ def test_a_mock_never_suspends():
 
 @pytest.mark.slow
 def test_the_remark_names_one_handler_in_the_singular():
-    found = explore(lambda_of(two_book, fixed=True, payment=nothing), runs=1)
+    found = explore(on_a_new_app(two_book, fixed=True, payment=nothing), runs=1)
     assert found.remarks[0].startswith("no place to hold in 1 handler (book):")
 
 

@@ -52,6 +52,19 @@ def test_a_clock_that_is_read_is_named():
         explore(scenario)
 
 
+def answering(value):
+    """Return a scenario whose only handler answers a call with `value()`."""
+
+    async def scenario():
+        sio = socketio.AsyncServer(async_mode="asgi")
+        sio.on("ask", lambda sid: value())
+        async with TestClient(socketio.ASGIApp(sio)) as client:
+            await client.connect()
+            await client.call("ask")
+
+    return scenario
+
+
 @pytest.mark.parametrize(
     ("read", "words"),
     [
@@ -60,15 +73,8 @@ def test_a_clock_that_is_read_is_named():
     ],
 )
 def test_random_bytes_that_are_read_are_named(read, words):
-    async def scenario():
-        sio = socketio.AsyncServer(async_mode="asgi")
-        sio.on("token", lambda sid: str(read())[-6:])
-        async with TestClient(socketio.ASGIApp(sio)) as client:
-            await client.connect()
-            await client.call("token")
-
     with pytest.raises(NotRepeatable, match=words):
-        explore(scenario)
+        explore(answering(lambda: str(read())[-6:]))
 
 
 def test_ids_and_times_in_packets_are_no_difference():
@@ -91,26 +97,10 @@ def test_ids_and_times_in_packets_are_no_difference():
 
 def test_a_random_token_without_a_digit_is_no_difference():
     tokens = iter(["TehwXSRndfrYsIRpVJhr-g", "qLmZAbWkdPTxUyHnRcVjEw"] * 2)
-
-    async def scenario():
-        sio = socketio.AsyncServer(async_mode="asgi")
-        sio.on("token", lambda sid: next(tokens))
-        async with TestClient(socketio.ASGIApp(sio)) as client:
-            await client.connect()
-            await client.call("token")
-
-    assert explore(scenario, runs=1).failure is None
+    assert explore(answering(lambda: next(tokens)), runs=1).failure is None
 
 
 def test_long_words_in_packets_are_compared():
     words = iter(["the-same-long-sentence-in-words", "the-other-long-sentence-in-words"])
-
-    async def scenario():
-        sio = socketio.AsyncServer(async_mode="asgi")
-        sio.on("say", lambda sid: next(words))
-        async with TestClient(socketio.ASGIApp(sio)) as client:
-            await client.connect()
-            await client.call("say")
-
     with pytest.raises(NotRepeatable, match="the-same-long-sentence-in-words"):
-        explore(scenario)
+        explore(answering(lambda: next(words)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 import socketio
+from client_logs import entry, log
 from traced_shop import Shop, shopping
 
 from asgi_sio_testclient import EventTimeout, TestClient
@@ -219,17 +219,6 @@ class Run:
     error: BaseException | None = None
     source: str = ""
     place: str = ""
-
-
-def entry(time: float, direction: str, kind: str = "EVENT", **values: Any) -> TranscriptEntry:
-    values.setdefault("namespace", "/")
-    return TranscriptEntry(
-        time, direction, "websocket", "MESSAGE", kind, frame=values.pop("frame", "42"), **values
-    )
-
-
-def log(*packets: TranscriptEntry, **values: Any) -> ClientLog:
-    return ClientLog("client1", 0.0, packets, **values)
 
 
 def test_a_run_without_a_source_or_a_place() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import socketio
+from client_logs import entry, log
 
 from asgi_sio_testclient import TestClient, trace
-from asgi_sio_testclient._connection.transcript_entry import TranscriptEntry
-from asgi_sio_testclient.trace import ClientLog, portable
+from asgi_sio_testclient.trace import portable
 
 
 async def session(transports: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -61,17 +61,6 @@ async def test_two_runs_are_equal_over_all_transports() -> None:
 def test_the_package_has_no_other_names() -> None:
     with pytest.raises(AttributeError, match="no attribute 'recorder'"):
         _ = trace.recorder  # type: ignore[attr-defined]
-
-
-def entry(time: float, direction: str, kind: str = "EVENT", **values: Any) -> TranscriptEntry:
-    values.setdefault("namespace", "/")
-    return TranscriptEntry(
-        time, direction, "websocket", "MESSAGE", kind, frame=values.pop("frame", "42"), **values
-    )
-
-
-def log(*packets: TranscriptEntry, **values: Any) -> ClientLog:
-    return ClientLog("client1", 0.0, packets, **values)
 
 
 def test_a_portable_transcript_of_anything() -> None:
