@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PACKAGE = "asgi_sio_testclient"
 ROOT = Path(asgi_sio_testclient.__file__).parent
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 PICTURE = Path(__file__).parents[1] / "docs" / "_pictures" / "layers.svg"
 
 USES_PRIVATE_PARTS = "_server"
@@ -178,6 +179,27 @@ def test_modules_of_a_unit_import_each_other_in_one_order() -> None:
     }
     order = graphlib.TopologicalSorter(within)
     assert len(list(order.static_order())) >= len(within)
+
+
+def test_modules_of_the_benchmarks_import_each_other_in_one_order() -> None:
+    trees = {
+        ".".join(path.relative_to(BENCHMARKS.parent).with_suffix("").parts): ast.parse(
+            path.read_text(encoding="utf-8")
+        )
+        for path in BENCHMARKS.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    within = {
+        module: {
+            other
+            for other in trees
+            if any(f"{dotted}.".startswith(f"{other}.") for dotted in imported(tree))
+        }
+        for module, tree in trees.items()
+    }
+    assert any(within.values())
+    order = graphlib.TopologicalSorter(within)
+    assert set(order.static_order()) == set(trees)
 
 
 @pytest.mark.parametrize("types", [False, True], ids=["running", "type checkers"])
